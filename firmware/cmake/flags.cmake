@@ -1,0 +1,22 @@
+# One target that carries the project's compile and link flags; nothing is set globally.
+add_library(sealcam_flags INTERFACE)
+target_compile_features(sealcam_flags INTERFACE cxx_std_23)
+target_compile_options(sealcam_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
+  -fstack-protector-strong        # canaries on functions with buffers
+  -fno-strict-overflow            # signed overflow wraps instead of licensing the optimiser
+  $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=3>
+  $<$<CONFIG:Debug>:-D_GLIBCXX_ASSERTIONS>)
+set_target_properties(sealcam_flags PROPERTIES INTERFACE_POSITION_INDEPENDENT_CODE ON)
+target_link_options(sealcam_flags INTERFACE
+  -Wl,-z,relro,-z,now             # no writable GOT after start
+  -Wl,-z,noexecstack
+  -Wl,--as-needed)
+if(SEALCAM_SANITIZE)
+  target_compile_options(sealcam_flags INTERFACE -fsanitize=${SEALCAM_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE)
+  target_link_options(sealcam_flags INTERFACE -fsanitize=${SEALCAM_SANITIZE})
+endif()
+if(SEALCAM_FUZZ)
+  target_compile_options(sealcam_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
+  target_link_options(sealcam_flags INTERFACE -fsanitize=address,undefined)
+endif()

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/config.hpp"
+
+#include <format>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/bytes.hpp"
+#include "core/file.hpp"
+
+namespace sealcam {
+
+using Json = nlohmann::json;
+
+struct ConfigReader::State {
+  Json root = Json::object();
+  std::string source;
+  std::set<std::string, std::less<>> used;
+  std::optional<std::string> error;
+
+  void note(std::string_view pointer, std::string_view why) {
+    if (!error) error = std::format("{}{}{}: {}", source, source.empty() ? "" : ": ", pointer.empty() ? "/" : pointer, why);
+  }
+  const Json* find(std::string_view pointer) const {
+    const Json::json_pointer p{std::string(pointer)};
+    return root.contains(p) ? &root.at(p) : nullptr;
+  }
+  const Json* take(std::string_view pointer) {
+    used.emplace(pointer);
+    return find(pointer);
+  }
+  void reject_leftovers(const Json& value, const std::string& at) {
+    if (used.contains(at)) return;
+    if (value.is_object() && !(value.empty() && at.empty())) {
+      for (const auto& [key, child] : value.items()) {
+        Json::json_pointer p{at};
+        p.push_back(key);
+        reject_leftovers(child, p.to_string());
+      }
+      return;
+    }
+    if (value.is_array()) {
+      for (std::size_t i = 0; i < value.size(); ++i) reject_leftovers(value[i], std::format("{}/{}", at, i));
+      return;
+    }
+    if (!at.empty()) note(at, "unknown setting");
+  }
+};
+
+ConfigReader::ConfigReader(std::string_view json) : state_(std::make_unique<State>()) {
+  Json root = Json::parse(json, nullptr, /*allow_exceptions=*/false, /*ignore_comments=*/true);
+  if (root.is_discarded()) state_->note("", "not valid JSON");
+  else if (!root.is_object()) state_->note("", "must be a JSON object");
+  else state_->root = std::move(root);
+}
+
+ConfigReader ConfigReader::from_file(const std::filesystem::path& path, bool optional) {
+  const auto content = read_file(path, 1 << 20);
+  if (content) {
+    ConfigReader reader(as_text(*content));
+    reader.state_->source = path.string();
+    if (reader.state_->error) reader.state_->error = std::format("{}: {}", path.string(), *reader.state_->error);
+    return reader;
+  }
+  ConfigReader reader("{}");
+  if (!optional || content.error().code != Errc::not_found)
+    reader.state_->error = std::format("{}: {}", path.string(), to_string(content.error()));
+  return reader;
+}
+
+ConfigReader::ConfigReader(ConfigReader&&) noexcept = default;
+ConfigReader& ConfigReader::operator=(ConfigReader&&) noexcept = default;
+ConfigReader::~ConfigReader() = default;
+
+std::optional<std::string> ConfigReader::optional_text(std::string_view pointer) {
+  const Json* v = state_->take(pointer);
+  if (v == nullptr) return std::nullopt;
+  if (!v->is_string()) {
+    state_->note(pointer, "must be a text");
+    return std::nullopt;
+  }
+  return v->get<std::string>();
+}
+
+std::string ConfigReader::text(std::string_view pointer, std::string_view otherwise) {
+  return optional_text(pointer).value_or(std::string(otherwise));
+}
+
+std::string ConfigReader::required_text(std::string_view pointer) {
+  if (state_->find(pointer) == nullptr) state_->note(pointer, "is missing");
+  return optional_text(pointer).value_or("");
+}
+
+std::int64_t ConfigReader::integer(std::string_view pointer, std::int64_t otherwise, std::int64_t min, std::int64_t max) {
+  const Json* v = state_->take(pointer);
+  if (v == nullptr) return otherwise;
+  const bool fits = v->is_number_integer() && (!v->is_number_unsigned() || v->get<std::uint64_t>() <= INT64_MAX);
+  if (!fits || v->get<std::int64_t>() < min || v->get<std::int64_t>() > max) {
+    state_->note(pointer, std::format("must be a whole number from {} to {}", min, max));
+    return otherwise;
+  }
+  return v->get<std::int64_t>();
+}
+
+double ConfigReader::number(std::string_view pointer, double otherwise, double min, double max) {
+  const Json* v = state_->take(pointer);
+  if (v == nullptr) return otherwise;
+  if (!v->is_number() || v->get<double>() < min || v->get<double>() > max) {
+    state_->note(pointer, std::format("must be a number from {} to {}", min, max));
+    return otherwise;
+  }
+  return v->get<double>();
+}
+
+bool ConfigReader::boolean(std::string_view pointer, bool otherwise) {
+  const Json* v = state_->take(pointer);
+  if (v == nullptr) return otherwise;
+  if (!v->is_boolean()) {
+    state_->note(pointer, "must be true or false");
+    return otherwise;
+  }
+  return v->get<bool>();
+}
+
+std::vector<std::string> ConfigReader::texts(std::string_view pointer) {
+  const Json* v = state_->take(pointer);
+  std::vector<std::string> out;
+  if (v == nullptr) return out;
+  if (!v->is_array()) state_->note(pointer, "must be a list of texts");
+  for (const Json& item : v->is_array() ? *v : Json::array()) {
+    if (item.is_string()) out.push_back(item.get<std::string>());
+    else state_->note(pointer, "must be a list of texts");
+  }
+  return out;
+}
+
+bool ConfigReader::has(std::string_view pointer) const { return state_->find(pointer) != nullptr; }
+
+std::size_t ConfigReader::size(std::string_view pointer) {
+  const Json* v = state_->find(pointer);
+  if (v == nullptr) return 0;
+  if (!v->is_array()) {
+    state_->note(pointer, "must be a list");
+    return 0;
+  }
+  return v->size();
+}
+
+void ConfigReader::reject(std::string_view pointer, std::string_view why) { state_->note(pointer, why); }
+
+std::optional<std::string> ConfigReader::finish() {
+  if (!state_->error) state_->reject_leftovers(state_->root, "");
+  return state_->error;
+}
+
+}  // namespace sealcam
