@@ -36,8 +36,8 @@ struct Message {
 /// Receives what the client has to say, on the thread that runs the client.
 class MqttListener {
  public:
-  /// The broker accepted the connection (also after each reconnect, when `session_present` tells
-  /// whether it still knows our subscriptions). Subscriptions are renewed by the client itself.
+  /// The broker accepted the connection; also after each reconnect. Subscriptions are renewed by the
+  /// client itself.
   virtual void on_connected() = 0;
   /// The connection is gone; the client tries again by itself. `why` is for the log.
   virtual void on_disconnected(const Error& why) = 0;

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/config.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace sealcam;
+
+TEST_CASE("values are read by pointer, with defaults") {
+  ConfigReader reader(R"({"broker":{"host":"b","port":8883},"rate":29.97,"loop":true,"list":["a","b"]})");
+  CHECK(reader.text("/broker/host", "x") == "b");
+  CHECK(reader.integer("/broker/port", 1, 1, 65535) == 8883);
+  CHECK(reader.number("/rate", 1, 0, 100) == 29.97);
+  CHECK(reader.boolean("/loop", false));
+  CHECK(reader.texts("/list") == std::vector<std::string>{"a", "b"});
+  CHECK(reader.text("/absent", "d") == "d");
+  CHECK_FALSE(reader.finish());
+}
+
+TEST_CASE("an unknown setting is an error that names its place") {
+  ConfigReader reader(R"({"broker":{"host":"b","prot":1}})");
+  CHECK(reader.text("/broker/host", "") == "b");
+  CHECK(reader.finish().value().contains("/broker/prot"));
+}
+
+TEST_CASE("range, type and syntax errors name their place") {
+  ConfigReader range(R"({"port":70000})");
+  CHECK(range.integer("/port", 1, 1, 65535) == 1);
+  CHECK(range.finish().value().contains("/port"));
+  ConfigReader type(R"({"port":"x"})");
+  CHECK(type.integer("/port", 1, 1, 65535) == 1);
+  CHECK(type.finish());
+  CHECK(ConfigReader("{").finish());
+  CHECK(ConfigReader("[]").finish());
+  ConfigReader missing("{}");
+  CHECK(missing.required_text("/account").empty());
+  CHECK(missing.finish().value().contains("/account"));
+}
+
+TEST_CASE("huge numbers do not wrap around") {
+  ConfigReader reader(R"({"n":18446744073709551615})");
+  CHECK(reader.integer("/n", 7, -10, 10) == 7);
+  CHECK(reader.finish());
+}
