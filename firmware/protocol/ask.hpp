@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/// A hub's signed request for pictures, carrying a fresh challenge.
+#pragma once
+
+#include "core/strong.hpp"
+#include "protocol/envelope.hpp"
+
+namespace sealcam::protocol {
+
+/// Eight random bytes of a hub. Zero means none.
+using Challenge = Strong<struct ChallengeTag, std::uint64_t>;
+
+enum class Want : std::uint8_t { live = 1, still = 2 };
+
+struct Ask {
+  Want want = Want::live;
+  Challenge challenge;
+  Epoch epoch;
+  AskSeq seq;
+};
+
+/// Errors: crypto.
+[[nodiscard]] Result<Bytes> encode_ask(const Ask& ask, const Route& route, const crypto::SigningKey& hub);
+/// Errors: as verify_message(), malformed (unknown want, challenge zero).
+[[nodiscard]] Result<Ask> decode_ask(ByteView message, const Route& route, const crypto::Verifier& hub);
+
+}  // namespace sealcam::protocol

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+/// A camera's signed word on being online or not. A hint: it never overrides a fresh echo.
+#pragma once
+
+#include "core/clock.hpp"
+#include "protocol/envelope.hpp"
+
+namespace sealcam::protocol {
+
+struct Status {
+  bool online = false;
+  CaptureTime started;  ///< when this run of the camera began, by its clock; the same in its will
+};
+
+[[nodiscard]] Result<Bytes> encode_status(const Status& status, const Route& route, const crypto::SigningKey& camera);
+/// Errors: as verify_message().
+[[nodiscard]] Result<Status> decode_status(ByteView message, const Route& route, const crypto::Verifier& camera);
+
+}  // namespace sealcam::protocol
