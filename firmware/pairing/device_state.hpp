@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The state folder of a camera, a hub or an owner's machine: its keys, and what it learned when it
+/// became somebody's.
+///
+///     keys/           PSA key store: identity and HPKE key
+///     tls.key         TLS private key, PEM (a key of its own: DESIGN, "Identities and trust")
+///     tls.csr         certificate request for it, PEM, CN = device id
+///     device.card     self-signed introduction (protocol/card.hpp)
+///     enrolment.json  owner's key, broker, certificates, name; there once the device is somebody's
+///
+/// Further files belong to the programs: roster, epoch, ask-seq.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "core/result.hpp"
+#include "crypto/key_store.hpp"
+#include "protocol/card.hpp"
+
+namespace sealcam::pairing {
+
+/// What makes a device somebody's. Nothing in it is secret.
+struct Enrolment {
+  protocol::Role role = protocol::Role::camera;
+  crypto::PublicKey owner;   ///< its thumbprint is the account
+  std::string broker_host;
+  std::uint16_t broker_port = 8883;
+  std::string ca_pem;           ///< the operator's CA
+  std::string certificate_pem;  ///< of tls.key, CN = device id
+  std::string name;             ///< UTF-8, at most 64 bytes; cameras only
+};
+
+/// Names of the files, for those who write or read them from outside.
+struct StateFiles {
+  std::filesystem::path folder;
+  [[nodiscard]] std::filesystem::path keys() const { return folder / "keys"; }
+  [[nodiscard]] std::filesystem::path tls_key() const { return folder / "tls.key"; }
+  [[nodiscard]] std::filesystem::path tls_request() const { return folder / "tls.csr"; }
+  [[nodiscard]] std::filesystem::path card() const { return folder / "device.card"; }
+  [[nodiscard]] std::filesystem::path enrolment() const { return folder / "enrolment.json"; }
+};
+
+/// Errors: not_found, permission, malformed (the file is damaged; `why` gets a sentence that names the place).
+[[nodiscard]] Result<Enrolment> read_enrolment(const StateFiles& files, std::string* why = nullptr);
+/// Atomic and durable. Errors: permission, io.
+[[nodiscard]] Result<> write_enrolment(const StateFiles& files, const Enrolment& enrolment);
+
+/// Opens a device's own state: takes the lock, starts PSA on its keys. One per process; the working
+/// folder of the process changes. Thread-bound. Move-only.
+class DeviceState {
+ public:
+  /// Makes the folder, the keys, the TLS key with its request and the card when the folder is new, and
+  /// only then: a folder that lost a part is an error (malformed), never a new identity.
+  /// Errors: permission, io, conflict (another process has it), malformed, crypto.
+  [[nodiscard]] static Result<DeviceState> open(const std::filesystem::path& folder, protocol::Role role);
+
+  [[nodiscard]] const StateFiles& files() const noexcept { return files_; }
+  [[nodiscard]] const crypto::DeviceKeys& keys() const noexcept { return keys_; }
+  [[nodiscard]] const crypto::KeyStore& store() const noexcept { return store_; }
+  /// PEM of the TLS private key; the caller wipes it. Errors: not_found, malformed.
+  [[nodiscard]] Result<std::string> tls_key_pem() const;
+
+ private:
+  DeviceState(StateFiles files, crypto::KeyStore store, crypto::DeviceKeys keys)
+      : files_(std::move(files)), store_(std::move(store)), keys_(std::move(keys)) {}
+  StateFiles files_;
+  crypto::KeyStore store_;
+  crypto::DeviceKeys keys_;
+};
+
+}  // namespace sealcam::pairing
