@@ -57,9 +57,7 @@ class FrameSealer {
                                           ByteView plaintext) const;
 
  private:
-  static constexpr std::size_t protected_size = 33;
-  Bytes metadata_;  ///< external_aad, then room for the protected header
-  std::size_t aad_size_;
+  Bytes aad_;
   crypto::SigningKey camera_;
 };
 
