@@ -28,6 +28,12 @@ struct Size {
   friend bool operator==(const Size&, const Size&) = default;
 };
 
+/// Inside the bounds above.
+[[nodiscard]] constexpr bool is_valid(Size s) noexcept {
+  const auto good = [](int n) { return n >= 32 && n <= 4096 && n % 2 == 0; };
+  return good(s.width) && good(s.height);
+}
+
 struct Plane {
   const std::byte* data = nullptr;
   std::size_t stride = 0;  ///< bytes from one row to the next; for mjpeg and h264 the number of bytes
