@@ -2,6 +2,7 @@
 /// The seam to an H.264 encoder.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -14,17 +15,18 @@ namespace sealcam::hal {
 struct EncoderConfig {
   std::string codec = "auto";  ///< auto, h264_v4l2m2m, libx264, libopenh264
   Size size;
-  double rate = 30;                      ///< pictures per second, 1 … 120
-  BitsPerSecond bitrate{2'000'000};      ///< 25 kbit/s … 25 Mbit/s
-  std::chrono::milliseconds vbv{500};    ///< VBV buffer in time at `bitrate`; bounds the size of a burst
-  int keyframe_interval = 60;            ///< pictures, 1 … 600; the longest group of pictures
-  int threads = 0;                       ///< 0: chosen for latency
+  PixelFormat format = PixelFormat::yu12;  ///< what most pictures come in; yu12 and nv12 are then taken without a copy
+  double rate = 30;                        ///< pictures per second, 1 … 120
+  BitsPerSecond bitrate{2'000'000};        ///< 25 kbit/s … 25 Mbit/s
+  std::chrono::milliseconds vbv{500};      ///< VBV buffer in time at `bitrate`; bounds the size of a burst
+  int keyframe_interval = 60;              ///< pictures, 1 … 600; the longest group of pictures
+  int threads = 0;                         ///< 0: chosen for latency
 };
 
 /// One H.264 access unit, Annex B, decodable in order; no B-frames.
 struct AccessUnit {
-  ByteView bytes;      ///< valid until the next call of the encoder
-  FrameNumber number;  ///< of the picture it was made of
+  ByteView bytes;         ///< valid until the next call of the encoder
+  FrameNumber number;     ///< of the picture it was made of
   bool keyframe = false;  ///< IDR, and SPS and PPS stand before it
 };
 

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/ffmpeg/decoder.hpp"
+
+#include "hal/ffmpeg/support.hpp"
+#include "hal/h264.hpp"
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libswscale/swscale.h>
+}
+
+namespace sealcam::hal::ffmpeg {
+
+namespace {
+
+/// The largest picture Size allows; a stream that claims more is refused before memory is taken for it.
+constexpr std::int64_t max_pixels = std::int64_t{4096} * 4096;
+
+Picture view_of(const AVFrame& frame) {
+  Picture picture;
+  picture.format = PixelFormat::yu12;
+  picture.size = {frame.width, frame.height};
+  for (std::size_t i = 0; i < 3; ++i)
+    picture.planes[i] = {reinterpret_cast<const std::byte*>(frame.data[i]),
+                         static_cast<std::size_t>(frame.linesize[i])};
+  return picture;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FfmpegDecoder>> FfmpegDecoder::open(const DecoderConfig& config) {
+  const LogCapture quiet;
+  const AVCodec* codec = avcodec_find_decoder(AV_CODEC_ID_H264);
+  if (codec == nullptr) return fail(Errc::unsupported, "this FFmpeg has no H.264 decoder");
+  std::unique_ptr<FfmpegDecoder> decoder(new FfmpegDecoder);
+  decoder->context_.reset(avcodec_alloc_context3(codec));
+  decoder->packet_.reset(av_packet_alloc());
+  decoder->frame_.reset(av_frame_alloc());
+  if (!decoder->context_ || !decoder->packet_ || !decoder->frame_)
+    return fail(Errc::no_memory, "opening the H.264 decoder");
+  AVCodecContext& context = *decoder->context_;
+  context.thread_count = config.threads;
+  context.thread_type = FF_THREAD_SLICE;
+  context.flags |= AV_CODEC_FLAG_LOW_DELAY;
+  context.err_recognition = AV_EF_EXPLODE | AV_EF_BITSTREAM | AV_EF_BUFFER;
+  context.max_pixels = max_pixels;
+  if (const int rc = avcodec_open2(&context, codec, nullptr); rc < 0)
+    return av_fail(rc, Errc::unsupported, "opening the H.264 decoder");
+  return decoder;
+}
+
+Result<> FfmpegDecoder::feed(ByteView access_unit) {
+  // Without a buffer of its own the packet is copied by FFmpeg, with the padding that its parsers read.
+  packet_->data = const_cast<std::uint8_t*>(c_bytes(access_unit));
+  packet_->size = static_cast<int>(access_unit.size());
+  if (const int rc = avcodec_send_packet(context_.get(), packet_.get()); rc < 0)
+    return av_fail(rc, Errc::malformed, "decoding an access unit");
+  return {};
+}
+
+Result<Picture> FfmpegDecoder::as_picture() {
+  const Size size{frame_->width, frame_->height};
+  if (!is_valid(size)) return fail(Errc::malformed, "size of a decoded picture");
+  if (frame_->format == AV_PIX_FMT_YUV420P || frame_->format == AV_PIX_FMT_YUVJ420P) return view_of(*frame_);
+  if (!converted_ || converted_->width != size.width || converted_->height != size.height) {
+    converted_.reset(av_frame_alloc());
+    if (!converted_) return fail(Errc::no_memory, "making a frame");
+    converted_->format = AV_PIX_FMT_YUV420P;
+    converted_->width = size.width;
+    converted_->height = size.height;
+    if (const int rc = av_frame_get_buffer(converted_.get(), 0); rc < 0)
+      return av_fail(rc, Errc::no_memory, "making a frame");
+  }
+  scaler_.reset(sws_getCachedContext(scaler_.release(), size.width, size.height,
+                                     static_cast<AVPixelFormat>(frame_->format), size.width, size.height,
+                                     AV_PIX_FMT_YUV420P, SWS_FAST_BILINEAR, nullptr, nullptr, nullptr));
+  if (!scaler_) return fail(Errc::malformed, "pixel format of a decoded picture");
+  sws_scale(scaler_.get(), frame_->data, frame_->linesize, 0, size.height, converted_->data, converted_->linesize);
+  return view_of(*converted_);
+}
+
+Result<std::optional<Picture>> FfmpegDecoder::do_decode(ByteView access_unit) {
+  const LogCapture quiet;
+  const auto info = check_access_unit(access_unit);
+  if (!info) {
+    waiting_ = true;
+    return std::unexpected(info.error());
+  }
+  if (waiting_ && !info->keyframe) return std::optional<Picture>();
+  if (waiting_) avcodec_flush_buffers(context_.get());
+  waiting_ = true;  // unless everything below goes well
+  const auto fed = feed(access_unit);
+  if (!fed) return std::unexpected(fed.error());
+  const int rc = avcodec_receive_frame(context_.get(), frame_.get());
+  if (rc == AVERROR(EAGAIN)) {
+    waiting_ = false;
+    return std::optional<Picture>();
+  }
+  if (rc < 0) return av_fail(rc, Errc::malformed, "decoding an access unit");
+  if (frame_->decode_error_flags != 0 || (frame_->flags & AV_FRAME_FLAG_CORRUPT) != 0)
+    return fail(Errc::malformed, "damaged picture");
+  auto picture = as_picture();
+  if (!picture) return std::unexpected(picture.error());
+  waiting_ = false;
+  return std::optional<Picture>(std::move(*picture));
+}
+
+}  // namespace sealcam::hal::ffmpeg

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/ffmpeg/encoder.hpp"
+
+#include <string_view>
+
+#include "hal/ffmpeg/support.hpp"
+#include "hal/h264.hpp"
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavutil/opt.h>
+}
+
+namespace sealcam::hal::ffmpeg {
+
+namespace {
+
+constexpr std::string_view v4l2 = "h264_v4l2m2m";
+constexpr std::string_view x264 = "libx264";
+constexpr std::array<const char*, 3> all_codecs = {v4l2.data(), x264.data(), "libopenh264"};
+
+Result<> check_bitrate(BitsPerSecond bitrate) {
+  if (bitrate.value() < 25'000 || bitrate.value() > 25'000'000)
+    return fail(Errc::invalid_argument, "bitrate of the encoder");
+  return {};
+}
+
+Result<> check(const EncoderConfig& c) {
+  if (!is_valid(c.size)) return fail(Errc::invalid_argument, "size of the encoder: even, 32 to 4096");
+  if (c.format == PixelFormat::h264)
+    return fail(Errc::invalid_argument, "format of the encoder: h264 is encoded already");
+  if (!(c.rate >= 1 && c.rate <= 120)) return fail(Errc::invalid_argument, "rate of the encoder");
+  if (c.vbv.count() < 50 || c.vbv.count() > 5000) return fail(Errc::invalid_argument, "vbv of the encoder");
+  if (c.keyframe_interval < 1 || c.keyframe_interval > 600) return fail(Errc::invalid_argument, "keyframe_interval");
+  if (c.threads < 0 || c.threads > 16) return fail(Errc::invalid_argument, "threads of the encoder");
+  return check_bitrate(c.bitrate);
+}
+
+/// What is fed to the encoder as it is; everything else is converted to it.
+PixelFormat input_format(const EncoderConfig& config) {
+  return config.format == PixelFormat::nv12 ? PixelFormat::nv12 : PixelFormat::yu12;
+}
+
+struct Options {
+  AVDictionary* entries = nullptr;
+  Options() = default;
+  Options(const Options&) = delete;
+  Options& operator=(const Options&) = delete;
+  ~Options() { av_dict_free(&entries); }
+  void set(const char* key, const char* value) { av_dict_set(&entries, key, value, 0); }
+};
+
+/// Options that only one of the encoders has.
+void set_private_options(Options& options, std::string_view name) {
+  if (name == x264) {
+    options.set("preset", "superfast");
+    options.set("tune", "zerolatency");  // no look-ahead, no B-frames, constant frame rate for rate control
+    options.set("forced-idr", "1");      // a key frame on demand must start a new group
+    // Key frames come at their interval and on demand only: an unasked one is a burst the network did not expect.
+    options.set("x264-params", "scenecut=0");
+  } else if (name == "libopenh264") {
+    options.set("allow_skip_frames", "0");
+    options.set("rc_mode", "bitrate");
+  }
+}
+
+bool has_slice(ByteView bytes) noexcept {
+  NalReader reader(bytes);
+  while (const auto unit = reader.next()) {
+    if (unit->type() == NalType::slice || unit->type() == NalType::idr_slice) return true;
+  }
+  return false;
+}
+
+void append(Bytes& to, const NalUnit& unit) {
+  constexpr std::array start_code = {std::byte{0}, std::byte{0}, std::byte{0}, std::byte{1}};
+  to.insert(to.end(), start_code.begin(), start_code.end());
+  to.insert(to.end(), unit.bytes.begin(), unit.bytes.end());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FfmpegEncoder>> FfmpegEncoder::open(const EncoderConfig& config, Log& log) {
+  const auto good = check(config);
+  if (!good) return std::unexpected(good.error());
+  const bool automatic = config.codec == "auto";
+  Error last{Errc::not_found, 0, "no such H.264 encoder: auto, h264_v4l2m2m, libx264, libopenh264"};
+  for (const char* name : all_codecs) {
+    if (!automatic && config.codec != name) continue;
+    LogCapture said;
+    auto encoder = open_one(config, name);
+    if (encoder) {
+      log.info("encoder: {}{}, {}x{}, {}/s, {} bit/s", name, automatic ? " (auto)" : "", config.size.width,
+               config.size.height, config.rate, config.bitrate.value());
+      return encoder;
+    }
+    last = encoder.error();
+    log.info("encoder: not {}: {}{}{}", name, to_string(last),
+             said.line().empty() ? "" : "; FFmpeg says: ", said.line());
+  }
+  return std::unexpected(last);
+}
+
+Result<std::unique_ptr<FfmpegEncoder>> FfmpegEncoder::open_one(const EncoderConfig& config, const char* name) {
+  auto converter = Converter::open(config.size, input_format(config));
+  if (!converter) return std::unexpected(converter.error());
+  std::unique_ptr<FfmpegEncoder> encoder(new FfmpegEncoder(config, std::move(*converter)));
+  const auto started = encoder->start(name);
+  if (!started) return std::unexpected(started.error());
+  return encoder;
+}
+
+Result<> FfmpegEncoder::start(const char* name) {
+  const AVCodec* codec = avcodec_find_encoder_by_name(name);
+  if (codec == nullptr) return fail(Errc::not_found, "not in this build of FFmpeg");
+  config_.codec = name;
+  context_.reset(avcodec_alloc_context3(codec));
+  packet_.reset(av_packet_alloc());
+  frame_.reset(av_frame_alloc());
+  if (!context_ || !packet_ || !frame_) return fail(Errc::no_memory, "opening an encoder");
+  // Stands for the buffer of every picture and frees nothing: with it FFmpeg takes a reference instead of a copy.
+  static std::uint8_t nothing = 0;
+  frame_->buf[0] = av_buffer_create(&nothing, 1, [](void*, std::uint8_t*) {}, nullptr, AV_BUFFER_FLAG_READONLY);
+  if (frame_->buf[0] == nullptr) return fail(Errc::no_memory, "opening an encoder");
+  AVCodecContext& context = *context_;
+  context.width = config_.size.width;
+  context.height = config_.size.height;
+  context.pix_fmt = static_cast<AVPixelFormat>(av_format(input_format(config_)));
+  context.color_range = AVCOL_RANGE_MPEG;
+  context.framerate = av_d2q(config_.rate, 100'000);
+  context.time_base = av_inv_q(context.framerate);
+  context.gop_size = config_.keyframe_interval;
+  context.max_b_frames = 0;
+  context.thread_count = config_.threads == 0 ? 1 : config_.threads;
+  apply_bitrate(config_.bitrate);
+  Options options;
+  set_private_options(options, name);
+  if (const int rc = avcodec_open2(&context, codec, &options.entries); rc < 0)
+    return av_fail(rc, Errc::unsupported, "opening it");
+  if (context.extradata != nullptr)
+    keep_parameter_sets(
+        {reinterpret_cast<const std::byte*>(context.extradata), static_cast<std::size_t>(context.extradata_size)});
+  return {};
+}
+
+void FfmpegEncoder::apply_bitrate(BitsPerSecond bitrate) noexcept {
+  config_.bitrate = bitrate;
+  context_->bit_rate = bitrate.value();
+  context_->rc_max_rate = bitrate.value();
+  context_->rc_buffer_size = static_cast<int>(std::int64_t{bitrate.value()} * config_.vbv.count() / 1000);
+}
+
+Result<> FfmpegEncoder::do_set_bitrate(BitsPerSecond bitrate) {
+  const auto good = check_bitrate(bitrate);
+  if (!good) return std::unexpected(good.error());
+  // FFmpeg compares these fields before every picture for libx264; for the others it reads them once.
+  if (config_.codec != x264) return fail(Errc::unsupported, "changing the bitrate of this encoder while it runs");
+  apply_bitrate(bitrate);
+  return {};
+}
+
+Result<AVFrame*> FfmpegEncoder::input_frame(const Picture& picture) {
+  if (picture.format != input_format(config_)) return converter_.convert(picture);
+  view_planes(*frame_, picture);
+  return frame_.get();
+}
+
+Result<> FfmpegEncoder::send(AVFrame& frame, FrameNumber number) {
+  frame.pict_type = keyframe_wanted_ ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+  frame.pts = sequence_;
+  frame.duration = 1;
+  numbers_[static_cast<std::size_t>(sequence_) % max_delay] = number;
+  const int rc = avcodec_send_frame(context_.get(), &frame);
+  if (rc < 0) {
+    broken_ = true;
+    return av_fail(rc, Errc::device_lost, "sending a picture to the encoder");
+  }
+  ++sequence_;
+  keyframe_wanted_ = false;
+  return {};
+}
+
+Result<std::optional<AccessUnit>> FfmpegEncoder::do_encode(const Picture& picture) {
+  if (broken_) return fail(Errc::device_lost, "the encoder failed before");
+  if (picture.size != config_.size) return fail(Errc::invalid_argument, "size of a picture to encode");
+  if (picture.format == PixelFormat::h264 || picture.planes[0].data == nullptr)
+    return fail(Errc::invalid_argument, "format of a picture to encode");
+  const LogCapture quiet;
+  const auto frame = input_frame(picture);
+  if (!frame) return std::unexpected(frame.error());
+  const auto sent = send(**frame, picture.number);
+  if (!sent) return std::unexpected(sent.error());
+  auto unit = receive();
+  // The caller gives the picture back now. An encoder that still reads it must not be used again.
+  if (unit && av_buffer_get_ref_count((*frame)->buf[0]) != 1) {
+    broken_ = true;
+    return fail(Errc::device_lost, "the encoder holds on to a picture");
+  }
+  return unit;
+}
+
+Result<std::optional<AccessUnit>> FfmpegEncoder::receive() {
+  for (;;) {
+    const int rc = avcodec_receive_packet(context_.get(), packet_.get());
+    if (rc == AVERROR(EAGAIN)) return std::optional<AccessUnit>();
+    if (rc < 0) {
+      broken_ = true;
+      return av_fail(rc, Errc::device_lost, "fetching from the encoder");
+    }
+    const ByteView bytes(reinterpret_cast<const std::byte*>(packet_->data), static_cast<std::size_t>(packet_->size));
+    const FrameNumber number = numbers_[static_cast<std::size_t>(packet_->pts) % max_delay];
+    if (is_keyframe(bytes)) {
+      auto unit = finish_keyframe(bytes, number);
+      if (!unit) return std::unexpected(unit.error());
+      return *unit;
+    }
+    if (has_slice(bytes)) return AccessUnit{bytes, number, false};
+    keep_parameter_sets(bytes);  // some drivers hand out the headers by themselves first
+  }
+}
+
+Result<AccessUnit> FfmpegEncoder::finish_keyframe(ByteView bytes, FrameNumber number) {
+  if (check_access_unit(bytes)) {
+    if (parameter_sets_.empty()) keep_parameter_sets(bytes);
+    return AccessUnit{bytes, number, true};
+  }
+  keep_parameter_sets(bytes);
+  if (parameter_sets_.empty()) {
+    broken_ = true;
+    return fail(Errc::device_lost, "the encoder wrote a key frame without SPS and PPS");
+  }
+  keyframe_.assign(parameter_sets_.begin(), parameter_sets_.end());
+  NalReader reader(bytes);
+  while (const auto unit = reader.next()) {
+    if (unit->type() != NalType::sps && unit->type() != NalType::pps) append(keyframe_, *unit);
+  }
+  if (!check_access_unit(keyframe_)) {
+    broken_ = true;
+    return fail(Errc::device_lost, "the encoder wrote a key frame that is not one picture");
+  }
+  return AccessUnit{keyframe_, number, true};
+}
+
+void FfmpegEncoder::keep_parameter_sets(ByteView bytes) {
+  Bytes found;
+  NalReader reader(bytes);
+  while (const auto unit = reader.next()) {
+    if (unit->type() == NalType::sps || unit->type() == NalType::pps) append(found, *unit);
+  }
+  if (!found.empty()) parameter_sets_ = std::move(found);
+}
+
+}  // namespace sealcam::hal::ffmpeg

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/ffmpeg/support.hpp"
+
+#include <array>
+#include <cstdarg>
+#include <cstdio>
+#include <mutex>
+
+extern "C" {
+#include <libavutil/error.h>
+#include <libavutil/log.h>
+}
+
+namespace sealcam::hal::ffmpeg {
+
+namespace {
+
+thread_local std::string* sink = nullptr;
+
+void on_log(void* /*context*/, int level, const char* format, va_list arguments) noexcept {
+  if (level > AV_LOG_WARNING || sink == nullptr || !sink->empty()) return;
+  std::array<char, 256> text;
+  const int n = std::vsnprintf(text.data(), text.size(), format, arguments);
+  if (n <= 0) return;
+  *sink = text.data();
+  while (!sink->empty() && (sink->back() == '\n' || sink->back() == '.')) sink->pop_back();
+}
+
+}  // namespace
+
+LogCapture::LogCapture() {
+  static std::once_flag once;
+  std::call_once(once, [] { av_log_set_callback(on_log); });
+  sink = &line_;
+}
+
+LogCapture::~LogCapture() { sink = nullptr; }
+
+std::unexpected<Error> av_fail(int averror, Errc otherwise, const char* what) noexcept {
+  Errc code = otherwise;
+  if (averror == AVERROR(ENOMEM)) code = Errc::no_memory;
+  if (averror == AVERROR(EACCES) || averror == AVERROR(EPERM)) code = Errc::permission;
+  if (averror == AVERROR(ENODEV)) code = Errc::device_lost;
+  if (averror == AVERROR_INVALIDDATA) code = Errc::malformed;
+  return fail(code, what, averror);
+}
+
+std::string av_text(int averror) {
+  std::array<char, AV_ERROR_MAX_STRING_SIZE> text{};
+  av_strerror(averror, text.data(), text.size());
+  return text.data();
+}
+
+}  // namespace sealcam::hal::ffmpeg
