@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch_test_macros.hpp>
+
+#include "core/log.hpp"
+#include "hal/fake/fake_source.hpp"
+#include "hal/ffmpeg/decoder.hpp"
+#include "hal/ffmpeg/encoder.hpp"
+#include "hal/h264.hpp"
+
+using namespace sealcam;
+using namespace sealcam::hal;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Access units of the fake camera, as bytes of their own.
+std::vector<Bytes> encoded(std::uint32_t count, int keyframe_interval) {
+  const FakeClock clock;
+  MemoryLog log;
+  const auto source =
+      fake::FakeSource::open({.size = {320, 240}, .camera = 3, .realtime = false, .count = count}, clock).value();
+  EncoderConfig config;
+  config.size = {320, 240};
+  config.bitrate = BitsPerSecond(300'000);
+  config.keyframe_interval = keyframe_interval;
+  const auto encoder = ffmpeg::FfmpegEncoder::open(config, log).value();
+  std::vector<Bytes> units;
+  while (auto picture = source->next(1ms)) {
+    const auto unit = encoder->encode(*picture).value();
+    if (unit) units.emplace_back(unit->bytes.begin(), unit->bytes.end());
+  }
+  return units;
+}
+
+}  // namespace
+
+TEST_CASE("auto says which encoder it took and why not the others") {
+  MemoryLog log;
+  EncoderConfig config;
+  config.size = {320, 240};
+  const auto encoder = ffmpeg::FfmpegEncoder::open(config, log);
+  REQUIRE(encoder);
+  const std::string name = (*encoder)->name();
+  CHECK(log.contains("encoder: " + name + " (auto)"));
+  for (const std::string other : {"h264_v4l2m2m", "libx264"}) {
+    if (other == name) break;
+    CHECK(log.contains("encoder: not " + other + ": "));
+  }
+}
+
+TEST_CASE("an encoder refuses configurations by name") {
+  MemoryLog log;
+  const auto refused = [&](auto change, Errc code = Errc::invalid_argument) {
+    EncoderConfig config;
+    config.size = {320, 240};
+    change(config);
+    const auto r = ffmpeg::FfmpegEncoder::open(config, log);
+    return !r && r.error().code == code;
+  };
+  CHECK(refused([](auto& c) { c.size = {321, 240}; }));
+  CHECK(refused([](auto& c) { c.size = {320, 241}; }));
+  CHECK(refused([](auto& c) { c.size = {}; }));
+  CHECK(refused([](auto& c) { c.rate = 0; }));
+  CHECK(refused([](auto& c) { c.bitrate = BitsPerSecond(24'999); }));
+  CHECK(refused([](auto& c) { c.keyframe_interval = 0; }));
+  CHECK(refused([](auto& c) { c.format = PixelFormat::h264; }));
+  CHECK(refused([](auto& c) { c.codec = "h265"; }, Errc::not_found));
+}
+
+TEST_CASE("the decoder begins at a key frame") {
+  const auto units = encoded(12, 6);
+  REQUIRE(units.size() == 12);
+  const auto decoder = ffmpeg::FfmpegDecoder::open().value();
+  for (std::uint32_t i = 1; i < 12; ++i) {
+    const auto picture = decoder->decode(units[i]);
+    REQUIRE(picture);
+    CHECK(picture->has_value() == (i >= 6));
+    if (i >= 6) CHECK(fake::read_mark(**picture) == fake::PictureMark{FrameNumber(i), 3});
+  }
+}
+
+TEST_CASE("damage is an error, and the decoder goes on at the next key frame") {
+  auto units = encoded(12, 6);
+  const auto decoder = ffmpeg::FfmpegDecoder::open().value();
+  for (std::uint32_t i = 0; i < 3; ++i) REQUIRE(decoder->decode(units[i]).value());
+  Bytes cut = units[0];
+  cut.resize(cut.size() / 2);
+  CHECK(decoder->decode(cut).error().code == Errc::malformed);
+  CHECK(decoder->decode({}).error().code == Errc::malformed);
+  CHECK_FALSE(decoder->decode(units[4]).value());
+  for (std::uint32_t i = 6; i < 12; ++i) {
+    const auto picture = decoder->decode(units[i]);
+    REQUIRE(picture);
+    REQUIRE(picture->has_value());
+    CHECK(fake::read_mark(**picture)->number == FrameNumber(i));
+  }
+}
+
+TEST_CASE("flipped bits never crash the decoder") {
+  const auto units = encoded(8, 4);
+  const auto decoder = ffmpeg::FfmpegDecoder::open().value();
+  int refused = 0;
+  for (std::size_t n = 0; n < 400; ++n) {
+    Bytes unit = units[n % units.size()];
+    unit[(n * 7919) % unit.size()] ^= static_cast<std::byte>(1 << n % 8);
+    refused += decoder->decode(unit) ? 0 : 1;
+  }
+  CHECK(refused > 0);
+}
