@@ -8,7 +8,8 @@
 ///     device.card     self-signed introduction (protocol/card.hpp)
 ///     enrolment.json  owner's key, broker, certificates, name; there once the device is somebody's
 ///
-/// Further files belong to the programs: roster, epoch, ask-seq.
+/// `unfinished` is there while the first start makes these; a start that finds it begins again, since
+/// nobody outside has seen the keys yet. Further files belong to the programs: roster, epoch, ask-seq.
 #pragma once
 
 #include <cstdint>
@@ -16,16 +17,20 @@
 #include <optional>
 #include <string>
 
+#include "core/file.hpp"
 #include "core/result.hpp"
 #include "crypto/key_store.hpp"
 #include "protocol/card.hpp"
 
 namespace sealcam::pairing {
 
+/// Bytes of a camera's name (UTF-8).
+inline constexpr std::size_t largest_name = 64;
+
 /// What makes a device somebody's. Nothing in it is secret.
 struct Enrolment {
   protocol::Role role = protocol::Role::camera;
-  crypto::PublicKey owner;   ///< its thumbprint is the account
+  crypto::PublicKey owner;  ///< its thumbprint is the account
   std::string broker_host;
   std::uint16_t broker_port = 8883;
   std::string ca_pem;           ///< the operator's CA
@@ -45,7 +50,7 @@ struct StateFiles {
 
 /// Errors: not_found, permission, malformed (the file is damaged; `why` gets a sentence that names the place).
 [[nodiscard]] Result<Enrolment> read_enrolment(const StateFiles& files, std::string* why = nullptr);
-/// Atomic and durable. Errors: permission, io.
+/// Atomic and durable. Errors: permission, io, invalid_argument (name too long or not UTF-8).
 [[nodiscard]] Result<> write_enrolment(const StateFiles& files, const Enrolment& enrolment);
 
 /// Opens a device's own state: takes the lock, starts PSA on its keys. One per process; the working
@@ -53,8 +58,10 @@ struct StateFiles {
 class DeviceState {
  public:
   /// Makes the folder, the keys, the TLS key with its request and the card when the folder is new, and
-  /// only then: a folder that lost a part is an error (malformed), never a new identity.
-  /// Errors: permission, io, conflict (another process has it), malformed, crypto.
+  /// only then: a folder that lost a part is an error (malformed), never a new identity. The error's
+  /// words name the part and the next step.
+  /// Errors: permission, io, conflict (another process has it), malformed, wrong_key (the state of a
+  /// device with another role), crypto.
   [[nodiscard]] static Result<DeviceState> open(const std::filesystem::path& folder, protocol::Role role);
 
   [[nodiscard]] const StateFiles& files() const noexcept { return files_; }
@@ -64,9 +71,12 @@ class DeviceState {
   [[nodiscard]] Result<std::string> tls_key_pem() const;
 
  private:
-  DeviceState(StateFiles files, crypto::KeyStore store, crypto::DeviceKeys keys)
-      : files_(std::move(files)), store_(std::move(store)), keys_(std::move(keys)) {}
+  [[nodiscard]] static Result<DeviceState> make(const StateFiles& files, UniqueFd lock, protocol::Role role);
+  [[nodiscard]] static Result<DeviceState> reopen(const StateFiles& files, UniqueFd lock, protocol::Role role);
+  DeviceState(StateFiles files, UniqueFd lock, crypto::KeyStore store, crypto::DeviceKeys keys)
+      : files_(std::move(files)), lock_(std::move(lock)), store_(std::move(store)), keys_(std::move(keys)) {}
   StateFiles files_;
+  UniqueFd lock_;
   crypto::KeyStore store_;
   crypto::DeviceKeys keys_;
 };

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pairing/device_state.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <system_error>
+
+#include "transport/certificate.hpp"
+
+namespace sealcam::pairing {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t largest_pem = 16U << 10;
+
+constexpr const char* lost_keys =
+    "the state folder lost its keys: restore the folder from a copy, or empty it to start as a new device";
+constexpr const char* lost_tls_key =
+    "the state folder lost tls.key: restore the folder from a copy, or empty it to start as a new device";
+constexpr const char* lost_request =
+    "the state folder lost tls.csr: restore the folder from a copy, or empty it to start as a new device";
+constexpr const char* lost_card =
+    "the state folder lost device.card: restore the folder from a copy, or empty it to start as a new device";
+constexpr const char* foreign_folder =
+    "the state folder holds other files but no keys: restore the folder from a copy, or choose an empty one";
+
+/// There from before the first key is made until everything is on the disk. While it is there nobody
+/// outside can know the identity: making is begun again.
+fs::path unfinished_marker(const StateFiles& files) { return files.folder / "unfinished"; }
+
+bool present(const fs::path& path) {
+  std::error_code ec;
+  return fs::exists(fs::symlink_status(path, ec));
+}
+
+/// PSA's file store makes its files with the process's umask.
+class PrivateUmask {
+ public:
+  PrivateUmask() : before_(::umask(0077)) {}
+  PrivateUmask(const PrivateUmask&) = delete;
+  PrivateUmask& operator=(const PrivateUmask&) = delete;
+  ~PrivateUmask() { ::umask(before_); }
+
+ private:
+  mode_t before_;
+};
+
+/// The folder's own entry in its parent. A parent that may be passed but not read cannot be synced.
+void sync_entry_of(const fs::path& folder) {
+  UniqueFd fd(::open(folder.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd) (void)::fsync(fd.get());
+}
+
+/// Files that may lie in a folder before a device's state is made there.
+bool harmless(const fs::path& name) {
+  static constexpr std::array<std::string_view, 6> names = {"lock",           "lost+found",  "unfinished",
+                                                            "unfinished.new", "camera.json", "hub.json"};
+  const auto text = name.string();
+  return text.starts_with('.') || text.ends_with(".log") || std::ranges::contains(names, text);
+}
+
+Result<bool> is_new(const StateFiles& files) {
+  std::error_code ec;
+  for (fs::directory_iterator it(files.folder, ec), end; !ec && it != end; it.increment(ec))
+    if (!harmless(it->path().filename())) return false;
+  if (ec)
+    return fail(ec == std::errc::permission_denied ? Errc::permission : Errc::io, "listing the state folder",
+                ec.value());
+  return true;
+}
+
+Result<> remove_leftovers(const StateFiles& files) {
+  if (present(files.enrolment())) return fail(Errc::malformed, foreign_folder);
+  for (const auto& path : {files.keys(), files.tls_key(), files.tls_request(), files.card()}) {
+    std::error_code ec;
+    fs::remove_all(path, ec);
+    if (ec) return fail(Errc::io, "removing what an interrupted first start left", ec.value());
+  }
+  return {};
+}
+
+Result<> write_public_parts(const StateFiles& files, protocol::Role role, const crypto::DeviceKeys& keys) {
+  const auto tls = transport::TlsKey::generate();
+  if (!tls) return std::unexpected(tls.error());
+  if (auto r = write_file_durably(files.tls_key(), tls->reveal_pem()); !r) return r;
+  const auto request = transport::make_request(*tls, keys.identity.id().to_string());
+  if (!request) return std::unexpected(request.error());
+  if (auto r = write_file_durably(files.tls_request(), as_bytes(*request)); !r) return r;
+  const auto card = protocol::encode_card(role, keys);
+  if (!card) return std::unexpected(card.error());
+  return write_file_durably(files.card(), *card);
+}
+
+Result<> finish_making(const StateFiles& files) {
+  if (auto r = sync_folder(files.keys()); !r) return r;
+  if (auto r = sync_folder(files.folder); !r) return r;
+  sync_entry_of(files.folder);
+  if (::unlink(unfinished_marker(files).c_str()) != 0) return fail(Errc::io, "finishing the state folder", errno);
+  return sync_folder(files.folder);
+}
+
+/// Text of a missing file becomes `lost`, other errors stay.
+Result<Bytes> read_part(const fs::path& path, const char* lost) {
+  auto content = read_file(path, largest_pem);
+  if (!content && content.error().code == Errc::not_found) return fail(Errc::malformed, lost);
+  return content;
+}
+
+Result<> check_parts(const StateFiles& files, protocol::Role role, const crypto::DeviceKeys& keys) {
+  auto tls = read_part(files.tls_key(), lost_tls_key);
+  if (!tls) return std::unexpected(tls.error());
+  const auto tls_key = transport::TlsKey::from_pem(*tls);
+  wipe(*tls);
+  if (!tls_key)
+    return fail(Errc::malformed, "tls.key is damaged: restore the state folder from a copy", tls_key.error().native);
+
+  const auto request = read_part(files.tls_request(), lost_request);
+  if (!request) return std::unexpected(request.error());
+  const auto name = transport::requested_name(as_text(*request));
+  if (!name || *name != keys.identity.id().to_string())
+    return fail(Errc::malformed, "tls.csr is damaged: restore the state folder from a copy");
+
+  const auto bytes = read_part(files.card(), lost_card);
+  if (!bytes) return std::unexpected(bytes.error());
+  const auto card = protocol::decode_card(*bytes);
+  if (!card)
+    return fail(Errc::malformed, "device.card is damaged: restore the state folder from a copy", card.error().native);
+  if (card->identity != keys.identity.public_key() || card->hpke != keys.hpke.public_key())
+    return fail(Errc::malformed, "device.card and the keys beside it belong to different devices");
+  if (card->role != role) return fail(Errc::wrong_key, "this state folder belongs to a device of another kind");
+  return {};
+}
+
+}  // namespace
+
+Result<DeviceState> DeviceState::open(const fs::path& folder, protocol::Role role) {
+  std::error_code ec;
+  const StateFiles files{fs::absolute(folder, ec).lexically_normal()};
+  if (ec) return fail(Errc::io, "finding the state folder", ec.value());
+  if (auto r = make_private_folder(files.folder); !r) return std::unexpected(r.error());
+  auto lock = lock_folder(files.folder);
+  if (!lock) return std::unexpected(lock.error());
+
+  const PrivateUmask files_are_private;
+  const bool unfinished = present(unfinished_marker(files));
+  const auto is_empty = is_new(files);
+  if (!is_empty) return std::unexpected(is_empty.error());
+  return unfinished || *is_empty ? make(files, std::move(*lock), role) : reopen(files, std::move(*lock), role);
+}
+
+Result<DeviceState> DeviceState::make(const StateFiles& files, UniqueFd lock, protocol::Role role) {
+  static constexpr std::string_view note =
+      "The keys of this folder are not complete; the next start makes them anew.\n";
+  if (auto r = write_file_durably(unfinished_marker(files), as_bytes(note)); !r) return std::unexpected(r.error());
+  if (auto r = remove_leftovers(files); !r) return std::unexpected(r.error());
+  if (auto r = make_private_folder(files.keys()); !r) return std::unexpected(r.error());
+  auto store = crypto::KeyStore::open(files.keys());
+  if (!store) return std::unexpected(store.error());
+  using Exportable = crypto::KeyStore::Exportable;
+  auto keys = store->make_device_keys(role == protocol::Role::owner ? Exportable::yes : Exportable::no);
+  if (!keys) return std::unexpected(keys.error());
+  if (auto r = write_public_parts(files, role, *keys); !r) return std::unexpected(r.error());
+  if (auto r = finish_making(files); !r) return std::unexpected(r.error());
+  return DeviceState(files, std::move(lock), std::move(*store), *keys);
+}
+
+Result<DeviceState> DeviceState::reopen(const StateFiles& files, UniqueFd lock, protocol::Role role) {
+  if (!present(files.keys())) {
+    const bool others = present(files.tls_key()) || present(files.card()) || present(files.enrolment());
+    return fail(Errc::malformed, others ? lost_keys : foreign_folder);
+  }
+  auto store = crypto::KeyStore::open(files.keys());
+  if (!store) return std::unexpected(store.error());
+  const auto there = store->has_device_keys();
+  if (!there) return std::unexpected(there.error());
+  if (!*there) return fail(Errc::malformed, lost_keys);
+  auto keys = store->device_keys();
+  if (!keys) return std::unexpected(keys.error());
+  if (auto r = check_parts(files, role, *keys); !r) return std::unexpected(r.error());
+  return DeviceState(files, std::move(lock), std::move(*store), *keys);
+}
+
+Result<std::string> DeviceState::tls_key_pem() const {
+  auto content = read_file(files_.tls_key(), largest_pem);
+  if (!content) return std::unexpected(content.error());
+  std::string pem(as_text(*content));
+  wipe(*content);
+  if (!pem.contains("PRIVATE KEY"))
+    return fail(Errc::malformed, "tls.key is damaged: restore the state folder from a copy");
+  return pem;
+}
+
+}  // namespace sealcam::pairing

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// A key store belongs to a process and to its working folder: each opening happens in a child.
+#include "pairing/device_state.hpp"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <fstream>
+#include <string>
+
+#include "core/file.hpp"
+#include "support/temporary_folder.hpp"
+#include "transport/certificate.hpp"
+
+namespace sealcam::pairing {
+namespace {
+
+namespace fs = std::filesystem;
+using protocol::Role;
+
+struct Outcome {
+  std::string id;     ///< empty when it failed
+  std::string error;  ///< code and words
+};
+
+/// Opens the folder in a child of its own and returns what came of it.
+Outcome open_state(const fs::path& folder, Role role = Role::camera) {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const auto state = DeviceState::open(folder, role);
+    const std::string line = state ? "+" + state->keys().identity.id().to_string() : "-" + to_string(state.error());
+    const bool written = ::write(ends[1], line.data(), line.size()) == static_cast<ssize_t>(line.size());
+    ::_exit(written ? 0 : 1);
+  }
+  ::close(ends[1]);
+  std::string line;
+  char block[512];
+  for (ssize_t n; (n = ::read(ends[0], block, sizeof block)) > 0;) line.append(block, static_cast<std::size_t>(n));
+  ::close(ends[0]);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  REQUIRE_FALSE(line.empty());
+  if (line.front() == '+') return {line.substr(1), ""};
+  return {"", line.substr(1)};
+}
+
+void copy_state(const fs::path& from, const fs::path& to) {
+  fs::remove_all(to);
+  fs::copy(from, to, fs::copy_options::recursive);
+}
+
+TEST_CASE("a new folder gets an identity once and keeps it") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "deep" / "camera";
+  const auto first = open_state(path);
+  INFO(first.error);
+  REQUIRE(first.id.size() == DeviceId::text_size);
+  CHECK(open_state(path).id == first.id);
+
+  const StateFiles files{path};
+  const auto card_bytes = read_file(files.card(), 4096);
+  REQUIRE(card_bytes);
+  REQUIRE(crypto::init());
+  const auto card = protocol::decode_card(*card_bytes);
+  REQUIRE(card);
+  CHECK(card->identity.id().to_string() == first.id);
+  CHECK(card->role == Role::camera);
+  const auto request = read_file(files.tls_request(), 4096);
+  REQUIRE(request);
+  CHECK(transport::requested_name(as_text(*request)) == first.id);
+}
+
+TEST_CASE("everything in a state folder is private") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "hub";
+  REQUIRE_FALSE(open_state(path, Role::hub).id.empty());
+  struct stat info{};
+  REQUIRE(::stat(path.c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0700);
+  for (const auto& entry : fs::recursive_directory_iterator(path)) {
+    INFO(entry.path());
+    REQUIRE(::stat(entry.path().c_str(), &info) == 0);
+    CHECK((info.st_mode & 0077) == 0);
+  }
+}
+
+TEST_CASE("a folder that lost a part is an error, never a new identity") {
+  const test::TemporaryFolder folder;
+  const auto good = folder.path() / "good";
+  const auto bad = folder.path() / "bad";
+  const auto id = open_state(good).id;
+  REQUIRE_FALSE(id.empty());
+  for (const auto* part : {"keys", "tls.key", "tls.csr", "device.card"}) {
+    INFO(part);
+    copy_state(good, bad);
+    fs::remove_all(bad / part);
+    const auto outcome = open_state(bad);
+    CHECK(outcome.id.empty());
+    CHECK(outcome.error.contains("malformed"));
+    CHECK(outcome.error.contains("restore"));
+  }
+  copy_state(good, bad);
+  CHECK(open_state(bad).id == id);  // the control: the copy itself is whole
+}
+
+TEST_CASE("a truncated or garbled part is an error") {
+  const test::TemporaryFolder folder;
+  const auto good = folder.path() / "good";
+  const auto bad = folder.path() / "bad";
+  REQUIRE_FALSE(open_state(good).id.empty());
+  for (const auto* part : {"tls.key", "tls.csr", "device.card"}) {
+    for (const bool truncate : {true, false}) {
+      INFO(part << (truncate ? " truncated" : " garbled"));
+      copy_state(good, bad);
+      const auto size = fs::file_size(bad / part);
+      if (truncate) {
+        fs::resize_file(bad / part, size / 2);
+      } else {
+        std::fstream file(bad / part, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(static_cast<std::streamoff>(size / 2));
+        file.put('\0');
+      }
+      const auto outcome = open_state(bad);
+      CHECK(outcome.id.empty());
+      CHECK(outcome.error.contains("malformed"));
+    }
+  }
+  for (const auto& key : fs::directory_iterator(good / "keys")) {
+    if (!key.is_regular_file() || key.file_size() == 0) continue;
+    INFO(key.path().filename());
+    copy_state(good, bad);
+    fs::resize_file(bad / "keys" / key.path().filename(), key.file_size() / 2);
+    CHECK(open_state(bad).id.empty());
+  }
+}
+
+TEST_CASE("keys of another device beside a card are an error") {
+  const test::TemporaryFolder folder;
+  REQUIRE_FALSE(open_state(folder.path() / "a").id.empty());
+  REQUIRE_FALSE(open_state(folder.path() / "b").id.empty());
+  fs::remove_all(folder.path() / "a" / "keys");
+  fs::copy(folder.path() / "b" / "keys", folder.path() / "a" / "keys", fs::copy_options::recursive);
+  CHECK(open_state(folder.path() / "a").id.empty());
+}
+
+TEST_CASE("an interrupted first start is begun again, wherever it stopped") {
+  const test::TemporaryFolder folder;
+  const auto whole = folder.path() / "whole";
+  const auto cut = folder.path() / "cut";
+  const auto id = open_state(whole).id;
+  REQUIRE_FALSE(id.empty());
+  const std::vector<std::vector<std::string>> missing = {{"keys", "tls.key", "tls.csr", "device.card"},
+                                                         {"tls.key", "tls.csr", "device.card"},
+                                                         {"tls.csr", "device.card"},
+                                                         {"device.card"},
+                                                         {}};
+  for (const auto& parts : missing) {
+    copy_state(whole, cut);
+    for (const auto& part : parts) fs::remove_all(cut / part);
+    std::ofstream(cut / "unfinished") << "\n";
+    const auto outcome = open_state(cut);
+    INFO(outcome.error);
+    CHECK_FALSE(outcome.id.empty());
+    CHECK(outcome.id != id);
+    CHECK_FALSE(fs::exists(cut / "unfinished"));
+    CHECK(open_state(cut).id == outcome.id);
+  }
+}
+
+TEST_CASE("a device that is somebody's is never begun again") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "camera";
+  REQUIRE_FALSE(open_state(path).id.empty());
+  std::ofstream(path / "unfinished") << "\n";
+  std::ofstream(path / "enrolment.json") << "{}\n";
+  CHECK(open_state(path).id.empty());
+  CHECK(fs::exists(path / "tls.key"));
+}
+
+TEST_CASE("a folder of something else is left alone") {
+  const test::TemporaryFolder folder;
+  std::ofstream(folder.path() / "letters.txt") << "dear\n";
+  const auto outcome = open_state(folder.path());
+  CHECK(outcome.error.contains("malformed"));
+  CHECK_FALSE(fs::exists(folder.path() / "keys"));
+}
+
+TEST_CASE("state that belongs to another role is refused") {
+  const test::TemporaryFolder folder;
+  REQUIRE_FALSE(open_state(folder.path() / "hub", Role::hub).id.empty());
+  const auto outcome = open_state(folder.path() / "hub", Role::camera);
+  CHECK(outcome.error.contains("wrong"));
+}
+
+TEST_CASE("one process at a time") {
+  const test::TemporaryFolder folder;
+  REQUIRE_FALSE(open_state(folder.path() / "hub", Role::hub).id.empty());
+  const auto lock = lock_folder(folder.path() / "hub");
+  REQUIRE(lock);
+  CHECK(open_state(folder.path() / "hub", Role::hub).error.contains("conflict"));
+}
+
+}  // namespace
+}  // namespace sealcam::pairing
