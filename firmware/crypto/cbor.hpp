@@ -4,6 +4,7 @@
 /// read in the order the format defines, which refuses wrong order and duplicates as well.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -30,6 +31,18 @@ class CborWriter {
   Bytes buffer_;
 };
 
+/// The head of a byte string, for those who hash or write the content where it lies.
+class CborHead {
+ public:
+  [[nodiscard]] ByteView view() const noexcept { return ByteView(bytes_).first(size_); }
+
+ private:
+  friend CborHead cbor_bytes_head(std::size_t size) noexcept;
+  std::array<std::byte, 9> bytes_{};
+  std::size_t size_ = 0;
+};
+[[nodiscard]] CborHead cbor_bytes_head(std::size_t size) noexcept;
+
 /// What comes next.
 enum class CborType { integer, bytes, text, boolean, array, map, tag, other, end };
 
@@ -52,7 +65,7 @@ class CborReader {
   [[nodiscard]] Result<std::uint64_t> tag();
   /// The integer key `expected`.
   [[nodiscard]] Result<> key(std::int64_t expected);
-  /// Passes over one item of any type, nested at most 8 deep.
+  /// Passes over one item of any type but floating point, nested at most 8 deep; map keys must be in order.
   [[nodiscard]] Result<> skip();
   /// Nothing may follow. Errors: malformed.
   [[nodiscard]] Result<> finish() const;

@@ -39,9 +39,10 @@ class Context {
  protected:
   friend struct Access;
   Context() = default;
+  /// Base nonce XOR sequence number; counting on is the caller's. Errors: exhausted.
   [[nodiscard]] Result<std::array<std::byte, 12>> next_nonce();
   VolatileKey key_;
-  Secret<32> raw_key_;  ///< as many bytes as the AEAD wants, for the vectors
+  Secret<32> raw_key_;  ///< all zero, but for the vectors: set only where a Schedule is asked for
   Secret<12> base_nonce_;
   std::uint64_t sequence_ = 0;
 };

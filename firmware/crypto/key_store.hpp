@@ -23,9 +23,13 @@ class KeyStore {
 
   /// True when both keys are there. Errors: malformed (one without the other, or damaged: nothing is
   /// ever replaced by a new identity silently).
+  /// A making or destroying that was cut short counts as no keys: nobody was ever told of these.
   [[nodiscard]] Result<bool> has_device_keys() const;
-  /// Makes identity and HPKE key, durably. Errors: exists, crypto, io.
+  /// Makes identity and HPKE key, durably. Errors: exists, malformed (as above), crypto, io.
   [[nodiscard]] Result<DeviceKeys> make_device_keys(Exportable identity);
+  /// The same with an identity from a backup, exportable again; the HPKE key is new.
+  /// Errors: exists, malformed (also the scalar), crypto, io.
+  [[nodiscard]] Result<DeviceKeys> restore_device_keys(const Secret<32>& identity);
   /// Errors: not_found, malformed.
   [[nodiscard]] Result<DeviceKeys> device_keys() const;
   /// Private scalar of the identity key, where it was made exportable. Errors: permission, not_found.
@@ -35,6 +39,8 @@ class KeyStore {
 
  private:
   explicit KeyStore(std::filesystem::path folder, UniqueFd lock) : folder_(std::move(folder)), lock_(std::move(lock)) {}
+  [[nodiscard]] Result<DeviceKeys> make(Exportable exportable, const Secret<32>* identity);
+  [[nodiscard]] Result<> remove_keys() const;
   std::filesystem::path folder_;
   UniqueFd lock_;
 };
