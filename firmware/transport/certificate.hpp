@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Keys and certificates of the TLS connection to the broker (X.509, RFC 5280; requests, RFC 2986). They admit a
+/// device to the broker and nothing else: no promise about pictures rests on them. All keys are P-256, all
+/// signatures ECDSA with SHA-256. Reentrant.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/bytes.hpp"
+#include "core/result.hpp"
+
+namespace sealcam::transport {
+
+/// A TLS private key as PEM text. Move-only, wiped when moved from and when destroyed, not printable. Not an
+/// identity key: it signs TLS handshakes and certificate requests, never a Sealcam message.
+class TlsKey {
+ public:
+  /// Errors: crypto.
+  [[nodiscard]] static Result<TlsKey> generate();
+  /// From a file's content; the caller wipes its own copy. Errors: malformed (no EC private key on P-256, or
+  /// encrypted).
+  [[nodiscard]] static Result<TlsKey> from_pem(ByteView pem);
+
+  TlsKey(TlsKey&& other) noexcept;
+  TlsKey& operator=(TlsKey&& other) noexcept;
+  TlsKey(const TlsKey&) = delete;
+  TlsKey& operator=(const TlsKey&) = delete;
+  ~TlsKey();
+
+  /// The PEM text without a terminating zero, to be written into a private file.
+  [[nodiscard]] ByteView reveal_pem() const noexcept { return ByteView(pem_).first(size_); }
+  /// A second object with the same key, for a second connection. Explicit, so that copies can be found.
+  [[nodiscard]] TlsKey duplicate() const noexcept;
+
+ private:
+  TlsKey() noexcept = default;
+  std::array<std::byte, 512> pem_{};
+  std::size_t size_ = 0;
+};
+
+/// An authority's self-signed certificate (PEM): basicConstraints CA:TRUE, keyCertSign and cRLSign, valid from
+/// 20200101 to 99991231 (boards have no clock). `common_name` is 1 to 64 letters, digits and " .-_".
+/// Errors: invalid_argument, crypto.
+[[nodiscard]] Result<std::string> make_authority(const TlsKey& key, std::string_view common_name);
+
+/// A certificate request (PEM, PKCS#10) for CN = `common_name`. Errors: invalid_argument, crypto.
+[[nodiscard]] Result<std::string> make_request(const TlsKey& key, std::string_view common_name);
+
+/// The common name a request asks for, once its own signature was verified: who sent it has the private key. The
+/// caller decides whether that name may be given. Errors: malformed, bad_signature, unsupported (not P-256).
+[[nodiscard]] Result<std::string> requested_name(std::string_view request_pem);
+
+enum class CertificateUse { client, server };
+
+/// Signs a request as authority: subject CN = `common_name`, the request's public key, serial of 16 random bytes,
+/// basicConstraints CA:FALSE, keyUsage digitalSignature, one extendedKeyUsage, subject and authority key
+/// identifiers. `names` become subjectAltName, addresses as iPAddress, anything else as dNSName; empty for clients.
+/// Errors: those of requested_name(); wrong_key (the request asks for another name, or the authority's key does not
+/// belong to its certificate), invalid_argument, malformed (authority), crypto.
+[[nodiscard]] Result<std::string> sign_request(std::string_view authority_pem, const TlsKey& authority_key,
+                                               std::string_view request_pem, std::string_view common_name,
+                                               CertificateUse use, const std::vector<std::string>& names);
+
+/// The common name of a certificate (PEM; the first of a chain). Errors: malformed.
+[[nodiscard]] Result<std::string> certificate_name(std::string_view certificate_pem);
+
+}  // namespace sealcam::transport

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/tls_context.hpp"
+
+#include <psa/crypto.h>
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
+#include "transport/tls_state.hpp"
+
+namespace sealcam::transport {
+namespace {
+
+int ignore_dates(void*, mbedtls_x509_crt*, int, std::uint32_t* flags) {
+  *flags &= ~static_cast<std::uint32_t>(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE);
+  return 0;
+}
+
+Result<> load_certificates(mbedtls_x509_crt* into, std::string_view pem, const char* what) {
+  const PemText text(pem);
+  // A positive number says how many of several certificates could not be read: none may be left out.
+  if (const int status = mbedtls_x509_crt_parse(into, text.data(), text.size()); status != 0)
+    return fail(Errc::malformed, what, status);
+  return {};
+}
+
+void set_preferences(TlsContext::State& state, bool prefer_aes) {
+  // Servers on OpenSSL follow their own order (AES-256, ChaCha20, AES-128) among what is offered, so that a
+  // preference is kept only by leaving out. AES-128-GCM every server has (RFC 8446 section 9.1).
+  if (prefer_aes) state.suites = {MBEDTLS_TLS1_3_AES_128_GCM_SHA256, 0};
+  else state.suites = {MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256, MBEDTLS_TLS1_3_AES_128_GCM_SHA256, 0};
+  state.groups = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1, MBEDTLS_SSL_IANA_TLS_GROUP_X25519,
+                  MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1, MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
+}
+
+}  // namespace
+
+bool has_aes_instructions() noexcept {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("aes") != 0;
+#elif defined(__aarch64__)
+  return (::getauxval(AT_HWCAP) & HWCAP_AES) != 0;
+#else
+  return false;  // 32-bit ARM: Debian's mbedTLS has AES in C only
+#endif
+}
+
+TlsRole TlsContext::role() const noexcept { return state_->role; }
+
+Result<TlsContext> TlsContext::make(TlsConfig config) {
+  if (const auto status = psa_crypto_init(); status != PSA_SUCCESS) return fail(Errc::crypto, "start PSA", status);
+  auto state = std::make_shared<State>();
+  state->role = config.role;
+  if (auto r = load_certificates(state->authorities.get(), config.authority_pem, "authority's certificate"); !r)
+    return std::unexpected(r.error());
+  if (auto r = load_certificates(state->certificate.get(), config.certificate_pem, "own certificate"); !r)
+    return std::unexpected(r.error());
+  const PemText key(config.key.reveal_pem());
+  if (const int status =
+          mbedtls_pk_parse_key(state->key.get(), key.data(), key.size(), nullptr, 0, psa_random, nullptr);
+      status != 0)
+    return fail(Errc::malformed, "own TLS key", status);
+  if (mbedtls_pk_check_pair(&state->certificate->pk, state->key.get(), psa_random, nullptr) != 0)
+    return fail(Errc::wrong_key, "own TLS key does not belong to the certificate");
+
+  auto* const ssl = state->config.get();
+  const int endpoint = config.role == TlsRole::client ? MBEDTLS_SSL_IS_CLIENT : MBEDTLS_SSL_IS_SERVER;
+  if (const int status =
+          mbedtls_ssl_config_defaults(ssl, endpoint, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
+      status != 0)
+    return fail(Errc::crypto, "TLS defaults", status);
+  set_preferences(*state, config.prefer_aes);
+  mbedtls_ssl_conf_min_tls_version(ssl, MBEDTLS_SSL_VERSION_TLS1_3);
+  mbedtls_ssl_conf_max_tls_version(ssl, MBEDTLS_SSL_VERSION_TLS1_3);
+  mbedtls_ssl_conf_ciphersuites(ssl, state->suites.data());
+  mbedtls_ssl_conf_groups(ssl, state->groups.data());
+  mbedtls_ssl_conf_rng(ssl, psa_random, nullptr);
+  mbedtls_ssl_conf_authmode(ssl, MBEDTLS_SSL_VERIFY_REQUIRED);
+  mbedtls_ssl_conf_ca_chain(ssl, state->authorities.get(), nullptr);
+  mbedtls_ssl_conf_verify(ssl, ignore_dates, nullptr);
+  // No resumption: every connection shows certificates and agrees on fresh keys.
+  mbedtls_ssl_conf_tls13_key_exchange_modes(ssl, MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL);
+  if (config.role == TlsRole::client) mbedtls_ssl_conf_session_tickets(ssl, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+  if (const int status = mbedtls_ssl_conf_own_cert(ssl, state->certificate.get(), state->key.get()); status != 0)
+    return fail(Errc::crypto, "own certificate", status);
+  return TlsContext(std::move(state));
+}
+
+}  // namespace sealcam::transport
