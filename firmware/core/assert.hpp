@@ -11,7 +11,5 @@ namespace sealcam {
 
 }  // namespace sealcam
 
-#define SC_ASSERT(condition)                                                                  \
-  (static_cast<bool>(condition)                                                               \
-       ? void()                                                                               \
-       : ::sealcam::assertion_failed(#condition, std::source_location::current()))
+#define SC_ASSERT(condition) \
+  (static_cast<bool>(condition) ? void() : ::sealcam::assertion_failed(#condition, std::source_location::current()))

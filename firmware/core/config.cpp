@@ -19,7 +19,8 @@ struct ConfigReader::State {
   std::optional<std::string> error;
 
   void note(std::string_view pointer, std::string_view why) {
-    if (!error) error = std::format("{}{}{}: {}", source, source.empty() ? "" : ": ", pointer.empty() ? "/" : pointer, why);
+    if (!error)
+      error = std::format("{}{}{}: {}", source, source.empty() ? "" : ": ", pointer.empty() ? "/" : pointer, why);
   }
   const Json* find(std::string_view pointer) const {
     const Json::json_pointer p{std::string(pointer)};
@@ -91,7 +92,8 @@ std::string ConfigReader::required_text(std::string_view pointer) {
   return optional_text(pointer).value_or("");
 }
 
-std::int64_t ConfigReader::integer(std::string_view pointer, std::int64_t otherwise, std::int64_t min, std::int64_t max) {
+std::int64_t ConfigReader::integer(std::string_view pointer, std::int64_t otherwise, std::int64_t min,
+                                   std::int64_t max) {
   const Json* v = state_->take(pointer);
   if (v == nullptr) return otherwise;
   const bool fits = v->is_number_integer() && (!v->is_number_unsigned() || v->get<std::uint64_t>() <= INT64_MAX);

@@ -30,7 +30,8 @@ class ConfigReader {
   [[nodiscard]] std::optional<std::string> optional_text(std::string_view pointer);
   /// Absent is an error.
   [[nodiscard]] std::string required_text(std::string_view pointer);
-  [[nodiscard]] std::int64_t integer(std::string_view pointer, std::int64_t otherwise, std::int64_t min, std::int64_t max);
+  [[nodiscard]] std::int64_t integer(std::string_view pointer, std::int64_t otherwise, std::int64_t min,
+                                     std::int64_t max);
   [[nodiscard]] double number(std::string_view pointer, double otherwise, double min, double max);
   [[nodiscard]] bool boolean(std::string_view pointer, bool otherwise);
   /// Absent: empty.

@@ -91,7 +91,8 @@ Result<> write_file_durably(const std::filesystem::path& path, ByteView content)
 Result<> make_private_folder(const std::filesystem::path& path) {
   std::error_code ec;
   std::filesystem::create_directories(path, ec);
-  if (ec) return fail(ec == std::errc::permission_denied ? Errc::permission : Errc::io, "creating a folder", ec.value());
+  if (ec)
+    return fail(ec == std::errc::permission_denied ? Errc::permission : Errc::io, "creating a folder", ec.value());
   if (::chmod(path.c_str(), 0700) != 0) return fail_errno("setting a folder's mode");
   return {};
 }

@@ -21,8 +21,8 @@ static std::string_view word(LogLevel level) {
 StderrLog::StderrLog() : journal_(std::getenv("JOURNAL_STREAM") != nullptr) {}
 
 void StderrLog::write(LogLevel level, std::string_view line) {
-  const std::string text = journal_ ? std::format("<{}>{}\n", static_cast<int>(level), line)
-                                    : std::format("{}{}\n", word(level), line);
+  const std::string text =
+      journal_ ? std::format("<{}>{}\n", static_cast<int>(level), line) : std::format("{}{}\n", word(level), line);
   // A log that cannot be written has nowhere to complain to.
   [[maybe_unused]] const auto n = ::write(STDERR_FILENO, text.data(), text.size());
 }

@@ -21,13 +21,21 @@ class Log {
  public:
   virtual ~Log() = default;
   template <class... Args>
-  void error(std::format_string<Args...> f, Args&&... args) { put(LogLevel::error, f, std::forward<Args>(args)...); }
+  void error(std::format_string<Args...> f, Args&&... args) {
+    put(LogLevel::error, f, std::forward<Args>(args)...);
+  }
   template <class... Args>
-  void warning(std::format_string<Args...> f, Args&&... args) { put(LogLevel::warning, f, std::forward<Args>(args)...); }
+  void warning(std::format_string<Args...> f, Args&&... args) {
+    put(LogLevel::warning, f, std::forward<Args>(args)...);
+  }
   template <class... Args>
-  void info(std::format_string<Args...> f, Args&&... args) { put(LogLevel::info, f, std::forward<Args>(args)...); }
+  void info(std::format_string<Args...> f, Args&&... args) {
+    put(LogLevel::info, f, std::forward<Args>(args)...);
+  }
   template <class... Args>
-  void debug(std::format_string<Args...> f, Args&&... args) { put(LogLevel::debug, f, std::forward<Args>(args)...); }
+  void debug(std::format_string<Args...> f, Args&&... args) {
+    put(LogLevel::debug, f, std::forward<Args>(args)...);
+  }
   void set_level(LogLevel level) noexcept { level_ = level; }
 
  private:

@@ -12,28 +12,28 @@ namespace sealcam {
 /// Why something failed. One list for the whole firmware, so that a caller can decide without
 /// knowing which library stood behind the call.
 enum class Errc {
-  invalid_argument,   ///< the caller's or the user's value is out of range
-  malformed,          ///< outside bytes do not have the form they claim
-  unsupported,        ///< well formed, but not something this build can do
-  not_found,          ///< no such file, device, encoder, key
-  exists,             ///< would overwrite something that must not be overwritten
-  permission,         ///< the operating system or the broker said no
-  io,                 ///< read or write failed
-  timeout,            ///< nothing came in the time given
-  device_lost,        ///< the sensor or encoder went away
-  corrupt_frame,      ///< the sensor marked this picture as damaged
-  end_of_stream,      ///< a finite source is finished
-  no_memory,          ///< an allocation or a fixed-size buffer was too small
-  crypto,             ///< a crypto primitive failed for a reason that is not the peer's
-  bad_signature,      ///< a signature does not match
-  not_decryptable,    ///< authenticated decryption failed
-  wrong_key,          ///< a key is not the one that was expected
-  replayed,           ///< seen before
-  stale,              ///< older than something already accepted
-  exhausted,          ///< a counter or a limit is used up
-  connection,         ///< the network connection failed or ended
-  cancelled,          ///< stopped on request
-  conflict,           ///< two authenticated statements contradict each other
+  invalid_argument,  ///< the caller's or the user's value is out of range
+  malformed,         ///< outside bytes do not have the form they claim
+  unsupported,       ///< well formed, but not something this build can do
+  not_found,         ///< no such file, device, encoder, key
+  exists,            ///< would overwrite something that must not be overwritten
+  permission,        ///< the operating system or the broker said no
+  io,                ///< read or write failed
+  timeout,           ///< nothing came in the time given
+  device_lost,       ///< the sensor or encoder went away
+  corrupt_frame,     ///< the sensor marked this picture as damaged
+  end_of_stream,     ///< a finite source is finished
+  no_memory,         ///< an allocation or a fixed-size buffer was too small
+  crypto,            ///< a crypto primitive failed for a reason that is not the peer's
+  bad_signature,     ///< a signature does not match
+  not_decryptable,   ///< authenticated decryption failed
+  wrong_key,         ///< a key is not the one that was expected
+  replayed,          ///< seen before
+  stale,             ///< older than something already accepted
+  exhausted,         ///< a counter or a limit is used up
+  connection,        ///< the network connection failed or ended
+  cancelled,         ///< stopped on request
+  conflict,          ///< two authenticated statements contradict each other
 };
 
 /// Fixed text of a code, for logs. Never null.
@@ -42,8 +42,8 @@ enum class Errc {
 /// What failed. `what` points to a string literal: errors are made on hot paths and cost no heap.
 struct Error {
   Errc code;
-  int native = 0;        ///< errno, psa_status_t, AVERROR …; 0 when there is none
-  const char* what = ""; ///< what was being done, a literal, in the words of the caller
+  int native = 0;         ///< errno, psa_status_t, AVERROR …; 0 when there is none
+  const char* what = "";  ///< what was being done, a literal, in the words of the caller
 
   friend bool operator==(const Error& a, const Error& b) noexcept { return a.code == b.code; }
 };

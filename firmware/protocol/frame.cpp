@@ -40,7 +40,8 @@ std::size_t put(MutableBytes out, const std::array<std::uint8_t, N>& bytes) {
 
 template <std::size_t N>
 bool starts_with(ByteView bytes, const std::array<std::uint8_t, N>& start) {
-  return bytes.size() >= N && std::ranges::equal(bytes.first(N), start, {}, [](std::byte b) { return std::to_integer<std::uint8_t>(b); });
+  return bytes.size() >= N &&
+         std::ranges::equal(bytes.first(N), start, {}, [](std::byte b) { return std::to_integer<std::uint8_t>(b); });
 }
 
 ProtectedHeader make_protected(const DeviceId& camera, FrameKind kind) {
@@ -68,9 +69,18 @@ std::size_t put_string_head(MutableBytes out, std::size_t n) {
   const std::size_t size = string_head_size(n);
   switch (size) {
     case 1: out[0] = static_cast<std::byte>(0x40 | n); break;
-    case 2: out[0] = std::byte{0x58}; store_be(out.subspan(1), static_cast<std::uint8_t>(n)); break;
-    case 3: out[0] = std::byte{0x59}; store_be(out.subspan(1), static_cast<std::uint16_t>(n)); break;
-    default: out[0] = std::byte{0x5a}; store_be(out.subspan(1), static_cast<std::uint32_t>(n)); break;
+    case 2:
+      out[0] = std::byte{0x58};
+      store_be(out.subspan(1), static_cast<std::uint8_t>(n));
+      break;
+    case 3:
+      out[0] = std::byte{0x59};
+      store_be(out.subspan(1), static_cast<std::uint16_t>(n));
+      break;
+    default:
+      out[0] = std::byte{0x5a};
+      store_be(out.subspan(1), static_cast<std::uint32_t>(n));
+      break;
   }
   return size;
 }
@@ -172,8 +182,8 @@ Result<FrameView> parse_frame(ByteView message) {
   if (!starts_with(message, message_start)) return fail(Errc::malformed, "frame is no COSE_Sign1 of ours");
   const ByteView header = message.subspan(message_start.size(), protected_size);
   const auto kind = std::to_integer<std::uint8_t>(header.back());
-  if (!starts_with(header, protected_start) || !starts_with(header.subspan(signer_at + DeviceId::size), protected_label) ||
-      kind < 1 || kind > 4)
+  if (!starts_with(header, protected_start) ||
+      !starts_with(header.subspan(signer_at + DeviceId::size), protected_label) || kind < 1 || kind > 4)
     return fail(Errc::malformed, "protected header of a frame");
   const ByteView behind = message.subspan(message_start.size() + protected_size);
   if (behind.front() != std::byte{0xa0}) return fail(Errc::malformed, "unprotected header is not empty");
@@ -183,7 +193,8 @@ Result<FrameView> parse_frame(ByteView message) {
   if (!sealed) return std::unexpected(sealed.error());
   const auto parsed = sframe::parse_header(*sealed);
   if (!parsed) return std::unexpected(parsed.error());
-  if (sealed->size() < parsed->size + sframe::tag_size) return fail(Errc::malformed, "sealed part of a frame is cut short");
+  if (sealed->size() < parsed->size + sframe::tag_size)
+    return fail(Errc::malformed, "sealed part of a frame is cut short");
   return FrameView{DeviceId(header.subspan<signer_at, DeviceId::size>()),
                    static_cast<FrameKind>(kind),
                    Epoch(parsed->header.kid),

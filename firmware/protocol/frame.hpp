@@ -29,9 +29,9 @@ enum class Codec : std::uint8_t { none = 0, h264_annex_b = 1 };
 /// First bytes of the plaintext; big-endian; README.md has the offsets.
 struct FrameHeader {
   Codec codec = Codec::h264_annex_b;
-  std::uint16_t width = 0;   ///< pixels; 0 in a report
+  std::uint16_t width = 0;  ///< pixels; 0 in a report
   std::uint16_t height = 0;
-  CaptureTime captured;      ///< by the camera's wall clock
+  CaptureTime captured;  ///< by the camera's wall clock
   FrameNumber number;
   std::chrono::milliseconds age{0};  ///< from capture to sealing, by the camera's monotonic clock
   Challenge echo;
@@ -48,7 +48,8 @@ class FrameSealer {
   FrameSealer(const Route& route, const crypto::SigningKey& camera);
 
   /// Size of the message that the next seal() of `plaintext_size` bytes makes.
-  [[nodiscard]] std::size_t message_size(const crypto::sframe::SealingKey& key, std::size_t plaintext_size) const noexcept;
+  [[nodiscard]] std::size_t message_size(const crypto::sframe::SealingKey& key,
+                                         std::size_t plaintext_size) const noexcept;
 
   /// Seals and signs header and access unit (already one behind the other in `plaintext`) into `out`,
   /// at least message_size() bytes, not overlapping; returns the message. Errors: exhausted, crypto,
@@ -85,7 +86,8 @@ class FrameOpener {
     MutableBytes content;  ///< access unit; part of `out`
   };
   /// `out`: at least frame.sealed.size() bytes. Errors: wrong_key (another epoch), not_decryptable, malformed.
-  [[nodiscard]] Result<Opened> open(MutableBytes out, const FrameView& frame, const crypto::sframe::OpeningKey& key) const;
+  [[nodiscard]] Result<Opened> open(MutableBytes out, const FrameView& frame,
+                                    const crypto::sframe::OpeningKey& key) const;
 
  private:
   Bytes aad_;

@@ -27,9 +27,9 @@ struct Roster {
   RosterVersion version;
   crypto::PublicKey camera_identity;
   crypto::PublicKey camera_hpke;
-  std::vector<RosterHub> hubs;          ///< in ascending order of id, no id twice
-  std::vector<Integration> suspended;   ///< ascending
-  CaptureTime issued;                   ///< by the owner's clock; shown, never judged by
+  std::vector<RosterHub> hubs;         ///< in ascending order of id, no id twice
+  std::vector<Integration> suspended;  ///< ascending
+  CaptureTime issued;                  ///< by the owner's clock; shown, never judged by
 
   /// The hub's entry unless it is absent or its integration is suspended.
   [[nodiscard]] const RosterHub* active(const DeviceId& hub) const noexcept;
