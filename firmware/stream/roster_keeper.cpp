@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stream/roster_keeper.hpp"
+
+namespace sealcam::stream {
+
+RosterKeeper::RosterKeeper(RosterStore& store, const protocol::Route& route, crypto::Verifier owner,
+                           const crypto::DeviceKeys& own)
+    : store_(store),
+      route_(route),
+      owner_(std::move(owner)),
+      own_identity_(own.identity.public_key()),
+      own_hpke_(own.hpke.public_key()) {}
+
+Result<protocol::Roster> RosterKeeper::check(ByteView message) const {
+  auto roster = protocol::decode_roster(message, route_, owner_);
+  if (!roster) return std::unexpected(roster.error());
+  if (roster->camera_identity != own_identity_ || roster->camera_hpke != own_hpke_)
+    return fail(Errc::wrong_key, "the roster names other keys of this camera");
+  return roster;
+}
+
+Result<> RosterKeeper::load() {
+  const auto message = store_.load();
+  if (!message) {
+    if (message.error().code == Errc::not_found) return {};
+    return std::unexpected(message.error());
+  }
+  auto roster = check(*message);
+  if (!roster) return std::unexpected(roster.error());
+  const auto hash = crypto::sha256(*message);
+  if (!hash) return std::unexpected(hash.error());
+  roster_ = std::move(*roster);
+  hash_ = *hash;
+  return {};
+}
+
+Result<bool> RosterKeeper::offer(ByteView message) {
+  const auto hash = crypto::sha256(message);
+  if (!hash) return std::unexpected(hash.error());
+  if (roster_ && *hash == hash_) return false;  // the retained one again, after a reconnect
+  auto roster = check(message);
+  if (!roster) return std::unexpected(roster.error());
+  if (roster_ && roster->version < roster_->version) return fail(Errc::stale, "an older roster");
+  if (roster_ && roster->version == roster_->version)
+    return fail(Errc::conflict, "two rosters of one version: the owner's key signs on two machines");
+  if (auto r = store_.store(message); !r) return std::unexpected(r.error());
+  roster_ = std::move(*roster);
+  hash_ = *hash;
+  return true;
+}
+
+}  // namespace sealcam::stream
