@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The stream survives: broker, camera and hub are killed and started again, in turn. After each return the picture is
+LIVE again, nothing foreign or old is shown as LIVE, and no SFrame counter names two ciphertexts under one key.
+
+    survival.py --build DIR [--rounds N]      rounds of each of the three parts
+"""
+import argparse
+import pathlib
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from support.world import Failure, World, read_json, wait_for  # noqa: E402
+
+LIMIT = 3.0  # seconds until LIVE again; exceeded values are reported, a hang is an error
+CAMERA = 7
+
+
+def live(probe):
+    return (read_json(probe.result) or {}).get("live", 0)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    times = {"broker": [], "camera": [], "hub": []}
+    with tempfile.TemporaryDirectory(prefix="sealcam-survival-") as folder, World(options.build, folder) as world:
+        world.account("a")
+        world.start_broker()
+        camera = world.camera("a", "camera", {"source": {"backend": "fake", "size": "640x360", "rate": 30, "number": CAMERA},
+                                              "encoder": {"bitrate": 500_000}}, "Camera")
+        hub = world.hub("a", "hub")
+        world.admit_relay()
+        world.start(hub)
+        world.start(camera)
+        wait_for("hub is ready", hub.status)
+        watcher = world.relay(camera)
+        totals = {"foreign": 0, "live_too_old": 0, "out_of_order": 0, "live": 0}
+
+        def collect(probe):
+            probe.stop()
+            result = read_json(probe.result) or {}
+            for key in totals:
+                totals[key] += result.get(key, 0)
+
+        def round_of(part, restart):
+            probe = world.probe("probe", hub, "--decode", "--expect-camera", CAMERA)
+            wait_for(f"live before the {part} is killed", lambda: live(probe), 15)
+            if part == "hub":
+                collect(probe)
+            returned = restart()
+            if part == "hub":
+                probe = world.probe("probe", hub, "--decode", "--expect-camera", CAMERA)
+                before = 0
+            else:
+                # Pictures that were under way when the part died do not count as its return.
+                before = live(probe)
+            wait_for(f"live after the {part} came back", lambda: live(probe) > before, 20)
+            times[part].append(time.monotonic() - returned)
+            collect(probe)
+
+        def restart_broker():
+            world.broker.kill()
+            time.sleep(0.3)
+            world.broker.start()
+            world.wait_broker()
+            return time.monotonic()
+
+        def restart(device):
+            device.process.kill()
+            time.sleep(0.3)
+            device.process.start()
+            if device is hub:
+                hub.status_file.unlink(missing_ok=True)
+                returned = time.monotonic()
+                wait_for("hub is ready again", hub.status)
+                return returned
+            return time.monotonic()
+
+        for n in range(options.rounds):
+            round_of("broker", restart_broker)
+            round_of("camera", lambda: restart(camera))
+            round_of("hub", lambda: restart(hub))
+            print(f"round {n + 1} of {options.rounds}: " +
+                  ", ".join(f"{part} {values[-1]:.2f} s" for part, values in times.items()), flush=True)
+        time.sleep(0.6)
+        seen = read_json(watcher.result)
+
+    for part, values in times.items():
+        values.sort()
+        print(f"{part}: live again after median {values[len(values) // 2]:.2f} s, longest {values[-1]:.2f} s")
+    print(f"pictures shown live {totals['live']}, foreign {totals['foreign']}, older than 5 s {totals['live_too_old']}, "
+          f"out of order {totals['out_of_order']}; epochs {seen['epochs']}, counters used twice {seen['counter_reused']}")
+    wrong = [part for part, values in times.items() if values[-1] > LIMIT]
+    for part in wrong:
+        print(f"does not hold: {part} took longer than {LIMIT:.0f} s")
+    bad = totals["foreign"] or totals["live_too_old"] or totals["out_of_order"] or seen["counter_reused"]
+    if totals["live"] == 0 or seen["video"] == 0:
+        raise Failure("nothing was watched: the test could not fail")
+    return 1 if bad or wrong else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failure as failure:
+        sys.exit(f"error: {failure}")

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The faulty cache of the demo and of tests: with operator's rights it copies every message of one camera onto
+/// another camera's topics, byte by byte, as they come. Without --to it only looks on. Its status file counts the
+/// messages, and the frames whose epoch and counter were used before for another ciphertext.
+///
+///     sealcam-relay --broker DIR --port N --from ACCOUNT/CAMERA [--to ACCOUNT/CAMERA] --status FILE
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "core/file.hpp"
+#include "crypto/psa.hpp"
+#include "protocol/frame.hpp"
+#include "protocol/topic.hpp"
+#include "support/actors.hpp"
+#include "transport/certificate.hpp"
+#include "transport/mqtt5_client.hpp"
+
+using namespace sealcam;
+using protocol::Leaf;
+
+namespace {
+
+constexpr std::array copied{Leaf::video, Leaf::still, Leaf::grants, Leaf::roster, Leaf::status};
+
+class Relay final : public transport::MqttListener {
+ public:
+  Relay(protocol::Route from, std::optional<protocol::Route> to, std::filesystem::path status)
+      : from_(from), to_(to), status_(std::move(status)) {}
+
+  void attach(transport::MqttClient& client) {
+    client_ = &client;
+    for (Leaf leaf : copied) client.subscribe(protocol::topic(from_, leaf), transport::Qos::at_least_once);
+  }
+  void on_connected() override {}
+  void on_disconnected(const Error&) override {}
+  void on_message(const transport::Message& message) override {
+    const auto topic = protocol::parse_topic(message.topic);
+    if (!topic || message.payload.empty()) return;
+    if (topic->leaf == Leaf::video || topic->leaf == Leaf::still) note_counter(message.payload);
+    if (!to_) {
+      ++counts_[topic->leaf];
+      return;
+    }
+    const bool lasting = topic->leaf != Leaf::video;
+    const std::string target = protocol::topic(*to_, topic->leaf);
+    client_->publish({target, message.payload, transport::Qos::at_most_once, lasting, {}},
+                     [this, leaf = topic->leaf](Result<> done) {
+                       if (done) ++counts_[leaf];
+                     });
+  }
+  void write_status() const {
+    std::string text = "{";
+    std::size_t total = 0;
+    for (Leaf leaf : copied) {
+      const auto it = counts_.find(leaf);
+      const std::size_t n = it == counts_.end() ? 0 : it->second;
+      total += n;
+      text += std::format("\"{}\":{},", protocol::name(leaf), n);
+    }
+    text += std::format("\"total\":{},\"epochs\":{},\"counter_reused\":{}}}\n", total, epochs_.size(), reused_);
+    test::must(write_file_durably(status_, as_bytes(text)));
+  }
+
+ private:
+  /// One epoch and counter may name one ciphertext only: SFrame's nonce is made of it.
+  void note_counter(ByteView message) {
+    const auto frame = protocol::parse_frame(message);
+    if (!frame) return;
+    const auto digest = test::must(crypto::sha256(frame->sealed));
+    epochs_.insert(frame->epoch);
+    const auto [it, added] = seen_.try_emplace({frame->epoch, frame->counter}, digest);
+    if (!added && it->second != digest) ++reused_;
+  }
+
+  protocol::Route from_;
+  std::optional<protocol::Route> to_;
+  std::map<std::pair<Epoch, Counter>, crypto::Digest> seen_;
+  std::set<Epoch> epochs_;
+  std::size_t reused_ = 0;
+  std::filesystem::path status_;
+  transport::MqttClient* client_ = nullptr;
+  std::map<Leaf, std::size_t> counts_;
+};
+
+protocol::Route parse_route(const std::string& text) {
+  const auto slash = text.find('/');
+  if (slash == std::string::npos) throw std::runtime_error("a route is ACCOUNT/CAMERA");
+  return {test::must(AccountId::parse(text.substr(0, slash))), test::must(DeviceId::parse(text.substr(slash + 1)))};
+}
+
+std::string text_of(const std::filesystem::path& path) { return std::string(as_text(test::must(read_file(path, 1 << 16)))); }
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  CLI::App app("Copies one camera's messages onto another's topics: the fault that Sealcam withstands");
+  std::filesystem::path broker, status;
+  std::string from, to;
+  std::uint16_t port = 0;
+  app.add_option("--broker", broker, "folder made by 'sealcam broker init'")->required();
+  app.add_option("--port", port)->required();
+  app.add_option("--from", from, "ACCOUNT/CAMERA")->required();
+  app.add_option("--to", to, "ACCOUNT/CAMERA");
+  app.add_option("--status", status, "JSON file, replaced each half second")->required();
+  CLI11_PARSE(app, argc, argv);
+
+  test::must(crypto::init());
+  // Operator's rights: a certificate of the operator's CA, and an access list entry that the caller made.
+  const auto key = test::must(transport::TlsKey::generate());
+  const auto authority = text_of(broker / "ca.crt");
+  const auto authority_key = test::must(transport::TlsKey::from_pem(as_bytes(text_of(broker / "ca.key"))));
+  const auto request = test::must(transport::make_request(key, "relay"));
+  const auto certificate = test::must(transport::sign_request(authority, authority_key, request, "relay",
+                                                              transport::CertificateUse::client, {}));
+  boost::asio::io_context context(1);
+  StderrLog log;
+  Relay relay(parse_route(from), to.empty() ? std::nullopt : std::optional(parse_route(to)), status);
+  transport::MqttConfig config;
+  config.host = "127.0.0.1";
+  config.port = port;
+  config.client_id = "relay";
+  config.authority_pem = authority;
+  config.certificate_pem = certificate;
+  config.key.emplace(key.duplicate());
+  auto client = test::must(transport::Mqtt5Client::open(context, std::move(config), relay, log));
+  relay.attach(*client);
+
+  boost::asio::steady_timer timer(context);
+  std::function<void()> again = [&] {
+    relay.write_status();
+    timer.expires_after(std::chrono::milliseconds(500));
+    timer.async_wait([&](auto error) {
+      if (!error) again();
+    });
+  };
+  again();
+  boost::asio::signal_set signals(context, SIGINT, SIGTERM);
+  signals.async_wait([&](auto, int) {
+    relay.write_status();
+    context.stop();
+  });
+  context.run();
+  return 0;
+} catch (const std::exception& e) {
+  std::cerr << "sealcam-relay: " << e.what() << '\n';
+  return 1;
+}
