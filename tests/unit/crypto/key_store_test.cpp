@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+// A process has one key store and one working folder, so every step runs in a child of its own. The
+// parent never starts the crypto library.
+#include "crypto/key_store.hpp"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+
+#include "crypto/hpke.hpp"
+#include "support/temporary_folder.hpp"
+#include "support/vectors.hpp"
+
+using namespace sealcam;
+using namespace sealcam::test;
+using namespace sealcam::crypto;
+namespace fs = std::filesystem;
+
+#define EXPECT(condition)                                                          \
+  do {                                                                             \
+    if (!(condition)) {                                                            \
+      std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+      ::_exit(1);                                                                  \
+    }                                                                              \
+  } while (false)
+
+namespace {
+
+constexpr const char* identity_file = "0000000000000001.psa_its";
+constexpr const char* hpke_file = "0000000000000002.psa_its";
+constexpr const char* record_file = "device-keys.public";
+constexpr const char* unfinished_file = "device-keys.unfinished";
+
+/// True when `work` came to its end without a failed EXPECT. Bytes it writes to `say` come back.
+bool in_child(const std::function<void(int say)>& work, Bytes* said = nullptr) {
+  int pipe[2];
+  REQUIRE(::pipe(pipe) == 0);
+  const auto pid = ::fork();
+  REQUIRE(pid >= 0);
+  if (pid == 0) {
+    ::close(pipe[0]);
+    work(pipe[1]);
+    ::_exit(0);
+  }
+  ::close(pipe[1]);
+  std::array<std::byte, 256> block;
+  for (ssize_t n; (n = ::read(pipe[0], block.data(), block.size())) > 0;)
+    if (said != nullptr) said->insert(said->end(), block.begin(), block.begin() + n);
+  ::close(pipe[0]);
+  int status = 0;
+  REQUIRE(::waitpid(pid, &status, 0) == pid);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+void tell(int say, ByteView bytes) { EXPECT(::write(say, bytes.data(), bytes.size()) == std::ssize(bytes)); }
+
+KeyStore open_store(const fs::path& folder) {
+  auto store = KeyStore::open(folder);
+  EXPECT(store);
+  return std::move(*store);
+}
+
+/// Makes keys; the public identity key.
+Bytes make_keys(const fs::path& folder, KeyStore::Exportable exportable = KeyStore::Exportable::no) {
+  Bytes key;
+  REQUIRE(in_child(
+      [&](int say) {
+        auto store = open_store(folder);
+        const auto keys = store.make_device_keys(exportable);
+        EXPECT(keys);
+        tell(say, keys->identity.public_key().bytes());
+      },
+      &key));
+  return key;
+}
+
+enum class State { none, whole, malformed, error };
+
+/// What a new process finds, and whose identity.
+State state(const fs::path& folder, Bytes* key = nullptr) {
+  Bytes said;
+  REQUIRE(in_child(
+      [&](int say) {
+        auto store = open_store(folder);
+        const auto has = store.has_device_keys();
+        const auto s = has                                   ? (*has ? State::whole : State::none)
+                       : has.error().code == Errc::malformed ? State::malformed
+                                                             : State::error;
+        const auto found = static_cast<std::byte>(s);
+        tell(say, {&found, 1});
+        const auto keys = store.device_keys();
+        EXPECT(keys.has_value() == (s == State::whole));
+        if (s == State::none) EXPECT(keys.error().code == Errc::not_found);
+        if (s == State::malformed) EXPECT(keys.error().code == Errc::malformed);
+        if (keys) tell(say, keys->identity.public_key().bytes());
+      },
+      &said));
+  REQUIRE_FALSE(said.empty());
+  if (key != nullptr) key->assign(said.begin() + 1, said.end());
+  return static_cast<State>(said[0]);
+}
+
+bool make_fails_with(const fs::path& folder, Errc code) {
+  return in_child([&](int) {
+    auto store = open_store(folder);
+    const auto keys = store.make_device_keys(KeyStore::Exportable::no);
+    EXPECT(!keys);
+    EXPECT(keys.error().code == code);
+  });
+}
+
+void write(const fs::path& path, ByteView content) { REQUIRE(write_file_durably(path, content)); }
+Bytes read(const fs::path& path) {
+  auto content = read_file(path, 4096);
+  REQUIRE(content);
+  return std::move(*content);
+}
+
+}  // namespace
+
+TEST_CASE("device keys outlive the process and do their work") {
+  TemporaryFolder folder;
+  CHECK(state(folder.path()) == State::none);
+  const auto made = make_keys(folder.path());
+  Bytes found;
+  REQUIRE(state(folder.path(), &found) == State::whole);
+  CHECK(found == made);
+  CHECK_FALSE(fs::exists(folder.path() / unfinished_file));
+  CHECK(in_child([&](int) {
+    auto store = open_store(folder.path());
+    EXPECT(fs::current_path() == fs::canonical(folder.path()));
+    const auto keys = store.device_keys();
+    EXPECT(keys);
+    const auto signature = keys->identity.sign(Digest{});
+    EXPECT(signature);
+    const auto verifier = Verifier::open(keys->identity.public_key());
+    EXPECT(verifier && verifier->verify(Digest{}, *signature));
+    const auto sealed = hpke::seal(keys->hpke.public_key(), {}, as_bytes("grant"));
+    EXPECT(sealed);
+    const auto opened = hpke::open(keys->hpke, sealed->enc, {}, sealed->ciphertext);
+    EXPECT(opened && as_text(*opened) == "grant");
+    EXPECT(store.export_identity().error().code == Errc::permission);
+  }));
+  for (const char* name : {identity_file, hpke_file, record_file}) CHECK(fs::exists(folder.path() / name));
+}
+
+TEST_CASE("nothing replaces keys that are there") {
+  TemporaryFolder folder;
+  const auto made = make_keys(folder.path());
+  CHECK(make_fails_with(folder.path(), Errc::exists));
+  Bytes found;
+  CHECK(state(folder.path(), &found) == State::whole);
+  CHECK(found == made);
+}
+
+TEST_CASE("two stores make two identities") {
+  TemporaryFolder a, b;
+  CHECK(make_keys(a.path()) != make_keys(b.path()));
+}
+
+TEST_CASE("an exportable identity is exported, and restored elsewhere") {
+  TemporaryFolder folder, other;
+  const auto made = make_keys(folder.path(), KeyStore::Exportable::yes);
+  Bytes scalar;
+  REQUIRE(in_child(
+      [&](int say) {
+        const auto exported = open_store(folder.path()).export_identity();
+        EXPECT(exported);
+        tell(say, exported->reveal());
+      },
+      &scalar));
+  CHECK(in_child([&](int) {
+    auto store = open_store(other.path());
+    EXPECT(store.export_identity().error().code == Errc::not_found);
+    EXPECT(store.restore_device_keys(Secret<32>()).error().code == Errc::malformed);
+    EXPECT(store.has_device_keys() == false);
+    const auto keys = store.restore_device_keys(secret<32>(scalar));
+    EXPECT(keys && equal(keys->identity.public_key().bytes(), made));
+    const auto again = store.export_identity();
+    EXPECT(again && equal(again->reveal(), scalar));
+  }));
+  Bytes found;
+  CHECK(state(other.path(), &found) == State::whole);
+  CHECK(found == made);
+}
+
+TEST_CASE("one process per store, and the folder must be there") {
+  TemporaryFolder folder;
+  CHECK(in_child([&](int) {
+    const auto store = open_store(folder.path());
+    EXPECT(KeyStore::open(folder.path()).error().code == Errc::conflict);
+    const auto pid = ::fork();
+    if (pid == 0) ::_exit(KeyStore::open(folder.path()).error().code == Errc::conflict ? 0 : 1);
+    int status = 0;
+    EXPECT(::waitpid(pid, &status, 0) == pid && status == 0);
+  }));
+  CHECK(in_child([&](int) {
+    EXPECT(KeyStore::open(folder.path() / "missing").error().code == Errc::not_found);
+    {
+      const auto store = open_store(folder.path());
+    }
+    EXPECT(KeyStore::open(folder.path()));
+  }));
+}
+
+TEST_CASE("a key without the other, or without its record, is never made up for") {
+  for (const auto& missing : std::vector<std::vector<const char*>>{{identity_file},
+                                                                   {hpke_file},
+                                                                   {record_file},
+                                                                   {identity_file, hpke_file},
+                                                                   {identity_file, record_file},
+                                                                   {hpke_file, record_file}}) {
+    TemporaryFolder folder;
+    (void)make_keys(folder.path());
+    for (const char* name : missing) fs::remove(folder.path() / name);
+    INFO(missing[0] << " of " << missing.size());
+    CHECK(state(folder.path()) == State::malformed);
+    CHECK(make_fails_with(folder.path(), Errc::malformed));
+    CHECK(state(folder.path()) == State::malformed);
+  }
+}
+
+TEST_CASE("damaged files are noticed: each byte changed, each length") {
+  TemporaryFolder folder;
+  (void)make_keys(folder.path());
+  for (const char* name : {identity_file, hpke_file, record_file}) {
+    const auto path = folder.path() / name;
+    const auto good = read(path);
+    for (std::size_t i = 0; i < good.size(); ++i) {
+      // Flags of mbedTLS's file header that nothing reads; the identity's export bit.
+      if (name != record_file && i >= 12 && i < 16) continue;
+      for (const auto bit : {i % 8, (i + 3) % 8}) {
+        auto bad = good;
+        bad[i] ^= static_cast<std::byte>(1U << bit);
+        write(path, bad);
+        INFO(name << " byte " << i << " bit " << bit);
+        CHECK(state(folder.path()) == State::malformed);
+      }
+    }
+    for (std::size_t n = 0; n < good.size(); n += n < 8 ? 1 : 9) {
+      write(path, ByteView(good).first(n));
+      INFO(name << " cut to " << n);
+      CHECK(state(folder.path()) == State::malformed);
+    }
+    write(path, good);
+    REQUIRE(state(folder.path()) == State::whole);  // control
+  }
+}
+
+TEST_CASE("two whole stores cannot be mixed") {
+  TemporaryFolder a, b;
+  (void)make_keys(a.path());
+  (void)make_keys(b.path());
+  fs::copy_file(b.path() / identity_file, a.path() / identity_file, fs::copy_options::overwrite_existing);
+  CHECK(state(a.path()) == State::malformed);
+}
+
+TEST_CASE("power cuts while keys are made or destroyed leave a device that can start") {
+  TemporaryFolder whole;
+  (void)make_keys(whole.path());
+  // What is on the disk after each step of making, and of destroying in the other direction.
+  for (const auto& files :
+       std::vector<std::vector<const char*>>{{}, {identity_file}, {hpke_file}, {identity_file, hpke_file}}) {
+    TemporaryFolder cut;
+    write(cut.path() / unfinished_file, {});
+    write(cut.path() / "tempfile.psa_its", as_bytes("half"));
+    for (const char* name : files) fs::copy_file(whole.path() / name, cut.path() / name);
+    CHECK(state(cut.path()) == State::none);
+    const auto made = make_keys(cut.path());
+    Bytes found;
+    CHECK(state(cut.path(), &found) == State::whole);
+    CHECK(found == made);
+    CHECK(made != read(whole.path() / record_file));
+  }
+  // The record was written, the mark not yet deleted: the keys count.
+  write(whole.path() / unfinished_file, {});
+  CHECK(state(whole.path()) == State::whole);
+  CHECK(make_fails_with(whole.path(), Errc::exists));
+}
+
+TEST_CASE("destroyed keys are gone, damaged ones too") {
+  for (const bool damaged : {false, true}) {
+    TemporaryFolder folder;
+    const auto before = make_keys(folder.path());
+    if (damaged) write(folder.path() / identity_file, as_bytes("garbage"));
+    CHECK(in_child([&](int) {
+      auto store = open_store(folder.path());
+      EXPECT(store.destroy_device_keys());
+      EXPECT(store.has_device_keys() == false);
+    }));
+    for (const auto& entry : fs::directory_iterator(folder.path())) CHECK(entry.path().filename() == "lock");
+    CHECK(state(folder.path()) == State::none);
+    CHECK(make_keys(folder.path()) != before);
+  }
+}
