@@ -52,14 +52,14 @@ class CborReader {
  public:
   explicit CborReader(ByteView bytes) noexcept : rest_(bytes) {}
   [[nodiscard]] CborType peek() const noexcept;
-  [[nodiscard]] Result<std::int64_t> integer();            ///< also malformed when beyond 63 bits
+  [[nodiscard]] Result<std::int64_t> integer();  ///< also malformed when beyond 63 bits
   [[nodiscard]] Result<std::uint64_t> unsigned_integer();
   [[nodiscard]] Result<ByteView> bytes();
   [[nodiscard]] Result<ByteView> bytes(std::size_t size);  ///< of exactly that size
   [[nodiscard]] Result<std::string_view> text();           ///< also malformed when not UTF-8
   [[nodiscard]] Result<bool> boolean();
-  [[nodiscard]] Result<std::size_t> array();               ///< number of items, at most the bytes left
-  [[nodiscard]] Result<> array(std::size_t items);         ///< of exactly that many items
+  [[nodiscard]] Result<std::size_t> array();        ///< number of items, at most the bytes left
+  [[nodiscard]] Result<> array(std::size_t items);  ///< of exactly that many items
   [[nodiscard]] Result<std::size_t> map();
   [[nodiscard]] Result<> map(std::size_t pairs);
   [[nodiscard]] Result<std::uint64_t> tag();

@@ -22,9 +22,9 @@ struct Sign1View {
 
 /// Header parameters that Sealcam knows. Views into protected_header.
 struct ProtectedHeader {
-  std::int64_t algorithm = 0;                ///< label 1
-  ByteView key_id;                           ///< label 4, empty when absent
-  std::optional<std::int64_t> private_value; ///< the caller's own label, when present
+  std::int64_t algorithm = 0;                 ///< label 1
+  ByteView key_id;                            ///< label 4, empty when absent
+  std::optional<std::int64_t> private_value;  ///< the caller's own label, when present
 };
 
 /// Takes a message apart. `unprotected` may hold anything in the generic form.
@@ -45,6 +45,7 @@ struct ProtectedHeader {
 [[nodiscard]] Result<> verify_sign1(const Sign1View& message, ByteView external_aad, const Verifier& key);
 
 /// A whole message with an empty unprotected header. `protected_header` is the encoded map.
-[[nodiscard]] Result<Bytes> sign1(const SigningKey& key, ByteView protected_header, ByteView external_aad, ByteView payload);
+[[nodiscard]] Result<Bytes> sign1(const SigningKey& key, ByteView protected_header, ByteView external_aad,
+                                  ByteView payload);
 
 }  // namespace sealcam::crypto::cose

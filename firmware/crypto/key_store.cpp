@@ -56,9 +56,13 @@ Result<PublicKey> stored_key(psa_key_id_t id, const psa_key_attributes_t& expect
   auto found = psa_key_attributes_init();
   if (const auto s = psa_get_key_attributes(id, &found); s != PSA_SUCCESS)
     return fail(Errc::malformed, "device key cannot be read", s);
+  const auto usage = psa_get_key_usage_flags(&found) & ~(id == identity_id ? PSA_KEY_USAGE_EXPORT : psa_key_usage_t{0});
   const bool matches = psa_get_key_type(&found) == psa_get_key_type(&expected) &&
                        psa_get_key_bits(&found) == psa_get_key_bits(&expected) &&
-                       psa_get_key_algorithm(&found) == psa_get_key_algorithm(&expected);
+                       psa_get_key_algorithm(&found) == psa_get_key_algorithm(&expected) &&
+                       psa_get_key_enrollment_algorithm(&found) == PSA_ALG_NONE &&
+                       usage == psa_get_key_usage_flags(&expected) &&
+                       psa_get_key_lifetime(&found) == PSA_KEY_LIFETIME_PERSISTENT;
   psa_reset_key_attributes(&found);
   if (!matches) return fail(Errc::malformed, "device key is of another kind");
   auto key = policy::public_key_of(id);

@@ -97,7 +97,9 @@ struct DeviceKeys {
 class VolatileDevice {
  public:
   [[nodiscard]] static Result<VolatileDevice> generate();
-  [[nodiscard]] DeviceKeys keys() const noexcept { return {SigningKey(identity_.id(), identity_public_), AgreementKey(hpke_.id(), hpke_public_)}; }
+  [[nodiscard]] DeviceKeys keys() const noexcept {
+    return {SigningKey(identity_.id(), identity_public_), AgreementKey(hpke_.id(), hpke_public_)};
+  }
 
  private:
   VolatileDevice() = default;
