@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+/// One camera as one hub sees it: route, signature, AEAD, order, freshness; asks; what waits and what is held.
+/// Thread-bound to the network thread.
+#pragma once
+
+#include <deque>
+
+#include "protocol/roster.hpp"
+#include "protocol/topic.hpp"
+#include "transport/mqtt.hpp"
+#include "watch/epoch_set.hpp"
+#include "watch/frame_checker.hpp"
+#include "watch/freshness.hpp"
+#include "watch/picture_cache.hpp"
+#include "watch/picture_sink.hpp"
+#include "watch/stores.hpp"
+
+namespace sealcam {
+class Log;
+}
+
+namespace sealcam::watch {
+
+/// What all cameras of a hub share; everything outlives them.
+struct WatchContext {
+  crypto::DeviceKeys keys;
+  transport::MqttClient* client = nullptr;  ///< null until there is one
+  FrameChecker& checker;
+  AskSequence& sequence;
+  const Clock& clock;
+  Log& log;
+  PictureSink& sink;
+  PictureCache& cache;
+};
+
+class CameraWatch {
+ public:
+  static constexpr std::chrono::seconds ask_interval{1};
+  static constexpr std::chrono::seconds waiting_time{1};  ///< frames for their grants
+  static constexpr std::size_t waiting_bytes = 2U << 20;
+  static constexpr std::chrono::seconds unanswered_for{20};  ///< then OFFLINE
+
+  CameraWatch(WatchContext& context, const protocol::Route& route);
+  CameraWatch(const CameraWatch&) = delete;
+  CameraWatch& operator=(const CameraWatch&) = delete;
+  ~CameraWatch();
+
+  /// A verified roster that is newer than the one before. Errors: crypto, malformed (the camera's key).
+  [[nodiscard]] Result<> on_roster(const protocol::Roster& roster);
+  void on_roster_conflict();
+  void on_grants(ByteView message);
+  void on_status(ByteView message);
+  /// From `video` or `still`.
+  void on_frame(ByteView message, bool retained);
+  void refuse_control(Refusal refusal) noexcept { counters_.refused_control.add(refusal); }
+
+  void set_wanted(bool wanted);
+  /// Asks at once: the connection is back.
+  void on_connected();
+  /// Asks that are due, waiting frames that are too old, the state. At least ten times a second.
+  void tick();
+
+  [[nodiscard]] CameraStatus status() const;
+  [[nodiscard]] bool member() const noexcept { return member_; }
+  [[nodiscard]] const crypto::PublicKey& key() const noexcept { return key_; }
+
+ private:
+  void on_checked(FrameCheck& frame);
+  void on_accepted(EpochState& epoch, StreamOrder::Verdict verdict, const FrameCheck& frame);
+  void take_echo(EpochState& epoch, const FrameCheck& frame);
+  void promote(EpochState& epoch);
+  void hand_out(EpochState& epoch, PictureInfo picture, ByteView access_unit);
+  [[nodiscard]] bool may_show(const EpochState& epoch) const noexcept;
+  void submit(std::unique_ptr<FrameCheck> frame);
+  void hold_for_grants(std::unique_ptr<FrameCheck> frame);
+  void release_waiting(Epoch epoch);
+  void give_up_waiting();
+  void leave();
+  void ask_due();
+  void ask(EpochState& epoch, MonotonicTime now);
+  void ask_all_now() noexcept;
+  [[nodiscard]] CameraState state(MonotonicTime now) const;
+  void report_state();
+
+  WatchContext& context_;
+  protocol::Route route_;
+  Lane lane_;
+  crypto::PublicKey key_;
+  std::shared_ptr<const CameraKeys> camera_keys_;
+  bool member_ = false;
+  bool roster_conflict_ = false;
+  bool wanted_ = false;
+  RosterVersion roster_version_;
+  EpochSet epochs_;
+  std::optional<Epoch> shown_epoch_;
+  ChallengeBook challenges_;
+  Freshness freshness_;
+  std::optional<MonotonicTime> answered_;  ///< last own echo, or when the asking began
+  std::optional<bool> says_online_;
+  std::optional<PictureInfo> newest_;
+  std::optional<Counter> last_still_;
+  std::string name_;
+  std::deque<std::unique_ptr<FrameCheck>> waiting_;
+  std::size_t waiting_bytes_ = 0;
+  CameraCounters counters_;
+  std::optional<CameraStatus> reported_;
+};
+
+/// Maps an error of a message's decoder to the reason that is counted.
+[[nodiscard]] Refusal to_refusal(const Error& error) noexcept;
+
+}  // namespace sealcam::watch
