@@ -258,6 +258,17 @@ Result<std::string> requested_name(std::string_view request_pem) {
   return common_name_of(request->subject);
 }
 
+Result<std::array<std::byte, 65>> requested_key(std::string_view request_pem) {
+  CsrHandle request;
+  if (auto r = load_request(request_pem, request); !r) return std::unexpected(r.error());
+  std::array<std::byte, 65> point{};
+  std::size_t size = 0;
+  const int status = mbedtls_ecp_write_public_key(mbedtls_pk_ec(request->pk), MBEDTLS_ECP_PF_UNCOMPRESSED, &size,
+                                                  c_bytes(MutableBytes(point)), point.size());
+  if (status != 0 || size != point.size()) return fail(Errc::malformed, "key of a certificate request", status);
+  return point;
+}
+
 Result<std::string> sign_request(std::string_view authority_pem, const TlsKey& authority_key,
                                  std::string_view request_pem, std::string_view common_name, CertificateUse use,
                                  const std::vector<std::string>& names) {

@@ -54,6 +54,9 @@ class TlsKey {
 /// caller decides whether that name may be given. Errors: malformed, bad_signature, unsupported (not P-256).
 [[nodiscard]] Result<std::string> requested_name(std::string_view request_pem);
 
+/// The key a request is about: a point on P-256 in SEC 1 uncompressed form. Errors: those of requested_name().
+[[nodiscard]] Result<std::array<std::byte, 65>> requested_key(std::string_view request_pem);
+
 enum class CertificateUse { client, server };
 
 /// Signs a request as authority: subject CN = `common_name`, the request's public key, serial of 16 random bytes,
