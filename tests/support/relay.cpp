@@ -123,13 +123,13 @@ int main(int argc, char** argv) try {
   boost::asio::io_context context(1);
   StderrLog log;
   Relay relay(parse_route(from), to.empty() ? std::nullopt : std::optional(parse_route(to)), status);
-  transport::MqttConfig config;
-  config.host = "127.0.0.1";
-  config.port = port;
-  config.client_id = "relay";
-  config.authority_pem = authority;
-  config.certificate_pem = certificate;
-  config.key.emplace(key.duplicate());
+  transport::MqttConfig config{
+      .host = "127.0.0.1",
+      .port = port,
+      .client_id = "relay",
+      .tls = {.authority_pem = authority, .certificate_pem = certificate, .key = key.duplicate()},
+      .max_in_flight = 64,
+  };
   auto client = test::must(transport::Mqtt5Client::open(context, std::move(config), relay, log));
   relay.attach(*client);
 
