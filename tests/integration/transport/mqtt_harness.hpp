@@ -54,6 +54,10 @@ struct Client final : transport::MqttListener {
     last_loss = why;
   }
   void on_message(const transport::Message& m) override {
+    if (m.topic == "ready") {
+      heard_ready = true;
+      return;
+    }
     if (on_got) return on_got(m);
     got.push_back({std::string(m.topic), std::string(as_text(m.payload)), m.retained});
   }
@@ -71,12 +75,21 @@ struct Client final : transport::MqttListener {
     return *answer;
   }
 
+  /// Waits until the subscriptions made so far are in force at the broker.
+  [[nodiscard]] bool wait_subscribed(Client& other) {
+    mqtt->subscribe("ready", Qos::at_least_once);
+    heard_ready = false;
+    return wait_connected() && other.wait_connected() &&
+           run_until(io, [&] { return other.publish("ready", "", Qos::at_least_once) && heard_ready; });
+  }
+
   boost::asio::io_context& io;
   MemoryLog log;
   std::unique_ptr<transport::Mqtt5Client> mqtt;
   std::vector<Got> got;
   std::function<void(const transport::Message&)> on_got;
   int connects = 0, disconnects = 0;
+  bool heard_ready = false;
   std::optional<Error> last_loss;
 };
 
