@@ -30,10 +30,6 @@ constexpr const char* lost_card =
 constexpr const char* foreign_folder =
     "the state folder holds other files but no keys: restore the folder from a copy, or choose an empty one";
 
-/// There from before the first key is made until everything is on the disk. While it is there nobody
-/// outside can know the identity: making is begun again.
-fs::path unfinished_marker(const StateFiles& files) { return files.folder / "unfinished"; }
-
 bool present(const fs::path& path) {
   std::error_code ec;
   return fs::exists(fs::symlink_status(path, ec));
@@ -101,7 +97,7 @@ Result<> finish_making(const StateFiles& files) {
   if (auto r = sync_folder(files.keys()); !r) return r;
   if (auto r = sync_folder(files.folder); !r) return r;
   sync_entry_of(files.folder);
-  if (::unlink(unfinished_marker(files).c_str()) != 0) return fail(Errc::io, "finishing the state folder", errno);
+  if (::unlink(files.unfinished().c_str()) != 0) return fail(Errc::io, "finishing the state folder", errno);
   return sync_folder(files.folder);
 }
 
@@ -148,7 +144,7 @@ Result<DeviceState> DeviceState::open(const fs::path& folder, protocol::Role rol
   if (!lock) return std::unexpected(lock.error());
 
   const PrivateUmask files_are_private;
-  const bool unfinished = present(unfinished_marker(files));
+  const bool unfinished = present(files.unfinished());
   const auto is_empty = is_new(files);
   if (!is_empty) return std::unexpected(is_empty.error());
   return unfinished || *is_empty ? make(files, std::move(*lock), role) : reopen(files, std::move(*lock), role);
@@ -157,7 +153,7 @@ Result<DeviceState> DeviceState::open(const fs::path& folder, protocol::Role rol
 Result<DeviceState> DeviceState::make(const StateFiles& files, UniqueFd lock, protocol::Role role) {
   static constexpr std::string_view note =
       "The keys of this folder are not complete; the next start makes them anew.\n";
-  if (auto r = write_file_durably(unfinished_marker(files), as_bytes(note)); !r) return std::unexpected(r.error());
+  if (auto r = write_file_durably(files.unfinished(), as_bytes(note)); !r) return std::unexpected(r.error());
   if (auto r = remove_leftovers(files); !r) return std::unexpected(r.error());
   if (auto r = make_private_folder(files.keys()); !r) return std::unexpected(r.error());
   auto store = crypto::KeyStore::open(files.keys());

@@ -46,6 +46,7 @@ struct StateFiles {
   [[nodiscard]] std::filesystem::path tls_request() const { return folder / "tls.csr"; }
   [[nodiscard]] std::filesystem::path card() const { return folder / "device.card"; }
   [[nodiscard]] std::filesystem::path enrolment() const { return folder / "enrolment.json"; }
+  [[nodiscard]] std::filesystem::path unfinished() const { return folder / "unfinished"; }
 };
 
 /// Errors: not_found, permission, malformed (the file is damaged; `why` gets a sentence that names the place).

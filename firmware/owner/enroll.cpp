@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "owner/enroll.hpp"
+
+#include <algorithm>
+#include <format>
+
+#include "owner/admission.hpp"
+#include "owner/rosters.hpp"
+#include "transport/certificate.hpp"
+
+namespace sealcam::owner {
+
+using pairing::Enrolment;
+using pairing::StateFiles;
+using protocol::Role;
+
+namespace {
+
+constexpr std::size_t largest_pem = 16U << 10;
+
+/// Where devices find the broker.
+struct Address {
+  std::string host;
+  std::uint16_t port;
+};
+
+Outcome<Address> address_of(const EnrollRequest& request) {
+  const auto settings = read_broker(request.broker);
+  if (!settings) return std::unexpected(settings.error());
+  return Address{request.host.value_or(settings->advertised_host()), request.port.value_or(settings->port)};
+}
+
+/// A device of somebody else is not taken over by overwriting a file.
+Outcome<> not_anothers(const Account& account, const StateFiles& files) {
+  std::string why;
+  const auto before = pairing::read_enrolment(files, &why);
+  if (before && before->owner == account.key().public_key()) return {};
+  if (before)
+    return failure(EX_NOPERM,
+                   std::format("{} belongs to account {}. Reset the device first: stop it and empty the folder",
+                               files.folder.string(), before->owner.account().to_string()));
+  if (before.error().code == Errc::not_found || before.error().code == Errc::malformed) return {};
+  return failure(before.error(), files.enrolment().string());
+}
+
+/// Admits a device and returns what its enrolment will say; nothing is written into its folder.
+Outcome<std::pair<Enrolment, bool>> admit_here(const Account& account, const StateFiles& files,
+                                               const protocol::Card& card, const BrokerFiles& broker,
+                                               const Address& address, std::string name) {
+  const auto request = read(files.tls_request(), largest_pem);
+  if (!request) return std::unexpected(request.error());
+  const auto admission = make_admission(account, card, as_text(*request));
+  if (!admission) return std::unexpected(admission.error());
+  auto admitted = admit(broker, as_text(*request), *admission);
+  if (!admitted) return std::unexpected(admitted.error());
+  const auto authority = read(broker.authority(), largest_pem);
+  if (!authority) return std::unexpected(authority.error());
+  return std::pair{Enrolment{.role = card.role,
+                             .owner = account.key().public_key(),
+                             .broker_host = address.host,
+                             .broker_port = address.port,
+                             .ca_pem = std::string(as_text(*authority)),
+                             .certificate_pem = std::move(admitted->certificate_pem),
+                             .name = std::move(name)},
+                   admitted->reloaded};
+}
+
+Outcome<> finish(const StateFiles& files, const Enrolment& enrolment) {
+  if (auto r = pairing::write_enrolment(files, enrolment); !r) return failure(r.error(), files.enrolment().string());
+  return {};
+}
+
+/// The owner and this machine's hub, when they are not enrolled at this broker yet.
+Outcome<> enroll_this_machine(const Account& account, const BrokerFiles& broker, const Address& address) {
+  const auto authority = read(broker.authority(), largest_pem);
+  if (!authority) return std::unexpected(authority.error());
+  if (auto r = ensure_device_keys(account.files().hub(), Role::hub); !r) return r;
+  const std::pair<StateFiles, Role> both[] = {{account.files().hub(), Role::hub},
+                                              {account.files().owner(), Role::owner}};
+  for (const auto& [files, role] : both) {
+    const auto before = pairing::read_enrolment(files);
+    if (before && before->ca_pem != as_text(*authority))
+      return failure(EX_USAGE,
+                     std::format("The account's devices meet at another broker, {}:{}. An account has one broker",
+                                 before->broker_host, before->broker_port));
+    if (before) continue;
+    const auto card = read_card(files, role);
+    if (!card) return std::unexpected(card.error());
+    const auto enrolment = admit_here(account, files, *card, broker, address, "");
+    if (!enrolment) return std::unexpected(enrolment.error());
+    if (auto r = finish(files, enrolment->first); !r) return r;
+  }
+  return {};
+}
+
+template <class Record>
+Record& find_or_add(std::vector<Record>& records, const DeviceId& id) {
+  const auto it = std::ranges::find(records, id, &Record::id);
+  if (it != records.end()) return *it;
+  records.push_back({});
+  records.back().id = id;
+  return records.back();
+}
+
+template <class Record>
+Outcome<> add(std::vector<Record>& records, const protocol::Card& card, const std::string& name) {
+  const auto id = card.identity.id();
+  for (const auto& other : records)
+    if (other.id != id && other.name == name)
+      return failure(EX_USAGE, std::format("Another device is called '{}'. Choose another name", name));
+  auto& record = find_or_add(records, id);
+  record.name = name;
+  record.identity = card.identity;
+  record.hpke = card.hpke;
+  return {};
+}
+
+Outcome<> record(Account& account, const protocol::Card& card, const std::string& name) {
+  auto file = account.file();
+  auto added = card.role == Role::camera ? add(file.cameras, card, name) : add(file.hubs, card, name);
+  if (!added) return added;
+  if (file.hubs.size() > protocol::Roster::max_hubs)
+    return failure(EX_USAGE, std::format("An account has at most {} hubs", protocol::Roster::max_hubs));
+  return account.store(std::move(file));
+}
+
+}  // namespace
+
+Outcome<Bytes> make_admission(const Account& account, const protocol::Card& card, std::string_view request_pem) {
+  const auto name = transport::requested_name(request_pem);
+  const auto key = transport::requested_key(request_pem);
+  if (!name || !key) return failure(name ? key.error() : name.error(), "The device's certificate request is not valid");
+  if (*name != card.identity.id().to_string())
+    return failure(EX_CONFIG, "The device's certificate request belongs to another device");
+  const auto tls = crypto::PublicKey::parse(*key);
+  if (!tls) return failure(tls.error(), "The device's certificate request is not valid");
+  auto admission = protocol::encode_admission(
+      {.role = card.role, .device = card.identity.id(), .owner = account.key().public_key(), .tls = *tls},
+      account.key());
+  if (!admission) return failure(admission.error(), "Signing the admission");
+  return std::move(*admission);
+}
+
+Outcome<Enrolled> enroll(Account& account, const EnrollRequest& request, const Clock& clock) {
+  if (auto r = check_name(request.name); !r) return std::unexpected(r.error());
+  const auto address = address_of(request);
+  if (!address) return std::unexpected(address.error());
+  const StateFiles files{request.state};
+  if (auto r = ensure_device_keys(files, request.role); !r) return std::unexpected(r.error());
+  const auto card = read_card(files, request.role);
+  if (!card) return std::unexpected(card.error());
+  if (auto r = not_anothers(account, files); !r) return std::unexpected(r.error());
+  if (auto r = enroll_this_machine(account, request.broker, *address); !r) return std::unexpected(r.error());
+
+  const auto enrolment =
+      admit_here(account, files, *card, request.broker, *address, request.role == Role::camera ? request.name : "");
+  if (!enrolment) return std::unexpected(enrolment.error());
+  if (auto r = record(account, *card, request.name); !r) return std::unexpected(r.error());
+  if (auto r = renew_rosters(account, clock); !r) return std::unexpected(r.error());
+  if (request.role == Role::camera) {
+    const auto camera = std::ranges::find(account.file().cameras, card->identity.id(), &CameraRecord::id);
+    if (auto r = install_roster(account, *camera, files.folder); !r) return std::unexpected(r.error());
+  }
+  // Last: with it the device is somebody's.
+  if (auto r = finish(files, enrolment->first); !r) return std::unexpected(r.error());
+  return Enrolled{card->identity.id(), enrolment->second};
+}
+
+}  // namespace sealcam::owner
