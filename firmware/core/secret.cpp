@@ -5,6 +5,8 @@
 
 namespace sealcam {
 
-void wipe(MutableBytes memory) noexcept { ::explicit_bzero(memory.data(), memory.size()); }
+void wipe(MutableBytes memory) noexcept {
+  if (!memory.empty()) ::explicit_bzero(memory.data(), memory.size());  // an empty span may hold no address
+}
 
 }  // namespace sealcam
