@@ -17,8 +17,9 @@ class RosterKeeper {
   /// `own`: the camera's keys as they must stand in the roster.
   RosterKeeper(RosterStore& store, const protocol::Route& route, crypto::Verifier owner, const crypto::DeviceKeys& own);
 
-  /// Takes up the stored roster. A missing one is no error: nobody may watch yet.
-  /// Errors: those of the store and of decode_roster(): the stored one is damaged or another owner's.
+  /// Takes up the stored roster. None is no error, and one that a previous owner signed counts as none:
+  /// nobody may watch yet. Errors: those of the store; those of decode_roster() when it is damaged: going on without
+  /// it would let an older one in.
   [[nodiscard]] Result<> load();
 
   /// A message from the roster's topic. True when it is now the roster that is obeyed (it was stored

@@ -90,8 +90,11 @@ TEST_CASE("the stored roster is taken up again, and only when it is the owner's"
   CHECK(again.hash() == s.keeper.hash());
   CHECK(again.offer(s.roster(6, {})).error().code == Errc::stale);
   RosterKeeper sold(s.roster_store, s.route, s.other_owner.verifier(), s.camera.keys());
-  CHECK_FALSE(sold.load());
+  must(sold.load());
   CHECK(sold.current() == nullptr);
+  s.roster_store.content.back() ^= std::byte{1};
+  RosterKeeper damaged(s.roster_store, s.route, s.owner.verifier(), s.camera.keys());
+  CHECK(damaged.load().error().code == Errc::bad_signature);
 }
 
 TEST_CASE("an epoch is granted to the roster's hubs and to nobody else") {

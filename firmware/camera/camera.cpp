@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "camera/camera.hpp"
+
+#include <sys/eventfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+#include <thread>
+
+#include "camera/capture_factory.hpp"
+#include "camera/status_report.hpp"
+#include "stream/publisher.hpp"
+#include "stream/stores.hpp"
+#include "transport/mqtt5_client.hpp"
+
+namespace sealcam::camera {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using boost::system::error_code;
+
+namespace {
+
+constexpr auto tick_interval = 100ms;
+constexpr auto status_interval = 1s;
+constexpr auto farewell = 400ms;  // for the broker's word on the offline status
+constexpr auto last_moment = 900ms;
+constexpr std::uint32_t largest_incoming = 128U << 10;  // rosters, asks
+constexpr std::size_t publishes_in_flight = 16;         // four frames, and the few control messages beside them
+
+class Camera {
+ public:
+  Camera(const RunOptions& options, const protocol::Route& route, crypto::Verifier owner,
+         const pairing::DeviceState& state, const pairing::Enrolment& enrolment, const Clock& clock, Log& log);
+  Result<> run();
+
+ private:
+  Result<> open_client();
+  Result<transport::MqttConfig> client_config();
+  void wait_for_frames();
+  void wait_for_tick();
+  void wait_for_status();
+  void wait_for_signal();
+  void write_status();
+  void stop(int signal);
+  void disconnect();
+
+  RunOptions options_;
+  const pairing::DeviceState& state_;
+  const pairing::Enrolment& enrolment_;
+  const Clock& clock_;
+  Log& log_;
+  UniqueFd wake_;
+  stream::AccessUnitQueue queue_;
+  stream::ChallengeBoard board_;
+  stream::CaptureControl control_;
+  ConfiguredCapture factory_;
+  stream::CaptureLoop capture_;
+  stream::RosterFile roster_file_;
+  stream::EpochFile epoch_file_;
+  stream::RosterKeeper roster_;
+  stream::Epochs epochs_;
+  stream::AskKeeper asks_;
+  stream::Publisher publisher_;
+  StatusReport report_;
+  asio::io_context io_{1};
+  asio::posix::stream_descriptor frames_{io_};
+  asio::steady_timer tick_{io_}, status_{io_}, deadline_{io_};
+  asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGUSR1};
+  std::unique_ptr<transport::Mqtt5Client> client_;
+  bool stopping_ = false;
+  bool disconnecting_ = false;
+  bool status_failed_ = false;
+};
+
+stream::Quality best_quality(const CameraConfig& config) {
+  return {config.encoder.bitrate, static_cast<std::uint16_t>(config.encoder.keyframe_interval), 0};
+}
+
+Camera::Camera(const RunOptions& options, const protocol::Route& route, crypto::Verifier owner,
+               const pairing::DeviceState& state, const pairing::Enrolment& enrolment, const Clock& clock, Log& log)
+    : options_(options),
+      state_(state),
+      enrolment_(enrolment),
+      clock_(clock),
+      log_(log),
+      wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      control_(best_quality(options.config)),
+      factory_(options.config, clock, log),
+      capture_({factory_, queue_, board_, control_, clock, log}, [fd = wake_.get()] { (void)::eventfd_write(fd, 1); }),
+      roster_file_(state.files().folder / "roster"),
+      epoch_file_(state.files().folder / "epoch"),
+      roster_(roster_file_, route, std::move(owner), state.keys()),
+      epochs_(epoch_file_, clock, route, state.keys().identity, enrolment.name),
+      asks_(route, clock),
+      publisher_(
+          {.route = route, .pace = {.best = best_quality(options.config), .lowest = options.config.lowest_bitrate}},
+          {clock, log, queue_, board_, control_, roster_, epochs_, asks_, state.keys().identity}),
+      report_({clock, publisher_, epochs_, roster_, asks_, queue_, control_, capture_, route, options.started}) {}
+
+Result<transport::MqttConfig> Camera::client_config() {
+  auto will = publisher_.will();
+  if (!will) return std::unexpected(will.error());
+  auto pem = state_.tls_key_pem();
+  if (!pem) return std::unexpected(pem.error());
+  auto key = transport::TlsKey::from_pem(as_bytes(*pem));
+  wipe(std::as_writable_bytes(std::span(pem->data(), pem->size())));
+  if (!key) return std::unexpected(key.error());
+  return transport::MqttConfig{.host = enrolment_.broker_host,
+                               .port = enrolment_.broker_port,
+                               .client_id = state_.keys().identity.id().to_string(),
+                               .tls = {.role = transport::TlsRole::client,
+                                       .authority_pem = enrolment_.ca_pem,
+                                       .certificate_pem = enrolment_.certificate_pem,
+                                       .key = std::move(*key)},
+                               .will = std::move(*will),
+                               .max_in_flight = publishes_in_flight,
+                               .maximum_packet_size = largest_incoming};
+}
+
+Result<> Camera::open_client() {
+  auto config = client_config();
+  if (!config) return std::unexpected(config.error());
+  auto client = transport::Mqtt5Client::open(io_, std::move(*config), publisher_, log_);
+  if (!client) return std::unexpected(client.error());
+  client_ = std::move(*client);
+  publisher_.attach(*client_);
+  return {};
+}
+
+void Camera::wait_for_frames() {
+  frames_.async_wait(asio::posix::stream_descriptor::wait_read, [this](error_code error) {
+    if (error) return;
+    eventfd_t count = 0;
+    (void)::eventfd_read(frames_.native_handle(), &count);
+    publisher_.frames_ready();
+    wait_for_frames();
+  });
+}
+
+void Camera::wait_for_tick() {
+  tick_.expires_after(tick_interval);
+  tick_.async_wait([this](error_code error) {
+    if (error) return;
+    publisher_.tick();
+    if (stopping_ && publisher_.stopped()) disconnect();
+    wait_for_tick();
+  });
+}
+
+void Camera::wait_for_status() {
+  write_status();
+  status_.expires_after(status_interval);
+  status_.async_wait([this](error_code error) {
+    if (!error) wait_for_status();
+  });
+}
+
+void Camera::write_status() {
+  if (options_.status_file.empty()) return;
+  const auto written = replace_file(options_.status_file, report_.line(client_->connected()) + "\n");
+  if (!written && !std::exchange(status_failed_, true))
+    log_.warning("{}: {}", options_.status_file.string(), to_string(written.error()));
+}
+
+void Camera::wait_for_signal() {
+  signals_.async_wait([this](error_code error, int signal) {
+    if (error) return;
+    if (signal == SIGUSR1) write_status();
+    else stop(signal);
+    wait_for_signal();
+  });
+}
+
+void Camera::stop(int signal) {
+  if (std::exchange(stopping_, true)) {
+    io_.stop();  // asked twice
+    return;
+  }
+  log_.info("stopping on {}", signal == SIGINT ? "SIGINT" : "SIGTERM");
+  (void)::sd_notify(0, "STOPPING=1");
+  publisher_.stop();
+  deadline_.expires_after(farewell);
+  deadline_.async_wait([this](error_code error) {
+    if (!error) disconnect();
+  });
+}
+
+void Camera::disconnect() {
+  if (std::exchange(disconnecting_, true)) return;
+  write_status();
+  deadline_.expires_after(last_moment - farewell);
+  deadline_.async_wait([this](error_code error) {
+    if (!error) io_.stop();
+  });
+  client_->stop([this] { io_.stop(); });
+}
+
+Result<> Camera::run() {
+  if (!wake_) return fail(Errc::io, "eventfd", errno);
+  frames_.assign(::dup(wake_.get()));
+  // Sensor and encoder open while the network connects.
+  std::jthread capture([this](const std::stop_token& stop) { capture_.run(stop); });
+  if (auto r = open_client(); !r) return r;
+  if (auto r = publisher_.start(); !r) return r;
+  wait_for_frames();
+  wait_for_tick();
+  wait_for_status();
+  wait_for_signal();
+  // Ready means running, not connected: a broker that is away must not fail the unit's start.
+  (void)::sd_notify(0, "READY=1");
+  io_.run();
+  capture.request_stop();
+  client_.reset();
+  return {};
+}
+
+}  // namespace
+
+Result<> run_camera(const RunOptions& options, const pairing::DeviceState& state, const pairing::Enrolment& enrolment,
+                    const Clock& clock, Log& log) {
+  auto owner = crypto::Verifier::open(enrolment.owner);
+  if (!owner) return std::unexpected(owner.error());
+  const protocol::Route route{enrolment.owner.account(), state.keys().identity.id()};
+  log.info("camera {} of account {}, broker {}:{}", route.camera.to_string(), route.account.to_string(),
+           enrolment.broker_host, enrolment.broker_port);
+  // On the heap: it is large, and its threads keep addresses in it.
+  const auto camera = std::make_unique<Camera>(options, route, std::move(*owner), state, enrolment, clock, log);
+  return camera->run();
+}
+
+}  // namespace sealcam::camera

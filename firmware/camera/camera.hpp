@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+/// A running camera: everything joined, one thread for the network, one for sensor and encoder.
+#pragma once
+
+#include <filesystem>
+
+#include "camera/camera_config.hpp"
+#include "pairing/device_state.hpp"
+
+namespace sealcam::camera {
+
+struct RunOptions {
+  CameraConfig config;
+  std::filesystem::path status_file;  ///< absolute; empty: none
+  MonotonicTime started;              ///< of the process
+};
+
+/// Runs until SIGTERM or SIGINT, then says offline and ends within a second. Blocks; the caller's
+/// thread becomes the network thread. Errors: what keeps it from running at all; each was logged.
+[[nodiscard]] Result<> run_camera(const RunOptions& options, const pairing::DeviceState& state,
+                                  const pairing::Enrolment& enrolment, const Clock& clock, Log& log);
+
+}  // namespace sealcam::camera

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+/// sealcam-camera: captures, encodes, seals, signs, publishes.
+#include <sysexits.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <print>
+
+#include "camera/camera.hpp"
+#include "camera/folders.hpp"
+
+namespace {
+
+using namespace sealcam;
+namespace fs = std::filesystem;
+
+struct Options {
+  std::string config, state, status;
+  bool check_config = false;
+  bool json = false;
+  bool keys = false;
+};
+
+int exit_code(Errc code) {
+  switch (code) {
+    case Errc::permission: return EX_NOPERM;
+    case Errc::conflict: return EX_UNAVAILABLE;
+    case Errc::io:
+    case Errc::exhausted: return EX_IOERR;
+    case Errc::malformed:
+    case Errc::wrong_key:
+    case Errc::invalid_argument:
+    case Errc::not_found: return EX_CONFIG;
+    default: return EX_SOFTWARE;
+  }
+}
+
+std::string state_problem(const fs::path& folder, const Error& error) {
+  if (error.code == Errc::conflict) return folder.string() + " is in use by another sealcam-camera";
+  return folder.string() + ": " + to_string(error);
+}
+
+int print_keys(const pairing::DeviceState& state, bool json) {
+  const std::string id = state.keys().identity.id().to_string();
+  if (!json) {
+    std::println("{}", id);
+    return EX_OK;
+  }
+  const auto& files = state.files();
+  std::println("{}", nlohmann::ordered_json{{"id", id},
+                                            {"state", files.folder.string()},
+                                            {"card", files.card().string()},
+                                            {"request", files.tls_request().string()}}
+                         .dump());
+  return EX_OK;
+}
+
+int run(const Options& given, MonotonicTime started, const Clock& clock, Log& log) {
+  // Absolute before the key store changes the working folder.
+  const fs::path config_file =
+      fs::absolute(given.config.empty() ? camera::default_config_file() : fs::path(given.config));
+  const fs::path folder = fs::absolute(given.state.empty() ? camera::default_state_folder() : fs::path(given.state));
+  camera::RunOptions options{.config = {}, .status_file = {}, .started = started};
+  if (!given.status.empty()) options.status_file = fs::absolute(given.status);
+  if (!given.keys) {
+    auto config = camera::read_config(config_file, given.config.empty());
+    if (!config) {
+      log.error("{}", config.error());
+      return EX_CONFIG;
+    }
+    options.config = std::move(*config);
+    log.set_level(options.config.log);
+    if (given.check_config) {
+      std::println("{} is good", config_file.string());
+      return EX_OK;
+    }
+  }
+  auto state = pairing::DeviceState::open(folder, protocol::Role::camera);
+  if (!state) {
+    log.error("{}", state_problem(folder, state.error()));
+    return exit_code(state.error().code);
+  }
+  if (given.keys) return print_keys(*state, given.json);
+  std::string why;
+  const auto enrolment = pairing::read_enrolment(state->files(), &why);
+  if (!enrolment && enrolment.error().code == Errc::not_found) {
+    log.error("this camera belongs to nobody yet; its owner runs: sealcam camera enroll {}", folder.string());
+    return EX_CONFIG;
+  }
+  if (!enrolment || enrolment->role != protocol::Role::camera) {
+    log.error("{}: {}", state->files().enrolment().string(),
+              enrolment     ? "this is not a camera's enrolment"
+              : why.empty() ? to_string(enrolment.error())
+                            : why);
+    return EX_CONFIG;
+  }
+  const auto done = camera::run_camera(options, *state, *enrolment, clock, log);
+  if (done) return EX_OK;
+  log.error("{}", to_string(done.error()));
+  return exit_code(done.error().code);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const SystemClock clock;
+  const MonotonicTime started = clock.monotonic();
+  StderrLog log;
+  Options options;
+  CLI::App app("Captures, encodes, seals, signs and publishes pictures that only the owner's hubs can open.",
+               "sealcam-camera");
+  app.set_version_flag("--version", "sealcam-camera " SEALCAM_VERSION);
+  app.add_option("--config", options.config,
+                 "Configuration file (default: " + camera::default_config_file().string() + ")");
+  app.add_option("--state", options.state, "State folder (default: " + camera::default_state_folder().string() + ")");
+  app.add_option("--status", options.status, "Write counters as one line of JSON into this file each second");
+  app.add_flag("--check-config", options.check_config, "Check the configuration and end");
+  auto* keys = app.add_subcommand("keys", "Make this camera's keys if it has none, and print its id");
+  keys->add_flag("--json", options.json, "Print JSON");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? EX_OK : EX_USAGE;
+  }
+  options.keys = keys->parsed();
+  return run(options, started, clock, log);
+} catch (const std::exception& error) {
+  std::println(stderr, "error: {}", error.what());
+  return EX_SOFTWARE;
+}
