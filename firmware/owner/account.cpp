@@ -83,11 +83,12 @@ Outcome<Account> Account::create(const AccountFiles& files) {
 }
 
 Outcome<Account> Account::open(const AccountFiles& files) {
-  // Read first: a folder without an account must not get keys of its own.
-  if (auto r = read_account(files.account()); !r) return std::unexpected(r.error());
+  // First: a folder without an account must not get keys of its own. Its content is read under the lock.
+  if (!present(files.account()))
+    return failure(EX_NOINPUT, std::format("{} holds no account. Create one: sealcam account create --account {}",
+                                           files.folder.string(), files.folder.string()));
   auto state = open_state(files.folder);
   if (!state) return std::unexpected(state.error());
-  // Again under the lock: another command may have changed it in between.
   auto file = read_account(files.account());
   if (!file) return std::unexpected(file.error());
   if (file->account != state->keys().identity.public_key().account())

@@ -127,6 +127,8 @@ Json to_json(const IntegrationRecord& integration) {
 Outcome<AccountFile> read_account(const std::filesystem::path& path) {
   const auto content = read(path, largest_account, "Create an account first: sealcam account create");
   if (!content) return std::unexpected(content.error());
+  // Points are checked to lie on the curve, which takes the crypto library.
+  if (auto r = crypto::init(); !r) return failure(r.error(), "Starting the crypto library");
   ConfigReader reader(as_text(*content));
   if (reader.integer("/version", 0, 0, INT64_MAX) != 1) reader.reject("/version", "must be 1");
   AccountFile file;

@@ -56,15 +56,14 @@ max_queued_messages {}
 max_queued_bytes {}
 # Messages with an acknowledgement that may be under way to one device.
 max_inflight_messages 20
-# The largest frame and what is around it. MQTT packets, then payloads.
+# The largest frame and what is around it; larger packets are refused.
 max_packet_size {}
-message_size_limit {}
 # A device that was gone for a day starts afresh.
 persistent_client_expiration 1d
 # The newest still, grants and rosters are retained.
 retain_available true
 )",
-                     longest_queue, largest_queue, largest_packet, largest_packet);
+                     longest_queue, largest_queue, largest_packet);
 }
 
 std::string storage(const BrokerFiles& files, const std::string& user) {

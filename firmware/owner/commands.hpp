@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The sub commands of `sealcam`. Each adds itself to the command line and, when it was asked for, leaves its
+/// work in `action`; main runs it after parsing.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "owner/account.hpp"
+#include "owner/sync.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace sealcam::owner {
+
+struct Context {
+  const Clock& clock;
+  std::string account_folder;  ///< empty: the default
+  bool json = false;
+  std::function<Outcome<>()> action;
+
+  [[nodiscard]] AccountFiles account() const;
+};
+
+/// Absolute and tidy. Every path is made so before an account is opened, since that changes the working folder.
+[[nodiscard]] std::filesystem::path absolute(const std::string& path);
+
+/// Ids as texts.
+[[nodiscard]] std::vector<std::string> texts(const std::vector<DeviceId>& ids);
+/// A sentence about published and pending rosters; empty when there is nothing to say.
+[[nodiscard]] std::string describe(const SyncReport& report, const AccountFile& account);
+
+void add_account_commands(CLI::App& app, Context& context);
+void add_broker_commands(CLI::App& app, Context& context);
+void add_device_commands(CLI::App& app, Context& context);
+void add_watch_command(CLI::App& app, Context& context);
+void add_inspect_command(CLI::App& app, Context& context);
+
+}  // namespace sealcam::owner
