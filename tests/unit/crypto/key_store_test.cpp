@@ -9,6 +9,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <functional>
 
 #include "crypto/hpke.hpp"
@@ -113,7 +114,11 @@ bool make_fails_with(const fs::path& folder, Errc code) {
   });
 }
 
-void write(const fs::path& path, ByteView content) { REQUIRE(write_file_durably(path, content)); }
+void write(const fs::path& path, ByteView content) {
+  std::ofstream file(path, std::ios::binary);
+  file << as_text(content);
+  REQUIRE(file.flush());
+}
 Bytes read(const fs::path& path) {
   auto content = read_file(path, 4096);
   REQUIRE(content);
