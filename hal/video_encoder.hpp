@@ -20,7 +20,7 @@ struct EncoderConfig {
   BitsPerSecond bitrate{2'000'000};        ///< 25 kbit/s … 25 Mbit/s
   std::chrono::milliseconds vbv{500};      ///< VBV buffer in time at `bitrate`; bounds the size of a burst
   int keyframe_interval = 60;              ///< pictures, 1 … 600; the longest group of pictures
-  int threads = 0;                         ///< 0: chosen for latency
+  int threads = 0;                         ///< 0: as many as there are cores, at most 4; adds slices, never delay
 };
 
 /// One H.264 access unit, Annex B, decodable in order; no B-frames.

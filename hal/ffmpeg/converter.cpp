@@ -62,7 +62,6 @@ Result<Converter> Converter::open(Size size, PixelFormat target) {
 }
 
 Result<AVFrame*> Converter::decode_jpeg(const Picture& picture) {
-  const LogCapture quiet;
   if (!jpeg_) {
     const AVCodec* codec = avcodec_find_decoder(AV_CODEC_ID_MJPEG);
     if (codec == nullptr) return fail(Errc::unsupported, "this FFmpeg has no JPEG decoder");
@@ -87,7 +86,6 @@ Result<AVFrame*> Converter::decode_jpeg(const Picture& picture) {
 }
 
 Result<> Converter::scale(const AVFrame& from) {
-  const LogCapture quiet;
   const int full_range = from.color_range == AVCOL_RANGE_JPEG || without_range(from.format) != from.format ? 1 : 0;
   if (!scaler_ || scaler_format_ != from.format || scaler_range_ != full_range) {
     scaler_.reset(sws_getContext(size_.width, size_.height, without_range(from.format), size_.width, size_.height,

@@ -80,7 +80,6 @@ Result<Picture> FfmpegDecoder::as_picture() {
 }
 
 Result<std::optional<Picture>> FfmpegDecoder::do_decode(ByteView access_unit) {
-  const LogCapture quiet;
   const auto info = check_access_unit(access_unit);
   if (!info) {
     waiting_ = true;

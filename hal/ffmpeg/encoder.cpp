@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/ffmpeg/encoder.hpp"
 
+#include <algorithm>
 #include <string_view>
+#include <thread>
 
 #include "hal/ffmpeg/support.hpp"
 #include "hal/h264.hpp"
@@ -41,6 +43,10 @@ PixelFormat input_format(const EncoderConfig& config) {
   return config.format == PixelFormat::nv12 ? PixelFormat::nv12 : PixelFormat::yu12;
 }
 
+/// x264 cuts the picture into as many slices and encodes them at once: the picture is ready sooner for the same
+/// work, where threads of whole pictures would each hold back a picture. More than four cost too many bits.
+int default_threads() noexcept { return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 4); }
+
 struct Options {
   AVDictionary* entries = nullptr;
   Options() = default;
@@ -54,7 +60,7 @@ struct Options {
 void set_private_options(Options& options, std::string_view name) {
   if (name == x264) {
     options.set("preset", "superfast");
-    options.set("tune", "zerolatency");  // no look-ahead, no B-frames, constant frame rate for rate control
+    options.set("tune", "zerolatency");  // no look-ahead, no B-frames, slices, constant frame rate for rate control
     options.set("forced-idr", "1");      // a key frame on demand must start a new group
     // Key frames come at their interval and on demand only: an unasked one is a burst the network did not expect.
     options.set("x264-params", "scenecut=0");
@@ -131,7 +137,7 @@ Result<> FfmpegEncoder::start(const char* name) {
   context.time_base = av_inv_q(context.framerate);
   context.gop_size = config_.keyframe_interval;
   context.max_b_frames = 0;
-  context.thread_count = config_.threads == 0 ? 1 : config_.threads;
+  context.thread_count = config_.threads == 0 ? default_threads() : config_.threads;
   apply_bitrate(config_.bitrate);
   Options options;
   set_private_options(options, name);
@@ -185,7 +191,6 @@ Result<std::optional<AccessUnit>> FfmpegEncoder::do_encode(const Picture& pictur
   if (picture.size != config_.size) return fail(Errc::invalid_argument, "size of a picture to encode");
   if (picture.format == PixelFormat::h264 || picture.planes[0].data == nullptr)
     return fail(Errc::invalid_argument, "format of a picture to encode");
-  const LogCapture quiet;
   const auto frame = input_frame(picture);
   if (!frame) return std::unexpected(frame.error());
   const auto sent = send(**frame, picture.number);

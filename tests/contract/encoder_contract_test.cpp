@@ -54,7 +54,7 @@ TEMPLATE_TEST_CASE("one access unit for each picture at once, numbered, without 
   const auto encoder = open_encoder<TestType>(small_config());
   std::uint32_t number = 5;
   for (int i = 0; i < 120; ++i) {
-    number += i % 7 == 0 ? 3 : 1;  // a sensor loses pictures
+    number += i % 7 == 0 ? 3u : 1u;  // a sensor loses pictures
     const auto unit = encode(*encoder, busy_picture({640, 360}, number, 20));
     REQUIRE(unit.number == FrameNumber(number));
     const auto info = check_access_unit(unit.bytes);

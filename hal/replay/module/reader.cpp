@@ -130,8 +130,8 @@ Result<> Reader::scale(MutableBytes out) {
   SC_ASSERT(out.size() >= pixels * 3 / 2);
   const auto context = [&](int flags) {
     scaler_.reset(sws_getCachedContext(scaler_.release(), frame_->width, frame_->height,
-                                       static_cast<AVPixelFormat>(frame_->format), to.width, to.height, AV_PIX_FMT_YUV420P,
-                                       flags, nullptr, nullptr, nullptr));
+                                       static_cast<AVPixelFormat>(frame_->format), to.width, to.height,
+                                       AV_PIX_FMT_YUV420P, flags, nullptr, nullptr, nullptr));
   };
   context(SWS_FAST_BILINEAR);
   // The fast scaler writes code at run time on some machines, which hardened services forbid.

@@ -17,14 +17,16 @@ struct SwsContext;
 
 namespace sealcam::hal::replay {
 
-/// Demuxes, decodes and scales on the thread that calls it. Damaged packets are passed over. Thread-bound, but for `stop`.
+/// Demuxes, decodes and scales on the thread that calls it. Damaged packets are passed over. Thread-bound, but for
+/// `stop`.
 class Reader {
  public:
   /// Errors: as open_replay().
   [[nodiscard]] static Result<std::unique_ptr<Reader>> open(const ReplayConfig& config);
 
-  /// Writes the next picture, scaled, as YU12 without padding into `out` (width * height * 3/2 bytes). At the end of the file
-  /// it begins again when the configuration says so. Errors: end_of_stream, malformed (nothing in the file decodes), io, no_memory.
+  /// Writes the next picture, scaled, as YU12 without padding into `out` (width * height * 3/2 bytes). At the end of
+  /// the file it begins again when the configuration says so. Errors: end_of_stream, malformed (nothing in the file
+  /// decodes), io, no_memory.
   [[nodiscard]] Result<> read(MutableBytes out);
 
   /// Pictures per second by the configuration, else by the file, else 25.
@@ -56,7 +58,7 @@ class Reader {
   Handle<SwsContext> scaler_;
   int stream_ = -1;
   double rate_ = 25;
-  bool at_end_ = false;         // the demuxer has no more; the decoder may
+  bool at_end_ = false;  // the demuxer has no more; the decoder may
   bool any_since_begin_ = false;
 };
 

@@ -37,7 +37,8 @@ void ReplaySource::read_ahead(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const auto free = std::ranges::find(buffers_, State::free, &Buffer::state);
     if (free == buffers_.end()) {
-      changed_.wait(lock, stop, [&] { return std::ranges::find(buffers_, State::free, &Buffer::state) != buffers_.end(); });
+      changed_.wait(lock, stop,
+                    [&] { return std::ranges::find(buffers_, State::free, &Buffer::state) != buffers_.end(); });
       continue;
     }
     lock.unlock();

@@ -15,8 +15,8 @@
 namespace sealcam::hal::replay {
 
 /// YU12 pictures of a recording. A thread of its own decodes and scales ahead into a ring of buffers, so that next()
-/// only waits for the moment a picture is due. A picture's number is that of the moment; pictures that nobody fetched in time leave a
-/// gap in the numbers, while the recording goes on with its next picture. Thread-bound.
+/// only waits for the moment a picture is due. A picture's number is that of the moment; pictures that nobody fetched
+/// in time leave a gap in the numbers, while the recording goes on with its next picture. Thread-bound.
 class ReplaySource final : public FrameSource, private BufferOwner {
  public:
   /// The first picture is read before this returns. Errors: as open_replay().
