@@ -103,8 +103,10 @@ class BrokerStream {
     }
     return plain(ec);
   }
-  /// A failed write is not told: the read beside it fails too and knows the reason.
-  static error_code after_write(error_code ec) { return plain(ec); }
+  error_code after_write(error_code ec) {
+    if (auto observer = observer_.lock(); ec && observer) observer->stream_failed(ec, tls_);
+    return plain(ec);
+  }
 
   TlsStream tls_;
   std::weak_ptr<StreamObserver> observer_;

@@ -213,10 +213,10 @@ class Mqtt5Client::Impl final : public SessionEvents, public std::enable_shared_
 
   /// The first of a kind, then one a minute: a broker may be away for days.
   void report(const SessionEnd& end, bool was_connected) {
-    if (was_connected || end.words != last_words_ || log_limit_.allow(clock_.monotonic())) {
+    if (was_connected || end.words != last_words_) log_limit_ = RateLimit(repeat_log);
+    last_words_ = end.words;
+    if (log_limit_.allow(clock_.monotonic()))
       log_.warning("broker {}:{}: {}; trying again", settings_.host, settings_.port, end.words);
-      last_words_ = end.words;
-    }
   }
 
   asio::io_context& io_;

@@ -237,9 +237,21 @@ struct TlsStream::State : std::enable_shared_from_this<State> {
       }
       if (waits(status)) return;
       write_failed = to_error(status);
+      look_for_alert();
       return complete(write, inside_start, write_failed, written);
     }
     complete(write, inside_start, error_code{}, written);
+  }
+
+  /// Why a write failed is often said in an alert that came before; reading nothing takes in no content.
+  void look_for_alert() {
+    socket_error.clear();
+    unsigned char nothing = 0;
+    const int status = mbedtls_ssl_read(ssl.get(), &nothing, 0);
+    if (status >= 0 || status == MBEDTLS_ERR_SSL_WANT_READ || status == MBEDTLS_ERR_SSL_WANT_WRITE || socket_error)
+      return;
+    failed_status = status;
+    failed = write_failed = to_error(status);
   }
 
   void pump_shutdown(bool inside_start) {

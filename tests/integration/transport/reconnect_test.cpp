@@ -98,6 +98,7 @@ TEST_CASE("a refused device keeps trying slowly and says what to do") {
     Client camera(io, std::move(config));
     run_until(io, [] { return false; }, 2500ms);
     CHECK(camera.connects == 0);
+    for (const auto& line : camera.log.lines()) UNSCOPED_INFO(line);
     CHECK(camera.log.contains("does not accept this device's certificate"));
     // At 0, 1 and perhaps a bit more than 2 s; Mosquitto has a line for each.
     const auto log = broker.log();

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Our certificates, judged by OpenSSL.
+#include "transport/certificate.hpp"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch_test_macros.hpp>
+#include <cstdio>
+#include <format>
+#include <fstream>
+
+#include "support/temporary_folder.hpp"
+#include "transport/tls_context.hpp"
+
+using namespace sealcam;
+using namespace sealcam::transport;
+
+namespace {
+
+constexpr const char* device = "mfrggzdfmztwq2lknnwg23tpobyxe43u";
+
+void write(const std::filesystem::path& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
+
+struct Said {
+  int status;
+  std::string text;
+};
+Said run(const std::string& command) {
+  Said said{-1, {}};
+  FILE* const pipe = ::popen((command + " 2>&1").c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  std::array<char, 4096> part{};
+  while (const auto n = std::fread(part.data(), 1, part.size(), pipe)) said.text.append(part.data(), n);
+  said.status = WEXITSTATUS(::pclose(pipe));
+  return said;
+}
+
+std::string flip(std::string pem) {
+  // In the middle of the base64 text: within the signed part.
+  auto& c = pem[pem.size() / 2];
+  c = c == 'A' ? 'B' : 'A';
+  return pem;
+}
+
+}  // namespace
+
+TEST_CASE("OpenSSL verifies what the operator signs") {
+  if (::access("/usr/bin/openssl", X_OK) != 0) SKIP("openssl is not installed");
+  const test::TemporaryFolder folder;
+  const auto dir = folder.path().string();
+  const auto ca_key = TlsKey::generate().value(), other_key = TlsKey::generate().value();
+  const auto ca = make_authority(ca_key, "test operator").value();
+  const auto other = make_authority(other_key, "test operator").value();
+  const auto key = TlsKey::generate().value();
+  const auto request = make_request(key, device).value();
+  const auto client = sign_request(ca, ca_key, request, device, CertificateUse::client, {}).value();
+  const auto server_request = make_request(key, "broker").value();
+  const auto server = sign_request(ca, ca_key, server_request, "broker", CertificateUse::server,
+                                   {"localhost", "127.0.0.1", "::1", "broker.example"})
+                          .value();
+  write(folder.path() / "ca.pem", ca);
+  write(folder.path() / "other.pem", other);
+  write(folder.path() / "client.pem", client);
+  write(folder.path() / "server.pem", server);
+  write(folder.path() / "request.pem", request);
+
+  const auto verify = [&](const std::string& options) { return run("openssl verify -x509_strict " + options); };
+  CHECK(verify(std::format("-CAfile {0}/ca.pem -purpose sslclient {0}/client.pem", dir)).status == 0);
+  CHECK(verify(std::format("-CAfile {0}/ca.pem -purpose sslserver {0}/server.pem", dir)).status == 0);
+  for (const char* name :
+       {"-verify_hostname localhost", "-verify_hostname broker.example", "-verify_ip 127.0.0.1", "-verify_ip ::1"})
+    CHECK(verify(std::format("-CAfile {0}/ca.pem {1} {0}/server.pem", dir, name)).status == 0);
+  // Controls: OpenSSL would say no.
+  CHECK(verify(std::format("-CAfile {0}/other.pem {0}/client.pem", dir)).status != 0);
+  CHECK(verify(std::format("-CAfile {0}/ca.pem -purpose sslserver {0}/client.pem", dir)).status != 0);
+  CHECK(verify(std::format("-CAfile {0}/ca.pem -purpose sslclient {0}/server.pem", dir)).status != 0);
+  CHECK(verify(std::format("-CAfile {0}/ca.pem -verify_hostname elsewhere.example {0}/server.pem", dir)).status != 0);
+  CHECK(verify(std::format("-CAfile {0}/client.pem {0}/server.pem", dir)).status != 0);
+
+  CHECK(run(std::format("openssl req -verify -noout -in {}/request.pem", dir)).status == 0);
+  const auto text = run(std::format("openssl x509 -noout -text -in {}/client.pem", dir)).text;
+  INFO(text);
+  CHECK(text.contains(std::format("Subject: CN = {}", device)) | text.contains(std::format("Subject: CN={}", device)));
+  CHECK(text.contains("Not Before: Jan  1 00:00:00 2020 GMT"));
+  CHECK(text.contains("Not After : Dec 31 23:59:59 9999 GMT"));
+  CHECK(text.contains("CA:FALSE"));
+  CHECK(text.contains("Digital Signature"));
+  CHECK(text.contains("TLS Web Client Authentication"));
+  CHECK_FALSE(text.contains("TLS Web Server Authentication"));
+  const auto again = sign_request(ca, ca_key, request, device, CertificateUse::client, {}).value();
+  write(folder.path() / "again.pem", again);
+  const auto serial = [&](const char* file) {
+    return run(std::format("openssl x509 -noout -serial -in {}/{}", dir, file)).text;
+  };
+  CHECK(serial("client.pem").size() == std::string("serial=\n").size() + 32);
+  CHECK(serial("client.pem") != serial("again.pem"));
+}
+
+TEST_CASE("a request is signed only under the name it asks for and only when its sender has the key") {
+  const auto ca_key = TlsKey::generate().value();
+  const auto ca = make_authority(ca_key, "test operator").value();
+  const auto key = TlsKey::generate().value();
+  const auto request = make_request(key, device).value();
+  CHECK(requested_name(request).value() == device);
+  const auto sign = [&](std::string_view text, std::string_view name) {
+    return sign_request(ca, ca_key, text, name, CertificateUse::client, {});
+  };
+  const auto certificate = sign(request, device);  // control
+  REQUIRE(certificate);
+  CHECK(certificate_name(*certificate).value() == device);
+  CHECK(sign(request, "somebodyelse").error().code == Errc::wrong_key);
+  const auto forged = sign(flip(request), device);
+  REQUIRE_FALSE(forged);
+  CHECK((forged.error().code == Errc::bad_signature || forged.error().code == Errc::malformed));
+  CHECK(sign("nonsense", device).error().code == Errc::malformed);
+  CHECK(sign(*certificate, device).error().code == Errc::malformed);
+  const auto wrong = sign_request(ca, key, request, device, CertificateUse::client, {});
+  CHECK(wrong.error().code == Errc::wrong_key);
+}
+
+TEST_CASE("names that could change a subject are refused") {
+  const auto key = TlsKey::generate().value();
+  for (const char* name : {"", "a,O=evil", "a+b", "a=b", "a\nb", "a/b", " a", "a ", "a\"b", "a\\b", "a#b"})
+    CHECK(make_request(key, name).error().code == Errc::invalid_argument);
+  CHECK(make_request(key, std::string(65, 'a')).error().code == Errc::invalid_argument);
+  CHECK(make_request(key, std::string(64, 'a')));
+}
+
+TEST_CASE("TLS keys survive a file and nothing else is taken for one") {
+  const auto key = TlsKey::generate().value();
+  const auto text = std::string(as_text(key.reveal_pem()));
+  CHECK(text.starts_with("-----BEGIN EC PRIVATE KEY-----"));
+  const auto again = TlsKey::from_pem(as_bytes(text));
+  REQUIRE(again);
+  CHECK(equal(again->reveal_pem(), key.reveal_pem()));
+  CHECK(TlsKey::from_pem(as_bytes("nonsense")).error().code == Errc::malformed);
+  CHECK(TlsKey::from_pem({}).error().code == Errc::malformed);
+  CHECK(TlsKey::from_pem(as_bytes(flip(text))).error().code == Errc::malformed);
+  CHECK(TlsKey::from_pem(as_bytes(std::string(600, 'x'))).error().code == Errc::malformed);
+  auto moved = key.duplicate();
+  const auto taken = std::move(moved);
+  CHECK(moved.reveal_pem().empty());  // NOLINT(bugprone-use-after-move): that it is empty is the point
+  CHECK(taken.reveal_pem().size() == text.size());
+}
+
+TEST_CASE("a context is made only of parts that belong together") {
+  const auto ca_key = TlsKey::generate().value();
+  const auto ca = make_authority(ca_key, "test operator").value();
+  const auto key = TlsKey::generate().value();
+  const auto certificate =
+      sign_request(ca, ca_key, make_request(key, device).value(), device, CertificateUse::client, {}).value();
+  const auto make = [&](const std::string& authority, const std::string& own, const TlsKey& k) {
+    return TlsContext::make({.authority_pem = authority, .certificate_pem = own, .key = k.duplicate()});
+  };
+  CHECK(make(ca, certificate, key));
+  CHECK(make(ca, certificate, ca_key).error().code == Errc::wrong_key);
+  CHECK(make("", certificate, key).error().code == Errc::malformed);
+  CHECK(make(ca, "", key).error().code == Errc::malformed);
+  CHECK(make(ca + flip(ca), certificate, key).error().code == Errc::malformed);
+}
