@@ -78,6 +78,7 @@ class FakeBroker::Client final : public transport::MqttClient {
     if (found != link_->filters.end() && found->second == qos) return;
     if (found != link_->filters.end()) found->second = qos;
     else link_->filters.emplace_back(filter, qos);
+    if (!link_->connected) return;  // connecting brings what is retained
     broker_.post([&b = broker_, link = link_, f = std::string(filter)] {
       if (!link->connected) return;
       for (const auto& [topic, kept] : b.retained_)
