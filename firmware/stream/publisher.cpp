@@ -95,7 +95,6 @@ void Publisher::grants_answered(Epoch epoch, const Result<>& result) {
 
 void Publisher::on_connected() {
   connected_ = true;
-  parts_.log.info("connected to the broker");
   if (!std::exchange(subscribed_, true)) {
     client_->subscribe(protocol::topic(config_.route, Leaf::roster), Qos::at_least_once);
     client_->subscribe(protocol::ask_filter(config_.route), Qos::at_most_once);
@@ -108,7 +107,8 @@ void Publisher::on_connected() {
 }
 
 void Publisher::on_disconnected(const Error& why) {
-  if (std::exchange(connected_, false)) parts_.log.warning("disconnected from the broker: {}", to_string(why));
+  connected_ = false;
+  parts_.log.debug("no pictures while disconnected: {}", to_string(why));  // the client logs why, once
   if (stopping_) stopped_ = true;
   update_active();
 }

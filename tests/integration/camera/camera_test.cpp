@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+/// sealcam-camera as a process, on the real Mosquitto, with a hub of a few lines.
+#include <catch2/catch_test_macros.hpp>
+
+#include "core/file.hpp"
+#include "hal/h264.hpp"
+#include "integration/camera/camera_process.hpp"
+#include "integration/camera/tiny_hub.hpp"
+#include "pairing/device_state.hpp"
+#include "protocol/card.hpp"
+#include "protocol/roster.hpp"
+#include "protocol/status.hpp"
+
+using namespace sealcam;
+using namespace sealcam::test;
+
+namespace {
+
+/// An operator, a broker, an owner and a camera that is theirs.
+struct World {
+  TemporaryFolder folder;
+  TestOperator op;
+  Mosquitto broker{op};
+  boost::asio::io_context io;
+  Actor owner;
+  pairing::StateFiles files{folder.path() / "state"};
+  protocol::Card card = make_card();
+  protocol::Route route{owner.account(), card.identity.id()};
+  Client owner_client{io, config_for(op, broker, owner.id().to_string())};
+  CameraProcess camera{folder.path() / "log",
+                       {"--state", files.folder.string(), "--config", (folder.path() / "camera.json").string(),
+                        "--status", (folder.path() / "status").string()}};
+
+  explicit World(std::string_view config) {
+    must(write_file_durably(folder.path() / "camera.json", as_bytes(config)));
+    const auto request = must(read_file(files.tls_request(), 65536));
+    const auto certificate =
+        must(transport::sign_request(op.authority(), op.key(), as_text(request), card.identity.id().to_string(),
+                                     transport::CertificateUse::client, {}));
+    must(pairing::write_enrolment(files, {.role = protocol::Role::camera,
+                                          .owner = owner.identity(),
+                                          .broker_host = "localhost",
+                                          .broker_port = broker.port(),
+                                          .ca_pem = op.authority(),
+                                          .certificate_pem = certificate,
+                                          .name = "garden"}));
+    REQUIRE(owner_client.wait_connected());
+  }
+  protocol::Card make_card() const {
+    CameraProcess keys(folder.path() / "log", {"--state", files.folder.string(), "keys"});
+    keys.start();
+    const auto ended = keys.wait();
+    INFO(keys.log());
+    REQUIRE(ended.code == 0);
+    return must(protocol::decode_card(must(read_file(files.card(), 4096))));
+  }
+  void publish_roster(std::uint64_t version, std::initializer_list<const Actor*> hubs) {
+    protocol::Roster roster;
+    roster.version = RosterVersion(version);
+    roster.camera_identity = card.identity;
+    roster.camera_hpke = card.hpke;
+    for (const Actor* hub : hubs) roster.hubs.push_back(hub->as_hub());
+    const auto message = must(protocol::encode_roster(roster, route, owner.keys().identity));
+    must(owner_client.publish(protocol::topic(route, protocol::Leaf::roster), as_text(message), Qos::at_least_once,
+                              true));
+  }
+  bool wait(TinyHub& hub, const std::function<bool()>& done, std::chrono::steady_clock::duration limit = 10s) {
+    return wait({&hub}, done, limit);
+  }
+  bool wait(std::initializer_list<TinyHub*> hubs, const std::function<bool()>& done,
+            std::chrono::steady_clock::duration limit = 10s) {
+    const auto end = std::chrono::steady_clock::now() + limit;
+    while (!done()) {
+      for (TinyHub* hub : hubs) hub->tick();
+      if (std::chrono::steady_clock::now() > end) return false;
+      io.restart();
+      io.run_for(5ms);
+    }
+    return true;
+  }
+  [[nodiscard]] std::string status() const {
+    const auto text = read_file(folder.path() / "status", 65536);
+    return text ? std::string(as_text(*text)) : "";
+  }
+};
+
+constexpr std::string_view small = R"({"source":{"backend":"fake","size":"640x360","rate":30,"number":5},
+                                       "encoder":{"bitrate":500000,"keyframe_interval":30,"threads":1}})";
+
+}  // namespace
+
+TEST_CASE("a hub on the roster gets fresh pictures within two seconds of the camera's start; a removed one gets none") {
+  NEED_MOSQUITTO();
+  World w(small);
+  TinyHub hub(w.io, w.op, w.broker, w.route, w.card.identity);
+  TinyHub removed(w.io, w.op, w.broker, w.route, w.card.identity);
+  REQUIRE(hub.client().wait_connected());
+  REQUIRE(removed.client().wait_connected());
+  w.publish_roster(1, {&hub.actor(), &removed.actor()});
+  w.camera.start();
+  const bool came = w.wait({&hub, &removed}, [&] { return hub.pictures() >= 60 && removed.pictures() >= 60; }, 15s);
+  INFO(w.camera.log());
+  REQUIRE(came);
+  const auto first = std::ranges::find_if(hub.shown, [](auto& s) { return s.kind == protocol::FrameKind::key; });
+  REQUIRE(first != hub.shown.end());
+  CHECK(first->at - w.camera.started() < 2s);
+  CHECK(hub.shown.front().kind == protocol::FrameKind::report);
+  CHECK(hub.shown.front().asked_before >= 0ns);
+  std::size_t echoed = 0;
+  for (const auto& s : hub.shown) {
+    if (s.kind == protocol::FrameKind::report) continue;
+    CHECK(hal::check_access_unit(s.content));
+    if (s.asked_before >= 0ns) ++echoed;
+    CHECK(s.asked_before < 5s);
+    CHECK(s.header.width == 640);
+  }
+  CHECK(echoed >= 20);  // in turn with the other hub
+
+  w.publish_roster(2, {&hub.actor()});
+  REQUIRE(w.wait({&hub, &removed}, [&] { return !removed.epoch(); }));
+  const auto before = removed.pictures();
+  const auto have = hub.pictures();
+  REQUIRE(w.wait({&hub, &removed}, [&] { return hub.pictures() >= have + 30; }));  // control: it goes on
+  CHECK(removed.pictures() == before);
+  CHECK(removed.noise > 20);
+  CHECK_FALSE(hub.counter_twice);
+  CHECK(w.wait({&hub}, [&] { return w.status().contains("\"roster_version\":2"); }, 3s));
+}
+
+TEST_CASE("the camera stops within a second, says offline, and starts into a new epoch") {
+  NEED_MOSQUITTO();
+  World w(small);
+  TinyHub hub(w.io, w.op, w.broker, w.route, w.card.identity);
+  REQUIRE(hub.client().wait_connected());
+  w.publish_roster(1, {&hub.actor()});
+  std::optional<protocol::Status> status;
+  const auto camera_key = must(crypto::Verifier::open(w.card.identity));
+  w.owner_client.on_got = [&](const transport::Message& m) {
+    status = must(protocol::decode_status(m.payload, w.route, camera_key));
+  };
+  w.owner_client.mqtt->subscribe(protocol::topic(w.route, protocol::Leaf::status), Qos::at_least_once);
+  std::optional<Epoch> last;
+  for (int round = 0; round < 3; ++round) {
+    const auto have = hub.pictures();
+    w.camera.start();
+    const bool came = w.wait(hub, [&] { return hub.pictures() >= have + 10; });
+    INFO(w.camera.log());
+    REQUIRE(came);
+    CHECK(status.value().online);
+    CHECK(hub.epoch() > last);
+    last = hub.epoch();
+    const auto ended = w.camera.end(SIGTERM);
+    CHECK(ended.code == 0);
+    CHECK(ended.took < 1s);
+    CHECK(w.wait(hub, [&] { return !status->online; }, 2s));
+  }
+  // Killed, it leaves its will.
+  w.camera.start();
+  REQUIRE(w.wait(hub, [&] { return status->online; }));
+  (void)w.camera.end(SIGKILL);
+  CHECK(w.wait(hub, [&] { return !status->online; }, 10s));
+  CHECK_FALSE(hub.counter_twice);
+}
+
+TEST_CASE("it stops within a second when there is no broker, and while it waits for one") {
+  NEED_MOSQUITTO();
+  World w(small);
+  w.broker.kill();
+  w.camera.start();
+  std::this_thread::sleep_for(500ms);
+  const auto ended = w.camera.end(SIGTERM);
+  CHECK(ended.code == 0);
+  CHECK(ended.took < 1s);
+}
+
+TEST_CASE("the stream goes on after the broker was away") {
+  NEED_MOSQUITTO();
+  World w(small);
+  TinyHub hub(w.io, w.op, w.broker, w.route, w.card.identity);
+  REQUIRE(hub.client().wait_connected());
+  w.publish_roster(1, {&hub.actor()});
+  w.camera.start();
+  REQUIRE(w.wait(hub, [&] { return hub.pictures() >= 10; }));
+  w.broker.restart();
+  const auto have = hub.pictures();
+  const auto back = std::chrono::steady_clock::now();
+  REQUIRE(w.wait(hub, [&] { return hub.pictures() >= have + 10; }));
+  INFO(w.camera.log());
+  CHECK(std::chrono::steady_clock::now() - back < 4s);
+  CHECK_FALSE(hub.counter_twice);
+}
+
+TEST_CASE("nobody's camera, a wrong configuration and a state in use are said plainly") {
+  TemporaryFolder folder;
+  const auto run = [&](std::vector<std::string> arguments) {
+    CameraProcess process(folder.path() / "log", std::move(arguments));
+    process.start();
+    const int code = process.wait().code;
+    return std::pair(code, process.log());
+  };
+  const auto state = (folder.path() / "state").string();
+  const auto [nobodys, log] = run({"--state", state});
+  CHECK(nobodys == 78);
+  CHECK(log.contains("sealcam camera enroll " + state));
+  must(write_file_durably(folder.path() / "bad.json", as_bytes(R"({"sauce":1})")));
+  const auto [bad, bad_log] = run({"--state", state, "--config", (folder.path() / "bad.json").string()});
+  CHECK(bad == 78);
+  CHECK(bad_log.contains("/sauce"));
+  CHECK(run({"--nonsense"}).first == 64);
+  CHECK(run({"--version"}).first == 0);
+  const auto lock = must(lock_folder(state));
+  const auto [busy, busy_log] = run({"--state", state, "keys"});
+  CHECK(busy == 69);
+  CHECK(busy_log.contains("in use"));
+}
