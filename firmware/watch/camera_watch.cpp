@@ -188,7 +188,8 @@ void CameraWatch::on_accepted(EpochState& epoch, StreamOrder::Verdict verdict, c
                               .epoch = view.epoch,
                               .counter = view.counter,
                               .age = {},
-                              .received = frame.received};
+                              .received = frame.received,
+                              .handed_out = {}};
     if (may_show(epoch)) {
       hand_out(epoch, picture, frame.content);
     } else {
@@ -238,6 +239,7 @@ void CameraWatch::hand_out(EpochState& epoch, PictureInfo picture, ByteView acce
   const bool live = &epoch == epochs_.current() && freshness_.live(now);
   picture.state = live ? CameraState::live : CameraState::stale;
   picture.age = freshness_.age(now);
+  picture.handed_out = now;
   ++(live ? counters_.shown_live : counters_.shown_stale);
   newest_ = picture;
   context_.cache.add(key_, picture, access_unit);

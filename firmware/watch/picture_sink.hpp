@@ -30,7 +30,8 @@ struct PictureInfo {
   /// At most so old, by our monotonic clock; nothing when no challenge of ours was echoed: then only
   /// header.captured tells, by the camera's clock.
   std::optional<std::chrono::milliseconds> age;
-  MonotonicTime received;  ///< when the message came from the broker
+  MonotonicTime received;    ///< when the message came from the broker
+  MonotonicTime handed_out;  ///< when state and age were true
 
   [[nodiscard]] bool starts_group() const noexcept { return kind != protocol::FrameKind::delta; }
 };

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// sealcam-hub: shows the pictures of one account's cameras on this machine.
+#include <sysexits.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "hub/app.hpp"
+
+namespace {
+
+using namespace sealcam;
+namespace fs = std::filesystem;
+
+struct Options {
+  std::string config;
+  std::string state;
+  std::string listen;
+  std::string status;
+  bool check_config = false;
+  bool keys = false;
+  bool json = false;
+};
+
+int open_failed(const Error& error, const fs::path& folder, Log& log) {
+  log.error("{}: {}", folder.string(), to_string(error));
+  switch (error.code) {
+    case Errc::permission: return EX_NOPERM;
+    case Errc::conflict: return EX_UNAVAILABLE;
+    case Errc::malformed: return EX_CONFIG;
+    case Errc::io: return EX_IOERR;
+    default: return EX_SOFTWARE;
+  }
+}
+
+int print_keys(const pairing::DeviceState& state, bool json) {
+  const auto id = state.keys().identity.id().to_string();
+  if (json) std::printf("{\"id\":\"%s\",\"role\":\"hub\"}\n", id.c_str());
+  else std::printf("%s\n", id.c_str());
+  return EX_OK;
+}
+
+int run(const Options& options) {
+  StderrLog log;
+  // Made absolute now: opening the state changes the working folder.
+  const auto absolute = [](const std::string& given, const fs::path& otherwise) {
+    return given.empty() ? otherwise : fs::absolute(given);
+  };
+  std::string why;
+  auto settings = hub::read_settings(absolute(options.config, hub::default_config_file()), options.config.empty(), why);
+  if (!settings) {
+    log.error("{}", why);
+    return EX_CONFIG;
+  }
+  if (!options.listen.empty()) settings->listen = options.listen;
+  if (!hub::parse_listen(settings->listen)) {
+    log.error("--listen {}: only loopback addresses, such as 127.0.0.1:8420", settings->listen);
+    return EX_USAGE;
+  }
+  if (options.check_config) return EX_OK;
+  log.set_level(settings->log);
+
+  const auto folder = absolute(options.state, hub::default_state_folder());
+  const auto status = options.status.empty() ? std::optional<fs::path>() : fs::absolute(options.status);
+  const auto state = pairing::DeviceState::open(folder, protocol::Role::hub);
+  if (!state) return open_failed(state.error(), folder, log);
+  if (options.keys) return print_keys(*state, options.json);
+
+  const auto enrolment = pairing::read_enrolment(state->files(), &why);
+  if (!enrolment && enrolment.error().code == Errc::not_found) {
+    log.error("this hub belongs to nobody yet; the next step, on the owner's machine:  sealcam hub enroll {}",
+              folder.string());
+    return EX_CONFIG;
+  }
+  if (!enrolment) {
+    log.error("{}: {}", state->files().enrolment().string(), why.empty() ? to_string(enrolment.error()) : why);
+    return EX_CONFIG;
+  }
+  return hub::run_app({*settings, status}, *state, *enrolment, log);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Shows the pictures of one account's cameras: verifies, opens, and serves a page on loopback.");
+  app.set_version_flag("--version", "sealcam-hub " SEALCAM_VERSION);
+  app.add_option("--config", options.config, "configuration file")->type_name("FILE");
+  app.add_option("--state", options.state, "folder of keys and state")->type_name("DIR");
+  app.add_option("--listen", options.listen, "address of the page, loopback only")->type_name("ADDRESS:PORT");
+  app.add_option("--status", options.status, "JSON file that is replaced each second")->type_name("FILE");
+  app.add_flag("--check-config", options.check_config, "read the configuration, say what is wrong, and end");
+  app.require_subcommand(0, 1);
+  auto* keys = app.add_subcommand("keys", "make this hub's keys if it has none, and print its id");
+  keys->add_flag("--json", options.json, "print JSON");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? EX_OK : EX_USAGE;
+  }
+  options.keys = keys->parsed();
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    return run(options);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "sealcam-hub: %s\n", e.what());
+    return EX_SOFTWARE;
+  }
+}

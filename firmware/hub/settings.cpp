@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hub/settings.hpp"
+
+#include <charconv>
+#include <cstdlib>
+
+#include "core/config.hpp"
+
+namespace sealcam::hub {
+namespace {
+
+std::filesystem::path from_environment(const char* service, const char* user, const char* below_home,
+                                       const char* rest) {
+  if (const char* folder = std::getenv(service); folder != nullptr && *folder != '\0') {
+    const std::string_view list = folder;  // may hold several, separated by colons (systemd.exec(5))
+    return list.substr(0, list.find(':'));
+  }
+  if (const char* folder = std::getenv(user); folder != nullptr && *folder == '/')
+    return std::filesystem::path(folder) / rest;
+  const char* home = std::getenv("HOME");
+  return std::filesystem::absolute(home != nullptr ? home : ".") / below_home / rest;
+}
+
+}  // namespace
+
+std::optional<Address> parse_listen(const std::string& text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos) return std::nullopt;
+  Address address{text.substr(0, colon), 0};
+  if (address.host == "[::1]") address.host = "::1";
+  else if (!address.host.starts_with("127.") || address.host.find_first_not_of("0123456789.") != std::string::npos)
+    return std::nullopt;
+  const char* first = text.data() + colon + 1;
+  const char* last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(first, last, address.port);
+  if (error != std::errc() || end != last || first == last) return std::nullopt;
+  return address;
+}
+
+std::optional<Settings> read_settings(const std::filesystem::path& file, bool optional, std::string& why) {
+  auto reader = ConfigReader::from_file(file, optional);
+  Settings settings;
+  settings.listen = reader.text("/listen", settings.listen);
+  if (!parse_listen(settings.listen)) reader.reject("/listen", "must be a loopback address with a port");
+  const auto log = reader.text("/log", "info");
+  if (log == "error") settings.log = LogLevel::error;
+  else if (log == "warning") settings.log = LogLevel::warning;
+  else if (log == "debug") settings.log = LogLevel::debug;
+  else if (log != "info") reader.reject("/log", "must be error, warning, info or debug");
+  settings.verify_threads = static_cast<unsigned>(reader.integer("/verify_threads", 0, 0, 64));
+  if (const auto wrong = reader.finish()) {
+    why = file.string() + ": " + *wrong;
+    return std::nullopt;
+  }
+  return settings;
+}
+
+std::filesystem::path default_config_file() {
+  const bool service = std::getenv("CONFIGURATION_DIRECTORY") != nullptr;
+  return from_environment("CONFIGURATION_DIRECTORY", "XDG_CONFIG_HOME", ".config", service ? "" : "sealcam") /
+         "hub.json";
+}
+
+std::filesystem::path default_state_folder() {
+  return from_environment("STATE_DIRECTORY", "XDG_STATE_HOME", ".local/state", "sealcam/hub");
+}
+
+}  // namespace sealcam::hub

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hub/web/client_queue.hpp"
+
+namespace sealcam::hub::web {
+
+template <class Which>
+void ClientQueue::drop(Which which) {
+  std::erase_if(pictures_, [&](const QueuedPicture& p) {
+    if (!which(p.camera)) return false;
+    bytes_ -= p.unit->size();
+    ++dropped_;
+    in_step_.erase(p.camera);
+    return true;
+  });
+}
+
+std::set<DeviceId> ClientQueue::watch(bool all, std::set<DeviceId> cameras, const std::set<DeviceId>& known) {
+  std::set<DeviceId> fresh;
+  for (const auto& camera : known)
+    if ((all || cameras.contains(camera)) && !watches(camera)) fresh.insert(camera);
+  all_ = all;
+  wanted_ = std::move(cameras);
+  const auto dropped = dropped_;
+  drop([&](const DeviceId& camera) { return !watches(camera); });
+  dropped_ = dropped;  // not for being slow
+  std::erase_if(in_step_, [&](const DeviceId& camera) { return !watches(camera); });
+  return fresh;
+}
+
+void ClientQueue::push(QueuedPicture picture) {
+  if (!watches(picture.camera)) return;
+  const bool starts = picture.picture.starts_group();
+  if (!starts && !in_step_.contains(picture.camera)) return;
+  const auto size = picture.unit->size();
+  if (full(size)) drop([&](const DeviceId& camera) { return camera == picture.camera; });
+  if (full(size)) drop([](const DeviceId&) { return true; });
+  if (full(size) || (!starts && !in_step_.contains(picture.camera))) {
+    in_step_.erase(picture.camera);
+    ++dropped_;
+    return;
+  }
+  in_step_.insert(picture.camera);
+  bytes_ += size;
+  pictures_.push_back(std::move(picture));
+}
+
+std::optional<Outgoing> ClientQueue::pop() {
+  for (auto* text : {&hello_, &state_}) {
+    if (!*text) continue;
+    Outgoing out{std::nullopt, std::move(**text)};
+    text->reset();
+    return out;
+  }
+  if (pictures_.empty()) return std::nullopt;
+  Outgoing out{std::move(pictures_.front()), {}};
+  pictures_.pop_front();
+  bytes_ -= out.picture->unit->size();
+  return out;
+}
+
+}  // namespace sealcam::hub::web

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The text messages of the WebSocket, which are also what /api/state and the status file say. README.md lists them.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "core/result.hpp"
+#include "watch/watcher.hpp"
+
+namespace sealcam::hub::web {
+
+inline constexpr int protocol_version = 1;
+
+/// What the server adds to what the watcher knows.
+struct ServerState {
+  std::string listen;
+  std::size_t clients = 0;
+  std::uint64_t dropped_for_slow_clients = 0;
+};
+
+[[nodiscard]] std::string hello_message(const watch::Watcher& watcher, std::string_view version);
+[[nodiscard]] std::string state_message(const watch::Watcher& watcher, const ServerState& server, CaptureTime now);
+
+/// {"watch":"all"} or {"watch":["id",…]}.
+struct WatchRequest {
+  static constexpr std::size_t max_size = 16U << 10;
+  static constexpr std::size_t max_cameras = 256;
+  bool all = false;
+  std::set<DeviceId> cameras;
+};
+/// Errors: malformed.
+[[nodiscard]] Result<WatchRequest> parse_watch_request(std::string_view text);
+
+}  // namespace sealcam::hub::web

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hub/web/routes.hpp"
+
+#include <array>
+
+#include "hub/web/guard.hpp"
+
+namespace sealcam::hub::web {
+namespace {
+
+namespace http = boost::beast::http;
+
+std::string_view value(const Request& request, http::field field) {
+  const auto found = request[field];
+  return {found.data(), found.size()};
+}
+
+Response make(const Request& request, http::status status, std::string_view type, std::string body) {
+  Response response(status, request.version());
+  response.set(http::field::content_type, type);
+  response.set(http::field::cache_control, "no-store");
+  response.set("Content-Security-Policy", "default-src 'none'");
+  response.set("X-Content-Type-Options", "nosniff");
+  response.keep_alive(request.keep_alive());
+  response.body() = std::move(body);
+  const auto size = response.body().size();
+  if (request.method() == http::verb::head) response.body().clear();
+  response.content_length(size);
+  return response;
+}
+
+Response state(const Request& request, const Host& host) {
+  return make(request, http::status::ok, "application/json", host.state());
+}
+
+struct Route {
+  std::string_view path;
+  Response (*answer)(const Request&, const Host&);
+};
+constexpr std::array routes{Route{"/api/state", state}};
+
+}  // namespace
+
+bool allowed(const Request& request) {
+  if (request.count(http::field::host) != 1 || request.count(http::field::origin) > 1) return false;
+  const auto host = value(request, http::field::host);
+  return host_allowed(host) && origin_allowed(value(request, http::field::origin), host);
+}
+
+Response plain(const Request& request, http::status status, std::string_view text) {
+  return make(request, status, "text/plain; charset=utf-8", std::string(text) + "\n");
+}
+
+Response respond(const Request& request, const Host& host) {
+  if (!allowed(request)) return plain(request, http::status::forbidden, "This hub answers its own machine only.");
+  if (request.method() != http::verb::get && request.method() != http::verb::head)
+    return plain(request, http::status::method_not_allowed, "Only GET and HEAD.");
+  const std::string_view target(request.target().data(), request.target().size());
+  const auto path = target.substr(0, target.find('?'));
+  for (const auto& route : routes)
+    if (route.path == path) return route.answer(request, host);
+  return plain(request, http::status::not_found, "There is nothing here.");
+}
+
+}  // namespace sealcam::hub::web

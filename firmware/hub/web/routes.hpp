@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Answers to plain HTTP requests. The WebSocket is not among them. Further pages (the hub's own page, snapshots,
+/// streams, metrics) are further entries of the table in routes.cpp.
+#pragma once
+
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include "hub/web/host.hpp"
+
+namespace sealcam::hub::web {
+
+using Request = boost::beast::http::request<boost::beast::http::empty_body>;
+using Response = boost::beast::http::response<boost::beast::http::string_body>;
+
+/// Host, Origin and method are checked first. Never fails.
+[[nodiscard]] Response respond(const Request& request, const Host& host);
+
+/// True when Host and Origin are those of this machine's own page.
+[[nodiscard]] bool allowed(const Request& request);
+
+[[nodiscard]] Response plain(const Request& request, boost::beast::http::status status, std::string_view text);
+
+}  // namespace sealcam::hub::web
