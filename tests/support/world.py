@@ -122,10 +122,9 @@ class World:
             process.stop()
 
     def program(self, name):
-        for folder in ("firmware/camera", "firmware/hub", "firmware/owner", "tests/support", "bin"):
-            path = self.build / folder / name
-            if path.exists():
-                return path
+        path = self.build / "bin" / name
+        if path.exists():
+            return path
         raise Failure(f"{name} is not built in {self.build}")
 
     def run(self, *argv, check=True):
