@@ -8,8 +8,8 @@
 #include <mbedtls/x509_csr.h>
 #include <psa/crypto.h>
 
+#include <algorithm>
 #include <string_view>
-#include <vector>
 
 #include "core/bytes.hpp"
 #include "core/secret.hpp"
@@ -46,7 +46,7 @@ using CsrHandle = Handle<mbedtls_x509_csr, mbedtls_x509_csr_init, mbedtls_x509_c
 /// PEM text with the terminating zero that mbedTLS wants to see counted; wiped, since it may hold a key.
 class PemText {
  public:
-  explicit PemText(ByteView text) : text_(text.begin(), text.end()) { text_.push_back(std::byte{0}); }
+  explicit PemText(ByteView text) : text_(text.size() + 1) { std::ranges::copy(text, text_.begin()); }
   explicit PemText(std::string_view text) : PemText(as_bytes(text)) {}
   PemText(const PemText&) = delete;
   PemText& operator=(const PemText&) = delete;

@@ -54,7 +54,8 @@ class MqttClient {
  public:
   /// QoS 0: the bytes were handed to the connection. QoS 1: the broker's PUBACK came with success.
   /// Errors: permission (the broker's access list), connection (lost before it was handed over,
-  /// QoS 0 only: not repeated), cancelled (client stopped), exhausted (packet larger than the broker takes).
+  /// QoS 0 only: not repeated), cancelled (client stopped), exhausted (too many under way, or larger than
+  /// the broker takes), invalid_argument (topic), unsupported and io (another refusal by the broker).
   using PublishHandler = std::move_only_function<void(Result<>)>;
 
   virtual ~MqttClient() = default;

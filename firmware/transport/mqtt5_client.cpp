@@ -91,24 +91,24 @@ class Mqtt5Client::Impl final : public SessionEvents, public std::enable_shared_
   }
 
   void stop(std::move_only_function<void()> done) {
-    if (stopped_) return asio::post(io_, std::move(done));
     stopped_ = true;
+    on_left_ = std::move(done);
     timer_.cancel();
     for (auto& [id, kept] : std::exchange(pending_, {}))
       answer_later(std::move(kept.done), {Errc::cancelled, 0, "the MQTT client is stopped"});
     if (!std::exchange(connected_, false)) {
       drop_session();
-      return asio::post(io_, std::move(done));
+      return asio::post(io_, [self = shared_from_this()] { self->left(); });
     }
-    on_left_ = std::move(done);
     timer_.expires_after(stop_limit);
     timer_.async_wait([self = shared_from_this()](error_code) { self->left(); });
     session_->disconnect([self = shared_from_this()] { self->timer_.cancel(); });
   }
 
   void drop() {
-    stopped_ = true;
+    stopped_ = dropped_ = true;
     connected_ = false;
+    on_left_ = nullptr;
     timer_.cancel();
     drop_session();
     pending_.clear();
@@ -197,7 +197,9 @@ class Mqtt5Client::Impl final : public SessionEvents, public std::enable_shared_
   }
 
   void answer_later(PublishHandler done, Error error) {
-    asio::post(io_, [done = std::move(done), error]() mutable { done(std::unexpected(error)); });
+    asio::post(io_, [self = shared_from_this(), done = std::move(done), error]() mutable {
+      if (!self->dropped_) done(std::unexpected(error));
+    });
   }
 
   void left() {
@@ -235,7 +237,7 @@ class Mqtt5Client::Impl final : public SessionEvents, public std::enable_shared_
   std::shared_ptr<BrokerSession> session_;
   std::uint64_t session_number_ = 0;
   MonotonicTime connected_at_{};
-  bool connected_ = false, stopped_ = false;
+  bool connected_ = false, stopped_ = false, dropped_ = false;
   std::move_only_function<void()> on_left_;
 
   std::map<std::string, Qos, std::less<>> filters_;

@@ -43,8 +43,8 @@ class Mqtt5Client final : public MqttClient {
   /// Drops the connection as a crash would: the broker publishes the will. Nothing is called afterwards.
   ~Mqtt5Client() override;
 
-  /// Leaves in peace (no will). Unanswered publications end with cancelled; `done` comes within 1 s. Nothing else is
-  /// called afterwards, and publish() answers with cancelled.
+  /// To be called once. Leaves in peace (no will). Unanswered publications end with cancelled; `done` comes within 1 s.
+  /// Nothing else is called afterwards, and publish() answers with cancelled.
   void stop(std::move_only_function<void()> done);
 
  private:

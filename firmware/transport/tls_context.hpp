@@ -26,7 +26,7 @@ struct TlsConfig {
   bool prefer_aes = has_aes_instructions();
 };
 
-/// A shared handle, cheap to copy; thread-safe once made (mbedTLS only reads it, its signing is done under a lock).
+/// A shared handle, cheap to copy. Thread-bound together with the streams made from it.
 /// The peer's chain must lead to one of the authorities and, for a client, name the server that was asked for.
 /// EXPIRED and FUTURE alone are ignored: boards without a clock start in the past, and what may connect is decided by
 /// the broker's access list, not by dates.
