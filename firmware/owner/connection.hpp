@@ -12,8 +12,9 @@
 
 namespace sealcam::owner {
 
-/// What a client needs to connect as this device. Fails with the next step when it is not enrolled.
-[[nodiscard]] Outcome<transport::MqttConfig> broker_connection(const pairing::DeviceState& state);
+/// What a client needs to connect as the device whose state folder this is; its identity keys are not touched. Fails
+/// with the next step when it is not enrolled.
+[[nodiscard]] Outcome<transport::MqttConfig> broker_connection(const pairing::StateFiles& files);
 
 /// Keeps the newest warning, for the sentence that explains why something did not work. Thread-safe.
 class LastWarning final : public Log {

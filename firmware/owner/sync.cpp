@@ -142,7 +142,7 @@ Outcome<SyncReport> sync(Account& account, const SyncOptions& options, const Clo
   SyncReport report;
   if (items->empty()) return report;
   for (const auto& item : *items) report.pending.push_back(item.camera);
-  auto config = broker_connection(account.state());
+  auto config = broker_connection(account.files().owner());
   if (!config) return std::unexpected(config.error());
   config->maximum_packet_size = 64U << 10;
 

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "owner/inspector.hpp"
+
+#include <format>
+
+#include "protocol/ask.hpp"
+#include "protocol/status.hpp"
+
+namespace sealcam::owner {
+
+namespace {
+
+using protocol::FrameKind;
+using protocol::Leaf;
+
+std::string_view name(FrameKind kind) {
+  switch (kind) {
+    case FrameKind::key: return "key";
+    case FrameKind::delta: return "delta";
+    case FrameKind::still: return "still";
+    case FrameKind::report: return "report";
+  }
+  return "";
+}
+
+/// Why a message was not believed, in words that name the suspicion.
+std::string explain(const Error& error) {
+  switch (error.code) {
+    case Errc::wrong_key: return "claims another signer than the one that belongs here";
+    case Errc::bad_signature: return "the signature does not match: forged, changed, or moved from another topic";
+    case Errc::malformed: return std::format("malformed: {}", error.what);
+    default: return to_string(error);
+  }
+}
+
+std::string seconds_of(CaptureTime time) {
+  using namespace std::chrono;
+  return std::format("{:%FT%TZ}", sys_time<milliseconds>(duration_cast<milliseconds>(time.since_epoch)));
+}
+
+}  // namespace
+
+Result<Inspector> Inspector::open(const AccountFile& account, const crypto::PublicKey& owner,
+                                  std::optional<crypto::DeviceKeys> hub) {
+  auto verifier = crypto::Verifier::open(owner);
+  if (!verifier) return std::unexpected(verifier.error());
+  Inspector inspector(account.account, std::move(*verifier), std::move(hub));
+  for (const auto& record : account.cameras) {
+    auto key = crypto::Verifier::open(record.identity);
+    if (!key) return std::unexpected(key.error());
+    const protocol::Route route{account.account, record.id};
+    inspector.cameras_.emplace(record.id,
+                               Camera{record.name, route, std::move(*key), protocol::FrameOpener(route), {}});
+  }
+  for (const auto& record : account.hubs) {
+    auto key = crypto::Verifier::open(record.identity);
+    if (!key) return std::unexpected(key.error());
+    inspector.hubs_.emplace(record.id, std::pair{record.name, std::move(*key)});
+  }
+  return inspector;
+}
+
+Inspection Inspector::inspect(const transport::Message& message) {
+  Inspection out;
+  out.size = message.payload.size();
+  out.retained = message.retained;
+  const auto topic = protocol::parse_topic(message.topic);
+  if (!topic) {
+    out.why = "not a topic of Sealcam";
+    return out;
+  }
+  out.topic = *topic;
+  const auto camera = cameras_.find(topic->route.camera);
+  out.camera = camera == cameras_.end() ? topic->route.camera.to_string() : camera->second.name;
+  if (message.payload.empty()) {
+    out.why = "empty: somebody cleared what was retained";
+    return out;
+  }
+  if (const auto signer = protocol::claimed_signer(message.payload)) out.signer = signer->to_string();
+  if (topic->route.account != account_) {
+    out.why = "of another account";
+    return out;
+  }
+  if (topic->leaf == Leaf::roster) return roster(out, topic->route, message.payload), out;
+  if (topic->leaf == Leaf::command) return command(out, topic->route, message.payload), out;
+  if (topic->leaf == Leaf::ask) return ask(out, *topic, message.payload), out;
+  if (camera == cameras_.end()) {
+    out.why = "the account has no such camera";
+    return out;
+  }
+  if (topic->leaf == Leaf::grants) grants(out, camera->second, message.payload);
+  else if (topic->leaf == Leaf::status) status(out, camera->second, message.payload);
+  else frame(out, camera->second, message.payload);
+  return out;
+}
+
+void Inspector::roster(Inspection& out, const protocol::Route& route, ByteView message) const {
+  const auto roster = protocol::decode_roster(message, route, owner_);
+  if (!roster) {
+    out.why = explain(roster.error());
+    return;
+  }
+  out.verified = true;
+  const bool ours = hub_ && roster->active(hub_->identity.id()) != nullptr;
+  out.content = std::format("version {} of {}, {} hubs, this machine is {}on it", roster->version.value(),
+                            seconds_of(roster->issued), roster->hubs.size(), ours ? "" : "not ");
+}
+
+void Inspector::command(Inspection& out, const protocol::Route& route, ByteView message) const {
+  const auto payload = protocol::verify_message(protocol::MessageName::command, route, owner_, message);
+  out.verified = payload.has_value();
+  if (payload) out.content = "sealed to the camera";
+  else out.why = explain(payload.error());
+}
+
+void Inspector::status(Inspection& out, const Camera& camera, ByteView message) const {
+  const auto status = protocol::decode_status(message, camera.route, camera.verifier);
+  out.verified = status.has_value();
+  if (status)
+    out.content =
+        std::format("{}, running since {}", status->online ? "online" : "offline", seconds_of(status->started));
+  else out.why = explain(status.error());
+}
+
+void Inspector::ask(Inspection& out, const protocol::Topic& topic, ByteView message) const {
+  const auto hub = hubs_.find(topic.hub);
+  if (hub == hubs_.end()) {
+    out.why = "the account has no such hub";
+    return;
+  }
+  const auto ask = protocol::decode_ask(message, topic.route, hub->second.second);
+  if (!ask) {
+    out.why = explain(ask.error());
+    return;
+  }
+  out.verified = true;
+  out.epoch = ask->epoch;
+  out.content =
+      std::format("'{}' wants {}, number {}, challenge {:016x}", hub->second.first,
+                  ask->want == protocol::Want::live ? "live" : "a still", ask->seq.value(), ask->challenge.value());
+}
+
+void Inspector::grants(Inspection& out, Camera& camera, ByteView message) {
+  const auto grants = protocol::decode_grants(message, camera.route, camera.verifier);
+  if (!grants) {
+    out.why = explain(grants.error());
+    return;
+  }
+  out.verified = true;
+  out.epoch = grants->epoch;
+  out.content = std::format("for {} hubs, by roster {}", grants->grants.size(), grants->roster_version.value());
+  out.opened = false;
+  if (!hub_) {
+    out.why = "this machine's keys are in use by another command";
+    return;
+  }
+  const auto content = protocol::open_grant(*grants, camera.route, hub_->identity.id(), hub_->hpke);
+  if (!content) {
+    out.why = content.error().code == Errc::not_found ? "no grant for this machine" : explain(content.error());
+    return;
+  }
+  auto key = crypto::sframe::OpeningKey::open(grants->suite, grants->epoch, content->base_key);
+  if (!key) {
+    out.why = to_string(key.error());
+    return;
+  }
+  camera.keys.insert_or_assign(grants->epoch, std::move(*key));
+  // Epochs grow: the first is the oldest.
+  if (camera.keys.size() > most_epochs) camera.keys.erase(camera.keys.begin());
+  out.opened = true;
+  out.content += std::format(", the camera calls itself '{}'", content->camera_name);
+}
+
+void Inspector::frame(Inspection& out, const Camera& camera, ByteView message) const {
+  const auto view = protocol::parse_frame(message);
+  if (!view) {
+    out.why = explain(view.error());
+    return;
+  }
+  out.signer = view->signer.to_string();
+  out.kind = name(view->kind);
+  out.epoch = view->epoch;
+  out.counter = view->counter;
+  if (const auto r = camera.opener.verify(*view, camera.verifier); !r) {
+    out.why = explain(r.error());
+    return;
+  }
+  out.verified = true;
+  out.opened = false;
+  const auto key = camera.keys.find(view->epoch);
+  if (key == camera.keys.end()) {
+    out.why = "no key for this epoch: no grant for this machine was opened";
+    return;
+  }
+  Bytes plain(view->sealed.size());
+  const auto opened = camera.opener.open(plain, *view, key->second);
+  if (!opened) {
+    out.why = explain(opened.error());
+    return;
+  }
+  out.opened = true;
+  const auto& header = opened->header;
+  if (view->kind == FrameKind::report) {
+    if (const auto report = protocol::decode_report(opened->content))
+      out.content = std::format("the camera obeys roster {}", report->roster_version.value());
+    return;
+  }
+  out.content =
+      std::format("picture {} of {}, {}x{}, {} bytes, sealed {} ms after it was taken{}", header.number.value(),
+                  seconds_of(header.captured), header.width, header.height, opened->content.size(), header.age.count(),
+                  header.echo == protocol::Challenge() ? "" : ", echoes a challenge");
+}
+
+}  // namespace sealcam::owner
