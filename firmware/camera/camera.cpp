@@ -76,6 +76,7 @@ class Camera {
   bool stopping_ = false;
   bool disconnecting_ = false;
   bool status_failed_ = false;
+  std::jthread capture_thread_;  // last: it ends before anything it uses
 };
 
 stream::Quality best_quality(const CameraConfig& config) {
@@ -184,6 +185,7 @@ void Camera::stop(int signal) {
   }
   log_.info("stopping on {}", signal == SIGINT ? "SIGINT" : "SIGTERM");
   (void)::sd_notify(0, "STOPPING=1");
+  capture_thread_.request_stop();
   publisher_.stop();
   deadline_.expires_after(farewell);
   deadline_.async_wait([this](error_code error) {
@@ -205,7 +207,7 @@ Result<> Camera::run() {
   if (!wake_) return fail(Errc::io, "eventfd", errno);
   frames_.assign(::dup(wake_.get()));
   // Sensor and encoder open while the network connects.
-  std::jthread capture([this](const std::stop_token& stop) { capture_.run(stop); });
+  capture_thread_ = std::jthread([this](const std::stop_token& stop) { capture_.run(stop); });
   if (auto r = open_client(); !r) return r;
   if (auto r = publisher_.start(); !r) return r;
   wait_for_frames();
@@ -215,8 +217,6 @@ Result<> Camera::run() {
   // Ready means running, not connected: a broker that is away must not fail the unit's start.
   (void)::sd_notify(0, "READY=1");
   io_.run();
-  capture.request_stop();
-  client_.reset();
   return {};
 }
 

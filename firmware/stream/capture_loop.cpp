@@ -93,7 +93,6 @@ bool CaptureLoop::open_encoder(const Quality& quality) {
   quality_.keyframe_interval = quality.keyframe_interval;
   for (Travelling& t : travelling_) t.used = false;
   ++counters_.encoder_opened;
-  encoder_logged_ = false;
   const std::scoped_lock lock(name_mutex_);
   encoder_name_ = encoder_->name();
   return true;
@@ -182,6 +181,7 @@ void CaptureLoop::encode(const hal::Picture& picture, protocol::Challenge echo) 
     return;
   }
   encoder_backoff_.reset();
+  if (std::exchange(encoder_logged_, false)) parts_.log.info("the encoder works again");
   if (!*unit) return;
   Travelling& origin = travelling_[(*unit)->number.value() % travelling_.size()];
   if (!origin.used || origin.number != (*unit)->number) {

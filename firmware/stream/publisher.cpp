@@ -21,7 +21,8 @@ Publisher::Publisher(const PublisherConfig& config, const Parts& parts)
       started_(parts.clock.wall()),
       grants_backoff_(500ms, 30s),
       epoch_backoff_(1s, 60s),
-      roster_log_(10s) {
+      roster_log_(10s),
+      seal_log_(10s) {
   reports_.reserve(protocol::Roster::max_hubs);
   parts_.control.set_quality(pace_.quality());
 }
@@ -261,7 +262,7 @@ void Publisher::send(const AccessUnitQueue::Unit& unit) {
 bool Publisher::publish_frame(const Result<ByteView>& message, bool still) {
   if (!message) {
     ++counters_.failed;
-    if (roster_log_.allow(parts_.clock.monotonic()))
+    if (seal_log_.allow(parts_.clock.monotonic()))
       parts_.log.error("a frame was not sealed: {}", to_string(message.error()));
     clear_queue();
     return false;

@@ -116,7 +116,7 @@ class Publisher final : public transport::MqttListener {
   std::vector<protocol::Challenge> reports_;  // that wait for the epoch to open
   std::optional<Epoch> grants_under_way_;
   Backoff grants_backoff_, epoch_backoff_;
-  RateLimit roster_log_;
+  RateLimit roster_log_, seal_log_;
   Window<4> roster_window_;
   std::optional<MonotonicTime> last_still_, first_published_;
   std::uint64_t dropped_before_ = 0;

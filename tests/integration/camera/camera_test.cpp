@@ -213,3 +213,35 @@ TEST_CASE("nobody's camera, a wrong configuration and a state in use are said pl
   CHECK(busy == 69);
   CHECK(busy_log.contains("in use"));
 }
+
+// Not part of the suite: camera_test "[measure]" prints figures of a real clip at 1080p30.
+TEST_CASE("figures of a clip at 1080p30", "[.measure]") {
+  NEED_MOSQUITTO();
+  World w(R"({"source":{"backend":"replay","file":"/usr/share/doc/opencv-doc/examples/data/vtest.avi","rate":30}})");
+  TinyHub hub(w.io, w.op, w.broker, w.route, w.card.identity);
+  REQUIRE(hub.client().wait_connected());
+  w.publish_roster(1, {&hub.actor()});
+  w.camera.start();
+  REQUIRE(w.wait(hub, [&] { return hub.pictures() >= 1; }));
+  const auto first = hub.shown.back().at - w.camera.started();
+  std::vector<std::int64_t> latencies;
+  std::size_t next = hub.shown.size();
+  const auto end = std::chrono::steady_clock::now() + 20s;
+  (void)w.wait(
+      hub,
+      [&] {
+        const auto now = SystemClock().wall();
+        for (; next < hub.shown.size(); ++next)
+          latencies.push_back((now.since_epoch - hub.shown[next].header.captured.since_epoch).count());
+        return std::chrono::steady_clock::now() > end;
+      },
+      30s);
+  std::ranges::sort(latencies);
+  const auto at = [&](double q) {
+    return latencies[static_cast<std::size_t>(q * static_cast<double>(latencies.size() - 1))];
+  };
+  WARN("first picture after " << std::chrono::duration_cast<std::chrono::milliseconds>(first).count() << " ms; "
+                              << latencies.size() << " pictures in 20 s; latency p50 " << at(0.5) << " us, p95 "
+                              << at(0.95) << " us\n"
+                              << w.status());
+}
