@@ -67,6 +67,7 @@ TEST_CASE("an ask in another's name, by a stranger or for another epoch is refus
   Scene s;
   CHECK_FALSE(s.offer(s.hub, s.ask(s.other, 1, s.epoch)));
   CHECK(s.keeper.counters()[AskRefusal::foreign_signer] == 1);
+  CHECK(s.keeper.counters().verified == 0);  // and cost no signature
   CHECK_FALSE(s.offer(s.stranger, s.ask(s.stranger, 1, s.epoch)));
   CHECK(s.keeper.counters()[AskRefusal::unknown_hub] == 1);
   CHECK_FALSE(s.offer(s.hub, s.ask(s.hub, 1, Epoch(76))));
