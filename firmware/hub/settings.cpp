@@ -49,7 +49,7 @@ std::optional<Settings> read_settings(const std::filesystem::path& file, bool op
   else if (log != "info") reader.reject("/log", "must be error, warning, info or debug");
   settings.verify_threads = static_cast<unsigned>(reader.integer("/verify_threads", 0, 0, 64));
   if (const auto wrong = reader.finish()) {
-    why = file.string() + ": " + *wrong;
+    why = *wrong;  // names the file
     return std::nullopt;
   }
   return settings;

@@ -14,6 +14,20 @@ void ClientQueue::drop(Which which) {
   });
 }
 
+// What is left begins with a key frame, so the client stays in step.
+void ClientQueue::drop_older_groups(const DeviceId& camera) {
+  std::size_t newest = 0;
+  for (std::size_t i = 0; i < pictures_.size(); ++i)
+    if (pictures_[i].camera == camera && pictures_[i].picture.starts_group()) newest = i;
+  std::size_t at = 0;
+  std::erase_if(pictures_, [&](const QueuedPicture& p) {
+    if (at++ >= newest || p.camera != camera) return false;
+    bytes_ -= p.unit->size();
+    ++dropped_;
+    return true;
+  });
+}
+
 std::set<DeviceId> ClientQueue::watch(bool all, std::set<DeviceId> cameras, const std::set<DeviceId>& known) {
   std::set<DeviceId> fresh;
   for (const auto& camera : known)
@@ -32,6 +46,7 @@ void ClientQueue::push(QueuedPicture picture) {
   const bool starts = picture.picture.starts_group();
   if (!starts && !in_step_.contains(picture.camera)) return;
   const auto size = picture.unit->size();
+  if (full(size)) drop_older_groups(picture.camera);
   if (full(size)) drop([&](const DeviceId& camera) { return camera == picture.camera; });
   if (full(size)) drop([](const DeviceId&) { return true; });
   if (full(size) || (!starts && !in_step_.contains(picture.camera))) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What waits for one WebSocket client. Bounded: when a client is too slow, all waiting pictures of the camera go, then
-/// those of every camera; each goes on at its next key frame. Thread-bound.
+/// What waits for one WebSocket client. Bounded: when a client is too slow, the camera's older groups of pictures go,
+/// then all that wait of it, then those of every camera; each goes on at a key frame. Thread-bound.
 #pragma once
 
 #include <deque>
@@ -61,6 +61,7 @@ class ClientQueue {
   }
   template <class Which>
   void drop(Which which);
+  void drop_older_groups(const DeviceId& camera);
 
   bool all_ = false;
   std::set<DeviceId> wanted_;

@@ -48,6 +48,15 @@ class World {
   std::unique_ptr<Server> server;
   std::uint16_t port = 0;
 
+  /// Runs there and waits for the result.
+  template <class F>
+  auto on_network(F f) {
+    std::packaged_task<decltype(f())()> task(std::move(f));
+    auto done = task.get_future();
+    asio::post(io, [&task] { task(); });
+    return done.get();
+  }
+
   World() {
     auto opened = Server::open(io, {asio::ip::address_v4::loopback(), 0}, host, clock, log);
     REQUIRE(opened);
@@ -61,14 +70,6 @@ class World {
     io.stop();
     thread_.join();
     server.reset();
-  }
-  /// Runs there and waits for the result.
-  template <class F>
-  auto on_network(F f) {
-    std::packaged_task<decltype(f())()> task(std::move(f));
-    auto done = task.get_future();
-    asio::post(io, [&task] { task(); });
-    return done.get();
   }
   bool eventually(const std::function<bool()>& condition) {
     for (int i = 0; i < 500; ++i) {
@@ -213,7 +214,7 @@ TEST_CASE("bounds of a request") {
 
 TEST_CASE("nonsense of a client ends its connection, not the hub") {
   World w;
-  for (const std::string nonsense : {std::string("{"), std::string(20000, 'x'), std::string(R"({"watch":5})")}) {
+  for (const auto& nonsense : {std::string("{"), std::string(20000, 'x'), std::string(R"({"watch":5})")}) {
     Client client(w);
     REQUIRE_FALSE(client.handshake());
     client.say(nonsense);

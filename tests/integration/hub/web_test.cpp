@@ -133,6 +133,7 @@ TEST_CASE("a slow client loses whole groups and goes on at a key frame; memory s
   CHECK(left.front() == 1000);  // the calm camera lost nothing
   CHECK(left[1] % 100 == 0);
   for (std::size_t i = 2; i < left.size(); ++i) CHECK((left[i] == left[i - 1] + 1 || left[i] % 100 == 0));
+  CHECK(left.back() == 399);
   CHECK(queue.dropped() == 401 - left.size());
 
   for (std::uint32_t i = 0; i < 40; ++i) queue.push(picture(a, key, i, 1 << 20));
