@@ -199,7 +199,10 @@ Outcome<> check_name(std::string_view name) {
   if (name.empty() || name.size() > pairing::largest_name || control)
     return failure(EX_USAGE, "A name has 1 to 64 bytes and no control characters");
   // The CBOR reader refuses text that is not UTF-8, as the messages that carry the name will.
-  const auto encoded = crypto::CborWriter().text(name).take();
+  Bytes encoded = {std::byte{0x78}, static_cast<std::byte>(name.size())};  // RFC 8949 section 3.1, major type 3
+  if (name.size() < 24) encoded = {static_cast<std::byte>(0x60 + name.size())};
+  const auto text = as_bytes(name);
+  encoded.insert(encoded.end(), text.begin(), text.end());
   if (!crypto::CborReader(encoded).text()) return failure(EX_USAGE, "A name has to be UTF-8");
   return {};
 }

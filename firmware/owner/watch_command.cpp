@@ -113,8 +113,10 @@ std::string Watching::why_nothing() const {
 bool Watching::on_tick() {
   if (over_) return false;
   if (++ticks_ % 5 == 0) progress();
-  const auto waited = std::chrono::duration<double>(clock_.monotonic() - started_).count();
-  if (first_ || options_.patience <= 0 || waited < options_.patience) return true;
+  // Without a length the recording waits for the camera to come back, however long that takes.
+  if (options_.patience <= 0 || (first_ && options_.seconds <= 0)) return true;
+  const auto waited = std::chrono::duration<double>(clock_.monotonic() - (first_ ? newest_ : started_)).count();
+  if (waited < options_.patience) return true;
   failed_ = Failure{EX_UNAVAILABLE, std::format("No live picture within {} s: {}", options_.patience, why_nothing())};
   return false;
 }
@@ -196,7 +198,7 @@ void add_watch_command(CLI::App& app, Context& context) {
       ->required();
   command->add_option("--seconds", options->seconds, "How long to record (default: until interrupted)")
       ->check(CLI::Range(0.1, 1e7));
-  command->add_option("--wait", options->patience, "Seconds to wait for the first live picture; 0 is without end")
+  command->add_option("--wait", options->patience, "Seconds without a live picture after which to give up; 0 is never")
       ->capture_default_str();
   command->footer("Pictures that are not live are left out. An interruption leaves a file that plays.");
   command->fallthrough();

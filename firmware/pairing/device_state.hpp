@@ -49,7 +49,7 @@ struct StateFiles {
   [[nodiscard]] std::filesystem::path unfinished() const { return folder / "unfinished"; }
 };
 
-/// Errors: not_found, permission, malformed (the file is damaged; `why` gets a sentence that names the place).
+/// Errors: not_found, permission, crypto, malformed (the file is damaged; `why` gets a sentence that names the place).
 [[nodiscard]] Result<Enrolment> read_enrolment(const StateFiles& files, std::string* why = nullptr);
 /// Atomic and durable. Errors: permission, io, invalid_argument (name too long or not UTF-8).
 [[nodiscard]] Result<> write_enrolment(const StateFiles& files, const Enrolment& enrolment);

@@ -32,6 +32,8 @@ crypto::PublicKey read_key(ConfigReader& reader, std::string_view pointer) {
 Result<Enrolment> read_enrolment(const StateFiles& files, std::string* why) {
   const auto content = read_file(files.enrolment(), largest_enrolment);
   if (!content) return std::unexpected(content.error());
+  // Keys are checked to be points of the curve, which takes the crypto library.
+  if (auto r = crypto::init(); !r) return std::unexpected(r.error());
 
   ConfigReader reader(as_text(*content));
   Enrolment enrolment;

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "owner/account_file.hpp"
+
+#include <sys/stat.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <string>
+
+#include "core/file.hpp"
+#include "support/actors.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace sealcam::owner {
+namespace {
+
+CameraRecord camera_record(const test::Actor& camera, std::string name) {
+  return {.id = camera.id(),
+          .name = std::move(name),
+          .identity = camera.identity(),
+          .hpke = camera.hpke(),
+          .version = RosterVersion(3),
+          .published = RosterVersion(2)};
+}
+HubRecord hub_record(const test::Actor& hub, std::string name) {
+  return {.id = hub.id(),
+          .name = std::move(name),
+          .identity = hub.identity(),
+          .hpke = hub.hpke(),
+          .this_machine = false,
+          .integration = std::nullopt,
+          .denied = {}};
+}
+
+struct Sample {
+  test::Actor owner, door, yard, tablet, display;
+  AccountFile file;
+  Sample() {
+    file.account = owner.account();
+    file.cameras = {camera_record(door, "Front door"), camera_record(yard, "Hof")};
+    file.hubs = {hub_record(tablet, "tablet"), hub_record(display, "display")};
+    file.hubs[0].this_machine = true;
+    file.hubs[0].denied = {yard.id()};
+    file.hubs[1].integration = protocol::Integration(0xfedcba9876543210);
+    file.integrations = {{protocol::Integration(0xfedcba9876543210), "cloud link", false}};
+  }
+};
+
+TEST_CASE("an account comes back as it was written, privately") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "account.json";
+  const Sample sample;
+  REQUIRE(write_account(path, sample.file));
+  struct stat info{};
+  REQUIRE(::stat(path.c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+  const auto read = read_account(path);
+  REQUIRE(read);
+  CHECK(read->account == sample.file.account);
+  REQUIRE(read->cameras.size() == 2);
+  CHECK(read->cameras[0].name == "Front door");
+  CHECK(read->cameras[0].identity == sample.door.identity());
+  CHECK(read->cameras[0].hpke == sample.door.hpke());
+  CHECK(read->cameras[0].version == RosterVersion(3));
+  CHECK(read->cameras[0].published == RosterVersion(2));
+  REQUIRE(read->hubs.size() == 2);
+  CHECK(read->hubs[0].this_machine);
+  CHECK(read->hubs[0].denied == std::vector{sample.yard.id()});
+  CHECK_FALSE(read->hubs[1].this_machine);
+  CHECK(read->hubs[1].integration == protocol::Integration(0xfedcba9876543210));
+  REQUIRE(read->integrations.size() == 1);
+  CHECK(read->integrations[0].name == "cloud link");
+}
+
+TEST_CASE("a damaged account is refused with the place and what to do") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "account.json";
+  const Sample sample;
+  REQUIRE(write_account(path, sample.file));
+  const auto bytes = read_file(path, 1 << 20);
+  REQUIRE(bytes);
+  const std::string good(as_text(*bytes));
+  const auto refused_at = [&](std::string_view from, std::string_view to, std::string_view place) {
+    auto text = good;
+    const auto at = text.find(from);
+    REQUIRE(at != std::string::npos);
+    REQUIRE(write_file_durably(path, as_bytes(text.replace(at, from.size(), to))));
+    const auto read = read_account(path);
+    REQUIRE_FALSE(read);
+    INFO(read.error().message);
+    CHECK(read.error().exit_code == EX_CONFIG);
+    CHECK(read.error().message.contains(place));
+    CHECK(read.error().message.contains("Restore"));
+  };
+  refused_at("\"version\": 1", "\"version\": 7", "/version");
+  refused_at("\"cameras\"", "\"kameras\"", "/kameras");
+  refused_at("\"roster\": 3", "\"roster\": 1", "/cameras/0/published");
+  refused_at("\"roster\": 3", "\"roster\": -3", "/cameras/0/roster");
+  refused_at("fedcba9876543210", "fedcba98765432", "/integration");
+  refused_at(sample.door.id().to_string(), sample.yard.id().to_string(), "/cameras/0/identity");
+  refused_at("\"this_machine\": true", "\"this_machine\": \"yes\"", "/hubs/0/this_machine");
+  REQUIRE(write_file_durably(path, as_bytes(good.substr(0, good.size() / 2))));
+  CHECK_FALSE(read_account(path));
+  const auto missing = read_account(folder.path() / "nothing.json");
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().message.contains("account create"));
+}
+
+TEST_CASE("a roster lists every hub that is not denied, and says what is suspended") {
+  Sample sample;
+  const auto door = roster_of(sample.file, sample.file.cameras[0], {});
+  CHECK(door.version == RosterVersion(3));
+  CHECK(door.active(sample.tablet.id()) != nullptr);
+  CHECK(door.active(sample.display.id()) != nullptr);
+  const auto yard = roster_of(sample.file, sample.file.cameras[1], {});
+  CHECK(yard.active(sample.tablet.id()) == nullptr);
+  CHECK(yard.active(sample.display.id()) != nullptr);
+
+  sample.file.integrations[0].suspended = true;
+  const auto suspended = roster_of(sample.file, sample.file.cameras[0], {});
+  CHECK(suspended.active(sample.display.id()) == nullptr);
+  CHECK(suspended.active(sample.tablet.id()) != nullptr);
+}
+
+TEST_CASE("rosters differ by members, not by version or time") {
+  Sample sample;
+  const auto before = roster_of(sample.file, sample.file.cameras[0], {});
+  sample.file.cameras[0].version = RosterVersion(9);
+  CHECK(same_members(before, roster_of(sample.file, sample.file.cameras[0], CaptureTime{std::chrono::seconds(5)})));
+  sample.file.integrations[0].suspended = true;
+  CHECK_FALSE(same_members(before, roster_of(sample.file, sample.file.cameras[0], {})));
+  sample.file.integrations[0].suspended = false;
+  sample.file.hubs.pop_back();
+  CHECK_FALSE(same_members(before, roster_of(sample.file, sample.file.cameras[0], {})));
+}
+
+TEST_CASE("a camera is found by name or by an unambiguous beginning of its id") {
+  const Sample sample;
+  const auto id = sample.yard.id().to_string();
+  CHECK((*find_camera(sample.file, "Hof"))->id == sample.yard.id());
+  CHECK((*find_camera(sample.file, id))->id == sample.yard.id());
+  CHECK((*find_camera(sample.file, id.substr(0, 20)))->id == sample.yard.id());
+  CHECK_FALSE(find_camera(sample.file, ""));
+  CHECK_FALSE(find_camera(sample.file, "Garden"));
+  auto twice = sample.file;
+  twice.cameras.push_back(twice.cameras[1]);
+  twice.cameras.back().name = "another";
+  CHECK_FALSE(find_camera(twice, id.substr(0, 8)));
+}
+
+TEST_CASE("names fit the messages that carry them") {
+  CHECK(check_name("Haustür"));
+  CHECK(check_name(std::string(64, 'x')));
+  CHECK_FALSE(check_name(""));
+  CHECK_FALSE(check_name(std::string(65, 'x')));
+  CHECK_FALSE(check_name("bell\a"));
+  CHECK_FALSE(check_name("\xff"));
+}
+
+}  // namespace
+}  // namespace sealcam::owner

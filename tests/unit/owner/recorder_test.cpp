@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "owner/recorder.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch_test_macros.hpp>
+
+#include "core/file.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace sealcam::owner {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::microseconds;
+
+CaptureTime at(microseconds t) { return {1'790'000'000s + t}; }
+MonotonicTime arrived(microseconds t) { return {1h + t}; }
+
+TEST_CASE("time stamps follow the camera's clock, and ours where the camera's jumps") {
+  Timeline line;
+  CHECK(line.next(at(0us), arrived(5ms)) == 0us);
+  CHECK(line.next(at(33'333us), arrived(90ms)) == 33'333us);  // the network's delay does not show
+  CHECK(line.next(at(-3600s), arrived(123ms)) == 66'333us);   // an hour back: 33 ms by our clock
+  CHECK(line.next(at(-3600s + 40ms), arrived(163ms)) == 106'333us);
+  CHECK(line.next(at(3600s), arrived(203ms)) == 146'333us);  // two hours forward
+  CHECK(line.next(at(3600s), arrived(203ms)) == 147'333us);  // the same moment twice still grows
+}
+
+// A key picture of 16x16 in form only: SPS, PPS, IDR slice; then a P slice.
+constexpr std::array<unsigned char, 37> key_bytes = {
+    0,    0, 0, 1, 0x67, 0x42, 0xc0, 0x0a, 0xda, 0x7b, 0x01, 0x10, 0,    0,    0,    1,    0x68, 0xce, 0x3c,
+    0x80, 0, 0, 0, 1,    0x65, 0x88, 0x84, 0x00, 0x10, 0xff, 0xfe, 0xf6, 0xf0, 0xfe, 0x05, 0x36, 0x80};
+constexpr std::array<unsigned char, 12> delta_bytes = {0, 0, 0, 1, 0x41, 0x9a, 0x24, 0x6c, 0x41, 0x4f, 0xfe, 0x80};
+
+Recordable picture(bool key, microseconds t, std::uint16_t width = 16) {
+  const auto unit =
+      key ? ByteView(std::as_bytes(std::span(key_bytes))) : ByteView(std::as_bytes(std::span(delta_bytes)));
+  return {.access_unit = unit, .key = key, .captured = at(t), .received = arrived(t), .width = width, .height = 16};
+}
+
+TEST_CASE("an MP4 file begins with a key picture, keeps one size, and is private") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "x.mp4";
+  auto recorder = record_mp4(path);
+  REQUIRE(recorder);
+  CHECK((*recorder)->add(picture(false, 0us)).error().code == Errc::invalid_argument);
+  REQUIRE((*recorder)->add(picture(true, 0us)));
+  REQUIRE((*recorder)->add(picture(false, 40ms)));
+  CHECK((*recorder)->add(picture(true, 80ms, 32)).error().code == Errc::unsupported);
+  REQUIRE((*recorder)->finish());
+  struct stat info{};
+  REQUIRE(::stat(path.c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+  const auto content = read_file(path, 1 << 20);
+  REQUIRE(content);
+  CHECK(as_text(*content).substr(4, 4) == "ftyp");
+  CHECK(as_text(*content).contains("avcC"));
+  CHECK(as_text(*content).contains("moof"));
+}
+
+TEST_CASE("what was recorded before a crash is in the file") {
+  const test::TemporaryFolder folder;
+  auto recorder = record_mp4(folder.path() / "x.mp4");
+  REQUIRE(recorder);
+  for (int i = 0; i < 30; ++i) REQUIRE((*recorder)->add(picture(i % 10 == 0, i * 40ms)));
+  const auto content = read_file(folder.path() / "x.mp4", 1 << 20);  // nothing was finished
+  REQUIRE(content);
+  CHECK(as_text(*content).contains("moof"));
+}
+
+TEST_CASE("a file that cannot be made is an error") {
+  const test::TemporaryFolder folder;
+  const auto recorder = record_mp4(folder.path() / "no such folder" / "x.mp4");
+  REQUIRE_FALSE(recorder);
+  CHECK(recorder.error().code == Errc::not_found);
+}
+
+TEST_CASE("the byte stream is what the camera sent") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "x.h264";
+  REQUIRE(write_file_durably(path, {}));
+  FILE* file = std::fopen(path.c_str(), "wb");
+  REQUIRE(file != nullptr);
+  const auto recorder = record_annex_b(::fileno(file));
+  CHECK_FALSE(recorder->add(picture(false, 0us)));
+  REQUIRE(recorder->add(picture(true, 0us)));
+  REQUIRE(recorder->add(picture(false, 40ms)));
+  REQUIRE(recorder->finish());
+  std::fclose(file);
+  Bytes expected;
+  for (const bool key : {true, false}) {
+    const auto unit = picture(key, 0us).access_unit;
+    expected.insert(expected.end(), unit.begin(), unit.end());
+  }
+  CHECK(read_file(path, 4096) == expected);
+}
+
+}  // namespace
+}  // namespace sealcam::owner
