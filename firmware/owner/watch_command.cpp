@@ -33,6 +33,7 @@ class Watching final : public HubSessionListener {
   void attach(HubSession& session) { session_ = &session; }
   [[nodiscard]] const std::optional<Failure>& failed() const noexcept { return failed_; }
   [[nodiscard]] const std::string& note() const noexcept { return note_; }
+  [[nodiscard]] bool empty() const noexcept { return pictures_ == 0; }
   void report(bool json, const std::string& output) const;
 
  private:
@@ -180,6 +181,8 @@ Outcome<> run_watch(const Context& context, const WatchOptions& options) {
   std::signal(SIGPIPE, SIG_IGN);
   if (auto r = session.run((*camera)->id); !r) return r;
   if (auto r = (*recorder)->finish(); !r) return failure(r.error(), options.output);
+  std::error_code ignored;
+  if (watching.empty() && !stream) std::filesystem::remove(path, ignored);  // no player takes an empty file
   watching.report(context.json, stream ? "-" : path.string());
   if (!watching.note().empty()) std::println(stderr, "sealcam: {}", watching.note());
   if (watching.failed()) return std::unexpected(*watching.failed());
