@@ -186,7 +186,7 @@ int exit_code(Errc code) {
 
 int run_app(const AppConfig& config, const pairing::DeviceState& state, const pairing::Enrolment& enrolment, Log& log) {
   const auto& folder = state.files().folder;
-  auto rosters = watch::FileRosterStore::open(folder / "rosters");
+  auto rosters = watch::FileRosterStore::open(folder / "rosters" / enrolment.owner.account().to_string());
   auto sequence = watch::FileSequenceStore::open(folder / "ask-seq");
   if (!rosters || !sequence) {
     const auto& error = rosters ? sequence.error() : rosters.error();

@@ -4,26 +4,24 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 
 #include "watch/stores.hpp"
 
 namespace sealcam::watch {
 
-/// "SCR1", then 60 bytes for each camera: id, version (big-endian), digest.
+/// A folder with one file for each camera, named by its id: the roster's message as it came.
 class FileRosterStore final : public RosterStore {
  public:
   static constexpr std::size_t max_cameras = 1024;
-  /// A missing file is an empty store. Errors: permission, io, malformed.
-  [[nodiscard]] static Result<FileRosterStore> open(std::filesystem::path path);
+  /// `folder` belongs to one account; it is made when it is missing. Errors: permission, io.
+  [[nodiscard]] static Result<FileRosterStore> open(std::filesystem::path folder);
 
  private:
-  explicit FileRosterStore(std::filesystem::path path) : path_(std::move(path)) {}
-  [[nodiscard]] Result<std::optional<RosterMark>> do_load(const DeviceId& camera) const override;
-  [[nodiscard]] Result<> do_save(const DeviceId& camera, const RosterMark& mark) override;
+  explicit FileRosterStore(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  [[nodiscard]] Result<std::vector<StoredRoster>> do_load() const override;
+  [[nodiscard]] Result<> do_save(const DeviceId& camera, ByteView message) override;
 
-  std::filesystem::path path_;
-  std::map<DeviceId, RosterMark> marks_;
+  std::filesystem::path folder_;
 };
 
 /// "SCQ1", then the first free number (8 bytes, big-endian).

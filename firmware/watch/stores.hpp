@@ -2,34 +2,33 @@
 /// What a hub must remember over a restart: the newest roster of each camera, and which ask numbers are used.
 #pragma once
 
-#include <optional>
+#include <vector>
 
+#include "core/bytes.hpp"
 #include "core/id.hpp"
 #include "core/result.hpp"
 #include "core/strong.hpp"
-#include "crypto/sha256.hpp"
 
 namespace sealcam::watch {
 
-/// Version of a roster and the SHA-256 of its content (the COSE payload: a signature has two spellings).
-struct RosterMark {
-  RosterVersion version;
-  crypto::Digest content{};
-  friend bool operator==(const RosterMark&, const RosterMark&) = default;
+struct StoredRoster {
+  DeviceId camera;
+  Bytes message;
 };
 
-/// Thread-bound.
+/// The newest roster of each camera, whole: a hub that was restarted goes on also when the broker lost what it
+/// retained. Thread-bound.
 class RosterStore {
  public:
   virtual ~RosterStore() = default;
-  /// Nothing when this camera is new. Errors: io, malformed.
-  [[nodiscard]] Result<std::optional<RosterMark>> load(const DeviceId& camera) const { return do_load(camera); }
+  /// Errors: io, malformed.
+  [[nodiscard]] Result<std::vector<StoredRoster>> load() const { return do_load(); }
   /// Durable when it returns. Errors: io, exhausted.
-  [[nodiscard]] Result<> save(const DeviceId& camera, const RosterMark& mark) { return do_save(camera, mark); }
+  [[nodiscard]] Result<> save(const DeviceId& camera, ByteView message) { return do_save(camera, message); }
 
  private:
-  [[nodiscard]] virtual Result<std::optional<RosterMark>> do_load(const DeviceId& camera) const = 0;
-  [[nodiscard]] virtual Result<> do_save(const DeviceId& camera, const RosterMark& mark) = 0;
+  [[nodiscard]] virtual Result<std::vector<StoredRoster>> do_load() const = 0;
+  [[nodiscard]] virtual Result<> do_save(const DeviceId& camera, ByteView message) = 0;
 };
 
 /// Thread-bound.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "watch/watcher.hpp"
 
-#include <utility>
+#include <algorithm>
 
 #include "core/log.hpp"
 #include "crypto/cose.hpp"
@@ -16,21 +16,38 @@ constexpr std::uint32_t budget_burst = 20;
 constexpr std::chrono::milliseconds budget_interval{100};
 constexpr std::uint32_t roster_burst = 256;
 
-Result<RosterMark> mark_of(const protocol::Roster& roster, ByteView message) {
-  const auto parts = crypto::cose::parse_sign1(message);
-  if (!parts) return std::unexpected(parts.error());
-  const auto digest = crypto::sha256(parts->payload);
-  if (!digest) return std::unexpected(digest.error());
-  return RosterMark{roster.version, *digest};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Watcher>> Watcher::create(const crypto::PublicKey& owner, const crypto::DeviceKeys& keys,
                                                  const WatcherSeams& seams) {
   auto verifier = crypto::Verifier::open(owner);
   if (!verifier) return std::unexpected(verifier.error());
-  return std::unique_ptr<Watcher>(new Watcher(std::move(*verifier), keys, seams));
+  auto watcher = std::unique_ptr<Watcher>(new Watcher(std::move(*verifier), keys, seams));
+  if (auto r = watcher->load_rosters(); !r) return std::unexpected(r.error());
+  return watcher;
+}
+
+Result<> Watcher::load_rosters() {
+  auto stored = seams_.rosters.load();
+  if (!stored) return std::unexpected(stored.error());
+  if (stored->size() > max_cameras) return fail(Errc::malformed, "too many stored rosters");
+  for (const auto& [camera, message] : *stored) {
+    const protocol::Route route{account_, camera};
+    const auto roster = protocol::decode_roster(message, route, owner_);
+    if (!roster) return std::unexpected(roster.error());
+    const auto mark = mark_of(*roster, message);
+    if (!mark) return std::unexpected(mark.error());
+    adopt(route, *roster, *mark);
+  }
+  return {};
+}
+
+Result<Watcher::RosterMark> Watcher::mark_of(const protocol::Roster& roster, ByteView message) {
+  const auto parts = crypto::cose::parse_sign1(message);
+  if (!parts) return std::unexpected(parts.error());
+  const auto digest = crypto::sha256(parts->payload);
+  if (!digest) return std::unexpected(digest.error());
+  return RosterMark{roster.version, *digest};
 }
 
 Watcher::Watcher(crypto::Verifier owner, const crypto::DeviceKeys& keys, const WatcherSeams& seams)
@@ -51,12 +68,12 @@ void Watcher::start(transport::MqttClient& client) {
 
 void Watcher::on_connected() {
   connected_ = true;
-  seams_.log.info("connected to the broker");
   for (auto& [id, camera] : cameras_) camera->on_connected();
 }
 
 void Watcher::on_disconnected(const Error& why) {
-  if (std::exchange(connected_, false)) seams_.log.warning("connection to the broker ended: {}", to_string(why));
+  connected_ = false;
+  seams_.log.debug("no connection to the broker: {}", to_string(why));
 }
 
 void Watcher::on_message(const transport::Message& message) {
@@ -83,17 +100,15 @@ void Watcher::on_roster(const protocol::Route& route, ByteView message) {
   if (!roster) return refuse_roster(route, to_refusal(roster.error()));
   const auto mark = mark_of(*roster, message);
   if (!mark) return refuse_roster(route, Refusal::malformed);
-  const auto stored = seams_.rosters.load(route.camera);
-  if (!stored) return seams_.log.error("roster not obeyed: {}", to_string(stored.error()));
-  if (*stored && mark->version < (*stored)->version) return refuse_roster(route, Refusal::out_of_order);
-  if (*stored && mark->version == (*stored)->version && *mark != **stored)
-    return find_or_make(route).on_roster_conflict();
-  if (const auto known = marks_.find(route.camera); known != marks_.end() && known->second == *mark) return;
-  if (!find(route.camera) && cameras_.size() >= max_cameras)
+  if (const auto known = marks_.find(route.camera); known != marks_.end()) {
+    if (mark->version < known->second.version) return refuse_roster(route, Refusal::out_of_order);
+    if (*mark == known->second) return;
+    if (mark->version == known->second.version) return find_or_make(route).on_roster_conflict();
+  } else if (cameras_.size() >= max_cameras) {
     return seams_.log.error("more than {} cameras: one is left out", max_cameras);
-  if (*stored != *mark)
-    if (auto r = seams_.rosters.save(route.camera, *mark); !r)
-      return seams_.log.error("roster not obeyed, since its version cannot be stored: {}", to_string(r.error()));
+  }
+  if (auto r = seams_.rosters.save(route.camera, message); !r)
+    return seams_.log.error("roster not obeyed, since it cannot be stored: {}", to_string(r.error()));
   adopt(route, *roster, *mark);
 }
 

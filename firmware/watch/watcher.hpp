@@ -29,7 +29,8 @@ class Watcher final : public transport::MqttListener {
   /// Cameras whose grants came before their roster.
   static constexpr std::size_t max_early = 64;
 
-  /// `owner`: the pinned key of the account. Errors: malformed, crypto.
+  /// `owner`: the pinned key of the account. Obeys the stored rosters. Errors: those of the store, malformed,
+  /// bad_signature, wrong_key (a stored roster is damaged: never a fresh start), crypto.
   [[nodiscard]] static Result<std::unique_ptr<Watcher>> create(const crypto::PublicKey& owner,
                                                                const crypto::DeviceKeys& keys,
                                                                const WatcherSeams& seams);
@@ -63,7 +64,16 @@ class Watcher final : public transport::MqttListener {
   [[nodiscard]] RefusalCounts refused_control() const;
 
  private:
+  /// Version of a roster and the SHA-256 of its content (the COSE payload: a signature has two spellings).
+  struct RosterMark {
+    RosterVersion version;
+    crypto::Digest content{};
+    friend bool operator==(const RosterMark&, const RosterMark&) = default;
+  };
+  [[nodiscard]] static Result<RosterMark> mark_of(const protocol::Roster& roster, ByteView message);
+
   Watcher(crypto::Verifier owner, const crypto::DeviceKeys& keys, const WatcherSeams& seams);
+  [[nodiscard]] Result<> load_rosters();
   void on_roster(const protocol::Route& route, ByteView message);
   void on_control(const protocol::Topic& topic, ByteView message);
   void adopt(const protocol::Route& route, const protocol::Roster& roster, const RosterMark& mark);
@@ -86,7 +96,7 @@ class Watcher final : public transport::MqttListener {
   PictureCache cache_;
   WatchContext context_;
   std::map<DeviceId, std::unique_ptr<CameraWatch>> cameras_;
-  std::map<DeviceId, RosterMark> marks_;  ///< of the rosters obeyed in this run
+  std::map<DeviceId, RosterMark> marks_;  ///< of the rosters obeyed
   std::map<std::pair<DeviceId, protocol::Leaf>, Bytes> early_;
   Budget rosters_budget_;
   std::map<DeviceId, Budget> control_budgets_;

@@ -62,17 +62,18 @@ class RecordingSink final : public watch::PictureSink {
 
 class MemoryRosterStore final : public watch::RosterStore {
  public:
-  std::map<DeviceId, watch::RosterMark> marks;
+  std::map<DeviceId, Bytes> messages;
   bool broken = false;
 
  private:
-  Result<std::optional<watch::RosterMark>> do_load(const DeviceId& camera) const override {
-    const auto found = marks.find(camera);
-    return found == marks.end() ? std::optional<watch::RosterMark>() : std::optional(found->second);
+  Result<std::vector<watch::StoredRoster>> do_load() const override {
+    std::vector<watch::StoredRoster> all;
+    for (const auto& [camera, message] : messages) all.push_back({camera, message});
+    return all;
   }
-  Result<> do_save(const DeviceId& camera, const watch::RosterMark& mark) override {
+  Result<> do_save(const DeviceId& camera, ByteView message) override {
     if (broken) return fail(Errc::io, "test");
-    marks.insert_or_assign(camera, mark);
+    messages.insert_or_assign(camera, Bytes(message.begin(), message.end()));
     return {};
   }
 };
