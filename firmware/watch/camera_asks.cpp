@@ -10,6 +10,9 @@ namespace {
 /// A candidate that does not answer was rolled back by a broker, or its camera is gone.
 constexpr std::uint32_t eager_asks = 10;
 constexpr std::chrono::seconds patient_interval{10};
+/// While nothing answered yet: a camera takes two asks a second, and may have refused the first since this hub asked
+/// just before it was restarted.
+constexpr std::chrono::milliseconds first_interval{600};
 
 bool same_to_report(const CameraStatus& a, const CameraStatus& b) {
   return a.state == b.state && a.name == b.name && a.member == b.member && a.roster_conflict == b.roster_conflict &&
@@ -53,7 +56,8 @@ void CameraWatch::ask_due() {
   for (auto& epoch : epochs_.known()) {
     if (now < epoch.next_ask) continue;
     const bool patient = &epoch != epochs_.current() && ++epoch.asks > eager_asks;
-    epoch.next_ask = now + (patient ? patient_interval : ask_interval);
+    const std::chrono::milliseconds interval = epochs_.current() == nullptr ? first_interval : ask_interval;
+    epoch.next_ask = now + (patient ? patient_interval : interval);
     ask(epoch, now);
   }
 }

@@ -28,6 +28,13 @@ TEST_CASE("a hub asks at once when grants arrive, then once a second with a new 
   CHECK(challenges.size() == 11);
 }
 
+TEST_CASE("until the first answer a hub asks a little faster, within what a camera takes") {
+  HubWorld w;
+  auto epoch = w.join();
+  for (int i = 0; i < 30; ++i) w.advance(100ms);
+  CHECK(w.client.sent.size() == 6);
+}
+
 TEST_CASE("nobody watches, nobody asks") {
   HubWorld w;
   w.watcher->want(false, {});
