@@ -64,7 +64,7 @@ class Demo:
         w.start(self.hub1)
         w.start(self.hub2)
         for hub in (self.hub1, self.hub2):
-            wait_for(f"{hub.name} is ready", lambda h=hub: h.status(), 10)
+            wait_for(f"{hub.name} is ready", hub.status, 10, hub.process)
         say(f"hubs: http://127.0.0.1:{self.hub1.port}/ (first account)  http://127.0.0.1:{self.hub2.port}/ (second)")
         seconds = ["--seconds", o.seconds + 60] if o.seconds else []
         self.probe1 = w.probe("probe-1", self.hub1, *seconds)
@@ -74,8 +74,9 @@ class Demo:
         wait_for("first account's picture is live", lambda: self.live(self.probe1), 20)
         wait_for("second account's picture is live", lambda: self.live(self.probe2), 20)
         w.admit_relay()
-        self.relay_status = w.relay(self.camera1, self.camera2).result
-        wait_for("the relay copies", lambda: (read_json(self.relay_status) or {}).get("video", 0) > 0, 10)
+        relay = w.relay(self.camera1, self.camera2)
+        self.relay_status = relay.result
+        wait_for("the relay copies", lambda: (read_json(self.relay_status) or {}).get("video", 0) > 0, 10, relay)
 
     @staticmethod
     def live(probe):
@@ -129,9 +130,9 @@ class Demo:
         copied = w.folder / "control-hub"
         shutil.copytree(self.hub1.state, copied)
         hub = w.start(w.hub("first", "control-hub", state=copied))
-        wait_for("the control's hub is ready", hub.status, 10)
+        wait_for("the control's hub is ready", hub.status, 10, hub.process)
         probe = w.probe("probe-control", hub, "--decode", "--seconds", 20)
-        wait_for("the control shows pictures", lambda: (read_json(probe.result) or {}).get("foreign", 0) > 0, 15)
+        wait_for("the control shows live pictures", lambda: self.live(probe) > 0, 15)
         time.sleep(1)
         return (read_json(probe.result) or {}).get("foreign", 0)
 

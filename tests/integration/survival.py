@@ -6,6 +6,7 @@ LIVE again, nothing foreign or old is shown as LIVE, and no SFrame counter names
     survival.py --build DIR [--rounds N]      rounds of each of the three parts
 """
 import argparse
+import os
 import pathlib
 import sys
 import tempfile
@@ -25,7 +26,7 @@ def live(probe):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", required=True)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=int(os.environ.get("SEALCAM_SURVIVAL_ROUNDS", "3")))
     options = parser.parse_args()
     times = {"broker": [], "camera": [], "hub": []}
     with tempfile.TemporaryDirectory(prefix="sealcam-survival-") as folder, World(options.build, folder) as world:

@@ -115,7 +115,7 @@ int main(int argc, char** argv) try {
   test::must(crypto::init());
   // Operator's rights: a certificate of the operator's CA, and an access list entry that the caller made.
   const auto key = test::must(transport::TlsKey::generate());
-  const auto authority = text_of(broker / "ca.crt");
+  const auto authority = text_of(broker / "ca.pem");
   const auto authority_key = test::must(transport::TlsKey::from_pem(as_bytes(text_of(broker / "ca.key"))));
   const auto request = test::must(transport::make_request(key, "relay"));
   const auto certificate = test::must(transport::sign_request(authority, authority_key, request, "relay",

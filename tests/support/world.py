@@ -25,13 +25,15 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait_for(what, condition, seconds=10.0, step=0.02):
-    """Polls until `condition()` is true; its value. Raises Failure when it takes too long."""
+def wait_for(what, condition, seconds=10.0, process=None, step=0.02):
+    """Polls until `condition()` is true; its value. Raises Failure when it takes too long or `process` ends."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         value = condition()
         if value:
             return value
+        if process and not process.alive:
+            raise Failure(f"{what}: {process.name} ended\n{process.tail()}")
         time.sleep(step)
     raise Failure(f"{what}: nothing after {seconds:.0f} s")
 
@@ -61,7 +63,7 @@ class Process:
     def alive(self):
         return self.child is not None and self.child.poll() is None
 
-    def signal(self, number):
+    def send(self, number):
         if self.alive:
             self.child.send_signal(number)
 
@@ -69,8 +71,8 @@ class Process:
         """Ends it; the exit code."""
         if self.child is None:
             return None
-        self.signal(signal.SIGCONT)
-        self.signal(number)
+        self.send(signal.SIGCONT)
+        self.send(number)
         try:
             return self.child.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -199,7 +201,7 @@ class World:
         """Operator's rights for sealcam-relay: one more entry in the broker's access list."""
         with (self.folder / "broker" / "acl").open("a") as f:
             f.write("\nuser relay\ntopic readwrite sealcam/1/#\n")
-        self.broker.signal(signal.SIGHUP)
+        self.broker.send(signal.SIGHUP)
 
     def relay(self, source, target=None):
         """Copies the first device's messages onto the second's topics, or only looks on."""
