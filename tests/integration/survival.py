@@ -51,41 +51,31 @@ def main():
         def round_of(part, restart):
             probe = world.probe("probe", hub, "--decode", "--expect-camera", CAMERA)
             wait_for(f"live before the {part} is killed", lambda: live(probe), 15)
+            device = {"camera": camera, "hub": hub}.get(part)
             if part == "hub":
                 collect(probe)
-            returned = restart()
+            (device.process if device else world.broker).kill()
+            # Long enough that pictures that were under way when the part died are counted before it returns.
+            time.sleep(1)
+            before = live(probe)
+            returned = time.monotonic()
+            restart()
             if part == "hub":
                 probe = world.probe("probe", hub, "--decode", "--expect-camera", CAMERA)
                 before = 0
-            else:
-                # Pictures that were under way when the part died do not count as its return.
-                before = live(probe)
             wait_for(f"live after the {part} came back", lambda: live(probe) > before, 20)
             times[part].append(time.monotonic() - returned)
             collect(probe)
 
-        def restart_broker():
-            world.broker.kill()
-            time.sleep(0.3)
-            world.broker.start()
-            world.wait_broker()
-            return time.monotonic()
-
-        def restart(device):
-            device.process.kill()
-            time.sleep(0.3)
-            device.process.start()
-            if device is hub:
-                hub.status_file.unlink(missing_ok=True)
-                returned = time.monotonic()
-                wait_for("hub is ready again", hub.status)
-                return returned
-            return time.monotonic()
+        def start_hub():
+            hub.status_file.unlink(missing_ok=True)
+            hub.process.start()
+            wait_for("hub is ready again", hub.status, process=hub.process)
 
         for n in range(options.rounds):
-            round_of("broker", restart_broker)
-            round_of("camera", lambda: restart(camera))
-            round_of("hub", lambda: restart(hub))
+            round_of("broker", world.broker.start)
+            round_of("camera", camera.process.start)
+            round_of("hub", start_hub)
             print(f"round {n + 1} of {options.rounds}: " +
                   ", ".join(f"{part} {values[-1]:.2f} s" for part, values in times.items()), flush=True)
         time.sleep(0.6)
