@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <tuple>
 #include <vector>
 
 #include "core/assert.hpp"
@@ -152,23 +153,30 @@ struct TlsStream::State : std::enable_shared_from_this<State> {
     if (shutdown) complete(shutdown, inside_start, failed);
   }
 
-  // Waits for the socket, in at most one wait for each direction.
-  void wait_readable() {
-    if (waiting_readable) return;
-    waiting_readable = true;
-    socket.async_wait(asio::socket_base::wait_read, [self = shared_from_this()](error_code ec) {
-      self->waiting_readable = false;
+  /// A wait for the socket. When it is destroyed unheard, its io_context is: the operations go with it, since their
+  /// handlers may own this stream.
+  struct Wait {
+    std::shared_ptr<State> state;
+    bool State::* waiting;
+    Wait(std::shared_ptr<State> s, bool State::* w) : state(std::move(s)), waiting(w) {}
+    Wait(Wait&&) noexcept = default;
+    ~Wait() {
+      if (state) state->forget();
+    }
+    void operator()(error_code ec) {
+      const auto self = std::move(state);
+      (*self).*waiting = false;
       self->on_ready(ec);
-    });
+    }
+  };
+  void forget() {
+    const std::tuple dropped(std::move(handshake), std::move(shutdown), std::move(read), std::move(write));
   }
-  void wait_writable() {
-    if (waiting_writable) return;
-    waiting_writable = true;
-    socket.async_wait(asio::socket_base::wait_write, [self = shared_from_this()](error_code ec) {
-      self->waiting_writable = false;
-      self->on_ready(ec);
-    });
+  void wait(asio::socket_base::wait_type type, bool State::* waiting) {  // at most one for each direction
+    if (!std::exchange(this->*waiting, true)) socket.async_wait(type, Wait(shared_from_this(), waiting));
   }
+  void wait_readable() { wait(asio::socket_base::wait_read, &State::waiting_readable); }
+  void wait_writable() { wait(asio::socket_base::wait_write, &State::waiting_writable); }
   void on_ready(error_code ec) {
     if (ec) return end_all(ec, false);
     pump_handshake(false);

@@ -176,6 +176,12 @@ TEST_CASE("a write that nobody reads waits without work, and a cancelled one clo
 TEST_CASE("a stream may be destroyed with everything under way") {
   Pair pair;
   int ended = 0;
+  SECTION("with its io_context, unheard") {
+    // The handler owns the stream, as composed operations do; the leak sanitizer would find a ring.
+    auto owned = std::make_shared<TlsStream>(std::move(*pair.client));
+    owned->async_handshake(TlsStream::handshake_type::client, [owned](error_code) {});
+    owned.reset();
+  }
   SECTION("in the handshake") {
     pair.client->async_handshake(TlsStream::handshake_type::client, [&](error_code ec) { ended += ec ? 1 : 100; });
     pair.client.reset();
