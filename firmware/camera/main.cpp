@@ -8,7 +8,7 @@
 #include <print>
 
 #include "camera/camera.hpp"
-#include "camera/folders.hpp"
+#include "core/folders.hpp"
 
 namespace {
 
@@ -59,8 +59,8 @@ int print_keys(const pairing::DeviceState& state, bool json) {
 int run(const Options& given, MonotonicTime started, const Clock& clock, Log& log) {
   // Absolute before the key store changes the working folder.
   const fs::path config_file =
-      fs::absolute(given.config.empty() ? camera::default_config_file() : fs::path(given.config));
-  const fs::path folder = fs::absolute(given.state.empty() ? camera::default_state_folder() : fs::path(given.state));
+      fs::absolute(given.config.empty() ? (configuration_folder() / "camera.json") : fs::path(given.config));
+  const fs::path folder = fs::absolute(given.state.empty() ? state_folder("camera") : fs::path(given.state));
   camera::RunOptions options{.config = {}, .status_file = {}, .started = started};
   if (!given.status.empty()) options.status_file = fs::absolute(given.status);
   if (!given.keys) {
@@ -112,8 +112,8 @@ int main(int argc, char** argv) try {
                "sealcam-camera");
   app.set_version_flag("--version", "sealcam-camera " SEALCAM_VERSION);
   app.add_option("--config", options.config,
-                 "Configuration file (default: " + camera::default_config_file().string() + ")");
-  app.add_option("--state", options.state, "State folder (default: " + camera::default_state_folder().string() + ")");
+                 "Configuration file (default: " + (configuration_folder() / "camera.json").string() + ")");
+  app.add_option("--state", options.state, "State folder (default: " + state_folder("camera").string() + ")");
   app.add_option("--status", options.status, "Write counters as one line of JSON into this file each second");
   app.add_flag("--check-config", options.check_config, "Check the configuration and end");
   auto* keys = app.add_subcommand("keys", "Make this camera's keys if it has none, and print its id");

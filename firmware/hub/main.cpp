@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "core/folders.hpp"
 #include "hub/app.hpp"
 
 namespace {
@@ -49,7 +50,8 @@ int run(const Options& options) {
     return given.empty() ? otherwise : fs::absolute(given);
   };
   std::string why;
-  auto settings = hub::read_settings(absolute(options.config, hub::default_config_file()), options.config.empty(), why);
+  auto settings =
+      hub::read_settings(absolute(options.config, configuration_folder() / "hub.json"), options.config.empty(), why);
   if (!settings) {
     log.error("{}", why);
     return EX_CONFIG;
@@ -62,7 +64,7 @@ int run(const Options& options) {
   if (options.check_config) return EX_OK;
   log.set_level(settings->log);
 
-  const auto folder = absolute(options.state, hub::default_state_folder());
+  const auto folder = absolute(options.state, state_folder("hub"));
   const auto status = options.status.empty() ? std::optional<fs::path>() : fs::absolute(options.status);
   const auto state = pairing::DeviceState::open(folder, protocol::Role::hub);
   if (!state) return open_failed(state.error(), folder, log);

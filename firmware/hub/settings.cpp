@@ -2,26 +2,10 @@
 #include "hub/settings.hpp"
 
 #include <charconv>
-#include <cstdlib>
 
 #include "core/config.hpp"
 
 namespace sealcam::hub {
-namespace {
-
-std::filesystem::path from_environment(const char* service, const char* user, const char* below_home,
-                                       const char* rest) {
-  if (const char* folder = std::getenv(service); folder != nullptr && *folder != '\0') {
-    const std::string_view list = folder;  // may hold several, separated by colons (systemd.exec(5))
-    return list.substr(0, list.find(':'));
-  }
-  if (const char* folder = std::getenv(user); folder != nullptr && *folder == '/')
-    return std::filesystem::path(folder) / rest;
-  const char* home = std::getenv("HOME");
-  return std::filesystem::absolute(home != nullptr ? home : ".") / below_home / rest;
-}
-
-}  // namespace
 
 std::optional<Address> parse_listen(const std::string& text) {
   const auto colon = text.rfind(':');
@@ -53,16 +37,6 @@ std::optional<Settings> read_settings(const std::filesystem::path& file, bool op
     return std::nullopt;
   }
   return settings;
-}
-
-std::filesystem::path default_config_file() {
-  const bool service = std::getenv("CONFIGURATION_DIRECTORY") != nullptr;
-  return from_environment("CONFIGURATION_DIRECTORY", "XDG_CONFIG_HOME", ".config", service ? "" : "sealcam") /
-         "hub.json";
-}
-
-std::filesystem::path default_state_folder() {
-  return from_environment("STATE_DIRECTORY", "XDG_STATE_HOME", ".local/state", "sealcam/hub");
 }
 
 }  // namespace sealcam::hub

@@ -28,8 +28,4 @@ struct Address {
 /// Reads the file; a missing one counts as empty when `optional`. On failure `why` gets a sentence for people.
 [[nodiscard]] std::optional<Settings> read_settings(const std::filesystem::path& file, bool optional, std::string& why);
 
-/// Defaults after the XDG Base Directory Specification, or systemd's folders for a service. Absolute.
-[[nodiscard]] std::filesystem::path default_config_file();
-[[nodiscard]] std::filesystem::path default_state_folder();
-
 }  // namespace sealcam::hub

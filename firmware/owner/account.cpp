@@ -43,13 +43,6 @@ Outcome<AccountFile> first_content(const AccountFiles& files, const pairing::Dev
 
 }  // namespace
 
-fs::path default_account_folder() {
-  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state == '/')
-    return fs::path(state) / "sealcam" / "account";
-  const char* home = std::getenv("HOME");
-  return fs::path(home == nullptr ? "/" : home) / ".local" / "state" / "sealcam" / "account";
-}
-
 Outcome<protocol::Card> read_card(const pairing::StateFiles& files, Role role) {
   const auto bytes = read(files.card(), protocol::max_control_size, "The folder is not a device's state");
   if (!bytes) return std::unexpected(bytes.error());

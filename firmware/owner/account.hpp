@@ -23,9 +23,6 @@ struct AccountFiles {
   [[nodiscard]] pairing::StateFiles hub() const { return {folder / "hub"}; }
 };
 
-/// $XDG_STATE_HOME/sealcam/account.
-[[nodiscard]] std::filesystem::path default_account_folder();
-
 /// A device's public introduction, checked. Fails when the folder has none, or has one of another role.
 [[nodiscard]] Outcome<protocol::Card> read_card(const pairing::StateFiles& files, protocol::Role role);
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <print>
 
+#include "core/folders.hpp"
 #include "owner/commands.hpp"
 
 namespace sealcam::owner {
@@ -59,7 +60,7 @@ Outcome<> make_device(const std::string& folder, const std::string& role_text) {
 }  // namespace
 
 AccountFiles Context::account() const {
-  return {account_folder.empty() ? default_account_folder() : absolute(account_folder)};
+  return {account_folder.empty() ? state_folder("account") : absolute(account_folder)};
 }
 
 std::filesystem::path absolute(const std::string& path) {

@@ -96,7 +96,9 @@ protocol::Route parse_route(const std::string& text) {
   return {test::must(AccountId::parse(text.substr(0, slash))), test::must(DeviceId::parse(text.substr(slash + 1)))};
 }
 
-std::string text_of(const std::filesystem::path& path) { return std::string(as_text(test::must(read_file(path, 1 << 16)))); }
+std::string text_of(const std::filesystem::path& path) {
+  return std::string(as_text(test::must(read_file(path, 1 << 16))));
+}
 
 }  // namespace
 
@@ -118,8 +120,8 @@ int main(int argc, char** argv) try {
   const auto authority = text_of(broker / "ca.pem");
   const auto authority_key = test::must(transport::TlsKey::from_pem(as_bytes(text_of(broker / "ca.key"))));
   const auto request = test::must(transport::make_request(key, "relay"));
-  const auto certificate = test::must(transport::sign_request(authority, authority_key, request, "relay",
-                                                              transport::CertificateUse::client, {}));
+  const auto certificate = test::must(
+      transport::sign_request(authority, authority_key, request, "relay", transport::CertificateUse::client, {}));
   boost::asio::io_context context(1);
   StderrLog log;
   Relay relay(parse_route(from), to.empty() ? std::nullopt : std::optional(parse_route(to)), status);
