@@ -100,6 +100,13 @@ void CameraWatch::on_status(ByteView message) {
   const auto status = protocol::decode_status(message, route_, camera_keys_->verifier);
   if (!status) return refuse_control(to_refusal(status.error()));
   says_online_ = status->online;
+  // A camera says so whenever it connects: what we asked before that reached nobody.
+  const auto now = context_.clock.monotonic();
+  if (status->online && (!nudged_ || now - *nudged_ >= ask_interval)) {
+    nudged_ = now;
+    ask_all_now();
+    ask_due();
+  }
   report_state();
 }
 

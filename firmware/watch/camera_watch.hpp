@@ -97,6 +97,7 @@ class CameraWatch {
   Freshness freshness_;
   std::optional<MonotonicTime> answered_;  ///< last own echo, or when the asking began
   std::optional<bool> says_online_;
+  std::optional<MonotonicTime> nudged_;  ///< when a status last made us ask at once
   std::optional<PictureInfo> newest_;
   std::optional<Counter> last_still_;
   std::string name_;

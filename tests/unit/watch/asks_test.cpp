@@ -2,6 +2,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <set>
 
+#include "protocol/status.hpp"
+
 #include "hub_world.hpp"
 
 using namespace sealcam;
@@ -85,4 +87,22 @@ TEST_CASE("numbers of asks are reserved in blocks and never used twice") {
   auto next = w.join(101);
   CHECK(w.ask(next.epoch).seq > last);
   CHECK(w.sequence.reservations == 2);
+}
+
+TEST_CASE("a camera that says it is online again is asked at once, and no replay of its word makes us ask all the time") {
+  HubWorld w;
+  auto epoch = w.join();
+  w.video(w.builder.gop(epoch, "I", w.challenge(epoch)));
+  w.advance(1100ms);
+  w.client.sent.clear();
+  const auto online = must(protocol::encode_status({true, {}}, w.route, w.camera.keys().identity));
+  w.advance(300ms);
+  w.deliver(Leaf::status, online);
+  CHECK(w.client.sent.size() == 1);
+  for (int i = 0; i < 9; ++i) w.deliver(Leaf::status, online);
+  CHECK(w.client.sent.size() == 1);
+  const auto offline = must(protocol::encode_status({false, {}}, w.route, w.camera.keys().identity));
+  w.advance(700ms);
+  w.deliver(Leaf::status, offline);
+  CHECK(w.client.sent.size() == 1);
 }

@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Resident memory of a streaming camera and hub stays flat.
+
+    soak.py --build DIR        for $SEALCAM_SOAK_SECONDS (default 600)
+"""
+import argparse
+import os
+import pathlib
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from support.world import Failure, World, children_cpu_and_memory, read_json, wait_for  # noqa: E402
+
+SLACK_KIB = 2048  # between the highest of the first fifth (buffers find their size) and the highest of the rest
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", required=True)
+    options = parser.parse_args()
+    seconds = int(os.environ.get("SEALCAM_SOAK_SECONDS", "600"))
+    with tempfile.TemporaryDirectory(prefix="sealcam-soak-") as folder, World(options.build, folder) as world:
+        world.account("a")
+        world.start_broker()
+        camera = world.camera("a", "camera", {"source": {"backend": "fake", "size": "1920x1080", "rate": 30}}, "Camera")
+        hub = world.start(world.hub("a", "hub"))
+        wait_for("hub is ready", hub.status, process=hub.process)
+        world.start(camera)
+        probe = world.probe("probe", hub)
+        wait_for("live", lambda: (read_json(probe.result) or {}).get("live", 0), 15, probe)
+        parts = {"camera": camera.process, "hub": hub.process, "broker": world.broker}
+        samples = {name: [] for name in parts}
+        begun = time.monotonic()
+        while time.monotonic() - begun < seconds:
+            time.sleep(min(10, seconds / 30))
+            for name, process in parts.items():
+                if not process.alive:
+                    raise Failure(f"{name} ended:\n{process.tail()}")
+                samples[name].append(children_cpu_and_memory(process.child.pid)[1])
+        shown = read_json(probe.result)["live"]
+    wrong = False
+    for name, values in samples.items():
+        early = max(values[:max(1, len(values) // 5)])
+        late = max(values[len(values) // 5:])
+        print(f"{name}: {early} KiB in the first fifth, {late} KiB afterwards, {len(values)} samples over {seconds} s")
+        wrong |= late > early + SLACK_KIB
+    print(f"pictures shown live: {shown}")
+    if shown < seconds * 20:
+        raise Failure("too few pictures to prove anything")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failure as failure:
+        sys.exit(f"error: {failure}")
