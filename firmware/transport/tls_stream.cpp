@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/tls_stream.hpp"
 
-#include <mbedtls/error.h>
 #include <mbedtls/ssl.h>
 #include <sys/socket.h>
 
@@ -21,6 +20,7 @@
 
 #include "core/assert.hpp"
 #include "transport/tcp_options.hpp"
+#include "transport/tls_error.hpp"
 #include "transport/tls_state.hpp"
 
 namespace sealcam::transport {
@@ -29,26 +29,11 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-class TlsCategory final : public std::error_category {
- public:
-  const char* name() const noexcept override { return "mbedtls"; }
-  std::string message(int code) const override {
-    std::array<char, 160> text{};
-    mbedtls_strerror(code, text.data(), text.size());
-    return text.data();
-  }
-};
-
 constexpr std::size_t staging_size = 32 * 1024;
 constexpr std::size_t record_payload = 16 * 1024;
 /// Buffers below this share a record with what follows them.
 constexpr std::size_t worth_a_record = 2 * 1024;
 constexpr auto goodbye_time = std::chrono::milliseconds(500);
-
-error_code tls_error(int status) {
-  static const TlsCategory category;
-  return std::error_code(status, category);
-}
 
 using SslHandle = Handle<mbedtls_ssl_context, mbedtls_ssl_init, mbedtls_ssl_free>;
 
