@@ -165,6 +165,7 @@ def main():
         return 66
     folder = options.keep or tempfile.mkdtemp(prefix="sealcam-demo-")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also when started in the background
     try:
         with World(options.build, folder) as world:
             demo = Demo(options, world)
