@@ -19,9 +19,12 @@ bool ChallengeBoard::add(const DeviceId& hub, protocol::Challenge challenge, Mon
                          MonotonicTime until, bool live) {
   const std::scoped_lock lock(mutex_);
   Hub& entry = place(hub);
+  // Asks come each second. One after a silence is of a hub that lost its connection or its memory: what it has of the
+  // running group cannot be decoded, although its lease still runs.
+  const bool silent = entry.newest[0].challenge != protocol::Challenge{} && received - entry.newest[0].at > silence;
   std::shift_right(entry.newest.begin(), entry.newest.end(), 1);
   entry.newest[0] = {challenge, received};
-  const bool begins = live && entry.live_until <= received;
+  const bool begins = live && (entry.live_until <= received || silent);
   if (live) entry.live_until = std::max(entry.live_until, until);
   entry.until = std::max(entry.until, until);
   return begins;

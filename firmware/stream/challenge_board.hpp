@@ -19,10 +19,12 @@ namespace sealcam::stream {
 /// nothing after construction. Thread-safe.
 class ChallengeBoard {
  public:
+  static constexpr std::chrono::milliseconds silence{1500};
+
   ChallengeBoard();
 
-  /// A verified ask. A lease for stills does not shorten a live one. True when the hub had no live
-  /// lease at `received` and has one now.
+  /// A verified ask. A lease for stills does not shorten a live one. True when the hub needs a key frame to begin: it
+  /// had no live lease at `received` and has one now, or its asks had ceased for longer than `silence`.
   bool add(const DeviceId& hub, protocol::Challenge challenge, MonotonicTime received, MonotonicTime until, bool live);
   /// Ends the leases that are for stills alone: the still was sent.
   void end_stills();

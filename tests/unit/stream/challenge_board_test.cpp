@@ -41,7 +41,10 @@ TEST_CASE("several hubs are echoed in turn") {
 TEST_CASE("a lease ends") {
   ChallengeBoard board;
   CHECK(board.add(hub(1), Challenge(1), t0, t0 + 10s, true));
-  CHECK_FALSE(board.add(hub(1), Challenge(2), t0 + 5s, t0 + 15s, true));
+  CHECK_FALSE(board.add(hub(1), Challenge(5), t0 + 1s, t0 + 11s, true));
+  CHECK_FALSE(board.add(hub(1), Challenge(6), t0 + 2s + 500ms, t0 + 12s, true));
+  // Silent for longer than asks are apart: the hub was away and needs a key frame, lease or not.
+  CHECK(board.add(hub(1), Challenge(2), t0 + 5s, t0 + 15s, true));
   CHECK(board.leases(t0 + 14s).live == 1);
   CHECK(board.leases(t0 + 15s).live == 0);
   CHECK(board.pick(t0 + 15s) == Challenge{});
