@@ -12,7 +12,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
-from support.world import children_cpu_and_memory, free_port  # noqa: E402
+from support.world import cpu_and_memory, free_port  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 CLIP = "/usr/share/doc/opencv-doc/examples/data/vtest.avi"
@@ -45,12 +45,12 @@ def ffmpeg_over_tls(seconds, threads):
 
         try:
             time.sleep(2)
-            cpu, _ = children_cpu_and_memory(ffmpeg.pid)
+            cpu, _ = cpu_and_memory(ffmpeg.pid)
             first, begun = pictures(), time.monotonic()
             time.sleep(seconds)
             if ffmpeg.poll() is not None:
                 raise RuntimeError("ffmpeg ended early")
-            after, rss = children_cpu_and_memory(ffmpeg.pid)
+            after, rss = cpu_and_memory(ffmpeg.pid)
             count = pictures() - first
             return (after - cpu) * 1000 / count, rss, count / (time.monotonic() - begun)
         finally:

@@ -13,7 +13,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
-from support.world import Failure, World, children_cpu_and_memory, read_json, wait_for  # noqa: E402
+from support.world import Failure, World, cpu_and_memory, read_json, wait_for  # noqa: E402
 
 CLIP = "/usr/share/doc/opencv-doc/examples/data/vtest.avi"
 SECOND_CAMERA = 2
@@ -88,7 +88,7 @@ class Demo:
         begun = time.monotonic()
         before = read_json(self.probe1.result)
         before_relay = read_json(self.relay_status)
-        cpu0, _ = children_cpu_and_memory(self.camera1.process.child.pid)
+        cpu0, _ = cpu_and_memory(self.camera1.process.child.pid)
         published0 = self.camera1.status().get("published", 0)
         while not o.seconds or time.monotonic() - begun < o.seconds:
             time.sleep(1)
@@ -102,7 +102,7 @@ class Demo:
                 f"second: {p2.get('live', 0)} live  misrouted {relay.get('total', 0)}, "
                 f"strangers' pictures shown {p2.get('foreign', 0)}")
         seconds = time.monotonic() - begun
-        cpu1, rss = children_cpu_and_memory(self.camera1.process.child.pid)
+        cpu1, rss = cpu_and_memory(self.camera1.process.child.pid)
         p1, p2 = read_json(self.probe1.result), read_json(self.probe2.result)
         published = self.camera1.status().get("published", 0)
         return {

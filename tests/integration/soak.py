@@ -12,7 +12,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from support.world import Failure, World, children_cpu_and_memory, read_json, wait_for  # noqa: E402
+from support.world import Failure, World, cpu_and_memory, read_json, wait_for  # noqa: E402
 
 SLACK_KIB = 2048  # between the highest of the first fifth (buffers find their size) and the highest of the rest
 
@@ -39,7 +39,7 @@ def main():
             for name, process in parts.items():
                 if not process.alive:
                     raise Failure(f"{name} ended:\n{process.tail()}")
-                samples[name].append(children_cpu_and_memory(process.child.pid)[1])
+                samples[name].append(cpu_and_memory(process.child.pid)[1])
         shown = read_json(probe.result)["live"]
     wrong = False
     for name, values in samples.items():

@@ -230,7 +230,7 @@ class World:
         return process
 
 
-def children_cpu_and_memory(pid):
+def cpu_and_memory(pid):
     """CPU seconds and resident KiB of one process, from /proc."""
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     ticks = os.sysconf("SC_CLK_TCK")
