@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/board/board_data.hpp"
+
+#include <algorithm>
+#include <format>
+
+namespace sealcam::hal::board {
+
+namespace {
+
+constexpr std::int64_t format_version = 1;
+constexpr int largest_side = 16'384;
+constexpr std::int64_t largest_bitrate = 1'000'000'000;
+
+/// A place in the document, and what may be read there. Nothing is optional unless it is called so.
+class Place {
+ public:
+  Place(ConfigReader& reader, std::string at) : reader_(reader), at_(std::move(at)) {}
+
+  [[nodiscard]] Place operator[](std::string_view key) const { return {reader_, std::format("{}/{}", at_, key)}; }
+  [[nodiscard]] Place operator[](std::size_t index) const { return {reader_, std::format("{}/{}", at_, index)}; }
+  [[nodiscard]] bool there() const { return reader_.has(at_); }
+  void reject(std::string_view why) const { reader_.reject(at_, why); }
+
+  [[nodiscard]] std::string text() const {
+    std::string value = reader_.required_text(at_);
+    if (value.empty()) reject("must not be empty");
+    return value;
+  }
+  [[nodiscard]] std::optional<std::string> optional_text() const {
+    if (!there()) return std::nullopt;
+    return text();
+  }
+  [[nodiscard]] std::filesystem::path path() const {
+    std::string value = text();
+    if (!value.starts_with('/')) reject("must be an absolute path");
+    return value;
+  }
+  [[nodiscard]] int integer(std::int64_t min, std::int64_t max) const {
+    if (!there()) reject("is missing");
+    return static_cast<int>(reader_.integer(at_, min, min, max));
+  }
+  [[nodiscard]] bool boolean() const {
+    if (!there()) reject("is missing");
+    return reader_.boolean(at_, false);
+  }
+  [[nodiscard]] std::vector<std::string> texts() const {
+    if (!there()) reject("is missing");
+    auto values = reader_.texts(at_);
+    if (std::ranges::contains(values, "")) reject("must not have empty texts");
+    return values;
+  }
+  /// Number of elements of a list that must have some.
+  [[nodiscard]] std::size_t size() const {
+    if (!there()) reject("is missing");
+    const auto count = reader_.size(at_);
+    if (count == 0) reject("must be a list with something in it");
+    return count;
+  }
+  template <class T>
+  [[nodiscard]] Part<T> part(T (*read)(const Place&)) const {
+    if ((*this)["absent"].there()) return std::unexpected(Absent{(*this)["absent"].text()});
+    return read(*this);
+  }
+
+ private:
+  ConfigReader& reader_;
+  std::string at_;
+};
+
+Kernel read_kernel(const Place& at) {
+  return {.name = at["name"].text(), .release = at["release"].text(), .tested = at["tested"].optional_text()};
+}
+
+Sensor read_sensor(const Place& at) {
+  Sensor sensor{.name = at["name"].text(),
+                .backend = at["backend"].text(),
+                .node = at["node"].optional_text().value_or(""),
+                .driver = at["driver"].optional_text().value_or(""),
+                .encodes = at["encodes"].boolean(),
+                .kernel = at["kernel"].optional_text(),
+                .setup = at["setup"].text()};
+  if (sensor.backend != "v4l2" && sensor.backend != "libcamera") at["backend"].reject("must be one of v4l2 libcamera");
+  if (sensor.node.empty() == sensor.driver.empty()) at.reject("must have either node or driver");
+  return sensor;
+}
+
+Encoder read_encoder(const Place& at) {
+  const auto bitrate = [&](std::string_view key) {
+    return BitsPerSecond(static_cast<std::uint32_t>(at[key].integer(1, largest_bitrate)));
+  };
+  return {.device = at["device"].path(),
+          .codec = at["codec"].text(),
+          .kernel = at["kernel"].optional_text(),
+          .min_side = at["min_side"].integer(1, largest_side),
+          .max_side = at["max_side"].integer(1, largest_side),
+          .min_bitrate = bitrate("min_bitrate"),
+          .max_bitrate = bitrate("max_bitrate"),
+          .b_frames = at["b_frames"].boolean(),
+          .repeats_headers = at["repeats_headers"].boolean(),
+          .buffer_kib_above_720p = at["buffer_kib_above_720p"].integer(1, 65'536)};
+}
+
+Led read_led(const Place& at) { return {.path = at["path"].path()}; }
+
+Button read_button(const Place& at) {
+  return {.chip = at["chip"].path(), .line = at["line"].integer(0, 1023), .active_low = at["active_low"].boolean()};
+}
+
+Watchdog read_watchdog(const Place& at) { return {.device = at["device"].path(), .module = at["module"].text()}; }
+
+Temperature read_temperature(const Place& at) {
+  return {.path = at["path"].path(), .limit = at["limit"].integer(30, 125)};
+}
+
+Serial read_serial(const Place& at) { return {.path = at["path"].path()}; }
+
+/// What a schema cannot say: limits the right way round, references to kernels that are listed.
+void check(const Place& at, const Model& model) {
+  const auto known = [&](const std::optional<std::string>& kernel) {
+    return !kernel || std::ranges::contains(model.kernels, *kernel, &Kernel::name);
+  };
+  for (std::size_t i = 0; i < model.sensors.size(); ++i)
+    if (!known(model.sensors[i].kernel)) at["sensors"][i]["kernel"].reject("is not the name of one of the kernels");
+  if (!model.encoder) return;
+  if (!known(model.encoder->kernel)) at["encoder"]["kernel"].reject("is not the name of one of the kernels");
+  if (model.encoder->min_side > model.encoder->max_side) at["encoder"]["min_side"].reject("must not be above max_side");
+  if (model.encoder->min_bitrate > model.encoder->max_bitrate)
+    at["encoder"]["min_bitrate"].reject("must not be above max_bitrate");
+}
+
+Model read_model(const Place& at) {
+  Model model{.name = at["name"].text(),
+              .compatible = at["compatible"].texts(),
+              .kernels = {},
+              .sensors = {},
+              .other_nodes = at["other_nodes"].texts(),
+              .encoder = at["encoder"].part(&read_encoder),
+              .led = at["led"].part(&read_led),
+              .button = at["button"].part(&read_button),
+              .watchdog = at["watchdog"].part(&read_watchdog),
+              .temperature = at["temperature"].part(&read_temperature),
+              .serial = at["serial"].part(&read_serial),
+              .picture = {at["picture"]["width"].integer(32, 4096), at["picture"]["height"].integer(32, 4096)},
+              .rate = at["picture"]["rate"].integer(1, 120)};
+  const Place kernels = at["kernels"], sensors = at["sensors"];
+  for (std::size_t i = 0, n = kernels.size(); i < n; ++i) model.kernels.push_back(read_kernel(kernels[i]));
+  for (std::size_t i = 0, n = sensors.size(); i < n; ++i) model.sensors.push_back(read_sensor(sensors[i]));
+  check(at, model);
+  return model;
+}
+
+}  // namespace
+
+const Kernel* Model::kernel_of(std::string_view release) const noexcept {
+  const auto found = std::ranges::find_if(kernels, [&](const Kernel& k) { return release.contains(k.release); });
+  return found == kernels.end() ? nullptr : &*found;
+}
+
+std::expected<std::vector<Model>, std::string> read_models(ConfigReader reader) {
+  const Place root(reader, "");
+  if (reader.integer("/version", 0, INT64_MIN, INT64_MAX) != format_version)
+    root["version"].reject("must be 1, the version that this program reads");
+  std::vector<Model> models;
+  const Place list = root["models"];
+  for (std::size_t i = 0, n = list.size(); i < n; ++i) models.push_back(read_model(list[i]));
+  if (auto why = reader.finish()) return std::unexpected(std::move(*why));
+  return models;
+}
+
+}  // namespace sealcam::hal::board

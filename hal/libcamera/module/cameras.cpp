@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/libcamera/module/cameras.hpp"
+
+#include <libcamera/logging.h>
+#include <libcamera/property_ids.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+namespace sealcam::hal::libcamera {
+
+Result<Manager> start_manager() {
+  auto manager = std::make_shared<lib::CameraManager>();
+  if (const int result = manager->start(); result != 0) return fail(Errc::io, "libcamera does not start", -result);
+  // Its version and what it found, once: a sensor that is waited for is looked for each second. Categories exist only
+  // after their first line; unknown ones are ignored.
+  if (::getenv("LIBCAMERA_LOG_LEVELS") == nullptr) {
+    for (const char* category : {"Camera", "RPI", "IPAProxy", "SimplePipeline", "Virtual"})
+      lib::logSetLevel(category, "WARN");
+  }
+  return manager;
+}
+
+std::string model_of(const lib::Camera& camera) {
+  const auto model = camera.properties().get(lib::properties::Model);
+  return model ? std::string(*model) : std::string();
+}
+
+std::string location_of(const lib::Camera& camera) {
+  const auto location = camera.properties().get(lib::properties::Location);
+  if (!location) return {};
+  switch (*location) {
+    case lib::properties::CameraLocationFront: return "front";
+    case lib::properties::CameraLocationBack: return "back";
+    case lib::properties::CameraLocationExternal: return "external";
+    default: return {};
+  }
+}
+
+Result<std::shared_ptr<lib::Camera>> find_camera(const lib::CameraManager& manager, const std::string& wanted,
+                                                 Log& log) {
+  const auto cameras = manager.cameras();
+  if (cameras.empty()) {
+    log.error(
+        "libcamera finds no camera: is it plugged in and enabled (dmesg), does this libcamera know the board (cam -l), "
+        "and may this user open /dev/media* and /dev/video* (usually: group video)?");
+    return fail(Errc::not_found, "libcamera finds no camera");
+  }
+  if (wanted == "auto") return cameras.front();
+  for (const auto& camera : cameras) {
+    if (camera->id() == wanted) return camera;
+  }
+  for (const auto& camera : cameras) {
+    if (model_of(*camera) == wanted) return camera;
+  }
+  std::string known;
+  for (const auto& camera : cameras) {
+    known += (known.empty() ? "" : ", ") + camera->id();
+    if (const auto model = model_of(*camera); !model.empty()) known += " (" + model + ")";
+  }
+  log.error("libcamera has no camera {}; there are: {}", wanted, known);
+  return fail(Errc::not_found, "libcamera has no such camera");
+}
+
+Result<AcquiredCamera> AcquiredCamera::acquire(Manager manager, std::shared_ptr<lib::Camera> camera, Log& log) {
+  const int result = camera->acquire();
+  if (result == 0) return AcquiredCamera(std::move(manager), std::move(camera));
+  if (result == -EBUSY) {
+    log.error(
+        "{} is in use: another program that uses libcamera has it, or another device of the same chain of nodes. "
+        "'fuser -v /dev/media*' names it; on a desktop it is often PipeWire (systemctl --user stop pipewire "
+        "wireplumber), "
+        "otherwise rpicam-apps, motion or another sealcam-camera. End it, then this is tried again.",
+        camera->id());
+    return fail(Errc::permission, "the camera is in use by another program", -result);
+  }
+  if (result == -EACCES || result == -EPERM)
+    log.error("{} may not be opened: this user must be in the group of its devices (usually video)", camera->id());
+  return fail(errc_of(result), "libcamera does not hand the camera over", -result);
+}
+
+AcquiredCamera::~AcquiredCamera() {
+  if (camera_) camera_->release();
+}
+
+Errc errc_of(int result) noexcept {
+  switch (-result) {
+    case EBUSY:
+    case EACCES:
+    case EPERM: return Errc::permission;
+    case ENODEV: return Errc::device_lost;
+    case ENOMEM:
+    case ENOBUFS: return Errc::no_memory;
+    case EINVAL: return Errc::unsupported;
+    default: return Errc::io;
+  }
+}
+
+}  // namespace sealcam::hal::libcamera

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Pictures from one camera of libcamera's.
+#pragma once
+
+#include <libcamera/framebuffer_allocator.h>
+#include <libcamera/request.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "hal/libcamera/libcamera_backend.hpp"
+#include "hal/libcamera/module/buffers.hpp"
+#include "hal/libcamera/module/cameras.hpp"
+#include "hal/libcamera/module/completions.hpp"
+#include "hal/libcamera/module/controls.hpp"
+#include "hal/libcamera/module/negotiate.hpp"
+#include "hal/libcamera/module/pace.hpp"
+#include "hal/libcamera/module/report.hpp"
+
+namespace sealcam::hal::libcamera {
+
+/// README.md says which quirks of pipelines end here. Each buffer belongs to one request, which goes back and forth.
+/// Thread-bound; libcamera's thread reaches `completions_` alone.
+class LibcameraSource final : public FrameSource, private BufferOwner {
+ public:
+  /// As LibcameraBackend::open().
+  [[nodiscard]] static Result<std::unique_ptr<LibcameraSource>> open(const Manager& manager,
+                                                                     const LibcameraConfig& config, const Clock& clock,
+                                                                     Log& log);
+  ~LibcameraSource() override;
+
+ private:
+  LibcameraSource(AcquiredCamera camera, const Clock& clock, Log& log);
+  Result<> start(const LibcameraConfig& config);
+  Result<Fixed> agree(const LibcameraConfig& config);
+  Result<> allocate();
+  Result<> begin(const LibcameraConfig& config, Fixed fixed);
+  Result<> apply(std::span<const Setting> settings);
+  void connect();
+
+  Result<Picture> do_next(std::chrono::milliseconds timeout) override;
+  Result<> keep_pace(MonotonicTime deadline);
+  Result<std::optional<Picture>> make_picture(std::uint32_t index);
+  void give_back(std::uint32_t buffer) noexcept override;
+  void queue(std::uint32_t index) noexcept;
+
+  [[nodiscard]] Size do_size() const override { return agreed_.layout.size; }
+  [[nodiscard]] PixelFormat do_format() const override { return agreed_.layout.format; }
+  [[nodiscard]] double do_rate() const override { return rate_; }
+  [[nodiscard]] std::string do_describe() const override;
+  SourceControls* do_controls() override { return controls_ ? &*controls_ : nullptr; }
+
+  const Clock& clock_;
+  Log& log_;
+  AcquiredCamera camera_;
+  Agreed agreed_;
+  double rate_ = 0;
+  std::optional<LibcameraControls> controls_;
+  std::optional<lib::FrameBufferAllocator> allocator_;
+  std::vector<MappedBuffer> buffers_;
+  std::vector<std::unique_ptr<lib::Request>> requests_;  // as many as buffers
+  std::shared_ptr<Completions> completions_;             // shared with the slots, which may still be running
+  std::optional<Pace> pace_;
+  std::optional<Order> order_;
+  bool streaming_ = false;
+  int cancelled_ = 0;  // in a row
+};
+
+}  // namespace sealcam::hal::libcamera
