@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Seeds made of pictures: access units of the encoder, and stories of a hub.
+#include <vector>
+
+#include "core/log.hpp"
+#include "corpus_parts.hpp"
+#include "hal/fake/fake_source.hpp"
+#include "hal/ffmpeg/encoder.hpp"
+#include "watcher_story.hpp"
+
+namespace sealcam::fuzz {
+
+namespace {
+
+std::vector<Bytes> encoded(hal::Size size, int threads) {
+  const FakeClock clock;
+  MemoryLog log;
+  const auto source = hal::fake::FakeSource::open({.size = size, .realtime = false, .count = 4}, clock).value();
+  hal::EncoderConfig config;
+  config.codec = "libx264";
+  config.size = size;
+  config.bitrate = BitsPerSecond(60'000);
+  config.keyframe_interval = 3;
+  config.threads = threads;
+  const auto encoder = hal::ffmpeg::FfmpegEncoder::open(config, log).value();
+  std::vector<Bytes> units;
+  while (auto picture = source->next(std::chrono::milliseconds(1)))
+    if (const auto unit = encoder->encode(*picture).value()) units.emplace_back(unit->bytes.begin(), unit->bytes.end());
+  return units;
+}
+
+}  // namespace
+
+void h264_seeds(Seeds& seeds) {
+  for (const auto& [name, size, threads] :
+       {std::tuple{"small", hal::Size{32, 32}, 1}, std::tuple{"two-slices", hal::Size{96, 64}, 2}}) {
+    Bytes all;
+    for (const auto& unit : encoded(size, threads)) {
+      const auto number = all.size();
+      seeds.put("h264_fuzz", std::string(name) + "-" + std::to_string(number), {}, unit);
+      std::array<std::byte, 2> length{};
+      store_be(length, static_cast<std::uint16_t>(unit.size()));
+      all.insert(all.end(), length.begin(), length.end());
+      all.insert(all.end(), unit.begin(), unit.end());
+    }
+    seeds.put("decoder_fuzz", name, {}, all);
+    seeds.put("h264_headers_fuzz", name, {}, all);
+  }
+}
+
+void watcher_seeds(Seeds& seeds) {
+  using enum Step;
+  const auto story = [&](std::string_view name, std::initializer_list<unsigned> steps) {
+    seeds.put("watcher_fuzz", name, steps, std::string_view());
+  };
+  const auto s = [](Step step) { return static_cast<unsigned>(step); };
+  // Operands: watcher_story.hpp. Kinds are one less than in a frame: 0 key, 1 delta, 2 still, 3 report.
+  story("live", {s(roster), 0, s(grants), 0, s(frame), 0, 0, 0,       0,  s(frame), 0,        0, 1, 0, s(frame), 0, 0,
+                 2,         0, s(frame),  0, 0,        3, 0, s(wait), 30, s(tick),  s(frame), 0, 0, 1, 0});
+  story("stale", {s(roster), 0, s(grants), 0, s(frame), 0, 0, 0, 0, s(wait), 60, s(tick), s(frame), 2, 0, 1, 0});
+  story("late", {s(roster), 0, s(grants), 0, s(frame), 1, 0, 0, 0, s(wait), 49, s(again), 0, 0, s(wait), 3, s(tick)});
+  story("replay", {s(roster), 0, s(grants), 0, s(frame), 0,        0, 0, 0,          s(frame),  0, 0,
+                   1,         0, s(again),  0, 0,        s(again), 1, 3, s(restart), s(grants), 0, s(again),
+                   1,         0, s(again),  0, 0,        s(frame), 0, 0, 0,          0});
+  story("epochs", {s(roster), 0, s(grants), 0,       s(frame), 0,       0,        0, 0, s(grants), 1, s(frame), 2, 1,
+                   0,         0, s(tick),   s(wait), 11,       s(tick), s(frame), 0, 1, 0,         0, s(frame), 0, 0,
+                   0,         0, s(grants), 0,       s(again), 2,       0});
+  story("before-grants", {s(roster), 0, s(frame), 0, 0, 0, 0, s(wait), 5, s(grants), 0, s(frame), 0, 0, 1, 0});
+  story("early", {s(grants), 0, s(status), 0, s(roster), 0, s(frame), 0, 0, 0, 0});
+  story("removed", {s(roster), 0, s(grants), 0, s(frame),  0, 0,         0, 0,         s(roster), 1, s(frame),
+                    0,         0, 0,         0, s(roster), 2, s(grants), 0, s(again),  0,         0, s(frame),
+                    0,         0, 0,         0, s(roster), 3, s(roster), 4, s(roster), 0});
+  story("gap", {s(roster), 0, s(grants), 0, s(frame), 0,        0, 0, 0,        s(frame), 1, 0, 1, 0,
+                s(frame),  0, 0,         1, 0,        s(again), 1, 0, s(frame), 0,        0, 0, 2});
+  story("reordered", {s(roster), 0, s(grants), 0, s(frame), 1, 0, 0,        0, s(frame), 1,        0, 2, 0, s(frame),
+                      0,         0, 0,         0, s(again), 2, 0, s(again), 1, 1,        s(frame), 0, 0, 1, 0});
+  story("forged", {s(roster),
+                   0,
+                   s(grants),
+                   0,
+                   s(frame),
+                   0,
+                   0,
+                   0,
+                   0,
+                   s(forge),
+                   0,
+                   0,
+                   s(forge),
+                   0,
+                   1,
+                   s(tamper),
+                   0,
+                   0,
+                   0,
+                   99,
+                   0,
+                   s(tamper),
+                   0,
+                   1,
+                   0,
+                   99,
+                   0,
+                   s(tamper),
+                   130,
+                   0,
+                   0,
+                   60,
+                   3,
+                   s(tamper),
+                   200,
+                   0,
+                   0,
+                   90,
+                   2,
+                   s(elsewhere),
+                   0,
+                   0,
+                   s(elsewhere),
+                   0,
+                   1});
+  story("flood-frames", {s(roster), 0, s(grants), 0, s(flood), 0, s(frame), 0, 0, 0, 0});
+  story("flood-grants", {s(flood), 1, s(roster), 0, s(grants), 0, s(frame), 0, 0, 0, 0});
+  story("connection", {s(roster),
+                       0,
+                       s(connection),
+                       1,
+                       s(grants),
+                       0,
+                       s(connection),
+                       0,
+                       s(frame),
+                       0,
+                       0,
+                       0,
+                       0,
+                       s(want),
+                       1,
+                       s(wait),
+                       250,
+                       s(tick),
+                       s(want),
+                       0,
+                       s(frame),
+                       0,
+                       0,
+                       0,
+                       0,
+                       s(status),
+                       1,
+                       s(raw),
+                       0,
+                       3,
+                       1,
+                       2,
+                       3});
+}
+
+}  // namespace sealcam::fuzz

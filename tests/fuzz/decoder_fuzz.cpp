@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// H.264 through FFmpeg as the hub decodes it. The input is up to four access units, each with its length (two bytes)
+// before it. FFmpeg's own fuzzers look for its faults; this one looks for ours around it, and for what a picture costs.
+#include "hal/ffmpeg/decoder.hpp"
+#include "hal/h264.hpp"
+#include "input.hpp"
+
+using namespace sealcam;
+
+namespace {
+
+/// Every byte of the planes can be read.
+void read_picture(const hal::Picture& picture) {
+  SC_ASSERT(hal::is_valid(picture.size) && picture.format == hal::PixelFormat::yu12);
+  unsigned sum = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto shift = i == 0 ? 0 : 1;
+    const auto width = static_cast<std::size_t>(picture.size.width >> shift);
+    const auto height = static_cast<std::size_t>(picture.size.height >> shift);
+    SC_ASSERT(picture.planes[i].data != nullptr && picture.planes[i].stride >= width);
+    for (std::size_t row = 0; row < height; row += 16)
+      sum += std::to_integer<unsigned>(picture.planes[i].data[row * picture.planes[i].stride + width - 1]);
+  }
+  [[maybe_unused]] static volatile unsigned read;
+  read = sum;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::Input in(data, size);
+  const auto decoder = hal::ffmpeg::FfmpegDecoder::open();
+  SC_ASSERT(decoder.has_value());
+  for (int i = 0; i < 4 && !in.empty(); ++i) {
+    const auto unit = in.take(in.number<std::uint16_t>());
+    const auto info = hal::check_access_unit(unit);
+    const auto picture = (*decoder)->decode(unit);
+    if (!info) SC_ASSERT(!picture.has_value());
+    if (picture && *picture) read_picture(**picture);
+  }
+  return 0;
+}
