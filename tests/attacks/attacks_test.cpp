@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Each row of the table of attacks is one test case.
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/internal/catch_test_registry.hpp>
+
+#include "attacks/row.hpp"
+
+using namespace sealcam;
+using namespace sealcam::attacks;
+
+namespace {
+
+class RowTest final : public Catch::ITestInvoker {
+ public:
+  explicit RowTest(const Row& row) : row_(row) {}
+  void invoke() const override {
+    const auto outcome = run(row_);
+    for (const auto& deviation : outcome.deviations) UNSCOPED_INFO(deviation);
+    CHECK(outcome.deviations.empty());
+    CHECK(outcome.wrong == 0);
+    CHECK(outcome.control > 0);
+  }
+
+ private:
+  const Row& row_;
+};
+
+/// ctest takes ';' and ',' in a name apart.
+std::string test_name(std::string name) {
+  for (char& c : name)
+    if (c == ',' || c == ';') c = ' ';
+  return name;
+}
+
+const bool registered = [] {
+  for (const auto& row : all_rows()) {
+    const auto name = test_name(row.name);
+    const Catch::AutoReg reg(Catch::Detail::make_unique<RowTest>(row), CATCH_INTERNAL_LINEINFO, Catch::StringRef(),
+                             Catch::NameAndTags(name, "[attacks]"));
+  }
+  return true;
+}();
+
+}  // namespace
+
+TEST_CASE("the judge calls wrong what is wrong, and nothing else") {
+  FakeClock clock;
+  Screen screen(clock);
+  const Actor camera, other;
+  screen.expect(camera.id(), 1);
+  std::uint64_t counter = 0;
+  const auto show = [&](const DeviceId& tile, const Drawing& d, bool live, std::optional<std::uint64_t> again = {}) {
+    watch::PictureInfo info;
+    info.state = live ? watch::CameraState::live : watch::CameraState::stale;
+    info.counter = Counter(again.value_or(++counter));
+    const auto before = screen.wrong();
+    screen.on_picture(tile, info, draw(d, 100));
+    return screen.wrong() - before;
+  };
+  const auto now = clock.monotonic();
+  CHECK(show(camera.id(), {1, 1, 0, now}, true) == 0);
+  CHECK(show(camera.id(), {1, 2, 1, now}, true) == 0);
+  CHECK(show(camera.id(), {1, 2, 1, now}, true, counter) == 1);  // twice
+  CHECK(show(camera.id(), {1, 1, 0, now}, false) == 1);          // older
+  CHECK(show(camera.id(), {1, 9, 5, now}, false) == 1);          // without its reference
+  CHECK(show(camera.id(), {2, 10, 0, now}, false) == 1);         // of another camera
+  CHECK(show(other.id(), {1, 11, 0, now}, false) == 1);          // on another tile
+  clock.advance(std::chrono::seconds(5));
+  CHECK(show(camera.id(), {1, 12, 0, now}, true) == 0);
+  screen.look(camera.id());
+  CHECK(screen.wrong() == 5);
+  clock.advance(std::chrono::milliseconds(1));
+  CHECK(show(camera.id(), {1, 13, 0, now}, true) == 1);  // too old to be LIVE
+  screen.look(camera.id());
+  CHECK(screen.wrong() == 7);
+  CHECK(show(camera.id(), {1, 14, 0, now}, false) == 0);
+  auto changed = draw({1, 15, 0, now}, 100);
+  changed[60] ^= std::byte{1};
+  screen.on_picture(camera.id(), {}, changed);
+  CHECK(screen.wrong() == 8);
+  screen.forbid();
+  CHECK(show(camera.id(), {1, 16, 0, now}, false) == 1);
+}
+
+TEST_CASE("the broker of the arena keeps, matches and forgets as brokers do") {
+  CHECK(matches("a/+/c", "a/b/c"));
+  CHECK_FALSE(matches("a/+/c", "a/b/d"));
+  CHECK_FALSE(matches("a/+", "a/b/c"));
+  CHECK_FALSE(matches("a/b/c", "a/b"));
+  CHECK(matches("a/b", "a/b"));
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "album.hpp"
+
+#include "core/log.hpp"
+#include "hal/ffmpeg/encoder.hpp"
+#include "parallel.hpp"
+#include "room.hpp"
+#include "support/actors.hpp"
+
+namespace sealcam::incident {
+namespace {
+
+std::shared_ptr<const Album> make_album(std::uint16_t camera) {
+  MemoryLog log;
+  const auto encoder =
+      test::must(hal::ffmpeg::FfmpegEncoder::open({.codec = "libx264",
+                                                   .size = picture_size,
+                                                   .rate = 5,
+                                                   .bitrate = BitsPerSecond(600'000),
+                                                   .keyframe_interval = Album::length,
+                                                   .threads = 4},  // slices: damage spoils a part of a picture
+                                                  log));
+  auto album = std::make_shared<Album>();
+  album->camera = camera;
+  RoomPicture room;
+  for (unsigned i = 0; i < Album::groups * Album::length; ++i) {
+    room.draw(camera, i / Album::length, i % Album::length, FrameNumber(i));
+    const auto unit = test::must(encoder->encode(room.picture()));
+    const bool key = i % Album::length == 0;
+    if (!unit || unit->keyframe != key) throw std::runtime_error("the encoder does not answer at once");
+    album->units.push_back({Bytes(unit->bytes.begin(), unit->bytes.end()), key});
+  }
+  return album;
+}
+
+}  // namespace
+
+std::vector<std::shared_ptr<const Album>> make_albums(std::size_t count) {
+  std::vector<std::shared_ptr<const Album>> albums(count);
+  in_parallel(count, [&](std::size_t i) { albums[i] = make_album(static_cast<std::uint16_t>(i + 1)); });
+  return albums;
+}
+
+const Album::Unit& AlbumPlayer::next() noexcept {
+  if (std::exchange(keyframe_, false)) at_ = (at_ + Album::length - 1) / Album::length * Album::length;
+  return album_->units[at_++ % album_->units.size()];
+}
+
+Result<std::optional<hal::AccessUnit>> AlbumEncoder::do_encode(const hal::Picture& picture) {
+  const auto& unit = player_.next();
+  return hal::AccessUnit{unit.bytes, picture.number, unit.keyframe};
+}
+
+}  // namespace sealcam::incident

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The pictures of the cameras, encoded once before the run and shared by everybody, and an encoder that plays them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "hal/video_encoder.hpp"
+
+namespace sealcam::incident {
+
+/// Groups of pictures of one camera: a key frame and the deltas that follow it. Immutable once made.
+struct Album {
+  static constexpr unsigned groups = 3;
+  static constexpr unsigned length = 4;  ///< pictures of a group
+  struct Unit {
+    Bytes bytes;
+    bool keyframe = false;
+  };
+  std::uint16_t camera = 0;
+  std::vector<Unit> units;  ///< groups * length
+};
+
+/// Real H.264 from the shipped encoder of hal/ffmpeg (libx264). Camera numbers are 1 … `count`.
+/// Throws std::runtime_error when a picture cannot be encoded.
+[[nodiscard]] std::vector<std::shared_ptr<const Album>> make_albums(std::size_t count);
+
+/// A place in an album. A key frame that is asked for begins the next group.
+class AlbumPlayer {
+ public:
+  explicit AlbumPlayer(std::shared_ptr<const Album> album) : album_(std::move(album)) {}
+  void request_keyframe() noexcept { keyframe_ = true; }
+  [[nodiscard]] const Album::Unit& next() noexcept;
+  [[nodiscard]] const Album& album() const noexcept { return *album_; }
+
+ private:
+  std::shared_ptr<const Album> album_;
+  std::size_t at_ = 0;
+  bool keyframe_ = false;
+};
+
+/// Stands where an encoder stands and hands out the album. Thread-bound.
+class AlbumEncoder final : public hal::VideoEncoder {
+ public:
+  explicit AlbumEncoder(std::shared_ptr<const Album> album) : player_(std::move(album)) {}
+
+ private:
+  Result<std::optional<hal::AccessUnit>> do_encode(const hal::Picture& picture) override;
+  void do_request_keyframe() override { player_.request_keyframe(); }
+  Result<> do_set_bitrate(BitsPerSecond) override { return {}; }  // what is encoded is encoded
+  [[nodiscard]] std::string do_name() const override { return "album"; }
+  AlbumPlayer player_;
+};
+
+}  // namespace sealcam::incident

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The parts of the incident that decide and judge: would they notice?
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+
+#include "album.hpp"
+#include "devices.hpp"
+#include "forced_opening.hpp"
+#include "hal/h264.hpp"
+#include "judge.hpp"
+#include "room.hpp"
+#include "support/stream_builder.hpp"
+#include "verdict.hpp"
+#include "watch/inline_checker.hpp"
+#include "watched_checker.hpp"
+
+using namespace sealcam;
+using namespace sealcam::incident;
+
+namespace {
+
+Bytes message_of(std::uint32_t account) { return Bytes(4000, static_cast<std::byte>(account + 1)); }
+
+/// Each account asks and is answered with a still, round after round; who got whose.
+std::vector<Handed> play(const FaultModel& model, std::uint64_t seed, int rounds) {
+  constexpr std::uint32_t accounts = 12;
+  FaultyCache cache(model, seed, accounts);
+  std::vector<Handed> all;
+  for (int round = 0; round < rounds; ++round)
+    for (std::uint32_t i = 0; i < accounts; ++i) {
+      cache.on_request(i);
+      if (auto handed = cache.pass(i, Kind::still, message_of(i))) all.push_back(*handed);
+    }
+  return all;
+}
+
+RunResult good_run() {
+  RunResult run;
+  run.arms.resize(2);
+  run.arms[0].arm = Arm::plain;
+  run.arms[0].tally.wrong_stills = run.arms[0].tally.shown_wrongly = 10;
+  run.arms[1].arm = Arm::sealed;
+  auto& t = run.arms[1].tally;
+  t.wrong_stills = t.forced = t.forced_control = 10;
+  t.own_whole = t.own_whole_shown = 1000;
+  return run;
+}
+
+}  // namespace
+
+TEST_CASE("a cache whose origins are all fast mixes nothing up") {
+  FaultModel model;
+  model.poor_share = model.damaged_otherwise = 0;
+  model.patience_ms = 1e9;
+  for (const auto& handed : play(model, 1, 20)) {
+    CHECK(!handed.cached);
+    CHECK(*handed.message == message_of(handed.source));
+  }
+}
+
+TEST_CASE("slow origins are answered with strangers' stills, a different one at each request") {
+  FaultModel model;
+  model.poor_share = 1;
+  model.damaged_from_cache = model.damaged_otherwise = 0;
+  FaultyCache cache(model, 7, 12);
+  std::vector<std::uint32_t> got;
+  for (int round = 0; round < 30; ++round)
+    for (std::uint32_t i = 0; i < 12; ++i) {
+      cache.on_request(i);
+      const auto handed = cache.pass(i, Kind::still, message_of(i));
+      REQUIRE(handed);
+      CHECK(*handed->message == message_of(handed->source));
+      if (i == 0 && handed->cached && handed->source != 0) got.push_back(handed->source);
+    }
+  REQUIRE(got.size() > 3);
+  CHECK(std::ranges::adjacent_find(got, std::not_equal_to<>()) != got.end());
+  CHECK(cache.slow_requests() > 100);
+  CHECK(cache.slow_requests() < cache.requests());
+}
+
+TEST_CASE("one seed, one series of choices") {
+  const auto same = [](const Handed& a, const Handed& b) {
+    return a.source == b.source && a.cached == b.cached && a.damaged == b.damaged && *a.message == *b.message;
+  };
+  CHECK(std::ranges::equal(play({}, 3, 10), play({}, 3, 10), same));
+  CHECK(!std::ranges::equal(play({}, 3, 10), play({}, 4, 10), same));
+}
+
+TEST_CASE("some of what the cache hands out is damaged, and says so") {
+  std::size_t damaged = 0;
+  for (const auto& handed : play({}, 5, 40)) {
+    CHECK((*handed.message != message_of(handed.source)) == handed.damaged);
+    damaged += handed.damaged ? 1 : 0;
+  }
+  CHECK(damaged > 5);
+}
+
+TEST_CASE("whose picture it is is read from pixels, also of a film") {
+  const auto albums = make_albums(3);
+  Judge judge;
+  FilmJudge film;
+  for (const auto& album : albums) {
+    for (std::size_t i = 0; i < album->units.size(); ++i) {
+      const auto& unit = album->units[i];
+      CHECK(hal::check_access_unit(unit.bytes));
+      const auto shown = film.look(unit.bytes);
+      REQUIRE(shown);
+      CHECK(*shown == hal::fake::PictureMark{FrameNumber(static_cast<std::uint32_t>(i)), album->camera});
+      if (!unit.keyframe) continue;
+      const auto sight = judge.look(unit.bytes, true);
+      REQUIRE(sight.mark);
+      CHECK(sight.mark->camera == album->camera);
+      CHECK(judge.look(unit.bytes, true).image == sight.image);
+    }
+  }
+  CHECK(judge.gallery().size() == albums.size() * Album::groups);
+  CHECK(judge.gallery().front().front() == std::byte{0xff});
+}
+
+TEST_CASE("a damaged picture is still seen by a display that is not strict") {
+  const auto albums = make_albums(1);
+  Bytes cut = albums[0]->units[0].bytes;
+  cut.resize(cut.size() / 2);
+  Judge judge;
+  CHECK(judge.look(cut, false).picture);
+  CHECK(!judge.look(Bytes(300, std::byte{7}), false).picture);
+}
+
+TEST_CASE("opening by force opens what is granted to the hub, and no stranger's frame") {
+  const Person first, second;
+  const auto roster = test::roster_of(first.camera, 1, {&first.hub});
+  test::StreamBuilder own(first.route, first.camera), foreign(second.route, second.camera);
+  auto own_epoch = own.make_epoch(5), foreign_epoch = foreign.make_epoch(5);
+  ForcedOpening forced(first);
+  const auto own_frame = own.frame(own_epoch, protocol::FrameKind::still, {.number = 9});
+  CHECK(!forced.open(own_frame, first.route));
+  forced.on_grants(own.grants(own_epoch, roster));
+  const auto header = forced.open(own_frame, first.route);
+  REQUIRE(header);
+  CHECK(header->number == FrameNumber(9));
+  CHECK(!forced.open(foreign.frame(foreign_epoch, protocol::FrameKind::still, {}), second.route));
+  // The control: with the stranger's content key leaked to this hub the same trial opens the stranger's frame.
+  test::TestEpoch leaked{own_epoch.epoch, {}, std::move(own_epoch.key)};
+  std::ranges::copy(foreign_epoch.content.base_key.reveal(), leaked.content.base_key.fill().begin());
+  forced.on_grants(own.grants(leaked, roster));
+  CHECK(forced.open(foreign.frame(foreign_epoch, protocol::FrameKind::still, {}), second.route));
+}
+
+TEST_CASE("a frame that opens and is not the hub's own is counted") {
+  const Person person;
+  test::StreamBuilder builder(person.route, person.camera);
+  auto epoch = builder.make_epoch(5);
+  const auto frame = builder.frame(epoch, protocol::FrameKind::still, {.number = 1});
+  Provenance provenance;
+  Judge judge;
+  Tally tally;
+  Witness witness(0, {provenance, judge, tally});
+  watch::InlineChecker inner;
+  WatchedChecker checker(inner, witness);
+  int handled = 0;
+  const auto lane = checker.add_lane([&](watch::FrameCheck&) { ++handled; });
+  const auto check = [&](const Origin& origin, bool with_key) {
+    provenance.note(frame, origin);
+    auto one = checker.make();
+    one->message = frame;
+    one->frame = test::must(protocol::parse_frame(one->message));
+    one->camera =
+        std::make_shared<const watch::CameraKeys>(protocol::FrameOpener(person.route), person.camera.verifier());
+    if (with_key)
+      one->key = std::make_shared<const crypto::sframe::OpeningKey>(test::must(crypto::sframe::OpeningKey::open(
+          crypto::sframe::CipherSuite::aes_128_gcm_sha256_128, epoch.epoch, epoch.content.base_key)));
+    (void)checker.submit(lane, std::move(one));
+    checker.drain();
+    return tally.opened_wrongly;
+  };
+  CHECK(check({0, Kind::still, false}, true) == 0);
+  CHECK(check({1, Kind::still, false}, false) == 0);
+  CHECK(check({1, Kind::still, false}, true) == 1);
+  CHECK(check({0, Kind::still, true}, true) == 2);
+  CHECK(handled == 4);
+  CHECK(tally.unchecked == 0);
+}
+
+TEST_CASE("the verdict falls for every single thing that may not be") {
+  CHECK(failures(good_run()).empty());
+  const auto with = [](const std::function<void(Tally & plain, Tally & sealed)>& change) {
+    auto run = good_run();
+    change(run.arms[0].tally, run.arms[1].tally);
+    return failures(run).size();
+  };
+  CHECK(with([](Tally&, Tally& t) { t.shown_wrongly = 1; }) == 1);
+  CHECK(with([](Tally&, Tally& t) { t.shown_unreadable = 1; }) == 1);
+  CHECK(with([](Tally&, Tally& t) { t.film_wrong = 1; }) == 1);
+  CHECK(with([](Tally&, Tally& t) { t.opened_wrongly = 1; }) == 1);
+  CHECK(with([](Tally&, Tally& t) { t.forced_opened = 1; }) == 1);
+  CHECK(with([](Tally&, Tally& t) { t.forced_control = 0; }) == 1);
+  CHECK(with([](Tally&, Tally& t) { t.wrong_stills = 0; }) == 1);
+  CHECK(with([](Tally&, Tally& t) { t.own_whole_shown = 989; }) == 1);
+  CHECK(with([](Tally&, Tally& t) { t.own_whole_shown = 990; }) == 0);
+  CHECK(with([](Tally& t, Tally&) { t.shown_wrongly = 0; }) == 1);
+  CHECK(with([](Tally& t, Tally&) { t.wrong_stills = 0; }) == 1);
+}
+
+TEST_CASE("a witness counts a stranger's picture by its pixels, whatever the message says") {
+  const auto albums = make_albums(2);
+  Provenance provenance;
+  Judge judge;
+  Tally tally;
+  Witness witness(0, {provenance, judge, tally, true, true});
+  witness.begin_request();
+  witness.own_arrived(FrameNumber(1));
+  witness.shown(FrameNumber(1), true, albums[0]->units[0].bytes);
+  CHECK(tally.shown_own == 1);
+  witness.own_arrived(FrameNumber(2));
+  witness.shown(FrameNumber(2), true, albums[1]->units[0].bytes);
+  CHECK(tally.shown_wrongly == 1);
+  CHECK(tally.film_wrong == 1);
+  const auto answers = witness.finish();
+  CHECK(tally.own_whole == 2);
+  CHECK(tally.own_whole_shown == 1);
+  REQUIRE(answers.size() == 1);
+  CHECK(answers[0].shown.back().camera == 2);
+}

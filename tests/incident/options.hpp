@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What a run is told.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "faulty_cache.hpp"
+#include "tally.hpp"
+
+namespace sealcam::incident {
+
+struct Options {
+  std::string scenario;
+  std::size_t accounts = 40;
+  unsigned requests = 4;  ///< of each hub
+  std::uint64_t seed = 2020;
+  std::filesystem::path output = "build/incident";
+  std::vector<Arm> arms{Arm::plain, Arm::sealed};
+  bool json = false;
+  unsigned at_once = 64;  ///< hubs that ask in the same wave
+  FaultModel fault;
+};
+
+}  // namespace sealcam::incident

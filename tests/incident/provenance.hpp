@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Which camera made a message, however it travelled: noted where it enters the cloud from its camera, looked up where
+/// it arrives. Says what was delivered wrongly; what was shown is judged by pixels alone.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <unordered_map>
+
+#include "faulty_cache.hpp"
+
+namespace sealcam::incident {
+
+struct Origin {
+  std::uint32_t source = 0;
+  Kind kind = Kind::other;
+  bool damaged = false;
+};
+
+/// Thread-bound. Messages are told apart by a 64-bit hash of all their bytes.
+class Provenance {
+ public:
+  void note(ByteView message, const Origin& origin) { origins_.insert_or_assign(hash(message), origin); }
+  /// Null for a message that never entered.
+  [[nodiscard]] const Origin* find(ByteView message) const noexcept {
+    const auto found = origins_.find(hash(message));
+    return found == origins_.end() ? nullptr : &found->second;
+  }
+
+ private:
+  static std::size_t hash(ByteView message) noexcept { return std::hash<std::string_view>{}(as_text(message)); }
+  std::unordered_map<std::size_t, Origin> origins_;
+};
+
+}  // namespace sealcam::incident

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "report.hpp"
+
+namespace sealcam::incident {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+Json published() {
+  return {{"when", "first days of January 2020"},
+          {"what",
+           "An owner of a Xiaomi Mijia camera asked a Google Nest Hub for its picture and was shown stills from "
+           "strangers' homes: a different one at each request, some corrupted, with time stamps of other time zones"},
+          {"cause", "a cache update of 26 December 2019, made to improve streaming on poor networks"},
+          {"users_with_the_integration", 1044},
+          {"response", "the integration was shut off"}};
+}
+
+Json inferred(const FaultModel& m) {
+  return {{"note", "How the cache was wrong inside was not published. This model is ours"},
+          {"entered_when", "the origin answers slowly"},
+          {"key", "too coarse: a hash of the camera modulo a few slots"},
+          {"slots", m.slots},
+          {"pictures_in_a_slot", m.depth},
+          {"patience_ms", m.patience_ms},
+          {"share_of_poor_networks", m.poor_share},
+          {"mean_delay_ms_poor", m.poor_delay_ms},
+          {"mean_delay_ms_good", m.good_delay_ms},
+          {"damaged_from_cache", m.damaged_from_cache},
+          {"damaged_otherwise", m.damaged_otherwise}};
+}
+
+Json tally_json(const Tally& t) {
+  return {{"requests", t.requests},
+          {"stills_delivered", t.stills},
+          {"stills_delivered_wrongly", t.wrong_stills},
+          {"key_frames_delivered", t.keys},
+          {"key_frames_delivered_wrongly", t.wrong_keys},
+          {"delta_frames_delivered", t.deltas},
+          {"arrived_damaged", t.damaged},
+          {"opened_wrongly", t.opened_wrongly},
+          {"shown_wrongly", t.shown_wrongly},
+          {"shown_unreadable", t.shown_unreadable},
+          {"shown_own", t.shown_own},
+          {"films", {{"pictures", t.film_pictures}, {"wrong", t.film_wrong}}},
+          {"dropped_under_overload", t.overload},
+          {"own_arrived_whole", t.own_whole},
+          {"own_arrived_whole_shown", t.own_whole_shown},
+          {"own_share_shown", t.share_shown()},
+          {"forced_openings", {{"tried", t.forced}, {"opened", t.forced_opened}, {"control_opened", t.forced_control}}},
+          {"refused", t.refused},
+          {"inferred", {{"slow_requests", t.slow_requests}}}};
+}
+
+Json arm_json(const ArmResult& arm) {
+  auto json = tally_json(arm.tally);
+  json["connect_seconds"] = arm.connect_seconds;
+  json["seconds"] = arm.seconds;
+  json["brokers_peak_kib"] = arm.broker_kib;
+  json["not_passed_on"] = arm.link_failed;
+  json["complaints"] = arm.complaints;
+  return json;
+}
+
+void write(const fs::path& path, const std::string& text) {
+  std::ofstream out(path, std::ios::binary);
+  out << text;
+  if (!out.flush()) throw std::runtime_error("cannot write " + path.string() + ". Choose another folder with --output");
+}
+
+}  // namespace
+
+std::string report_json(const RunResult& run, const Options& options) {
+  const auto problems = failures(run);
+  Json json = {{"scenario", options.scenario},
+               {"accounts", options.accounts},
+               {"requests_of_each_hub", options.requests},
+               {"seed", options.seed},
+               {"passed", problems.empty()},
+               {"failures", problems},
+               {"published", published()},
+               {"inferred", inferred(options.fault)},
+               {"prepare_seconds", run.prepare_seconds},
+               {"seconds", run.seconds},
+               {"peak_kib", run.peak_kib},
+               {"arms", Json::object()}};
+  for (const auto& arm : run.arms) json["arms"][name(arm.arm)] = arm_json(arm);
+  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+void write_reports(const RunResult& run, const Options& options, const std::vector<Bytes>& gallery) {
+  std::error_code ec;
+  fs::create_directories(options.output, ec);
+  write(options.output / "report.json", report_json(run, options) + "\n");
+  write(options.output / "report.html", report_html(run, options, gallery));
+}
+
+}  // namespace sealcam::incident

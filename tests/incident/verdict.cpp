@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verdict.hpp"
+
+#include <cstdio>
+#include <format>
+#include <functional>
+
+namespace sealcam::incident {
+namespace {
+
+void judge_sealed(const Tally& t, std::vector<std::string>& problems) {
+  if (t.wrong_stills == 0)
+    problems.emplace_back("the cache delivered no stranger's still: nothing was put to the test");
+  if (t.shown_wrongly != 0)
+    problems.push_back(std::format("sealed: {} strangers' pictures were shown", t.shown_wrongly));
+  if (t.shown_unreadable != 0)
+    problems.push_back(
+        std::format("sealed: {} pictures were shown that nobody can tell whose they are", t.shown_unreadable));
+  if (t.film_wrong != 0) problems.push_back(std::format("sealed: {} pictures of films are strangers'", t.film_wrong));
+  if (t.opened_wrongly != 0)
+    problems.push_back(std::format("sealed: {} frames were opened that are strangers' or damaged", t.opened_wrongly));
+  if (t.forced_opened != 0)
+    problems.push_back(std::format("sealed: {} strangers' frames open with a hub's own key", t.forced_opened));
+  if (t.forced == 0 || t.forced_control == 0)
+    problems.emplace_back("sealed: opening by force was not tried on strangers' and on own frames");
+  if (t.own_whole == 0 || t.share_shown() < least_share)
+    problems.push_back(
+        std::format("sealed: {} of {} own pictures that arrived whole were shown, {:.0f} % are the least",
+                    t.own_whole_shown, t.own_whole, least_share * 100));
+}
+
+void judge_plain(const Tally& t, std::vector<std::string>& problems) {
+  if (t.wrong_stills == 0) problems.emplace_back("plain: the cache delivered no stranger's still");
+  if (t.shown_wrongly == 0)
+    problems.emplace_back("plain: the control showed no stranger's picture, so the test proves nothing");
+}
+
+std::string percent(double share) { return std::format("{:.1f} %", share * 100); }
+std::string number(std::uint64_t n) { return std::to_string(n); }
+
+}  // namespace
+
+std::vector<std::string> failures(const RunResult& run) {
+  std::vector<std::string> problems;
+  if (const auto* sealed = run.find(Arm::sealed)) judge_sealed(sealed->tally, problems);
+  if (const auto* plain = run.find(Arm::plain)) judge_plain(plain->tally, problems);
+  return problems;
+}
+
+std::vector<std::string> refusal_reasons(const RunResult& run) {
+  std::vector<std::string> reasons;
+  if (const auto* sealed = run.find(Arm::sealed))
+    for (const auto& [reason, n] : sealed->tally.refused)
+      if (n > 0) reasons.push_back(reason);
+  return reasons;
+}
+
+std::string refused(const ArmResult& arm, const std::string& reason) {
+  const auto found = arm.tally.refused.find(reason);
+  return found == arm.tally.refused.end() ? "-" : number(found->second);
+}
+
+void print_table(const RunResult& run, const Options& options) {
+  std::printf("%s: %zu accounts, seed %llu\n\n%-52s", options.scenario.c_str(), options.accounts,
+              static_cast<unsigned long long>(options.seed), "");
+  for (const auto& arm : run.arms) std::printf("%12s", name(arm.arm));
+  std::printf("\n");
+  const auto row = [&](const char* title, const std::function<std::string(const ArmResult&)>& cell) {
+    std::printf("%-52s", title);
+    for (const auto& arm : run.arms) std::printf("%12s", cell(arm).c_str());
+    std::printf("\n");
+  };
+  const auto count = [&](const char* title, std::uint64_t Tally::* field) {
+    row(title, [field](const ArmResult& a) { return number(a.tally.*field); });
+  };
+  // Plain frames are not sealed: there is nothing to open.
+  const auto sealed_count = [&](const char* title, std::uint64_t Tally::* field) {
+    row(title, [field](const ArmResult& a) { return a.arm == Arm::plain ? "-" : number(a.tally.*field); });
+  };
+  count("requests \"show me my camera\"", &Tally::requests);
+  count("stills delivered", &Tally::stills);
+  count("  of strangers' cameras, by the cache", &Tally::wrong_stills);
+  count("key frames delivered", &Tally::keys);
+  count("  of strangers' cameras, by the cache", &Tally::wrong_keys);
+  count("delta frames delivered", &Tally::deltas);
+  count("arrived damaged", &Tally::damaged);
+  sealed_count("opened wrongly", &Tally::opened_wrongly);
+  count("shown wrongly (pixels of another account's camera)", &Tally::shown_wrongly);
+  count("shown, too damaged to tell whose", &Tally::shown_unreadable);
+  count("shown, own", &Tally::shown_own);
+  count("pictures of whole films, by their pixels", &Tally::film_pictures);
+  count("  of strangers' cameras", &Tally::film_wrong);
+  count("own pictures that arrived whole", &Tally::own_whole);
+  count("  of them shown", &Tally::own_whole_shown);
+  row("  share", [](const ArmResult& a) { return percent(a.tally.share_shown()); });
+  sealed_count("dropped unverified under overload", &Tally::overload);
+  sealed_count("strangers' frames tried with the hub's own key", &Tally::forced);
+  sealed_count("  of them opened", &Tally::forced_opened);
+  sealed_count("own frames opened by the same trial (control)", &Tally::forced_control);
+  for (const auto& reason : refusal_reasons(run))
+    row(std::format("refused: {}", reason).c_str(), [&](const ArmResult& a) { return refused(a, reason); });
+  row("seconds", [](const ArmResult& a) { return std::format("{:.1f}", a.seconds); });
+  row("  to connect everybody", [](const ArmResult& a) { return std::format("{:.1f}", a.connect_seconds); });
+  row("memory of both brokers, MiB",
+      [](const ArmResult& a) { return std::format("{:.1f}", static_cast<double>(a.broker_kib) / 1024); });
+  std::printf("\nkeys, certificates and pictures %.1f s, in all %.1f s; this process %.0f MiB at most\n",
+              run.prepare_seconds, run.seconds, static_cast<double>(run.peak_kib) / 1024);
+}
+
+}  // namespace sealcam::incident
