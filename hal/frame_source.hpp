@@ -7,6 +7,7 @@
 
 #include "core/result.hpp"
 #include "hal/picture.hpp"
+#include "hal/source_controls.hpp"
 
 namespace sealcam::hal {
 
@@ -30,6 +31,8 @@ class FrameSource {
   [[nodiscard]] double rate() const { return do_rate(); }
   /// One line for logs: backend, device, format, size, rate.
   [[nodiscard]] std::string describe() const { return do_describe(); }
+  /// The sensor's settings, or null when it has none. It belongs to the source.
+  [[nodiscard]] SourceControls* controls() { return do_controls(); }
 
  private:
   virtual Result<Picture> do_next(std::chrono::milliseconds timeout) = 0;
@@ -37,6 +40,7 @@ class FrameSource {
   [[nodiscard]] virtual PixelFormat do_format() const = 0;
   [[nodiscard]] virtual double do_rate() const = 0;
   [[nodiscard]] virtual std::string do_describe() const = 0;
+  [[nodiscard]] virtual SourceControls* do_controls() { return nullptr; }
 };
 
 }  // namespace sealcam::hal

@@ -13,7 +13,8 @@
 
 namespace sealcam::hal {
 
-/// Names follow V4L2's fourcc where there is one.
+/// Names follow V4L2's fourcc where there is one. YCbCr is BT.601's with limited range, primaries are BT.709's: what
+/// most sensors give (V4L2_COLORSPACE_SRGB).
 enum class PixelFormat {
   yu12,   ///< planar 4:2:0, Y U V (FFmpeg: yuv420p)
   nv12,   ///< semi-planar 4:2:0, Y UV

@@ -38,7 +38,8 @@ class VideoEncoder {
   /// Encodes one picture of the configured size (any format but h264; converted where needed). The
   /// picture may be given back when the call returns. Zero latency encoders answer with its access
   /// unit at once; hardware may answer with an earlier picture's or none yet.
-  /// Errors: invalid_argument (size or format), device_lost (open another encoder), io.
+  /// Errors: malformed (a JPEG that does not decode; go on with the next picture), invalid_argument (size or format),
+  /// device_lost (open another encoder), io.
   [[nodiscard]] Result<std::optional<AccessUnit>> encode(const Picture& picture) { return do_encode(picture); }
 
   /// The next picture becomes a key frame.

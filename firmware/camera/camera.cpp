@@ -12,6 +12,7 @@
 #include <csignal>
 #include <thread>
 
+#include "camera/activity_light.hpp"
 #include "camera/capture_factory.hpp"
 #include "camera/status_report.hpp"
 #include "stream/publisher.hpp"
@@ -60,6 +61,7 @@ class Camera {
   stream::ChallengeBoard board_;
   stream::CaptureControl control_;
   ConfiguredCapture factory_;
+  std::unique_ptr<hal::BoardControl> light_;
   stream::CaptureLoop capture_;
   stream::RosterFile roster_file_;
   stream::EpochFile epoch_file_;
@@ -93,7 +95,9 @@ Camera::Camera(const RunOptions& options, const protocol::Route& route, crypto::
       wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       control_(best_quality(options.config)),
       factory_(options.config, clock, log),
-      capture_({factory_, queue_, board_, control_, clock, log}, [fd = wake_.get()] { (void)::eventfd_write(fd, 1); }),
+      light_(open_activity_light(hal::board::SystemView(), log)),
+      capture_({factory_, queue_, board_, control_, clock, log, light_.get()},
+               [fd = wake_.get()] { (void)::eventfd_write(fd, 1); }),
       roster_file_(state.files().folder / "roster"),
       epoch_file_(state.files().folder / "epoch"),
       roster_(roster_file_, route, std::move(owner), state.keys()),

@@ -5,22 +5,27 @@
 #include <expected>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "core/config.hpp"
 #include "core/log.hpp"
+#include "hal/source_controls.hpp"
 #include "hal/video_encoder.hpp"
 
 namespace sealcam::camera {
 
 /// Where pictures come from.
 struct SourceConfig {
-  std::string backend = "fake";  ///< fake, replay
+  std::string backend = "fake";  ///< fake, replay, v4l2, libcamera
   std::filesystem::path file;    ///< replay: absolute
-  double rate = 0;               ///< pictures per second; 0: what the file says (replay), 30 (fake)
+  double rate = 0;               ///< pictures per second; 0: what the file says (replay), 30 (others)
   bool loop = true;              ///< replay
   bool realtime = true;          ///< false: as fast as possible
   hal::Size size{1920, 1080};
-  std::uint16_t number = 0;  ///< fake: drawn into each picture
+  std::uint16_t number = 0;              ///< fake: drawn into each picture
+  std::string device = "auto";           ///< v4l2: auto, or a node's absolute path; libcamera: auto, id or model
+  std::string format;                    ///< v4l2, libcamera: four characters; empty: the best
+  std::vector<hal::Setting> controls{};  ///< v4l2, libcamera
 };
 
 struct CameraConfig {

@@ -6,6 +6,7 @@
 #include "hal/fake/fake_source.hpp"
 #include "hal/ffmpeg/encoder.hpp"
 #include "hal/replay/load.hpp"
+#include "hal/v4l2/v4l2_source.hpp"
 
 namespace sealcam::camera {
 
@@ -22,11 +23,34 @@ Result<std::unique_ptr<hal::FrameSource>> ConfiguredCapture::do_open_source(int 
         {.file = source.file, .size = size, .rate = source.rate, .loop = source.loop, .realtime = source.realtime},
         clock_, log_);
   }
+  if (source.backend == "v4l2") {
+    source_log_.next_try();
+    auto opened = hal::v4l2::V4l2Source::open({.device = source.device,
+                                               .folder = device_folder,
+                                               .size = size,
+                                               .rate = source.rate,
+                                               .format = source.format,
+                                               .controls = source.controls},
+                                              clock_, source_log_);
+    if (!opened) return std::unexpected(opened.error());
+    return std::move(*opened);
+  }
+  if (source.backend == "libcamera") return open_libcamera(size);
   auto fake = hal::fake::FakeSource::open(
       {.size = size, .rate = source.rate == 0 ? 30 : source.rate, .camera = source.number, .realtime = source.realtime},
       clock_);
   if (!fake) return std::unexpected(fake.error());
   return std::move(*fake);
+}
+
+Result<std::unique_ptr<hal::FrameSource>> ConfiguredCapture::open_libcamera(hal::Size size) {
+  source_log_.next_try();
+  return libcamera_.open({.camera = config_.source.device,
+                          .size = size,
+                          .rate = config_.source.rate,
+                          .format = config_.source.format,
+                          .controls = config_.source.controls},
+                         clock_, source_log_);
 }
 
 Result<std::unique_ptr<hal::VideoEncoder>> ConfiguredCapture::do_open_encoder(const hal::FrameSource& source,

@@ -8,6 +8,9 @@
 #include <print>
 
 #include "camera/camera.hpp"
+#include "camera/capture_factory.hpp"
+#include "camera/doctor.hpp"
+#include "camera/sensor_list.hpp"
 #include "core/folders.hpp"
 
 namespace {
@@ -18,8 +21,10 @@ namespace fs = std::filesystem;
 struct Options {
   std::string config, state, status;
   bool check_config = false;
+  bool doctor = false;
   bool json = false;
   bool keys = false;
+  bool list_sensors = false;
 };
 
 int exit_code(Errc code) {
@@ -56,12 +61,24 @@ int print_keys(const pairing::DeviceState& state, bool json) {
   return EX_OK;
 }
 
+int list_sensors(bool json, Log& log) {
+  const auto survey = hal::v4l2::survey(hal::v4l2::nodes(camera::device_folder), hal::v4l2::open_device);
+  hal::libcamera::ModuleLibcamera libcamera;
+  // Without it, which the log says, the other backend's are listed.
+  const auto cameras = libcamera.list(log).value_or(std::vector<hal::libcamera::CameraEntry>());
+  if (json) std::println("{}", camera::as_json(survey, cameras));
+  else std::print("{}", camera::as_text(survey, cameras));
+  if (const auto advice = camera::advice(survey, cameras); !advice.empty()) std::println(stderr, "{}", advice);
+  return camera::exit_code(survey, cameras);
+}
+
 int run(const Options& given, MonotonicTime started, const Clock& clock, Log& log) {
   // Absolute before the key store changes the working folder.
   const fs::path config_file =
       fs::absolute(given.config.empty() ? (configuration_folder() / "camera.json") : fs::path(given.config));
   const fs::path folder = fs::absolute(given.state.empty() ? state_folder("camera") : fs::path(given.state));
   camera::RunOptions options{.config = {}, .status_file = {}, .started = started};
+  if (given.doctor) return camera::run_doctor(config_file, given.config.empty(), folder, given.json, clock);
   if (!given.status.empty()) options.status_file = fs::absolute(given.status);
   if (!given.keys) {
     auto config = camera::read_config(config_file, given.config.empty());
@@ -116,6 +133,11 @@ int main(int argc, char** argv) try {
   app.add_option("--state", options.state, "State folder (default: " + state_folder("camera").string() + ")");
   app.add_option("--status", options.status, "Write counters as one line of JSON into this file each second");
   app.add_flag("--check-config", options.check_config, "Check the configuration and end");
+  auto* list = app.add_flag("--list-sensors", options.list_sensors, "List the sensors with what they can do, and end");
+  auto* doctor =
+      app.add_flag("--doctor", options.doctor, "Compare this board with what is known of it, say what to do, and end");
+  list->excludes(doctor);
+  app.add_flag("--json", options.json, "Print the sensors or the doctor's findings as JSON");
   auto* keys = app.add_subcommand("keys", "Make this camera's keys if it has none, and print its id");
   keys->add_flag("--json", options.json, "Print JSON");
   try {
@@ -124,6 +146,11 @@ int main(int argc, char** argv) try {
     return app.exit(error) == 0 ? EX_OK : EX_USAGE;
   }
   options.keys = keys->parsed();
+  if (options.json && !options.keys && !options.list_sensors && !options.doctor) {
+    std::println(stderr, "error: --json goes with keys, --list-sensors or --doctor");
+    return EX_USAGE;
+  }
+  if (options.list_sensors) return list_sensors(options.json, log);
   return run(options, started, clock, log);
 } catch (const std::exception& error) {
   std::println(stderr, "error: {}", error.what());

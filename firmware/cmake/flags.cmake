@@ -4,7 +4,7 @@ target_compile_features(sealcam_flags INTERFACE cxx_std_23)
 target_compile_options(sealcam_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Woverloaded-virtual
   -fstack-protector-strong        # canaries on functions with buffers
-  -fno-strict-overflow            # signed overflow wraps instead of licensing the optimiser
+  $<$<NOT:$<BOOL:${SEALCAM_FUZZ}>>:-fno-strict-overflow>  # signed overflow wraps instead of licensing the optimiser; fuzzers report it
   $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=3>
   $<$<CONFIG:Debug>:-D_GLIBCXX_ASSERTIONS>)
 set_target_properties(sealcam_flags PROPERTIES INTERFACE_POSITION_INDEPENDENT_CODE ON)
@@ -17,6 +17,8 @@ if(SEALCAM_SANITIZE)
   target_link_options(sealcam_flags INTERFACE -fsanitize=${SEALCAM_SANITIZE})
 endif()
 if(SEALCAM_FUZZ)
-  target_compile_options(sealcam_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
+  # Coverage is counted in the project's own libraries too; only fuzzers link libFuzzer's main.
+  target_compile_options(sealcam_flags INTERFACE
+    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(sealcam_flags INTERFACE -fsanitize=address,undefined)
 endif()

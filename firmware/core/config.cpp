@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/config.hpp"
 
+#include <expected>
 #include <format>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -11,6 +12,27 @@
 namespace sealcam {
 
 using Json = nlohmann::json;
+
+namespace {
+
+/// Parsed text, or why there is none. What is nested deeper than anybody's settings is never built, so
+/// that walking over the rest needs little stack.
+std::expected<Json, std::string> parse_shallow(std::string_view text) {
+  bool too_deep = false;
+  using Event = Json::parse_event_t;
+  const auto within = [&](int around, Event event, const Json&) {
+    const bool starts = event == Event::object_start || event == Event::array_start;
+    too_deep = too_deep || (starts && around >= ConfigReader::max_depth);
+    return !too_deep;
+  };
+  Json root = Json::parse(text, within, /*allow_exceptions=*/false, /*ignore_comments=*/true);
+  if (too_deep) return std::unexpected(std::format("nested more than {} deep", ConfigReader::max_depth));
+  if (root.is_discarded()) return std::unexpected("not valid JSON");
+  if (!root.is_object()) return std::unexpected("must be a JSON object");
+  return root;
+}
+
+}  // namespace
 
 struct ConfigReader::State {
   Json root = Json::object();
@@ -49,10 +71,9 @@ struct ConfigReader::State {
 };
 
 ConfigReader::ConfigReader(std::string_view json) : state_(std::make_unique<State>()) {
-  Json root = Json::parse(json, nullptr, /*allow_exceptions=*/false, /*ignore_comments=*/true);
-  if (root.is_discarded()) state_->note("", "not valid JSON");
-  else if (!root.is_object()) state_->note("", "must be a JSON object");
-  else state_->root = std::move(root);
+  auto root = parse_shallow(json);
+  if (root) state_->root = std::move(*root);
+  else state_->note("", root.error());
 }
 
 ConfigReader ConfigReader::from_file(const std::filesystem::path& path, bool optional) {
@@ -137,6 +158,21 @@ std::vector<std::string> ConfigReader::texts(std::string_view pointer) {
 }
 
 bool ConfigReader::has(std::string_view pointer) const { return state_->find(pointer) != nullptr; }
+
+bool ConfigReader::is_text(std::string_view pointer) const {
+  const Json* v = state_->find(pointer);
+  return v != nullptr && v->is_string();
+}
+
+std::vector<std::string> ConfigReader::keys(std::string_view pointer) {
+  const Json* v = state_->find(pointer);
+  std::vector<std::string> names;
+  if (v == nullptr) return names;
+  if (!v->is_object()) state_->note(pointer, "must be an object");
+  else
+    for (const auto& item : v->items()) names.push_back(item.key());
+  return names;
+}
 
 std::size_t ConfigReader::size(std::string_view pointer) {
   const Json* v = state_->find(pointer);

@@ -16,7 +16,10 @@ namespace sealcam {
 /// Collects the first error instead of returning one from every getter: read all, then `finish()`.
 class ConfigReader {
  public:
-  /// Errors are reported by finish(): text that is not JSON, or not an object.
+  /// Objects and lists within one another, the outermost included.
+  static constexpr int max_depth = 16;
+
+  /// Errors are reported by finish(): text that is not JSON, not an object, or nested deeper than `max_depth`.
   explicit ConfigReader(std::string_view json);
   /// Reads a file of at most 1 MiB; a missing one counts as `{}` when `optional`.
   static ConfigReader from_file(const std::filesystem::path& path, bool optional);
@@ -37,6 +40,10 @@ class ConfigReader {
   /// Absent: empty.
   [[nodiscard]] std::vector<std::string> texts(std::string_view pointer);
   [[nodiscard]] bool has(std::string_view pointer) const;
+  /// There is a value and it is a text: for settings that are a number or a word.
+  [[nodiscard]] bool is_text(std::string_view pointer) const;
+  /// Names of an object's members, which are then read as "/pointer/name"; empty when absent.
+  [[nodiscard]] std::vector<std::string> keys(std::string_view pointer);
   /// Number of elements of an array, 0 when absent; its elements are then read as "/pointer/0" ….
   [[nodiscard]] std::size_t size(std::string_view pointer);
 

@@ -95,7 +95,7 @@ Result<std::size_t> decode_tag(ByteView in, Item& item) {
 /// Takes the next item's head, and a string's content, off `rest`.
 Result<Item> take(ByteView& rest) {
   Item item;
-  const bool tag = !rest.empty() && rest[0] >> 5 == std::byte{6};
+  const bool tag = !rest.empty() && (rest[0] >> 5) == std::byte{6};
   const auto size = tag ? decode_tag(rest, item) : decode(rest, item);
   if (!size) return std::unexpected(size.error());
   const auto expected =

@@ -11,8 +11,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 
+#include "hal/media/load.hpp"
 #include "hub/status_file.hpp"
 #include "hub/web/messages.hpp"
+#include "hub/web/metrics.hpp"
 #include "hub/web/server.hpp"
 #include "transport/mqtt5_client.hpp"
 #include "watch/file_stores.hpp"
@@ -51,6 +53,17 @@ class App final : private watch::PictureSink, private web::Host {
   [[nodiscard]] std::string state() const override {
     return web::state_message(*watcher_, {server_->address(), server_->clients(), server_->dropped()}, clock_.wall());
   }
+  [[nodiscard]] std::string metrics() const override {
+    return web::metrics_text({.version = SEALCAM_VERSION,
+                              .started = started_,
+                              .connected = watcher_->connected(),
+                              .clients = server_->clients(),
+                              .dropped_for_slow_clients = server_->dropped(),
+                              .refused = watcher_->refused(),
+                              .refused_control = watcher_->refused_control(),
+                              .cameras = watcher_->cameras()});
+  }
+  [[nodiscard]] std::vector<watch::CameraStatus> statuses() const override { return watcher_->cameras(); }
   [[nodiscard]] std::set<DeviceId> cameras() const override {
     std::set<DeviceId> ids;
     for (const auto& camera : watcher_->cameras()) ids.insert(camera.id);
@@ -68,6 +81,8 @@ class App final : private watch::PictureSink, private web::Host {
   AppConfig config_;
   Log& log_;
   SystemClock clock_;
+  CaptureTime started_ = clock_.wall();
+  hal::media::ModuleMedia media_{log_};
   asio::io_context io_{1};
   asio::steady_timer timer_{io_};
   asio::steady_timer stop_timer_{io_};
@@ -95,7 +110,7 @@ Result<> App::open(const pairing::DeviceState& state, const pairing::Enrolment& 
   boost::system::error_code ec;
   const auto address = asio::ip::make_address(listen->host, ec);
   if (ec) return fail(Errc::invalid_argument, "address to listen on");
-  auto server = web::Server::open(io_, {address, listen->port}, *this, clock_, log_);
+  auto server = web::Server::open(io_, {address, listen->port}, *this, media_, clock_, log_);
   if (!server) return std::unexpected(server.error());
   server_ = std::move(*server);
 
@@ -144,6 +159,7 @@ void App::on_state(const watch::CameraStatus&) {
 void App::tick() {
   if (stopping_) return;
   watcher_->tick();
+  server_->tick();
   if (ticks_++ % ticks_per_state == 0) say_state();
   timer_.expires_after(tick_interval);
   timer_.async_wait([this](const boost::system::error_code& ec) {

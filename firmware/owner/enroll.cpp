@@ -24,10 +24,10 @@ struct Address {
   std::uint16_t port;
 };
 
-Outcome<Address> address_of(const EnrollRequest& request) {
-  const auto settings = read_broker(request.broker);
+Outcome<Address> advertised_address(const BrokerFiles& broker) {
+  const auto settings = read_broker(broker);
   if (!settings) return std::unexpected(settings.error());
-  return Address{request.host.value_or(settings->advertised_host()), request.port.value_or(settings->port)};
+  return Address{settings->advertised_host(), settings->port};
 }
 
 /// A device of somebody else is not taken over by overwriting a file.
@@ -143,17 +143,19 @@ Outcome<Bytes> make_admission(const Account& account, const protocol::Card& card
 
 Outcome<Enrolled> enroll(Account& account, const EnrollRequest& request, const Clock& clock) {
   if (auto r = check_name(request.name); !r) return std::unexpected(r.error());
-  const auto address = address_of(request);
-  if (!address) return std::unexpected(address.error());
+  const auto advertised = advertised_address(request.broker);
+  if (!advertised) return std::unexpected(advertised.error());
+  // The device may see the broker under another address than this machine does.
+  const Address address{request.host.value_or(advertised->host), request.port.value_or(advertised->port)};
   const StateFiles files{request.state};
   if (auto r = ensure_device_keys(files, request.role); !r) return std::unexpected(r.error());
   const auto card = read_card(files, request.role);
   if (!card) return std::unexpected(card.error());
   if (auto r = not_anothers(account, files); !r) return std::unexpected(r.error());
-  if (auto r = enroll_this_machine(account, request.broker, *address); !r) return std::unexpected(r.error());
+  if (auto r = enroll_this_machine(account, request.broker, *advertised); !r) return std::unexpected(r.error());
 
   const auto enrolment =
-      admit_here(account, files, *card, request.broker, *address, request.role == Role::camera ? request.name : "");
+      admit_here(account, files, *card, request.broker, address, request.role == Role::camera ? request.name : "");
   if (!enrolment) return std::unexpected(enrolment.error());
   if (auto r = record(account, *card, request.name); !r) return std::unexpected(r.error());
   if (auto r = renew_rosters(account, clock); !r) return std::unexpected(r.error());

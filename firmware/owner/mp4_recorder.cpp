@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/file.hpp"
+#include "core/timeline.hpp"
 #include "owner/recorder.hpp"
 
 extern "C" {

@@ -45,19 +45,4 @@ class Recorder {
 /// Writes to a descriptor that the caller owns. A reader that has gone is an io error.
 [[nodiscard]] std::unique_ptr<Recorder> record_annex_b(int descriptor);
 
-/// Time stamps that only grow, of a camera whose clock may jump: differences of capture times, and where these make
-/// no sense, of times of arrival. Thread-bound.
-class Timeline {
- public:
-  static constexpr std::chrono::seconds longest_gap{10};
-  /// Microseconds since the first picture; larger than the one before.
-  [[nodiscard]] std::chrono::microseconds next(CaptureTime captured, MonotonicTime received);
-
- private:
-  bool first_ = true;
-  CaptureTime captured_;
-  MonotonicTime received_;
-  std::chrono::microseconds now_{0};
-};
-
 }  // namespace sealcam::owner

@@ -17,11 +17,12 @@ static constexpr std::chrono::nanoseconds longest_pause = 5s;
 CaptureLoop::CaptureLoop(const Parts& parts, std::function<void()> wake)
     : parts_(parts),
       wake_(std::move(wake)),
+      steering_(parts.log),
       quality_(parts.control.quality()),
       source_backoff_(first_pause, longest_pause),
       encoder_backoff_(first_pause, longest_pause) {}
 
-CaptureLoop::~CaptureLoop() = default;
+CaptureLoop::~CaptureLoop() { close_source(); }
 
 void CaptureLoop::run(const std::stop_token& stop) {
   std::mutex mutex;
@@ -32,8 +33,12 @@ void CaptureLoop::run(const std::stop_token& stop) {
     std::unique_lock lock(mutex);
     pause.wait_for(lock, stop, wait, [] { return false; });
   }
-  encoder_.reset();
-  source_.reset();
+  close_source();
+}
+
+void CaptureLoop::set_encoder_name(std::string name) {
+  const std::scoped_lock lock(name_mutex_);
+  encoder_name_ = std::move(name);
 }
 
 std::string CaptureLoop::encoder_name() const {
@@ -72,11 +77,21 @@ bool CaptureLoop::open_source() {
     return false;
   }
   source_ = std::move(*source);
+  show_activity(true);  // no picture is fetched before
   quality_.shrink = wanted.shrink;
   first_number_ = next_number_;
   last_picture_ = now;
+  picture_logged_ = false;
   ++counters_.source_opened;
-  parts_.log.info("sensor: {}", source_->describe());
+  if (source_->format() == hal::PixelFormat::h264) {
+    steering_.attach(source_->controls());
+    steering_.follow(wanted);
+    set_encoder_name("sensor");
+  }
+  if (described_ != source_->describe()) {
+    described_ = source_->describe();
+    parts_.log.info("sensor: {}", described_);
+  }
   return true;
 }
 
@@ -93,14 +108,28 @@ bool CaptureLoop::open_encoder(const Quality& quality) {
   quality_.keyframe_interval = quality.keyframe_interval;
   for (Travelling& t : travelling_) t.used = false;
   ++counters_.encoder_opened;
-  const std::scoped_lock lock(name_mutex_);
-  encoder_name_ = encoder_->name();
+  set_encoder_name(encoder_->name());
   return true;
 }
 
-void CaptureLoop::lost_source() {
+void CaptureLoop::close_source() {
   encoder_.reset();
+  steering_.detach();
+  if (!source_) return;
   source_.reset();
+  show_activity(false);
+}
+
+void CaptureLoop::show_activity(bool on) {
+  if (parts_.light == nullptr) return;
+  const auto shown = parts_.light->set_activity(on);
+  if (shown) light_logged_ = false;
+  else if (!std::exchange(light_logged_, true))
+    parts_.log.warning("the activity light ({}) may be wrong: {}", parts_.light->describe(), to_string(shown.error()));
+}
+
+void CaptureLoop::lost_source() {
+  close_source();
   parts_.queue.break_group();
 }
 
@@ -176,6 +205,13 @@ void CaptureLoop::encode(const hal::Picture& picture, protocol::Challenge echo) 
   const MonotonicTime before = parts_.clock.monotonic();
   const auto unit = encoder_->encode(picture);
   counters_.encode_ns += static_cast<std::uint64_t>((parts_.clock.monotonic() - before).count());
+  if (!unit && unit.error().code == Errc::malformed) {
+    // The sensor's fault, not the encoder's: webcams send half a JPEG now and then.
+    ++counters_.corrupt;
+    if (!std::exchange(picture_logged_, true))
+      parts_.log.warning("a picture of the sensor cannot be decoded: {}", to_string(unit.error()));
+    return;
+  }
   if (!unit) {
     encoder_failed(unit.error());
     return;
@@ -193,15 +229,17 @@ void CaptureLoop::encode(const hal::Picture& picture, protocol::Challenge echo) 
 }
 
 void CaptureLoop::pass_through(const hal::Picture& picture, protocol::Challenge echo) {
-  (void)parts_.control.take_keyframe_request();  // it sends them when it likes
-  (void)parts_.queue.take_keyframe_request();
+  steering_.follow(parts_.control.quality());
   const ByteView bytes(picture.planes[0].data, picture.planes[0].stride);
   const auto info = hal::check_access_unit(bytes);
-  if (!info) {
-    ++counters_.corrupt;
-    parts_.queue.break_group();
-    return;
-  }
+  if (!info) ++counters_.corrupt;
+  // The picture that this one goes on from was lost, damaged, or came while nobody watched.
+  const bool broken = !info || (!info->keyframe && picture.number != next_unit_);
+  if (broken) parts_.queue.break_group();
+  const bool asked = parts_.control.take_keyframe_request();
+  if (parts_.queue.take_keyframe_request() || asked) steering_.request_keyframe();
+  if (!info) return;
+  next_unit_ = picture.number.next();
   put(bytes, {picture.number, picture.captured, echo, picture.size, info->keyframe});
 }
 

@@ -9,12 +9,14 @@
 #include <stop_token>
 
 #include "core/log.hpp"
+#include "hal/board_control.hpp"
 #include "hal/frame_source.hpp"
 #include "hal/video_encoder.hpp"
 #include "stream/access_unit_queue.hpp"
 #include "stream/backoff.hpp"
 #include "stream/capture_control.hpp"
 #include "stream/challenge_board.hpp"
+#include "stream/source_steering.hpp"
 
 namespace sealcam::stream {
 
@@ -52,7 +54,8 @@ struct CaptureCounters {
 /// Fetches pictures, also when nobody watches, so that the sensor stays warm and exposed; encodes them
 /// only when somebody does. The one place that decides what happens when sensor or encoder fail: they
 /// are opened anew with pauses of 0.2 s up to 5 s, logged once per change. FrameNumber goes on over a
-/// re-opened source. Allocates nothing per picture. Thread-bound but for the counters.
+/// re-opened source. Access units of a sensor that encodes are checked and passed on without an encoder; bitrate and
+/// requests for key frames go to the sensor then. Allocates nothing per picture. Thread-bound but for the counters.
 class CaptureLoop {
  public:
   struct Parts {
@@ -62,6 +65,8 @@ class CaptureLoop {
     CaptureControl& control;
     const Clock& clock;
     Log& log;
+    hal::BoardControl* light =
+        nullptr;  ///< on before the first picture is fetched, off once the source is closed; null: none
   };
   /// `wake` is called on the capture thread after each access unit; it must neither block nor throw.
   CaptureLoop(const Parts& parts, std::function<void()> wake);
@@ -74,7 +79,7 @@ class CaptureLoop {
   [[nodiscard]] std::chrono::nanoseconds step();
   [[nodiscard]] bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
   [[nodiscard]] const CaptureCounters& counters() const noexcept { return counters_; }
-  /// "libx264"; empty before an encoder was opened. Thread-safe.
+  /// "libx264"; "sensor" when that encodes; empty before either was opened. Thread-safe.
   [[nodiscard]] std::string encoder_name() const;
 
  private:
@@ -89,25 +94,33 @@ class CaptureLoop {
   void source_failed(const Error& error);
   void encoder_failed(const Error& error);
   void lost_source();
+  void close_source();
+  void show_activity(bool on);
   void handle(hal::Picture& picture);
   void encode(const hal::Picture& picture, protocol::Challenge echo);
   void follow_quality(const Quality& quality);
   void pass_through(const hal::Picture& picture, protocol::Challenge echo);
   void put(ByteView bytes, const UnitInfo& info);
+  void set_encoder_name(std::string name);
 
   Parts parts_;
   std::function<void()> wake_;
   std::unique_ptr<hal::FrameSource> source_;
   std::unique_ptr<hal::VideoEncoder> encoder_;
-  Quality quality_;  // what source and encoder were opened for, and the bitrate they have
+  SourceSteering steering_;
+  std::string described_;  // the source, as it was last logged
+  Quality quality_;        // what source and encoder were opened for, and the bitrate they have
   std::array<Travelling, 64> travelling_{};
   Backoff source_backoff_;
   Backoff encoder_backoff_;
   FrameNumber first_number_;  // of the source that is open
   FrameNumber next_number_;
+  FrameNumber next_unit_;  // of a sensor that encodes: what goes on from the last access unit passed on
   MonotonicTime last_picture_;
   bool source_logged_ = false;
+  bool light_logged_ = false;
   bool encoder_logged_ = false;
+  bool picture_logged_ = false;
   std::atomic<bool> finished_ = false;
   CaptureCounters counters_;
   mutable std::mutex name_mutex_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stream/roster_keeper.hpp"
 
+#include "crypto/cose.hpp"
+
 namespace sealcam::stream {
 
 RosterKeeper::RosterKeeper(RosterStore& store, const protocol::Route& route, crypto::Verifier owner,
@@ -10,6 +12,17 @@ RosterKeeper::RosterKeeper(RosterStore& store, const protocol::Route& route, cry
       owner_(std::move(owner)),
       own_identity_(own.identity.public_key()),
       own_hpke_(own.hpke.public_key()) {}
+
+namespace {
+
+/// SHA-256 of what the owner signed, without the signature.
+Result<crypto::Digest> content_of(ByteView message) {
+  const auto parts = crypto::cose::parse_sign1(message);
+  if (!parts) return std::unexpected(parts.error());
+  return crypto::sha256(parts->payload);
+}
+
+}  // namespace
 
 Result<protocol::Roster> RosterKeeper::check(ByteView message) const {
   auto roster = protocol::decode_roster(message, route_, owner_);
@@ -31,8 +44,11 @@ Result<> RosterKeeper::load() {
   if (!roster) return std::unexpected(roster.error());
   const auto hash = crypto::sha256(*message);
   if (!hash) return std::unexpected(hash.error());
+  const auto content = content_of(*message);
+  if (!content) return std::unexpected(content.error());
   roster_ = std::move(*roster);
   hash_ = *hash;
+  content_ = *content;
   return {};
 }
 
@@ -43,11 +59,16 @@ Result<bool> RosterKeeper::offer(ByteView message) {
   auto roster = check(message);
   if (!roster) return std::unexpected(roster.error());
   if (roster_ && roster->version < roster_->version) return fail(Errc::stale, "an older roster");
+  // ECDSA signs one content in many ways, and from one signature anybody makes a second.
+  const auto content = content_of(message);
+  if (!content) return std::unexpected(content.error());
+  if (roster_ && roster->version == roster_->version && *content == content_) return false;
   if (roster_ && roster->version == roster_->version)
     return fail(Errc::conflict, "two rosters of one version: the owner's key signs on two machines");
   if (auto r = store_.store(message); !r) return std::unexpected(r.error());
   roster_ = std::move(*roster);
   hash_ = *hash;
+  content_ = *content;
   return true;
 }
 

@@ -43,6 +43,7 @@ class RosterKeeper {
   crypto::PublicKey own_hpke_;
   std::optional<protocol::Roster> roster_;
   crypto::Digest hash_{};
+  crypto::Digest content_{};
 };
 
 }  // namespace sealcam::stream

@@ -5,6 +5,10 @@
 
 namespace sealcam::transport {
 
+/// Ours have at most 112 bytes. Without a bound a broker could have 64 KiB kept for each message that is never asked
+/// for.
+static constexpr std::uint32_t longest_topic = 256;
+
 void PublishTap::reset() {
   next_packet();
   seen_.clear();
@@ -50,7 +54,8 @@ void PublishTap::byte(std::uint8_t value) {
     case Part::topic_length:
       topic_left_ = topic_left_ << 8 | value;
       --remaining_;
-      if (++shift_ == 2) part_ = topic_left_ > 0 && topic_left_ <= remaining_ ? Part::topic : Part::rest;
+      if (++shift_ < 2) break;
+      part_ = topic_left_ > 0 && topic_left_ <= std::min(remaining_, longest_topic) ? Part::topic : Part::rest;
       break;
     case Part::topic:
       topic_.push_back(static_cast<char>(value));

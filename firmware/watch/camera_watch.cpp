@@ -67,6 +67,7 @@ void CameraWatch::leave() {
   newest_.reset();
   shown_epoch_.reset();
   answered_.reset();
+  newest_echo_.reset();
   name_.clear();
 }
 
@@ -216,8 +217,14 @@ void CameraWatch::on_accepted(EpochState& epoch, StreamOrder::Verdict verdict, c
 void CameraWatch::take_echo(EpochState& epoch, const FrameCheck& frame) {
   const auto made = challenges_.made(frame.header.echo);
   if (!made) return;
+  // An epoch that echoes an older challenge than the current one did had ended before that began: its frames were held
+  // back on the way. Whoever let it become current again would show them behind newer ones.
+  if (&epoch != epochs_.current()) {
+    if (newest_echo_ && *made < *newest_echo_) return;
+    promote(epoch);
+  }
   answered_ = context_.clock.monotonic();
-  if (&epoch != epochs_.current()) promote(epoch);
+  if (!newest_echo_ || *newest_echo_ < *made) newest_echo_ = made;
   if (frame.frame->kind != protocol::FrameKind::report) freshness_.on_echo(frame.header.number, *made);
 }
 

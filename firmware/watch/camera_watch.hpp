@@ -53,6 +53,7 @@ class CameraWatch {
   /// From `video` or `still`.
   void on_frame(ByteView message, bool retained);
   void refuse_control(Refusal refusal) noexcept { counters_.refused_control.add(refusal); }
+  void count_overload() noexcept { ++counters_.overload; }
 
   void set_wanted(bool wanted);
   /// Asks at once: the connection is back.
@@ -95,7 +96,8 @@ class CameraWatch {
   std::optional<Epoch> shown_epoch_;
   ChallengeBook challenges_;
   Freshness freshness_;
-  std::optional<MonotonicTime> answered_;  ///< last own echo, or when the asking began
+  std::optional<MonotonicTime> answered_;     ///< last own echo, or when the asking began
+  std::optional<MonotonicTime> newest_echo_;  ///< when the newest challenge that came back was made
   std::optional<bool> says_online_;
   std::optional<MonotonicTime> nudged_;  ///< when a status last made us ask at once
   std::optional<PictureInfo> newest_;

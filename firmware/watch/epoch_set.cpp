@@ -7,7 +7,11 @@ namespace sealcam::watch {
 
 EpochState& EpochSet::add_candidate(EpochState epoch) {
   const auto first = has_current_ ? std::next(known_.begin()) : known_.begin();
-  if (static_cast<std::size_t>(std::distance(first, known_.end())) >= max_candidates) known_.erase(first);
+  // The highest stays: with it would go what was seen of it, and a broker that offers it again could have it shown
+  // again.
+  if (static_cast<std::size_t>(std::distance(first, known_.end())) >= max_candidates)
+    known_.erase(first == std::ranges::max_element(first, known_.end(), {}, &EpochState::epoch) ? std::next(first)
+                                                                                                : first);
   return known_.emplace_back(std::move(epoch));
 }
 

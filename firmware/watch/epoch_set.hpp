@@ -28,10 +28,11 @@ struct EpochState {
 
 class EpochSet {
  public:
-  static constexpr std::size_t max_candidates = 2;
+  static constexpr std::size_t max_candidates = 2;  // the highest, and the newest comer
   static constexpr std::size_t max_closed = 16;
 
-  /// A grant opened for an epoch that is neither known nor closed. The candidate that is longest here makes room.
+  /// A grant opened for an epoch that is neither known nor closed. The candidate that is longest here
+  /// makes room, save the highest.
   EpochState& add_candidate(EpochState epoch);
   /// A frame of it echoed a challenge of ours: it becomes current, the one before is closed.
   void promote(EpochState& epoch);

@@ -42,7 +42,7 @@ struct CameraCounters {
   std::uint64_t waiting_for_key = 0;  ///< verified, but not decodable after a gap
   std::uint64_t held_back = 0;        ///< verified, of an epoch that did not yet echo us
   std::uint64_t nothing_new = 0;      ///< verified stills of a picture that is shown already, and reports
-  std::uint64_t overload = 0;         ///< dropped unverified since the verifiers were busy
+  std::uint64_t overload = 0;         ///< dropped unverified: the verifiers were busy, or a flood of control messages
   std::uint64_t asks = 0;
   RefusalCounts refused;          ///< frames
   RefusalCounts refused_control;  ///< rosters, grants, status

@@ -95,7 +95,8 @@ void Watcher::on_message(const transport::Message& message) {
 }
 
 void Watcher::on_roster(const protocol::Route& route, ByteView message) {
-  if (message.empty() || !budget({route, Leaf::roster, {}})) return;
+  if (message.empty()) return;
+  if (!budget({route, Leaf::roster, {}})) return overloaded(route);
   const auto roster = protocol::decode_roster(message, route, owner_);
   if (!roster) return refuse_roster(route, to_refusal(roster.error()));
   const auto mark = mark_of(*roster, message);
@@ -126,7 +127,8 @@ void Watcher::adopt(const protocol::Route& route, const protocol::Roster& roster
 }
 
 void Watcher::on_control(const protocol::Topic& topic, ByteView message) {
-  if (message.empty() || !budget(topic)) return;
+  if (message.empty()) return;
+  if (!budget(topic)) return overloaded(topic.route);
   auto* camera = find(topic.route.camera);
   if (camera == nullptr || !camera->member()) return keep_early(topic, message);
   if (topic.leaf == Leaf::grants) camera->on_grants(message);
@@ -158,6 +160,10 @@ bool Watcher::budget(const protocol::Topic& topic) {
   if (budget.left == 0) return false;
   --budget.left;
   return true;
+}
+
+void Watcher::overloaded(const protocol::Route& route) {
+  if (auto* camera = find(route.camera)) camera->count_overload();
 }
 
 void Watcher::refuse_roster(const protocol::Route& route, Refusal refusal) {

@@ -79,6 +79,7 @@ class Watcher final : public transport::MqttListener {
   void adopt(const protocol::Route& route, const protocol::Roster& roster, const RosterMark& mark);
   void keep_early(const protocol::Topic& topic, ByteView message);
   [[nodiscard]] bool budget(const protocol::Topic& topic);
+  void overloaded(const protocol::Route& route);
   void refuse_roster(const protocol::Route& route, Refusal refusal);
   [[nodiscard]] CameraWatch* find(const DeviceId& camera) noexcept;
   CameraWatch& find_or_make(const protocol::Route& route);

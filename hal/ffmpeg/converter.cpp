@@ -5,6 +5,7 @@
 
 extern "C" {
 #include <libavcodec/avcodec.h>
+#include <libavutil/opt.h>
 #include <libswscale/swscale.h>
 }
 
@@ -45,6 +46,19 @@ void view_planes(AVFrame& frame, const Picture& picture) noexcept {
     frame.linesize[i] = static_cast<int>(picture.planes[i].stride);
   }
   frame.extended_data = frame.data;
+}
+
+// The ranges must be known before the context is initialised: for two equal formats it would settle on copying.
+ScalerPtr open_scaler(Size size, SampleFormat from, SampleFormat to) noexcept {
+  ScalerPtr scaler(sws_alloc_context());
+  if (!scaler) return nullptr;
+  const auto set = [&](const char* name, int value) { return av_opt_set_int(scaler.get(), name, value, 0) >= 0; };
+  const bool good = set("srcw", size.width) && set("srch", size.height) && set("dstw", size.width) &&
+                    set("dsth", size.height) && set("src_format", from.av_format) && set("dst_format", to.av_format) &&
+                    set("src_range", from.full_range) && set("dst_range", to.full_range) &&
+                    set("sws_flags", SWS_FAST_BILINEAR);
+  if (!good || sws_init_context(scaler.get(), nullptr, nullptr) < 0) return nullptr;
+  return scaler;
 }
 
 Result<Converter> Converter::open(Size size, PixelFormat target) {
@@ -88,12 +102,8 @@ Result<AVFrame*> Converter::decode_jpeg(const Picture& picture) {
 Result<> Converter::scale(const AVFrame& from) {
   const int full_range = from.color_range == AVCOL_RANGE_JPEG || without_range(from.format) != from.format ? 1 : 0;
   if (!scaler_ || scaler_format_ != from.format || scaler_range_ != full_range) {
-    scaler_.reset(sws_getContext(size_.width, size_.height, without_range(from.format), size_.width, size_.height,
-                                 static_cast<AVPixelFormat>(target_->format), SWS_FAST_BILINEAR, nullptr, nullptr,
-                                 nullptr));
+    scaler_ = open_scaler(size_, {without_range(from.format), full_range != 0}, {target_->format, false});
     if (!scaler_) return fail(Errc::unsupported, "converting this pixel format");
-    const int* table = sws_getCoefficients(SWS_CS_DEFAULT);
-    sws_setColorspaceDetails(scaler_.get(), table, full_range, table, 0, 0, 1 << 16, 1 << 16);
     scaler_format_ = from.format;
     scaler_range_ = full_range;
   }

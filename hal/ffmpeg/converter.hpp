@@ -35,6 +35,13 @@ class Converter {
   int scaler_range_ = -1;
 };
 
+struct SampleFormat {
+  int av_format = -1;       ///< an AVPixelFormat, none of the J formats
+  bool full_range = false;  ///< 0 to 255 (JPEG) instead of 16 to 235 (video)
+};
+/// Converts pictures of one size between formats and ranges. Null when it cannot.
+[[nodiscard]] ScalerPtr open_scaler(Size size, SampleFormat from, SampleFormat to) noexcept;
+
 /// Points `frame` at the picture's planes without copying. Its buffer reference is left alone.
 void view_planes(AVFrame& frame, const Picture& picture) noexcept;
 

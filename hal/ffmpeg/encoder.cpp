@@ -132,7 +132,11 @@ Result<> FfmpegEncoder::start(const char* name) {
   context.width = config_.size.width;
   context.height = config_.size.height;
   context.pix_fmt = static_cast<AVPixelFormat>(av_format(input_format(config_)));
+  // picture.hpp's colours, said in the stream (H.264 annex E): players guess BT.709 for large pictures otherwise.
   context.color_range = AVCOL_RANGE_MPEG;
+  context.colorspace = AVCOL_SPC_SMPTE170M;
+  context.color_primaries = AVCOL_PRI_BT709;
+  context.color_trc = AVCOL_TRC_BT709;
   context.framerate = av_d2q(config_.rate, 100'000);
   context.time_base = av_inv_q(context.framerate);
   context.gop_size = config_.keyframe_interval;

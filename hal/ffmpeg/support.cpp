@@ -7,6 +7,7 @@
 #include <mutex>
 
 extern "C" {
+#include <libavcodec/avcodec.h>
 #include <libavutil/error.h>
 #include <libavutil/log.h>
 }
@@ -49,6 +50,13 @@ std::string av_text(int averror) {
   std::array<char, AV_ERROR_MAX_STRING_SIZE> text{};
   av_strerror(averror, text.data(), text.size());
   return text.data();
+}
+
+std::vector<std::string> h264_encoders() {
+  std::vector<std::string> names;
+  for (const char* name : {"h264_v4l2m2m", "libx264", "libopenh264"})
+    if (avcodec_find_encoder_by_name(name) != nullptr) names.emplace_back(name);
+  return names;
 }
 
 }  // namespace sealcam::hal::ffmpeg

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "core/result.hpp"
 
@@ -13,6 +14,10 @@ namespace sealcam::hal::ffmpeg {
 
 /// FFmpeg's text for an AVERROR code.
 [[nodiscard]] std::string av_text(int averror);
+
+/// Names of the H.264 encoders that FfmpegEncoder knows and this build of FFmpeg has, best first. Whether they open is
+/// another question.
+[[nodiscard]] std::vector<std::string> h264_encoders();
 
 /// FFmpeg writes its log to standard error by default. The first LogCapture of the process ends that for good: lines
 /// are dropped, but the first error or warning that this thread causes while a LogCapture lives is kept in it. FFmpeg

@@ -9,11 +9,10 @@
 
 namespace sealcam::hal::replay {
 
-/// Looks for sealcam-replay.so in each folder of $SEALCAM_MODULE_PATH (colons between), beside the program, in the
-/// installation the program belongs to (../lib/…/sealcam), and in the installed library folder. The module stays
-/// loaded. Clock and log must outlive the source. What went wrong, and what to do about it, is also logged. Errors:
-/// not_found (module or file), unsupported (module of another build; no decoder for the file), invalid_argument (size,
-/// rate), malformed (no pictures in the file), permission, no_memory, io.
+/// Loads sealcam-replay.so as hal/modules/load.hpp says. Clock and log must outlive the source. What went wrong, and
+/// what to do about it, is also logged. Errors: not_found (module or file), unsupported (module of another build; no
+/// decoder for the file), invalid_argument (size, rate), malformed (no pictures in the file), permission, no_memory,
+/// io.
 [[nodiscard]] Result<std::unique_ptr<FrameSource>> open_replay(const ReplayConfig& config, const Clock& clock,
                                                                Log& log);
 

@@ -14,7 +14,10 @@ struct SourceUnderTest {
   /// Opens the source with the clock given. Called several times, never while another one is open.
   std::function<Result<std::unique_ptr<hal::FrameSource>>(const Clock&)> open;
   bool realtime = true;  ///< it keeps its rate
-  bool moving = true;    ///< pictures half a second apart differ
+  /// A device whose pictures may be lost before they come here, on a processor that is busy or emulated: it keeps its
+  /// rate by what it counts, the lost ones (gaps in the numbers) included.
+  bool may_lose = false;
+  bool moving = true;  ///< pictures half a second apart differ
   /// How long one picture may take to come; sensors need time to start.
   std::chrono::milliseconds patience{2000};
 };

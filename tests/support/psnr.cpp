@@ -43,6 +43,7 @@ double psnr(const Picture& a, const Picture& b) {
 
 struct Figures {
   std::size_t pictures = 0, unmarked = 0, backwards = 0;
+  std::uint32_t first = 0, last = 0;  // numbers of the pictures compared
   double least = std::numeric_limits<double>::infinity(), sum = 0;
 };
 
@@ -72,6 +73,8 @@ Figures compare(hal::FrameSource& recorded, hal::FrameSource& drawn, std::uint16
       continue;
     }
     const double db = psnr(*picture, *reference);
+    if (figures.pictures == 0) figures.first = mark->number.value();
+    figures.last = mark->number.value();
     ++figures.pictures;
     figures.sum += db;
     figures.least = std::min(figures.least, db);
@@ -102,8 +105,10 @@ int main(int argc, char** argv) try {
   if (!drawn) throw std::runtime_error(to_string(drawn.error()));
   const Figures f = compare(**recorded, **drawn, camera);
   const double mean = f.pictures == 0 ? 0 : f.sum / static_cast<double>(f.pictures);
-  std::cout << std::format("{{\"pictures\":{},\"unmarked\":{},\"backwards\":{},\"psnr_least\":{:.2f},\"psnr_mean\":{:.2f}}}\n",
-                           f.pictures, f.unmarked, f.backwards, f.pictures == 0 ? 0 : f.least, mean);
+  std::cout << std::format(
+      "{{\"pictures\":{},\"unmarked\":{},\"backwards\":{},\"first\":{},\"last\":{},\"psnr_least\":{:.2f},"
+      "\"psnr_mean\":{:.2f}}}\n",
+      f.pictures, f.unmarked, f.backwards, f.first, f.last, f.pictures == 0 ? 0 : f.least, mean);
   return f.pictures > 0 && f.unmarked == 0 && f.backwards == 0 && f.least >= least ? 0 : 1;
 } catch (const std::exception& e) {
   std::cerr << "sealcam-psnr: " << e.what() << '\n';

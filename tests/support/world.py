@@ -112,6 +112,7 @@ class World:
         self.accounts = {}  # name -> id
         self.broker = None
         self.port = None
+        self.broker_hosts = ["127.0.0.1"]  # where devices find it; the first is what they are told
 
     def __enter__(self):
         return self
@@ -147,7 +148,8 @@ class World:
         self.port = self.port or free_port()
         where = self.folder / "broker"
         if not where.exists():
-            self.run(self.program("sealcam"), "broker", "init", where, "--port", self.port)
+            hosts = [word for host in self.broker_hosts for word in ("--host", host)]
+            self.run(self.program("sealcam"), "broker", "init", where, "--port", self.port, *hosts)
         mosquitto = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
         self.broker = self.spawn("mosquitto", mosquitto, "-c", where / "mosquitto.conf")
         self.wait_broker()
@@ -170,13 +172,13 @@ class World:
     def owner(self, account, *args):
         return self.run(self.program("sealcam"), "--account", self.folder / account, *args)
 
-    def camera(self, account, name, config, label):
-        """Makes and enrols a camera; it is not started."""
+    def camera(self, account, name, config, label, *enroll):
+        """Makes and enrols a camera; it is not started. `enroll`: more options."""
         state = self.folder / f"{account}-camera"
         config_file = self.folder / f"{account}-camera.json"
         config_file.write_text(json.dumps(config, indent=2))
         found = json.loads(self.run(self.program("sealcam-camera"), "--state", state, "keys", "--json"))
-        self.owner(account, "camera", "enroll", state, "--name", label, "--broker", self.folder / "broker")
+        self.owner(account, "camera", "enroll", state, "--name", label, "--broker", self.folder / "broker", *enroll)
         status = self.folder / f"{account}-camera.status"
         argv = [self.program("sealcam-camera"), "--state", state, "--config", config_file, "--status", status]
         process = Process(name, argv, self.logs / f"{name}.log")

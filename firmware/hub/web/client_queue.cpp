@@ -59,6 +59,13 @@ void ClientQueue::push(QueuedPicture picture) {
   pictures_.push_back(std::move(picture));
 }
 
+void ClientQueue::push_group(const DeviceId& camera, const watch::PictureGroup& group) {
+  group.for_each([&](const watch::PictureInfo& picture, ByteView unit) {
+    push({camera, picture, std::make_shared<const Bytes>(unit.begin(), unit.end()), true});
+  });
+  if (!group.complete()) out_of_step(camera);
+}
+
 std::optional<Outgoing> ClientQueue::pop() {
   for (auto* text : {&hello_, &state_}) {
     if (!*text) continue;

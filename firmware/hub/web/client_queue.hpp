@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What waits for one WebSocket client. Bounded: when a client is too slow, the camera's older groups of pictures go,
+/// What waits for one client. Bounded: when a client is too slow, the camera's older groups of pictures go,
 /// then all that wait of it, then those of every camera; each goes on at a key frame. Thread-bound.
 #pragma once
 
@@ -9,7 +9,7 @@
 #include <set>
 #include <string>
 
-#include "watch/picture_sink.hpp"
+#include "watch/picture_cache.hpp"
 
 namespace sealcam::hub::web {
 
@@ -47,6 +47,8 @@ class ClientQueue {
   void push_state(std::string text) { state_ = std::move(text); }
   /// A delta whose group this client does not have is left out.
   void push(QueuedPicture picture);
+  /// What the hub has of a camera, marked as cached.
+  void push_group(const DeviceId& camera, const watch::PictureGroup& group);
   /// The next delta of this camera does not follow what was sent.
   void out_of_step(const DeviceId& camera) { in_step_.erase(camera); }
 

@@ -9,6 +9,8 @@
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <optional>
 
+#include "hub/web/live_stream.hpp"
+#include "hub/web/media_request.hpp"
 #include "hub/web/routes.hpp"
 #include "hub/web/socket.hpp"
 
@@ -44,14 +46,35 @@ class Connection : public std::enable_shared_from_this<Connection> {
     auto& shared = count_.shared();
     if (shared.host == nullptr) return;
     const auto& request = parser_->get();
-    const bool socket = beast::websocket::is_upgrade(request) && request.target() == "/ws";
-    if (!socket || !allowed(request)) return write(respond(request, *shared.host));
-    stream_.expires_never();
-    start_socket(std::move(stream_), parser_->release(), std::move(count_));
+    if (auto refusal = refuse(request)) return write(std::move(*refusal));
+    if (beast::websocket::is_upgrade(request) && request.target() == "/ws") {
+      stream_.expires_never();
+      return start_socket(std::move(stream_), parser_->release(), std::move(count_));
+    }
+    if (const auto media = parse_media_request({request.target().data(), request.target().size()}))
+      return answer_media(*media);
+    write(respond(request, *shared.host));
+  }
+
+  void answer_media(const MediaRequest& wanted) {
+    auto& shared = count_.shared();
+    const auto& request = parser_->get();
+    const auto camera = find_camera(shared.host->statuses(), wanted.camera);
+    if (!camera) return write(media_failure(request, camera.error()));
+    if (wanted.kind == MediaRequest::Kind::live) {
+      if (request.method() == http::verb::head) return write(respond_with(request, http::status::ok, "video/mp2t", {}));
+      stream_.expires_never();
+      return start_live_stream(std::move(stream_), parser_->release(), std::move(count_), *camera);
+    }
+    shared.snapshots->request(*camera, wanted.stale_allowed, [self = shared_from_this()](const Result<Snapshot>& r) {
+      const auto& asked = self->parser_->get();
+      self->write(r ? snapshot_response(asked, *r) : media_failure(asked, r.error()));
+    });
   }
 
   void write(Response response) {
     response_.emplace(std::move(response));
+    stream_.expires_after(patience);  // a snapshot may have taken its time
     http::async_write(stream_, *response_, [self = shared_from_this()](beast::error_code ec, std::size_t) {
       if (ec) return;
       if (self->response_->keep_alive()) return self->read();

@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "watch/picture_cache.hpp"
 
@@ -13,10 +14,13 @@ class Host {
  public:
   [[nodiscard]] virtual std::string hello() const = 0;
   [[nodiscard]] virtual std::string state() const = 0;
+  /// Prometheus' text form.
+  [[nodiscard]] virtual std::string metrics() const = 0;
   [[nodiscard]] virtual std::set<DeviceId> cameras() const = 0;
+  [[nodiscard]] virtual std::vector<watch::CameraStatus> statuses() const = 0;
   /// Null when there is none.
   [[nodiscard]] virtual const watch::PictureGroup* newest(const DeviceId& camera) const = 0;
-  /// What all clients together want to see.
+  /// What all clients together want to see: pages, streams and snapshots.
   virtual void on_interest(bool all, std::set<DeviceId> cameras) = 0;
 
  protected:

@@ -7,17 +7,21 @@
 
 namespace sealcam::hub::web {
 
+FreshnessNow freshness_at(const watch::PictureInfo& picture, MonotonicTime now) noexcept {
+  using namespace std::chrono;
+  if (!picture.age) return {};
+  const auto age = std::max(0ms, *picture.age + ceil<milliseconds>(now - picture.handed_out));
+  return {picture.state == watch::CameraState::live && age <= watch::Freshness::live_for, age};
+}
+
 PictureHeader make_picture_header(const DeviceId& camera, const watch::PictureInfo& picture, bool cached,
                                   MonotonicTime now, CaptureTime wall) noexcept {
-  using namespace std::chrono;
-  const auto waited = ceil<milliseconds>(now - picture.handed_out);
-  const auto age = picture.age ? std::max(0ms, *picture.age + waited) : 0ms;
-  const bool live = picture.state == watch::CameraState::live && picture.age && age <= watch::Freshness::live_for;
+  const auto [live, age] = freshness_at(picture, now);
   unsigned flags = 0;
   if (cached) flags |= flag_cached;
   if (picture.starts_group()) flags |= flag_key;
   if (picture.kind == protocol::FrameKind::still) flags |= flag_still;
-  if (picture.age) flags |= flag_age;
+  if (age) flags |= flag_age;
 
   PictureHeader out{};
   const MutableBytes view(out);
@@ -31,7 +35,7 @@ PictureHeader make_picture_header(const DeviceId& camera, const watch::PictureIn
   std::ranges::copy(camera.bytes(), out.begin() + 4);
   store_be(view.subspan(24), picture.header.number.value());
   store_be(view.subspan(28), static_cast<std::uint64_t>(picture.header.captured.since_epoch.count()));
-  store_be(view.subspan(36), picture.age ? clip32(age) : 0xffffffffU);
+  store_be(view.subspan(36), age ? clip32(*age) : 0xffffffffU);
   store_be(view.subspan(40), picture.epoch.value());
   store_be(view.subspan(48), picture.counter.value());
   store_be(view.subspan(56), static_cast<std::uint64_t>(wall.since_epoch.count()));

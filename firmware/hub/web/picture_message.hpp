@@ -3,6 +3,8 @@
 #pragma once
 
 #include <array>
+#include <chrono>
+#include <optional>
 
 #include "watch/picture_sink.hpp"
 
@@ -18,6 +20,13 @@ enum PictureFlags : std::uint8_t {
   flag_age = 4,     ///< the age is known
   flag_cached = 8,  ///< from the hub's cache: the viewer came late
 };
+
+/// How fresh a picture is once it waited: what was true at the hand-out, and the time since.
+struct FreshnessNow {
+  bool live = false;  ///< P4, now
+  std::optional<std::chrono::milliseconds> age;
+};
+[[nodiscard]] FreshnessNow freshness_at(const watch::PictureInfo& picture, MonotonicTime now) noexcept;
 
 using PictureHeader = std::array<std::byte, picture_header_size>;
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "hub/web/guard.hpp"
+#include "hub/web/page.hpp"
 
 namespace sealcam::hub::web {
 namespace {
@@ -19,8 +20,10 @@ Response make(const Request& request, http::status status, std::string_view type
   Response response(status, request.version());
   response.set(http::field::content_type, type);
   response.set(http::field::cache_control, "no-store");
-  response.set("Content-Security-Policy", "default-src 'none'");
+  response.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
   response.set("X-Content-Type-Options", "nosniff");
+  response.set("Referrer-Policy", "no-referrer");
+  response.set("Cross-Origin-Resource-Policy", "same-origin");
   response.keep_alive(request.keep_alive());
   response.body() = std::move(body);
   const auto size = response.body().size();
@@ -33,11 +36,23 @@ Response state(const Request& request, const Host& host) {
   return make(request, http::status::ok, "application/json", host.state());
 }
 
+Response page(const Request& request, const PageFile& file) {
+  auto response = make(request, http::status::ok, file.type, std::string(file.content));
+  response.set("Content-Security-Policy", page_policy);
+  response.set("Cross-Origin-Opener-Policy", "same-origin");
+  response.set("Permissions-Policy", page_permissions);
+  return response;
+}
+
+Response metrics(const Request& request, const Host& host) {
+  return make(request, http::status::ok, "text/plain; version=0.0.4; charset=utf-8", host.metrics());
+}
+
 struct Route {
   std::string_view path;
   Response (*answer)(const Request&, const Host&);
 };
-constexpr std::array routes{Route{"/api/state", state}};
+constexpr std::array routes{Route{"/api/state", state}, Route{"/metrics", metrics}};
 
 }  // namespace
 
@@ -51,14 +66,24 @@ Response plain(const Request& request, http::status status, std::string_view tex
   return make(request, status, "text/plain; charset=utf-8", std::string(text) + "\n");
 }
 
-Response respond(const Request& request, const Host& host) {
+Response respond_with(const Request& request, http::status status, std::string_view type, std::string body) {
+  return make(request, status, type, std::move(body));
+}
+
+std::optional<Response> refuse(const Request& request) {
   if (!allowed(request)) return plain(request, http::status::forbidden, "This hub answers its own machine only.");
   if (request.method() != http::verb::get && request.method() != http::verb::head)
     return plain(request, http::status::method_not_allowed, "Only GET and HEAD.");
+  return std::nullopt;
+}
+
+Response respond(const Request& request, const Host& host) {
+  if (auto refusal = refuse(request)) return std::move(*refusal);
   const std::string_view target(request.target().data(), request.target().size());
   const auto path = target.substr(0, target.find('?'));
   for (const auto& route : routes)
     if (route.path == path) return route.answer(request, host);
+  if (const auto file = find_page_file(path)) return page(request, *file);
   return plain(request, http::status::not_found, "There is nothing here.");
 }
 

@@ -4,7 +4,7 @@
 #include <format>
 
 #include "hub/web/connection.hpp"
-#include "hub/web/socket.hpp"
+#include "hub/web/viewer.hpp"
 
 namespace sealcam::hub::web {
 
@@ -15,17 +15,24 @@ void ServerShared::update_interest() const {
   if (host == nullptr) return;
   bool all = false;
   std::set<DeviceId> cameras;
-  for (const auto* socket : sockets) {
-    all = all || socket->queue().watches_all();
-    cameras.insert(socket->queue().wanted().begin(), socket->queue().wanted().end());
+  for (const auto* viewer : viewers) {
+    all = all || viewer->queue().watches_all();
+    cameras.insert(viewer->queue().wanted().begin(), viewer->queue().wanted().end());
   }
+  cameras.merge(snapshots->interest());
   host->on_interest(all, std::move(cameras));
 }
 
+void ServerShared::leave(Viewer& viewer) {
+  std::erase(viewers, &viewer);
+  dropped += viewer.queue().dropped();
+  update_interest();
+}
+
 Result<std::unique_ptr<Server>> Server::open(asio::io_context& io, const tcp::endpoint& address, Host& host,
-                                             const Clock& clock, Log& log) {
+                                             hal::Media& media, const Clock& clock, Log& log) {
   if (!address.address().is_loopback()) return fail(Errc::invalid_argument, "the page is for loopback only");
-  auto server = std::unique_ptr<Server>(new Server(io, host, clock, log));
+  auto server = std::unique_ptr<Server>(new Server(io, host, media, clock, log));
   boost::system::error_code ec;
   auto& acceptor = server->acceptor_;
   acceptor.open(address.protocol(), ec);
@@ -39,8 +46,19 @@ Result<std::unique_ptr<Server>> Server::open(asio::io_context& io, const tcp::en
   return server;
 }
 
-Server::Server(asio::io_context& io, Host& host, const Clock& clock, Log& log)
-    : acceptor_(io), log_(log), shared_(std::make_shared<ServerShared>(ServerShared{&host, &clock, {}, 0, 0})) {}
+Server::Server(asio::io_context& io, Host& host, hal::Media& media, const Clock& clock, Log& log)
+    : acceptor_(io),
+      log_(log),
+      shared_(std::make_shared<ServerShared>(ServerShared{.host = &host,
+                                                          .clock = &clock,
+                                                          .media = &media,
+                                                          .worker = &worker_,
+                                                          .network = io.get_executor(),
+                                                          .snapshots = {},
+                                                          .viewers = {}})) {
+  shared_->snapshots = std::make_shared<Snapshots>(io.get_executor(), host, clock, worker_, media,
+                                                   [shared = shared_.get()] { shared->update_interest(); });
+}
 
 Server::~Server() { stop(); }
 
@@ -56,17 +74,25 @@ void Server::accept() {
 
 void Server::on_picture(const DeviceId& camera, const watch::PictureInfo& picture, ByteView access_unit) {
   SharedUnit unit;
-  for (auto* socket : shared_->sockets) {
-    if (!socket->queue().watches(camera)) continue;
+  for (auto* viewer : shared_->viewers) {
+    if (!viewer->queue().watches(camera)) continue;
     if (!unit) unit = std::make_shared<const Bytes>(access_unit.begin(), access_unit.end());
-    socket->send({camera, picture, unit, false});
+    viewer->send({camera, picture, unit, false});
   }
+  shared_->snapshots->on_picture(camera, picture);
+}
+
+void Server::tick() {
+  if (shared_->host == nullptr) return;
+  shared_->snapshots->tick();
+  const auto viewers = shared_->viewers;  // some may go
+  for (auto* viewer : viewers) viewer->tick();
 }
 
 void Server::broadcast_state() {
-  if (shared_->sockets.empty()) return;
+  if (shared_->viewers.empty()) return;
   const auto state = shared_->host->state();
-  for (auto* socket : shared_->sockets) socket->send_state(state);
+  for (auto* viewer : shared_->viewers) viewer->send_state(state);
 }
 
 void Server::stop() {
@@ -74,8 +100,9 @@ void Server::stop() {
   shared_->host = nullptr;
   boost::system::error_code ignored;
   acceptor_.close(ignored);
-  const auto sockets = shared_->sockets;
-  for (auto* socket : sockets) socket->close();
+  shared_->snapshots->stop();
+  const auto viewers = shared_->viewers;
+  for (auto* viewer : viewers) viewer->close();
 }
 
 std::string Server::address() const {
@@ -88,7 +115,7 @@ std::string Server::address() const {
 
 std::uint64_t Server::dropped() const noexcept {
   auto sum = shared_->dropped;
-  for (const auto* socket : shared_->sockets) sum += socket->queue().dropped();
+  for (const auto* viewer : shared_->viewers) sum += viewer->queue().dropped();
   return sum;
 }
 

@@ -8,6 +8,7 @@
 
 #include "hub/web/messages.hpp"
 #include "hub/web/picture_message.hpp"
+#include "hub/web/viewer.hpp"
 
 namespace sealcam::hub::web {
 namespace {
@@ -19,7 +20,7 @@ namespace websocket = beast::websocket;
 constexpr std::chrono::seconds handshake_time{10};
 constexpr std::chrono::seconds idle_time{30};  // then a ping, then the end
 
-class Client final : public Socket, public std::enable_shared_from_this<Client> {
+class Client final : public Viewer, public std::enable_shared_from_this<Client> {
  public:
   Client(beast::tcp_stream stream, Request request, ConnectionCount count)
       : stream_(std::move(stream)), request_(std::move(request)), count_(std::move(count)) {
@@ -42,6 +43,7 @@ class Client final : public Socket, public std::enable_shared_from_this<Client> 
     queue_.push_state(text);
     pump();
   }
+  void tick() override {}
   void close() override { finish(websocket::close_code::going_away); }
 
  private:
@@ -50,7 +52,7 @@ class Client final : public Socket, public std::enable_shared_from_this<Client> 
   void opened() {
     if (shared().host == nullptr) return;
     open_ = true;
-    shared().sockets.push_back(this);
+    shared().viewers.push_back(this);
     queue_.push_hello(shared().host->hello());
     queue_.push_state(shared().host->state());
     pump();
@@ -77,19 +79,12 @@ class Client final : public Socket, public std::enable_shared_from_this<Client> 
 
   void watch(const WatchRequest& request) {
     const auto& host = *shared().host;
-    for (const auto& camera : queue_.watch(request.all, request.cameras, host.cameras())) send_cached(host, camera);
+    for (const auto& camera : queue_.watch(request.all, request.cameras, host.cameras())) {
+      // A late viewer need not wait for the next key frame.
+      if (const auto* group = host.newest(camera)) queue_.push_group(camera, *group);
+    }
     shared().update_interest();
     pump();
-  }
-
-  // A late viewer need not wait for the next key frame.
-  void send_cached(const Host& host, const DeviceId& camera) {
-    const auto* group = host.newest(camera);
-    if (group == nullptr) return;
-    group->for_each([&](const watch::PictureInfo& picture, ByteView unit) {
-      queue_.push({camera, picture, std::make_shared<const Bytes>(unit.begin(), unit.end()), true});
-    });
-    if (!group->complete()) queue_.out_of_step(camera);
   }
 
   void pump() {
@@ -130,9 +125,7 @@ class Client final : public Socket, public std::enable_shared_from_this<Client> 
 
   void leave() {
     open_ = false;
-    std::erase(shared().sockets, this);
-    shared().dropped += queue_.dropped();
-    shared().update_interest();
+    shared().leave(*this);
   }
 
   websocket::stream<beast::tcp_stream> stream_;

@@ -243,6 +243,20 @@ TEST_CASE("an account does not take over what belongs to another") {
   CHECK(admit("a-cam/tls.csr").exit_code == 0);
 }
 
+TEST_CASE("a device may find the broker elsewhere than its owner does") {
+  World w;
+  w.start();
+  NEED(sealcam({"--account", w.path("a"), "account", "create"}));
+  const auto ran = sealcam({"--account", w.path("a"), "--json", "camera", "enroll", w.path("cam"), "--name", "Far away",
+                            "--broker", w.broker.string(), "--host", "192.0.2.1"});
+  INFO(ran.output);
+  REQUIRE(ran.exit_code == 0);
+  CHECK(Json::parse(ran.output).at("pending").empty());  // published from here
+  const auto enrolment = read_file(w.path("cam/enrolment.json"), 1 << 16);
+  REQUIRE(enrolment);
+  CHECK(Json::parse(as_text(*enrolment)).at("broker").at("host") == "192.0.2.1");
+}
+
 TEST_CASE("what cannot be published stays pending until it is") {
   World w;
   NEED(sealcam({"--account", w.path("a"), "account", "create"}));

@@ -41,3 +41,17 @@ TEST_CASE("huge numbers do not wrap around") {
   CHECK(reader.integer("/n", 7, -10, 10) == 7);
   CHECK(reader.finish());
 }
+
+TEST_CASE("nesting is bounded, however long the text is") {
+  const auto nested = [](std::size_t levels) {
+    return std::string(R"({"a":)") + std::string(levels - 1, '[') + "1" + std::string(levels - 1, ']') + "}";
+  };
+  ConfigReader deepest(nested(ConfigReader::max_depth));
+  CHECK(deepest.finish().value().contains("unknown setting"));  // control: read, and refused for what it is
+  CHECK(ConfigReader(nested(ConfigReader::max_depth + 1)).finish().value().contains("nested more than 16 deep"));
+  CHECK(ConfigReader(R"({"a":)" + std::string(16, '[') + std::string(16, ']') + "}").finish().value().contains("deep"));
+  CHECK(ConfigReader(nested(500'000)).finish().value().contains("nested more than 16 deep"));
+  std::string objects;
+  for (int i = 0; i < 100'000; ++i) objects += R"({"a":)";
+  CHECK(ConfigReader(objects).finish().value().contains("nested"));
+}

@@ -4,35 +4,12 @@
 #include "core/log.hpp"
 #include "hal/fake/fake_source.hpp"
 #include "hal/ffmpeg/decoder.hpp"
-#include "hal/ffmpeg/encoder.hpp"
 #include "hal/h264.hpp"
+#include "support/film.hpp"
 
 using namespace sealcam;
 using namespace sealcam::hal;
 using namespace std::chrono_literals;
-
-namespace {
-
-/// Access units of the fake camera, as bytes of their own.
-std::vector<Bytes> encoded(std::uint32_t count, int keyframe_interval) {
-  const FakeClock clock;
-  MemoryLog log;
-  const auto source =
-      fake::FakeSource::open({.size = {320, 240}, .camera = 3, .realtime = false, .count = count}, clock).value();
-  EncoderConfig config;
-  config.size = {320, 240};
-  config.bitrate = BitsPerSecond(300'000);
-  config.keyframe_interval = keyframe_interval;
-  const auto encoder = ffmpeg::FfmpegEncoder::open(config, log).value();
-  std::vector<Bytes> units;
-  while (auto picture = source->next(1ms)) {
-    const auto unit = encoder->encode(*picture).value();
-    if (unit) units.emplace_back(unit->bytes.begin(), unit->bytes.end());
-  }
-  return units;
-}
-
-}  // namespace
 
 TEST_CASE("auto says which encoder it took and why not the others") {
   MemoryLog log;
@@ -68,7 +45,7 @@ TEST_CASE("an encoder refuses configurations by name") {
 }
 
 TEST_CASE("the decoder begins at a key frame") {
-  const auto units = encoded(12, 6);
+  const auto units = test::film(12, 6);
   REQUIRE(units.size() == 12);
   const auto decoder = ffmpeg::FfmpegDecoder::open().value();
   for (std::uint32_t i = 1; i < 12; ++i) {
@@ -80,7 +57,7 @@ TEST_CASE("the decoder begins at a key frame") {
 }
 
 TEST_CASE("damage is an error, and the decoder goes on at the next key frame") {
-  auto units = encoded(12, 6);
+  auto units = test::film(12, 6);
   const auto decoder = ffmpeg::FfmpegDecoder::open().value();
   for (std::uint32_t i = 0; i < 3; ++i) REQUIRE(decoder->decode(units[i]).value());
   Bytes cut = units[0];
@@ -97,7 +74,7 @@ TEST_CASE("damage is an error, and the decoder goes on at the next key frame") {
 }
 
 TEST_CASE("flipped bits never crash the decoder") {
-  const auto units = encoded(8, 4);
+  const auto units = test::film(8, 4);
   const auto decoder = ffmpeg::FfmpegDecoder::open().value();
   int refused = 0;
   for (std::size_t n = 0; n < 400; ++n) {

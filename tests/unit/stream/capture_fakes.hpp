@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -23,8 +24,13 @@ class CaptureFakes final : public stream::CaptureFactory {
   Bytes unit;                 ///< of a source that encodes
   std::uint32_t bitrate = 0;  ///< of the encoder that is open
   int interval = 0, shrink = -1;
+  std::uint32_t lose = 0;                  ///< pictures before the next one
+  std::vector<hal::ControlInfo> controls;  ///< of a source that encodes
+  std::vector<std::string> set;            ///< what was set, in words
+  std::optional<Errc> set_error;
   std::map<std::uint32_t, MonotonicTime> captured;  ///< by the number since the start
   std::uint32_t total = 0;
+  std::function<void()> before_next;  ///< each time a picture is fetched
 
   /// SPS, PPS and an IDR slice; a slice. As short as check_access_unit() takes.
   static Bytes key_unit() { return hex("00000001674200140000000168ce000000016588"); }
@@ -33,17 +39,19 @@ class CaptureFakes final : public stream::CaptureFactory {
  private:
   static Bytes hex(std::string_view text) { return *from_hex(text); }
 
-  class Source final : public hal::FrameSource {
+  class Source final : public hal::FrameSource, public hal::SourceControls {
    public:
     explicit Source(CaptureFakes& fakes) : fakes_(fakes) {}
 
    private:
     Result<hal::Picture> do_next(std::chrono::milliseconds) override {
+      if (fakes_.before_next) fakes_.before_next();
       if (fakes_.source_error) return fail(*fakes_.source_error, "as the test says");
       fakes_.clock_.advance(std::chrono::milliseconds(33));
       hal::Picture picture;
       picture.format = fakes_.format;
       picture.size = size();
+      count_ += std::exchange(fakes_.lose, 0);
       picture.number = FrameNumber(count_++);
       picture.captured = fakes_.clock_.monotonic();
       if (picture.format == hal::PixelFormat::h264) picture.planes[0] = {fakes_.unit.data(), fakes_.unit.size()};
@@ -54,6 +62,14 @@ class CaptureFakes final : public stream::CaptureFactory {
     [[nodiscard]] hal::PixelFormat do_format() const override { return fakes_.format; }
     [[nodiscard]] double do_rate() const override { return 30; }
     [[nodiscard]] std::string do_describe() const override { return "as the test says"; }
+    hal::SourceControls* do_controls() override { return this; }
+    std::vector<hal::ControlInfo> do_list() override { return fakes_.controls; }
+    Result<> do_set(const hal::Setting& setting) override {
+      fakes_.set.push_back(std::string(hal::name(setting.control)) + " " +
+                           std::to_string(static_cast<int>(setting.value.value)));
+      if (fakes_.set_error) return fail(*fakes_.set_error, "as the test says");
+      return {};
+    }
     CaptureFakes& fakes_;
     std::uint32_t count_ = 0;
   };
@@ -109,6 +125,9 @@ struct CaptureScene {
   stream::CaptureControl control{stream::Quality{}};
   int wakes = 0;
   stream::CaptureLoop loop{{factory, queue, board, control, clock, log}, [this] { ++wakes; }};
+  [[nodiscard]] auto logged(std::string_view part) const {
+    return std::ranges::count_if(log.lines(), [&](const auto& line) { return line.contains(part); });
+  }
   void steps(int n) {
     while (n-- > 0) (void)loop.step();
   }

@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "hal/fake/fake_board.hpp"
 #include "unit/stream/capture_fakes.hpp"
 #include "unit/stream/gop.hpp"
 
@@ -128,23 +129,31 @@ TEST_CASE("quality: bitrate without, group length and size with a new encoder") 
   CHECK(s.factory.bitrate == 400'000);
 }
 
-TEST_CASE("a sensor that delivers H.264 needs no encoder; what is no access unit is refused") {
+TEST_CASE("a picture that cannot be decoded costs no encoder") {
   CaptureScene s;
-  s.factory.format = hal::PixelFormat::h264;
   s.control.set_active(true);
-  s.factory.unit = CaptureFakes::key_unit();
   s.steps(1);
-  s.factory.unit = CaptureFakes::delta_unit();
+  s.factory.encoder_error = Errc::malformed;
+  s.steps(3);
+  s.factory.encoder_error.reset();
   s.steps(1);
-  s.factory.unit = Bytes(30, std::byte{0x77});
-  s.steps(1);
-  CHECK(s.loop.counters().corrupt == 1);
-  s.factory.unit = CaptureFakes::delta_unit();
-  s.steps(1);  // refers to what was damaged
-  s.factory.unit = CaptureFakes::key_unit();
-  s.steps(1);
-  CHECK(drain(s.queue) == "I0! P1! I4!");
-  CHECK(s.loop.counters().encoder_opened == 0);
+  CHECK(drain(s.queue) == "I0! P4!");
+  CHECK(s.loop.counters().corrupt == 3);
+  CHECK(s.loop.counters().encoder_opened == 1);
+  CHECK(s.logged("cannot be decoded") == 1);
+}
+
+TEST_CASE("a sensor that comes and goes is described once") {
+  CaptureScene s;
+  for (int i = 0; i < 5; ++i) {
+    s.factory.source_error = Errc::device_lost;
+    s.steps(1);
+    s.factory.source_error.reset();
+    s.clock.advance(10s);
+    s.steps(2);
+  }
+  CHECK(s.loop.counters().source_opened == 6);
+  CHECK(s.logged("sensor: ") == 1);
 }
 
 TEST_CASE("a finite source ends the loop") {
@@ -153,4 +162,60 @@ TEST_CASE("a finite source ends the loop") {
   s.steps(1);
   CHECK(s.loop.finished());
   s.loop.run({});  // returns
+}
+
+TEST_CASE("the activity light is on exactly while the sensor is open, watched or not") {
+  CaptureScene s;
+  hal::fake::FakeBoard light;
+  {
+    CaptureLoop loop({s.factory, s.queue, s.board, s.control, s.clock, s.log, &light}, [] {});
+    CHECK_FALSE(light.active);
+    s.factory.before_next = [&] { CHECK(light.active); };  // never a picture in the dark
+    (void)loop.step();
+    CHECK(light.active);
+    s.factory.source_error = Errc::device_lost;
+    s.factory.open_fails = 2;
+    (void)loop.step();
+    CHECK_FALSE(light.active);
+    s.factory.source_error.reset();
+    for (int i = 0; i < 2; ++i) {
+      s.clock.advance(5s);
+      (void)loop.step();
+      CHECK_FALSE(light.active);  // not for a sensor that does not open
+    }
+    s.clock.advance(5s);
+    (void)loop.step();
+    CHECK(light.active);
+    s.factory.source_error = Errc::timeout;
+    (void)loop.step();
+    CHECK(light.active);  // silent, but open
+    s.clock.advance(5s);
+    (void)loop.step();
+    CHECK_FALSE(light.active);
+    s.factory.source_error.reset();
+    s.clock.advance(5s);
+    (void)loop.step();
+    CHECK(light.history == "+-+-+");
+  }
+  CHECK(light.history == "+-+-+-");
+}
+
+TEST_CASE("a stopped capture thread leaves the light off; a light that fails is told once") {
+  CaptureScene s;
+  hal::fake::FakeBoard light;
+  CaptureLoop loop({s.factory, s.queue, s.board, s.control, s.clock, s.log, &light}, [] {});
+  (void)loop.step();
+  std::stop_source stop;
+  stop.request_stop();
+  loop.run(stop.get_token());
+  CHECK(light.history == "+-");
+  light.error = Errc::device_lost;
+  for (int i = 0; i < 3; ++i) {
+    s.clock.advance(5s);
+    s.factory.source_error.reset();
+    (void)loop.step();
+    s.factory.source_error = Errc::device_lost;
+    (void)loop.step();
+  }
+  CHECK(std::ranges::count_if(s.log.lines(), [](auto& line) { return line.contains("activity light"); }) == 1);
 }

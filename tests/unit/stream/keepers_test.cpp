@@ -58,6 +58,20 @@ TEST_CASE("one version with two contents is a conflict") {
   CHECK(must(s.keeper.offer(s.roster(5, {&s.removed}))));  // control
 }
 
+TEST_CASE("the same roster under another signature is no conflict") {
+  Scene s;
+  const Bytes first = s.roster(4, {&s.hub});
+  const Bytes again = s.roster(4, {&s.hub});
+  REQUIRE(first != again);
+  must(s.keeper.offer(first));
+  CHECK_FALSE(must(s.keeper.offer(again)));
+  CHECK(s.roster_store.content == first);
+  RosterKeeper restarted(s.roster_store, s.route, s.owner.verifier(), s.camera.keys());
+  must(restarted.load());
+  CHECK_FALSE(must(restarted.offer(again)));
+  CHECK(restarted.offer(s.roster(4, {&s.removed})).error().code == Errc::conflict);  // control
+}
+
 TEST_CASE("rosters of another owner, of another camera, with another key or damaged are refused") {
   Scene s;
   const auto forged =

@@ -69,3 +69,13 @@ TEST_CASE("a topic that claims to be longer than its packet does not run into th
   tap.feed(publish("a/still", 0, true, 0));
   CHECK(tap.take_retained("a/still"));
 }
+
+TEST_CASE("topics longer than any of ours are passed over, not kept") {
+  const std::string longest(256, 'x'), too_long(257, 'x'), huge(60'000, 'x');
+  PublishTap tap;
+  for (const auto& topic : {huge, too_long, longest, std::string("a")}) tap.feed(publish(topic, 10, true, 0));
+  CHECK_FALSE(tap.take_retained(huge));
+  CHECK_FALSE(tap.take_retained(too_long));
+  CHECK(tap.take_retained(longest));  // control
+  CHECK(tap.take_retained("a"));      // what follows is found
+}

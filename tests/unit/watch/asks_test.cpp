@@ -89,7 +89,8 @@ TEST_CASE("numbers of asks are reserved in blocks and never used twice") {
   CHECK(w.sequence.reservations == 2);
 }
 
-TEST_CASE("a camera that says it is online again is asked at once, and no replay of its word makes us ask all the time") {
+TEST_CASE(
+    "a camera that says it is online again is asked at once, and no replay of its word makes us ask all the time") {
   HubWorld w;
   auto epoch = w.join();
   w.video(w.builder.gop(epoch, "I", w.challenge(epoch)));

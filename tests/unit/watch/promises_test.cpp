@@ -189,6 +189,29 @@ TEST_CASE("grants rolled back to an older epoch change nothing") {
   }
 }
 
+TEST_CASE("an epoch whose frames were held back does not replace the one that came after it") {
+  HubWorld w;
+  auto first = w.join(100);
+  const auto held = w.builder.gop(first, "IP", w.challenge(first));
+  w.advance(1s);
+  auto second = w.join(101);
+  const auto early = w.challenge(second);
+  w.video(w.builder.gop(second, "I", early));
+  CHECK(w.status().epoch == second.epoch);
+  w.video(held);
+  CHECK(w.status().epoch == second.epoch);
+  CHECK(w.sink.shown.size() == 1);
+  CHECK(w.status().counters.held_back == 2);
+  w.video(w.builder.gop(second, "P", early));
+  CHECK(w.sink.live() == 2);
+
+  SECTION("control: with a later echo it does, as a camera's that was reset") {
+    w.advance(1s);
+    w.video(w.builder.gop(first, "I", w.challenge(first)));
+    CHECK(w.status().epoch == first.epoch);
+  }
+}
+
 TEST_CASE("a group that began before the first echo is shown with it, STALE until the echo") {
   HubWorld w;
   auto current = w.join(100);
@@ -213,6 +236,31 @@ TEST_CASE("a hub keeps two candidates and the current epoch, whatever a broker o
   w.video(w.builder.gop(old[0], "I"));  // forgotten: waits for its grants, then has no key
   w.advance(1100ms);
   CHECK(refused_only(w, Refusal::not_decryptable));
+}
+
+TEST_CASE("old epochs in turn do not make a hub that knows no current one show a picture twice or go back") {
+  HubWorld w;
+  std::vector<TestEpoch> old;
+  std::vector<Stream> tapes;
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    old.push_back(w.join(i));
+    tapes.push_back(w.builder.gop(old.back(), "IP"));
+  }
+  w.video(tapes[2]);
+  CHECK(w.sink.shown.size() == 2);
+  for (int turn = 0; turn < 6; ++turn) {
+    const auto i = static_cast<std::size_t>(turn) % 3;
+    w.deliver(Leaf::grants, w.builder.grants(old[i], w.roster()));
+    w.video(tapes[i]);
+  }
+  CHECK(w.sink.shown.size() == 2);
+  CHECK(w.refused(Refusal::replayed) == 4);
+
+  SECTION("control: a higher epoch is newer, and shown") {
+    auto next = w.join(4);
+    w.video(w.builder.gop(next, "I"));
+    CHECK(w.sink.shown.size() == 3);
+  }
 }
 
 TEST_CASE("frames wait for their grants at most 1 s and 2 MiB") {

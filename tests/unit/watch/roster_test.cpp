@@ -148,6 +148,7 @@ TEST_CASE("a flood of grants is bounded in what it costs") {
   forged.back() ^= std::byte{1};
   for (int i = 0; i < 1000; ++i) w.deliver(Leaf::grants, forged);
   CHECK(w.status().counters.refused_control[Refusal::bad_signature] < 30);
+  CHECK(w.status().counters.refused_control[Refusal::bad_signature] + w.status().counters.overload == 1000);
   w.clock.advance(2s);
   auto next = w.join(101);
   w.video(w.builder.gop(next, "I", w.challenge(next)));

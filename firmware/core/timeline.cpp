@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/timeline.hpp"
+
 #include <algorithm>
 #include <utility>
 
-#include "owner/recorder.hpp"
-
-namespace sealcam::owner {
+namespace sealcam {
 
 std::chrono::microseconds Timeline::next(CaptureTime captured, MonotonicTime received) {
   if (!std::exchange(first_, false)) {
@@ -19,4 +19,4 @@ std::chrono::microseconds Timeline::next(CaptureTime captured, MonotonicTime rec
   return now_;
 }
 
-}  // namespace sealcam::owner
+}  // namespace sealcam

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What the board is and the parts that are not for pictures.
+#include "camera/examination.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace sealcam::camera {
+
+namespace board = hal::board;
+
+static std::optional<std::int64_t> number(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end == text.data()) return std::nullopt;
+  return value;
+}
+
+static std::vector<VideoNode> video_nodes(const board::SystemView& system) {
+  const std::filesystem::path all = "/sys/class/video4linux";
+  std::vector<VideoNode> nodes;
+  for (const auto& name : system.list(all)) {
+    if (!name.starts_with("video")) continue;  // others are radios and sub-devices
+    nodes.push_back({.device = std::filesystem::path("/dev") / name,
+                     .name = system.read(all / name / "name").value_or(""),
+                     .driver = system.link_name(all / name / "device/driver"),
+                     .first = system.read(all / name / "index").value_or("0") == "0"});
+  }
+  return nodes;
+}
+
+static bool is(const board::Sensor& sensor, const VideoNode& node) {
+  if (!sensor.node.empty()) return node.name.starts_with(sensor.node);
+  return node.driver == sensor.driver && node.first;
+}
+
+Examination::Examination(const DoctorSubject& subject, const board::Model& model, const board::Model& common,
+                         board::Identity identity)
+    : subject_(subject),
+      system_(subject.system),
+      model_(model),
+      identity_(std::move(identity)),
+      kernel_(model.kernel_of(identity_.kernel)),
+      config_(subject.config.value_or(CameraConfig())) {
+  for (const auto& sensor : model.sensors) sensors_.push_back(&sensor);
+  if (&model != &common)
+    for (const auto& sensor : common.sensors) sensors_.push_back(&sensor);
+  for (const auto& node : video_nodes(system_)) sort(node);
+}
+
+void Examination::sort(const VideoNode& node) {
+  const auto sensor = std::ranges::find_if(sensors_, [&](const auto* s) { return is(*s, node); });
+  if (sensor != sensors_.end()) {
+    found_.push_back({*sensor, node});
+    return;
+  }
+  const bool other = std::ranges::any_of(model_.other_nodes, [&](const auto& n) { return node.name.starts_with(n); });
+  if (!other && node.first) unknown_.push_back(node);
+}
+
+bool Examination::can_use(const std::filesystem::path& device) const {
+  return system_.exists(device) && system_.permitted(device, R_OK | W_OK);
+}
+
+std::string Examination::why_not(const std::filesystem::path& device) const {
+  return device.string() + (system_.exists(device) ? " may not be opened by this user" : " is missing");
+}
+
+std::string Examination::how_to_use(const std::filesystem::path& device) const {
+  if (system_.exists(device)) return "sudo usermod -aG video USER for the camera's user, then sign in again";
+  return "see what the kernel says of it: sudo dmesg";
+}
+
+std::string Examination::kernel_name() const {
+  return kernel_ == nullptr ? "an unknown kernel" : std::format("{}'s kernel", kernel_->name);
+}
+
+void Examination::check_board() {
+  std::string words;
+  for (const auto& word : identity_.compatible) words += (words.empty() ? "" : ", ") + word;
+  if (!model_.compatible.empty()) {
+    ok("board", std::format("{} ({})", model_.name, identity_.model.empty() ? words : identity_.model));
+    return;
+  }
+  warn("board", std::format("unknown board ({}): works with what is found", words.empty() ? "no device tree" : words),
+       "to have its light, watchdog and encoder known, add it as board/README.md says");
+}
+
+void Examination::check_kernel() {
+  if (kernel_ == nullptr) {
+    std::string known;
+    for (const auto& kernel : model_.kernels) known += (known.empty() ? "" : ", ") + kernel.name;
+    warn("kernel", std::format("{} is none of the kernels known for this board ({})", identity_.kernel, known),
+         "nothing, if pictures come; drivers may be missing");
+    return;
+  }
+  if (kernel_->tested && identity_.kernel.starts_with(*kernel_->tested)) {
+    ok("kernel", std::format("{}, {}, as tested", identity_.kernel, kernel_name()));
+    return;
+  }
+  warn("kernel",
+       std::format("{}, {}; tested with this board: {}", identity_.kernel, kernel_name(),
+                   kernel_->tested.value_or("none yet")),
+       "nothing, if pictures come; what does not may be the kernel's");
+}
+
+void Examination::check_light() {
+  if (!model_.led) {
+    ok("light", "none: " + model_.led.error().why);
+    return;
+  }
+  const auto& path = model_.led->path;
+  if (!system_.exists(path / "brightness")) {
+    warn("light", path.string() + " is missing: the log says when the sensor is on",
+         "modprobe leds_gpio, or see ls /sys/class/leds");
+    return;
+  }
+  if (system_.permitted(path / "brightness", W_OK) && system_.permitted(path / "trigger", W_OK)) {
+    ok("light", path.string() + " is on while the sensor is");
+    return;
+  }
+  warn("light", path.string() + " may not be written by this user: the log says when the sensor is on",
+       "add the udev rule in board/common/README.md");
+}
+
+void Examination::check_button() {
+  if (!model_.button) {
+    ok("button", "none: " + model_.button.error().why);
+    return;
+  }
+  const auto& chip = model_.button->chip;
+  if (can_use(chip)) ok("button", std::format("line {} of {}", model_.button->line, chip.string()));
+  else
+    warn("button", why_not(chip) + ": the camera cannot be reset by its button",
+         system_.exists(chip) ? "sudo usermod -aG gpio USER for the camera's user, then sign in again"
+                              : how_to_use(chip));
+}
+
+void Examination::check_watchdog() {
+  if (!model_.watchdog) {
+    ok("watchdog", "none: " + model_.watchdog.error().why);
+    return;
+  }
+  const auto& [device, module] = *model_.watchdog;
+  if (system_.exists(device)) ok("watchdog", device.string());
+  else
+    warn("watchdog", device.string() + " is missing: a board that hangs stays so",
+         std::format("sudo modprobe {0}, and put {0} into /etc/modules-load.d/sealcam.conf", module));
+}
+
+void Examination::check_temperature() {
+  if (!model_.temperature) {
+    ok("temperature", "unknown: " + model_.temperature.error().why);
+    return;
+  }
+  const auto& [path, limit] = *model_.temperature;
+  const auto thousandths = number(system_.read(path).value_or(""));
+  if (!thousandths) {
+    warn("temperature", path.string() + " cannot be read", "see ls /sys/class/thermal");
+    return;
+  }
+  const auto text =
+      std::format("{}.{} °C, slower from {} °C on", *thousandths / 1000, std::abs(*thousandths % 1000) / 100, limit);
+  if (*thousandths < std::int64_t{limit} * 1000) ok("temperature", text);
+  else warn("temperature", text, "give the board air or a heat sink, or set a smaller /source/size");
+}
+
+void Examination::check_serial() {
+  if (!model_.serial) {
+    ok("serial", "none: " + model_.serial.error().why);
+    return;
+  }
+  if (!system_.read(model_.serial->path).value_or("").empty()) ok("serial", "there");
+  else
+    warn("serial", model_.serial->path.string() + " is missing: a copied card cannot be told by it",
+         "start with the board's own firmware and device tree");
+}
+
+std::optional<std::uint64_t> Examination::memory_mib() const {
+  const auto text = system_.read("/proc/meminfo");
+  constexpr std::string_view key = "MemTotal:";
+  if (!text || !text->starts_with(key)) return std::nullopt;
+  const auto begin = text->find_first_not_of(' ', key.size());
+  const auto kib = begin == std::string::npos ? std::nullopt : number(std::string_view(*text).substr(begin));
+  if (!kib || *kib <= 0) return std::nullopt;
+  return static_cast<std::uint64_t>(*kib) / 1024;
+}
+
+void Examination::check_memory() {
+  const auto mib = memory_mib();
+  if (!mib) {
+    warn("memory", "/proc/meminfo cannot be read", "mount /proc");
+    return;
+  }
+  constexpr std::uint64_t little = 640;  // a board of 512 MiB shows less, one of 1 GiB more
+  const bool large = config_.source.size.width * config_.source.size.height > 1280 * 720;
+  if (*mib > little || !large) ok("memory", std::format("{} MiB", *mib));
+  else
+    warn("memory",
+         std::format("{} MiB is little for {}x{}", *mib, config_.source.size.width, config_.source.size.height),
+         "set /source/size to 1280x720");
+}
+
+void Examination::check_clock() {
+  const std::chrono::sys_time<std::chrono::microseconds> now(subject_.now.since_epoch);
+  const std::chrono::year_month_day today(std::chrono::floor<std::chrono::days>(now));
+  const auto text = std::format("{:%F}", today);
+  if (static_cast<int>(today.year()) >= subject_.build_year) ok("clock", text);
+  else
+    warn("clock", text + " is before this program was built; pictures are safe, the times shown with them are wrong",
+         "sudo timedatectl set-ntp true");
+}
+
+}  // namespace sealcam::camera

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hub/web/metrics.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <format>
+#include <map>
+#include <regex>
+#include <sstream>
+
+#include "web_world.hpp"
+
+using namespace sealcam;
+using namespace sealcam::hub::web;
+using namespace sealcam::hub::web::test;
+
+namespace {
+
+Metrics one_camera() {
+  Metrics m;
+  m.version = "0.1.0";
+  m.started = CaptureTime{1'790'000'000'250'000us};
+  m.connected = true;
+  m.clients = 2;
+  m.dropped_for_slow_clients = 7;
+  m.refused.add(watch::Refusal::not_member);
+  watch::CameraStatus camera;
+  camera.name = "Bedroom";
+  camera.state = watch::CameraState::stale;
+  camera.age = 6250ms;
+  camera.member = true;
+  camera.counters.shown_live = 900;
+  camera.counters.asks = 30;
+  for (std::size_t i = 0; i < watch::all_refusals.size(); ++i)
+    for (std::size_t n = 0; n <= i; ++n) camera.counters.refused.add(watch::all_refusals[i]);
+  m.cameras.push_back(camera);
+  return m;
+}
+
+const std::string id(32, 'a');
+
+}  // namespace
+
+TEST_CASE("metrics say what the hub counts") {
+  const auto text = metrics_text(one_camera());
+  for (const auto* line : {
+           "sealcam_hub_build_info{version=\"0.1.0\"} 1\n",
+           "sealcam_hub_process_start_time_seconds 1790000000.250\n",
+           "sealcam_hub_broker_connected 1\n",
+           "sealcam_hub_clients 2\n",
+           "sealcam_hub_pictures_dropped_total 7\n",
+           "sealcam_hub_frames_refused_total{reason=\"not_member\"} 1\n",
+       })
+    CHECK(text.contains(line));
+  const auto has = [&](const std::string& name, const std::string& more, const std::string& value) {
+    return text.contains(std::format("\nsealcam_hub_{}{{camera=\"{}\"{}}} {}\n", name, id, more, value));
+  };
+  CHECK(has("camera_state", ",state=\"live\"", "0"));
+  CHECK(has("camera_state", ",state=\"stale\"", "1"));
+  CHECK(has("camera_state", ",state=\"offline\"", "0"));
+  CHECK(has("camera_picture_age_seconds", "", "6.250"));
+  CHECK(has("camera_pictures_shown_total", ",state=\"live\"", "900"));
+  CHECK(has("camera_asks_total", "", "30"));
+  for (std::size_t i = 0; i < watch::all_refusals.size(); ++i) {
+    const auto reason = std::format(",reason=\"{}\"", watch::name(watch::all_refusals[i]));
+    CHECK(has("camera_frames_refused_total", reason, std::to_string(i + 1)));
+    CHECK(has("camera_control_refused_total", reason, "0"));
+  }
+  CHECK_FALSE(text.contains("Bedroom"));  // names are the owner's affair
+}
+
+TEST_CASE("an age that nothing proves is not there") {
+  auto m = one_camera();
+  m.cameras[0].age.reset();
+  CHECK_FALSE(metrics_text(m).contains("sealcam_hub_camera_picture_age_seconds{"));
+}
+
+TEST_CASE("every line is one of the format's, every metric has HELP and TYPE once before its samples") {
+  auto m = one_camera();
+  m.cameras.push_back(m.cameras[0]);
+  const std::regex sample(R"re(([a-z_]+)(\{[a-z_]+="[^"\\\n]*"(,[a-z_]+="[^"\\\n]*")*\})? [0-9]+(\.[0-9]+)?)re");
+  std::istringstream lines(metrics_text(m));
+  std::map<std::string, int> helps, types;
+  std::string line, current;
+  std::size_t samples = 0;
+  while (std::getline(lines, line)) {
+    std::istringstream words(line);
+    std::string hash, word, name, type;
+    words >> hash >> word >> name >> type;
+    if (hash == "#") {
+      ++(word == "HELP" ? helps : types)[name];
+      if (word == "TYPE") {
+        CHECK((type == "counter" || type == "gauge"));
+        CHECK((type == "counter") == name.ends_with("_total"));
+        current = name;
+      }
+      continue;
+    }
+    std::smatch match;
+    REQUIRE(std::regex_match(line, match, sample));
+    CHECK(match[1] == current);
+    ++samples;
+  }
+  CHECK(samples > 60);
+  CHECK(helps == types);
+  for (const auto& [name, count] : helps) CHECK(count == 1);
+}
+
+TEST_CASE("values of labels are escaped") {
+  CHECK(escaped_label("a\\b\"c\nd") == R"(a\\b\"c\nd)");
+  auto m = one_camera();
+  m.version = "1\"}\n2";
+  CHECK(metrics_text(m).contains(R"(build_info{version="1\"}\n2"} 1)"));
+}
+
+TEST_CASE("metrics are served as Prometheus wants them, to this machine alone") {
+  World w;
+  const auto answer = http(w, get("/metrics", "127.0.0.1:8420"));
+  CHECK(answer.starts_with("HTTP/1.1 200"));
+  CHECK(answer.contains("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
+  CHECK(http(w, get("/metrics", "evil.example")).starts_with("HTTP/1.1 403"));
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch_test_macros.hpp>
+#include <fstream>
+
+#include "camera/camera_config.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace sealcam;
+using namespace sealcam::camera;
+using namespace sealcam::test;
+using hal::Control;
+
+namespace {
+
+std::expected<CameraConfig, std::string> read(std::string_view source) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "camera.json") << R"({"source": )" << source << "}";
+  return read_config(folder.path() / "camera.json", false);
+}
+
+/// The message behind the file's name, or "good".
+std::string problem(std::string_view source) {
+  const auto config = read(source);
+  if (config) return "good";
+  return config.error().substr(config.error().find(": ") + 2);
+}
+
+}  // namespace
+
+TEST_CASE("a V4L2 source needs nothing but its name") {
+  const auto config = read(R"({"backend": "v4l2"})");
+  REQUIRE(config);
+  CHECK(config->source.device == "auto");
+  CHECK(config->source.format.empty());
+  CHECK(config->source.rate == 0);
+  CHECK(config->source.controls.empty());
+}
+
+TEST_CASE("a V4L2 source with everything") {
+  const auto config = read(R"({"backend": "v4l2", "device": "/dev/v4l/by-id/usb-camera", "size": "1280x720", "rate": 25,
+    "format": "MJPG", "controls": {"exposure": 5000, "gain": "auto", "white_balance": 4500, "hflip": true, "vflip": false}})");
+  REQUIRE(config);
+  const SourceConfig& s = config->source;
+  CHECK(s.device == "/dev/v4l/by-id/usb-camera");
+  CHECK(s.format == "MJPG");
+  REQUIRE(s.controls.size() == 5);
+  const auto value = [&](Control control) {
+    return std::ranges::find(s.controls, control, &hal::Setting::control)->value;
+  };
+  CHECK(value(Control::exposure) == hal::ControlValue{.value = 5000});
+  CHECK(value(Control::gain) == hal::ControlValue{.automatic = true});
+  CHECK(value(Control::hflip) == hal::ControlValue{.value = 1});
+  CHECK(value(Control::vflip) == hal::ControlValue{.value = 0});
+}
+
+TEST_CASE("what is wrong with a V4L2 source is said with its place") {
+  const auto v4l2 = [](std::string_view more) { return problem(R"({"backend": "v4l2", )" + std::string(more) + "}"); };
+  CHECK(v4l2(R"("device": "video0")").starts_with("/source/device: must be auto or the path"));
+  CHECK(v4l2(R"("format": "RGB3")") == "/source/format: must be one of auto H264 NV12 NM12 YU12 YM12 YUYV MJPG JPEG");
+  CHECK(v4l2(R"("controls": [1])") == "/source/controls: must be an object");
+  CHECK(v4l2(R"("controls": {"zoom": 2})") ==
+        "/source/controls/zoom: no such control; there are exposure, gain, white_balance, focus, hflip, vflip");
+  CHECK(v4l2(R"("controls": {"keyframe": true})").starts_with("/source/controls/keyframe: no such control"));
+  CHECK(v4l2(R"("controls": {"frame_rate": 15})") == "/source/controls/frame_rate: is set by /source/rate");
+  CHECK(v4l2(R"("controls": {"bitrate": 15})") == "/source/controls/bitrate: is set by /encoder/bitrate");
+  CHECK(v4l2(R"("controls": {"hflip": 1})") == "/source/controls/hflip: must be true or false");
+  CHECK(v4l2(R"("controls": {"gain": "high"})") == "/source/controls/gain: must be auto or a number");
+  CHECK(v4l2(R"("controls": {"gain": true})").starts_with("/source/controls/gain: must be a number"));
+  CHECK(v4l2(R"("controls": {})") == "good");
+  CHECK(v4l2(R"("realtime": true)") == "/source/realtime: unknown setting");
+  CHECK(v4l2(R"("number": 1)") == "/source/number: unknown setting");
+  CHECK(problem(R"({"device": "auto"})") == "/source/device: unknown setting");
+  CHECK(problem(R"({"backend": "v4l"})") == "/source/backend: must be one of fake replay v4l2 libcamera");
+}
+
+TEST_CASE("a libcamera source: everything that it knows") {
+  const auto plain = read(R"({"backend": "libcamera"})");
+  REQUIRE(plain);
+  CHECK(plain->source.device == "auto");
+  CHECK(plain->source.format.empty());
+  const auto config = read(R"({"backend": "libcamera", "device": "imx708", "size": "1280x720", "rate": 25,
+                               "format": "YU12", "controls": {"focus": "auto", "vflip": true}})");
+  REQUIRE(config);
+  CHECK(config->source.device == "imx708");
+  CHECK(config->source.format == "YU12");
+  REQUIRE(config->source.controls.size() == 2);
+  const auto wrong = [](std::string_view more) {
+    return problem(R"({"backend": "libcamera", )" + std::string(more) + "}");
+  };
+  CHECK(wrong(R"("device": "")") == "/source/device: must be auto, or the id or model of a camera");
+  CHECK(wrong(R"("format": "H264")") == "/source/format: must be one of auto NV12 YU12 YUYV MJPG");
+  CHECK(wrong(R"("controls": {"zoom": 2})").starts_with("/source/controls/zoom: no such control"));
+  CHECK(wrong(R"("realtime": true)") == "/source/realtime: unknown setting");
+}
