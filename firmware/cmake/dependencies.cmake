@@ -19,6 +19,8 @@ if(NOT TARGET PkgConfig::libcamera)
   message(STATUS "The libcamera backend is left out: no libcamera 0.4 or newer, or SEALCAM_LIBCAMERA is off")
 endif()
 pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(qrencode REQUIRED IMPORTED_TARGET libqrencode>=4)
+pkg_check_modules(gpiod REQUIRED IMPORTED_TARGET libgpiod>=2)
 
 # Boost.Asio without its deprecated parts; set once so that every includer sees the same Asio.
 add_library(sealcam_asio INTERFACE)
