@@ -31,6 +31,8 @@ using RosterVersion = Strong<struct RosterVersionTag, std::uint64_t>;
 using FrameNumber = Strong<struct FrameNumberTag, std::uint32_t>;
 /// Sequence number of a hub's asks to one camera; only grows.
 using AskSeq = Strong<struct AskSeqTag, std::uint64_t>;
+/// Sequence number of an owner's commands to one camera; only grows, 0 is none.
+using CommandSeq = Strong<struct CommandSeqTag, std::uint64_t>;
 
 using BitsPerSecond = Strong<struct BitsPerSecondTag, std::uint32_t>;
 

@@ -164,7 +164,8 @@ protocol::Roster roster_of(const AccountFile& account, const CameraRecord& camer
   roster.camera_hpke = camera.hpke;
   roster.issued = issued;
   for (const auto& hub : account.hubs)
-    if (!std::ranges::contains(hub.denied, camera.id)) roster.hubs.push_back({hub.identity, hub.hpke, hub.integration});
+    if (!std::ranges::contains(hub.denied, camera.id))
+      roster.hubs.push_back({.identity = hub.identity, .hpke = hub.hpke, .integration = hub.integration});
   for (const auto& integration : account.integrations)
     if (integration.suspended) roster.suspended.push_back(integration.label);
   std::ranges::sort(roster.hubs, {}, [](const protocol::RosterHub& hub) { return hub.identity.id(); });

@@ -4,6 +4,7 @@
 #include <format>
 
 #include "protocol/ask.hpp"
+#include "protocol/command.hpp"
 #include "protocol/status.hpp"
 
 namespace sealcam::owner {
@@ -19,6 +20,16 @@ std::string_view name(FrameKind kind) {
     case FrameKind::delta: return "delta";
     case FrameKind::still: return "still";
     case FrameKind::report: return "report";
+  }
+  return "";
+}
+
+std::string_view name(protocol::Want want) {
+  switch (want) {
+    case protocol::Want::live: return "live";
+    case protocol::Want::still: return "a still";
+    case protocol::Want::privacy_on: return "the sensor closed";
+    case protocol::Want::privacy_off: return "the sensor open";
   }
   return "";
 }
@@ -107,18 +118,18 @@ void Inspector::roster(Inspection& out, const protocol::Route& route, ByteView m
 }
 
 void Inspector::command(Inspection& out, const protocol::Route& route, ByteView message) const {
-  const auto payload = protocol::verify_message(protocol::MessageName::command, route, owner_, message);
-  out.verified = payload.has_value();
-  if (payload) out.content = "sealed to the camera";
-  else out.why = explain(payload.error());
+  const auto seq = protocol::command_seq(message, route, owner_);
+  out.verified = seq.has_value();
+  if (seq) out.content = std::format("number {}, sealed to the camera", seq->value());
+  else out.why = explain(seq.error());
 }
 
 void Inspector::status(Inspection& out, const Camera& camera, ByteView message) const {
   const auto status = protocol::decode_status(message, camera.route, camera.verifier);
   out.verified = status.has_value();
   if (status)
-    out.content =
-        std::format("{}, running since {}", status->online ? "online" : "offline", seconds_of(status->started));
+    out.content = std::format("{}{}, running since {}", status->online ? "online" : "offline",
+                              status->privacy ? ", sensor closed" : "", seconds_of(status->started));
   else out.why = explain(status.error());
 }
 
@@ -135,9 +146,8 @@ void Inspector::ask(Inspection& out, const protocol::Topic& topic, ByteView mess
   }
   out.verified = true;
   out.epoch = ask->epoch;
-  out.content =
-      std::format("'{}' wants {}, number {}, challenge {:016x}", hub->second.first,
-                  ask->want == protocol::Want::live ? "live" : "a still", ask->seq.value(), ask->challenge.value());
+  out.content = std::format("'{}' wants {}, number {}, challenge {:016x}", hub->second.first, name(ask->want),
+                            ask->seq.value(), ask->challenge.value());
 }
 
 void Inspector::grants(Inspection& out, Camera& camera, ByteView message) {
@@ -149,6 +159,7 @@ void Inspector::grants(Inspection& out, Camera& camera, ByteView message) {
   out.verified = true;
   out.epoch = grants->epoch;
   out.content = std::format("for {} hubs, by roster {}", grants->grants.size(), grants->roster_version.value());
+  if (grants->command) out.content += std::format(", obeyed command {}", grants->command->value());
   out.opened = false;
   if (!hub_) {
     out.why = "this machine's keys are in use by another command";

@@ -26,7 +26,7 @@ Result<Ask> decode_ask(ByteView message, const Route& route, const crypto::Verif
   if (auto r = reader.key(1); !r) return std::unexpected(r.error());
   const auto want = reader.unsigned_integer();
   if (!want) return std::unexpected(want.error());
-  if (*want != 1 && *want != 2) return fail(Errc::malformed, "unknown want in an ask");
+  if (*want < 1 || *want > 4) return fail(Errc::malformed, "unknown want in an ask");
   ask.want = static_cast<Want>(*want);
   if (auto r = reader.key(2); !r) return std::unexpected(r.error());
   const auto challenge = reader.bytes(8);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A hub's signed request for pictures, carrying a fresh challenge.
+/// A hub's signed request, carrying a fresh challenge: for pictures, or for the sensor to be closed or opened.
 #pragma once
 
 #include "core/strong.hpp"
@@ -10,7 +10,12 @@ namespace sealcam::protocol {
 /// Eight random bytes of a hub. Zero means none.
 using Challenge = Strong<struct ChallengeTag, std::uint64_t>;
 
-enum class Want : std::uint8_t { live = 1, still = 2 };
+enum class Want : std::uint8_t {
+  live = 1,
+  still = 2,
+  privacy_on = 3,   ///< no picture: the sensor is to be closed
+  privacy_off = 4,  ///< no picture: it may be opened again
+};
 
 struct Ask {
   Want want = Want::live;

@@ -49,6 +49,15 @@ inline Result<> read_digest(crypto::CborReader& reader, std::int64_t key, crypto
   return {};
 }
 
+/// A flag that is left out where it is not set, so that a message has one spelling.
+inline Result<> read_true(crypto::CborReader& reader, std::int64_t key) {
+  if (auto r = reader.key(key); !r) return r;
+  const auto value = reader.boolean();
+  if (!value) return std::unexpected(value.error());
+  if (!*value) return fail(Errc::malformed, "a flag that is not set has no place");
+  return {};
+}
+
 inline Result<> read_id(crypto::CborReader& reader, std::int64_t key, DeviceId& out) {
   if (auto r = reader.key(key); !r) return r;
   const auto bytes = reader.bytes(DeviceId::size);

@@ -22,7 +22,8 @@ Bytes grant_info(const Route& route, const DeviceId& hub, Epoch epoch) {
 
 Result<Bytes> encode_grants(const Roster& roster, const crypto::Digest& roster_hash, Epoch epoch,
                             sframe::CipherSuite suite, const GrantContent& content, CaptureTime created,
-                            const Route& route, const crypto::SigningKey& camera) {
+                            const Route& route, const crypto::SigningKey& camera, std::optional<CommandSeq> command) {
+  if (command == CommandSeq()) return fail(Errc::invalid_argument, "a command without a number");
   if (content.camera_name.size() > max_name) return fail(Errc::invalid_argument, "camera's name is too long");
   SC_ASSERT(sframe::key_size(suite) > 0);
   crypto::CborWriter secret;
@@ -35,7 +36,7 @@ Result<Bytes> encode_grants(const Roster& roster, const crypto::Digest& roster_h
     if (roster.active(hub.identity.id()) != nullptr) hubs.push_back(&hub);
 
   crypto::CborWriter writer;
-  writer.map(6).integer(1).unsigned_integer(epoch.value()).integer(2).integer(static_cast<int>(suite));
+  writer.map(command ? 7 : 6).integer(1).unsigned_integer(epoch.value()).integer(2).integer(static_cast<int>(suite));
   writer.integer(3).unsigned_integer(roster.version.value()).integer(4).bytes(roster_hash);
   writer.integer(5).integer(created.since_epoch.count()).integer(6).map(hubs.size());
   for (const RosterHub* hub : hubs) {
@@ -48,6 +49,7 @@ Result<Bytes> encode_grants(const Roster& roster, const crypto::Digest& roster_h
     writer.bytes(id.bytes()).array(2).bytes(sealed->enc).bytes(sealed->ciphertext);
   }
   wipe(plaintext);
+  if (command) writer.integer(7).unsigned_integer(command->value());
   return sign_message(MessageName::grants, route, camera, writer.view());
 }
 
@@ -85,7 +87,9 @@ Result<Grants> decode_grants(ByteView message, const Route& route, const crypto:
   if (!payload) return std::unexpected(payload.error());
   crypto::CborReader reader(*payload);
   Grants grants;
-  if (auto r = reader.map(6); !r) return std::unexpected(r.error());
+  const auto pairs = reader.map();
+  if (!pairs) return std::unexpected(pairs.error());
+  if (*pairs != 6 && *pairs != 7) return fail(Errc::malformed, "grants have other fields");
   if (auto r = read_number(reader, 1, grants.epoch); !r) return std::unexpected(r.error());
   if (auto r = reader.key(2); !r) return std::unexpected(r.error());
   const auto suite = reader.unsigned_integer();
@@ -97,6 +101,10 @@ Result<Grants> decode_grants(ByteView message, const Route& route, const crypto:
   if (auto r = read_time(reader, 5, grants.created); !r) return std::unexpected(r.error());
   if (auto r = reader.key(6); !r) return std::unexpected(r.error());
   if (auto r = read_grants(reader, grants.grants); !r) return std::unexpected(r.error());
+  if (*pairs == 7) {
+    if (auto r = read_number(reader, 7, grants.command.emplace()); !r) return std::unexpected(r.error());
+    if (grants.command == CommandSeq()) return fail(Errc::malformed, "a command without a number");
+  }
   if (auto r = reader.finish(); !r) return std::unexpected(r.error());
   return grants;
 }

@@ -2,6 +2,7 @@
 /// The content key of one epoch, sealed to each hub on the roster (HPKE, RFC 9180).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,9 +24,10 @@ struct Grants {
   Epoch epoch;
   crypto::sframe::CipherSuite suite = crypto::sframe::CipherSuite::aes_128_gcm_sha256_128;
   RosterVersion roster_version;
-  crypto::Digest roster_hash{};  ///< SHA-256 of the roster's whole message
-  CaptureTime created;           ///< by the camera's clock; shown, never judged by
-  std::vector<Grant> grants;     ///< ascending by hub, one each
+  crypto::Digest roster_hash{};       ///< SHA-256 of the roster's whole message
+  CaptureTime created;                ///< by the camera's clock; shown, never judged by
+  std::vector<Grant> grants;          ///< ascending by hub, one each
+  std::optional<CommandSeq> command;  ///< the newest command that the camera obeyed
 };
 
 /// What a grant says to its hub.
@@ -37,10 +39,12 @@ struct GrantContent {
 /// CBOR ["sealcam/1 grant", account, camera, hub, epoch].
 [[nodiscard]] Bytes grant_info(const Route& route, const DeviceId& hub, Epoch epoch);
 
-/// Seals to every active hub of `roster` and signs. Errors: crypto, invalid_argument (name too long).
+/// Seals to every active hub of `roster` and signs. Errors: crypto, invalid_argument (name too long,
+/// command 0).
 [[nodiscard]] Result<Bytes> encode_grants(const Roster& roster, const crypto::Digest& roster_hash, Epoch epoch,
                                           crypto::sframe::CipherSuite suite, const GrantContent& content,
-                                          CaptureTime created, const Route& route, const crypto::SigningKey& camera);
+                                          CaptureTime created, const Route& route, const crypto::SigningKey& camera,
+                                          std::optional<CommandSeq> command = std::nullopt);
 /// Checks and takes apart; opens nothing. Errors: as verify_message(), unsupported (suite).
 [[nodiscard]] Result<Grants> decode_grants(ByteView message, const Route& route, const crypto::Verifier& camera);
 /// Errors: not_found (no grant for this hub), not_decryptable, malformed.

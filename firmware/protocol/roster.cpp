@@ -32,15 +32,23 @@ Result<Integration> read_integration(crypto::CborReader& reader) {
 Result<RosterHub> read_hub(crypto::CborReader& reader) {
   const auto pairs = reader.map();
   if (!pairs) return std::unexpected(pairs.error());
-  if (*pairs != 2 && *pairs != 3) return fail(Errc::malformed, "hub of a roster");
+  if (*pairs < 2 || *pairs > 4) return fail(Errc::malformed, "hub of a roster");
   RosterHub hub;
   if (auto r = read_public_key(reader, 1, hub.identity); !r) return std::unexpected(r.error());
   if (auto r = read_public_key(reader, 2, hub.hpke); !r) return std::unexpected(r.error());
-  if (*pairs == 2) return hub;
-  if (auto r = reader.key(3); !r) return std::unexpected(r.error());
-  auto integration = read_integration(reader);
-  if (!integration) return std::unexpected(integration.error());
-  hub.integration = *integration;
+  std::size_t left = *pairs - 2;
+  crypto::CborReader ahead = reader;
+  if (left > 0 && ahead.key(3)) {
+    reader = ahead;
+    auto integration = read_integration(reader);
+    if (!integration) return std::unexpected(integration.error());
+    hub.integration = *integration;
+    --left;
+  }
+  if (left == 0) return hub;
+  if (auto r = read_true(reader, 4); !r) return std::unexpected(r.error());
+  hub.may_switch_privacy = true;
+  if (left != 1) return fail(Errc::malformed, "hub of a roster");
   return hub;
 }
 
@@ -89,10 +97,10 @@ Result<Bytes> encode_roster(Roster roster, const Route& route, const crypto::Sig
   writer.integer(2).bytes(roster.camera_identity.bytes()).integer(3).bytes(roster.camera_hpke.bytes());
   writer.integer(4).array(roster.hubs.size());
   for (const RosterHub& hub : roster.hubs) {
-    writer.map(hub.integration ? 3 : 2).integer(1).bytes(hub.identity.bytes()).integer(2).bytes(hub.hpke.bytes());
-    if (!hub.integration) continue;
-    writer.integer(3);
-    write_integration(writer, *hub.integration);
+    writer.map(2U + (hub.integration ? 1U : 0U) + (hub.may_switch_privacy ? 1U : 0U));
+    writer.integer(1).bytes(hub.identity.bytes()).integer(2).bytes(hub.hpke.bytes());
+    if (hub.integration) write_integration(writer.integer(3), *hub.integration);
+    if (hub.may_switch_privacy) writer.integer(4).boolean(true);
   }
   writer.integer(5).array(roster.suspended.size());
   for (Integration integration : roster.suspended) write_integration(writer, integration);

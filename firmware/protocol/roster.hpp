@@ -18,6 +18,7 @@ struct RosterHub {
   crypto::PublicKey identity;
   crypto::PublicKey hpke;
   std::optional<Integration> integration;
+  bool may_switch_privacy = false;  ///< its asks may close the sensor and open it again
 };
 
 struct Roster {

@@ -8,7 +8,9 @@ namespace sealcam::protocol {
 
 Result<Bytes> encode_status(const Status& status, const Route& route, const crypto::SigningKey& camera) {
   crypto::CborWriter writer;
-  writer.map(2).integer(1).boolean(status.online).integer(2).integer(status.started.since_epoch.count());
+  writer.map(status.privacy ? 3 : 2).integer(1).boolean(status.online);
+  writer.integer(2).integer(status.started.since_epoch.count());
+  if (status.privacy) writer.integer(3).boolean(true);
   return sign_message(MessageName::status, route, camera, writer.view());
 }
 
@@ -17,12 +19,18 @@ Result<Status> decode_status(ByteView message, const Route& route, const crypto:
   if (!payload) return std::unexpected(payload.error());
   crypto::CborReader reader(*payload);
   Status status;
-  if (auto r = reader.map(2); !r) return std::unexpected(r.error());
+  const auto pairs = reader.map();
+  if (!pairs) return std::unexpected(pairs.error());
+  if (*pairs != 2 && *pairs != 3) return fail(Errc::malformed, "status has other fields");
   if (auto r = reader.key(1); !r) return std::unexpected(r.error());
   const auto online = reader.boolean();
   if (!online) return std::unexpected(online.error());
   status.online = *online;
   if (auto r = read_time(reader, 2, status.started); !r) return std::unexpected(r.error());
+  if (*pairs == 3) {
+    if (auto r = read_true(reader, 3); !r) return std::unexpected(r.error());
+    status.privacy = true;
+  }
   if (auto r = reader.finish(); !r) return std::unexpected(r.error());
   return status;
 }

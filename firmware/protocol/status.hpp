@@ -9,7 +9,8 @@ namespace sealcam::protocol {
 
 struct Status {
   bool online = false;
-  CaptureTime started;  ///< when this run of the camera began, by its clock; the same in its will
+  CaptureTime started;   ///< when this run of the camera began, by its clock; the same in its will
+  bool privacy = false;  ///< the sensor is closed until somebody who may says otherwise
 };
 
 [[nodiscard]] Result<Bytes> encode_status(const Status& status, const Route& route, const crypto::SigningKey& camera);

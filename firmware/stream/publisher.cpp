@@ -170,6 +170,7 @@ void Publisher::on_roster(ByteView message) {
 void Publisher::on_ask(const DeviceId& hub, ByteView message) {
   const auto accepted = parts_.asks.offer(hub, message);
   if (!accepted) return;
+  if (accepted->ask.want != protocol::Want::live && accepted->ask.want != protocol::Want::still) return;
   const MonotonicTime now = parts_.clock.monotonic();
   const bool live = accepted->ask.want == protocol::Want::live;
   const auto until = now + (live ? config_.lease : 2 * config_.still_interval);

@@ -34,7 +34,9 @@ class Player {
   [[nodiscard]] const crypto::Verifier& verifier() const { return *verifier_; }
   [[nodiscard]] const DeviceId& id() const { return verifier_->id(); }
   [[nodiscard]] AccountId account() const { return identity().account(); }
-  [[nodiscard]] protocol::RosterHub as_hub() const { return {identity(), hpke(), std::nullopt}; }
+  [[nodiscard]] protocol::RosterHub as_hub() const {
+    return {.identity = identity(), .hpke = hpke(), .integration = std::nullopt};
+  }
 
  private:
   static Secret<32> scalar(const std::string& text) {

@@ -7,6 +7,7 @@
 #include "crypto/cose.hpp"
 #include "input.hpp"
 #include "protocol/ask.hpp"
+#include "protocol/command.hpp"
 #include "protocol/grants.hpp"
 #include "protocol/status.hpp"
 
@@ -32,11 +33,16 @@ void check_roster(ByteView message) {
 
 Bytes payload_of(const Grants& grants) {
   crypto::CborWriter writer;
-  writer.map(6).integer(1).unsigned_integer(grants.epoch.value()).integer(2).integer(static_cast<int>(grants.suite));
+  writer.map(grants.command ? 7 : 6)
+      .integer(1)
+      .unsigned_integer(grants.epoch.value())
+      .integer(2)
+      .integer(static_cast<int>(grants.suite));
   writer.integer(3).unsigned_integer(grants.roster_version.value()).integer(4).bytes(grants.roster_hash);
   writer.integer(5).integer(grants.created.since_epoch.count()).integer(6).map(grants.grants.size());
   for (const auto& grant : grants.grants)
     writer.bytes(grant.hub.bytes()).array(2).bytes(grant.enc).bytes(grant.ciphertext);
+  if (grants.command) writer.integer(7).unsigned_integer(grants.command->value());
   return writer.take();
 }
 
@@ -75,6 +81,34 @@ void check_status(ByteView message) {
   if (status) same_payload(message, must(encode_status(*status, cast().route, cast().camera.keys().identity)));
 }
 
+/// Encoded again and opened again, a command is the one that it was.
+void check_command(ByteView message) {
+  const auto open = [](ByteView m) {
+    return decode_command(m, cast().route, cast().owner.verifier(), cast().camera.keys().hpke);
+  };
+  const auto command = open(message);
+  if (!command) return;
+  const auto again =
+      must(open(must(encode_command(*command, cast().route, cast().camera.hpke(), cast().owner.keys().identity))));
+  SC_ASSERT(command->seq == again.seq && command->reset.has_value() == again.reset.has_value());
+  SC_ASSERT(command->name.has_value() == again.name.has_value());
+  if (command->name) SC_ASSERT(command->name->value == again.name->value && command->name->since == again.name->since);
+  SC_ASSERT(command->settings.has_value() == again.settings.has_value());
+  if (command->settings) SC_ASSERT(command->settings->value == again.settings->value);
+  SC_ASSERT(command->wifi.has_value() == again.wifi.has_value());
+  if (command->wifi) SC_ASSERT(command->wifi->value.passphrase.reveal() == again.wifi->value.passphrase.reveal());
+}
+
+/// Whatever an owner seals to the camera.
+void check_command_plaintext(ByteView plaintext) {
+  const CommandSeq seq(1000);
+  const auto sealed = must(crypto::hpke::seal(cast().camera.hpke(), command_info(cast().route, seq), plaintext));
+  crypto::CborWriter writer;
+  writer.map(3).integer(1).unsigned_integer(seq.value()).integer(2).bytes(sealed.enc);
+  writer.integer(3).bytes(sealed.ciphertext);
+  check_command(must(sign_message(MessageName::command, cast().route, cast().owner.keys().identity, writer.view())));
+}
+
 Bytes signed_by(const fuzz::Player& signer, MessageName name, ByteView payload) {
   return must(sign_message(name, cast().route, signer.keys().identity, payload));
 }
@@ -99,6 +133,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 4: check_status(message(cast().camera, MessageName::status)); break;
     case 5: fuzz::check_card(sign, rest); break;
     case 6: fuzz::check_admission(sign, rest); break;
+    case 7: check_command(message(cast().owner, MessageName::command)); break;
+    case 8: check_command_plaintext(rest); break;
     default: break;
   }
   return 0;

@@ -28,7 +28,9 @@ class Actor {
   [[nodiscard]] const crypto::PublicKey& identity() const { return keys_.identity.public_key(); }
   [[nodiscard]] const crypto::PublicKey& hpke() const { return keys_.hpke.public_key(); }
   [[nodiscard]] crypto::Verifier verifier() const { return must(crypto::Verifier::open(identity())); }
-  [[nodiscard]] protocol::RosterHub as_hub() const { return {identity(), hpke(), std::nullopt}; }
+  [[nodiscard]] protocol::RosterHub as_hub() const {
+    return {.identity = identity(), .hpke = hpke(), .integration = std::nullopt};
+  }
 
  private:
   crypto::VolatileDevice device_;

@@ -180,6 +180,7 @@ def main(path):
     _, payload = verify(message["roster"], "roster", account, camera, raw["owner"])
     roster = decode(payload)
     assert identity(roster[2]) == camera and [identity(h[1]) for h in roster[4]] == [hub]
+    assert roster[4][0][4] is True and len(roster[4][0]) == 4, "may switch privacy"
 
     _, payload = verify(message["grants"], "grants", account, camera, raw["camera"])
     grants = decode(payload)
@@ -190,12 +191,22 @@ def main(path):
     info = encode(["sealcam/1 grant", account, camera, hub, grants[1]])
     content = decode(hpke_open(private, bytes.fromhex(keys["public"]), enc, info, ciphertext))
     assert content[1].hex() == samples["base_key"] and content[2] == "Front door"
+    assert grants[7] == 3, "the command that was obeyed"
+
+    _, payload = verify(message["command"], "command", account, camera, raw["owner"])
+    command = decode(payload)
+    mine = samples["camera"]["hpke"]
+    opened = hpke_open(ec.derive_private_key(int(mine["private"], 16), ec.SECP256R1()), bytes.fromhex(mine["public"]),
+                       command[2], encode(["sealcam/1 command", account, camera, command[1]]), command[3])
+    assert decode(opened) == {1: [1, "Front door"], 2: [2, True], 3: [3, {1: 1500000, 2: 1280, 3: 720, 4: 25}],
+                              4: [3, {1: b"sealcam-net", 2: "not a secret"}]}
 
     _, payload = verify(message["ask"], "ask", account, camera, raw["hub"])
     ask = decode(payload)
     assert ask[1] == 1 and ask[3] == grants[1]
     _, payload = verify(message["status"], "status", account, camera, raw["camera"])
-    assert decode(payload)[1] is True
+    status = decode(payload)
+    assert status[1] is True and status[3] is True
 
     for name, kind in (("frame", 1), ("report", 4)):
         protected, sealed = verify(message[name], "frame", account, camera, raw["camera"], extra=kind)
@@ -218,9 +229,9 @@ def main(path):
     _, payload = verify(message["admission"], "admission", account, camera, raw["owner"])
     assert decode(payload)[2] == camera and decode(payload)[3] == raw["owner"]
 
-    for name in ("roster", "grants", "ask", "status"):
+    for name in ("roster", "command", "grants", "ask", "status"):
         try:
-            verify(message[name], name, account, hub, raw["owner" if name == "roster" else "hub" if name == "ask" else "camera"])
+            verify(message[name], name, account, hub, raw["owner" if name in ("roster", "command") else "hub" if name == "ask" else "camera"])
         except InvalidSignature:
             continue
         raise AssertionError(f"{name} verifies for another camera")

@@ -8,6 +8,7 @@
 
 #include "core/file.hpp"
 #include "protocol/card.hpp"
+#include "protocol/command.hpp"
 #include "protocol/frame.hpp"
 #include "protocol/grants.hpp"
 #include "protocol/status.hpp"
@@ -75,12 +76,22 @@ TEST_CASE("a sample of every message is written and holds") {
   roster.version = RosterVersion(1);
   roster.camera_identity = camera.keys().identity.public_key();
   roster.camera_hpke = camera.keys().hpke.public_key();
-  roster.hubs = {{hub.keys().identity.public_key(), hub.keys().hpke.public_key(), Integration(0x1122334455667788)}};
+  roster.hubs = {
+      {hub.keys().identity.public_key(), hub.keys().hpke.public_key(), Integration(0x1122334455667788), true}};
   roster.issued = time;
   const auto roster_message = must(encode_roster(roster, route, owner.keys().identity));
   const auto grants = must(encode_grants(roster, must(crypto::sha256(roster_message)), epoch, suite, content, time,
-                                         route, camera.keys().identity));
+                                         route, camera.keys().identity, CommandSeq(3)));
   const Ask ask{Want::live, Challenge(0xc0ffee00c0ffee00), epoch, AskSeq(1000)};
+
+  Command command;
+  command.seq = CommandSeq(3);
+  command.name = {CommandSeq(1), "Front door"};
+  command.privacy = {CommandSeq(2), true};
+  command.settings = {CommandSeq(3), {BitsPerSecond(1'500'000), CameraSettings::Size{1280, 720}, 25U}};
+  Bytes ssid;
+  append(ssid, as_bytes("sealcam-net"));
+  command.wifi = {CommandSeq(3), {.ssid = ssid, .passphrase = must(Passphrase::parse("not a secret"))}};
 
   FrameHeader header{Codec::h264_annex_b,           640,          360, time, FrameNumber(25),
                      std::chrono::milliseconds(12), ask.challenge};
@@ -114,9 +125,13 @@ TEST_CASE("a sample of every message is written and holds") {
         {"ask",
          {{"topic", ask_topic(route, hub.keys().identity.id())},
           {"message", to_hex(must(encode_ask(ask, route, hub.keys().identity)))}}},
+        {"command",
+         {{"topic", topic(route, Leaf::command)},
+          {"message",
+           to_hex(must(encode_command(command, route, camera.keys().hpke.public_key(), owner.keys().identity)))}}},
         {"status",
          {{"topic", topic(route, Leaf::status)},
-          {"message", to_hex(must(encode_status({true, time}, route, camera.keys().identity)))}}},
+          {"message", to_hex(must(encode_status({true, time, true}, route, camera.keys().identity)))}}},
         {"frame", {{"topic", topic(route, Leaf::video)}, {"message", to_hex(frame)}, {"plaintext", to_hex(plaintext)}}},
         {"report",
          {{"topic", topic(route, Leaf::video)}, {"message", to_hex(report)}, {"plaintext", to_hex(report_plaintext)}}},
@@ -144,6 +159,7 @@ TEST_CASE("a sample of every message is written and holds") {
   const auto grant = must(open_grant(opened_grants, route, hub.keys().identity.id(), hub.keys().hpke));
   CHECK(to_hex(grant.base_key.reveal().first(16)) == read["base_key"].get<std::string>());
   CHECK(decode_ask(bytes_of("ask"), route, verifier_of("hub")));
+  CHECK(decode_command(bytes_of("command"), route, verifier_of("owner"), camera.keys().hpke));
   CHECK(decode_status(bytes_of("status"), route, verifier_of("camera")));
   CHECK(decode_card(bytes_of("card")));
   CHECK(decode_admission(bytes_of("admission")));

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Commands, and the optional fields of other messages that came with them: what goes in comes out, nothing else is
+/// taken, and messages without the fields are what they were.
+#include <catch2/catch_test_macros.hpp>
+
+#include "crypto/cbor.hpp"
+#include "crypto/cose.hpp"
+#include "protocol/ask.hpp"
+#include "protocol/command.hpp"
+#include "protocol/grants.hpp"
+#include "protocol/status.hpp"
+#include "support/actors.hpp"
+
+using namespace sealcam;
+using namespace sealcam::protocol;
+using test::must;
+
+namespace {
+
+struct World {
+  test::Actor owner, camera, hub, stranger;
+  Route route = test::route_of(owner, camera);
+
+  [[nodiscard]] Result<Bytes> encode(const Command& command) const {
+    return encode_command(command, route, camera.hpke(), owner.keys().identity);
+  }
+  [[nodiscard]] Result<Command> decode(ByteView message) const {
+    return decode_command(message, route, owner.verifier(), camera.keys().hpke);
+  }
+  /// A command as an owner with other ideas would seal it.
+  [[nodiscard]] Result<Command> decode_items(std::uint64_t seq, ByteView items) const {
+    const auto sealed = must(crypto::hpke::seal(camera.hpke(), command_info(route, CommandSeq(seq)), items));
+    crypto::CborWriter writer;
+    writer.map(3).integer(1).unsigned_integer(seq).integer(2).bytes(sealed.enc).integer(3).bytes(sealed.ciphertext);
+    return decode(must(sign_message(MessageName::command, route, owner.keys().identity, writer.view())));
+  }
+};
+
+Command everything() {
+  Command command;
+  command.seq = CommandSeq(9);
+  command.name = {CommandSeq(2), "Haustür"};
+  command.privacy = {CommandSeq(9), true};
+  command.settings = {CommandSeq(5), {BitsPerSecond(1'500'000), CameraSettings::Size{1280, 720}, 25U}};
+  command.wifi = {CommandSeq(7), {.ssid = must(from_hex("00ff41")), .passphrase = must(Passphrase::parse("12345678"))}};
+  command.reset = {CommandSeq(8), {}};
+  return command;
+}
+
+Bytes payload_of(ByteView message) {
+  const auto payload = must(crypto::cose::parse_sign1(message)).payload;
+  return {payload.begin(), payload.end()};
+}
+
+}  // namespace
+
+TEST_CASE("a command comes out as it went in") {
+  World w;
+  const auto message = must(w.encode(everything()));
+  CHECK(must(command_seq(message, w.route, w.owner.verifier())) == CommandSeq(9));
+  const auto read = must(w.decode(message));
+  CHECK(read.seq == CommandSeq(9));
+  REQUIRE(read.name);
+  CHECK(read.name->since == CommandSeq(2));
+  CHECK(read.name->value == "Haustür");
+  REQUIRE(read.privacy);
+  CHECK(read.privacy->since == CommandSeq(9));
+  CHECK(read.privacy->value);
+  REQUIRE(read.settings);
+  CHECK(read.settings->since == CommandSeq(5));
+  CHECK(read.settings->value == everything().settings->value);
+  REQUIRE(read.wifi);
+  CHECK(read.wifi->since == CommandSeq(7));
+  CHECK(to_hex(read.wifi->value.ssid) == "00ff41");
+  CHECK(read.wifi->value.passphrase.reveal() == "12345678");
+  REQUIRE(read.reset);
+  CHECK(read.reset->since == CommandSeq(8));
+}
+
+TEST_CASE("a command of nothing, and settings of nothing, are commands") {
+  World w;
+  Command command;
+  command.seq = CommandSeq(1);
+  const auto none = must(w.decode(must(w.encode(command))));
+  CHECK_FALSE((none.name || none.privacy || none.settings || none.wifi || none.reset));
+  command.settings = {CommandSeq(1), {}};
+  const auto read = must(w.decode(must(w.encode(command))));
+  REQUIRE(read.settings);
+  CHECK(read.settings->value == CameraSettings{});
+}
+
+TEST_CASE("a command holds for its owner, its account and its camera alone, and only the camera opens it") {
+  World w;
+  const auto message = must(w.encode(everything()));
+  CHECK(w.decode(message));  // control
+  CHECK(decode_command(message, w.route, w.stranger.verifier(), w.camera.keys().hpke).error().code == Errc::wrong_key);
+  const Route moved{w.owner.account(), w.stranger.id()};
+  CHECK(decode_command(message, moved, w.owner.verifier(), w.camera.keys().hpke).error().code == Errc::bad_signature);
+  CHECK(decode_command(message, w.route, w.owner.verifier(), w.hub.keys().hpke).error().code == Errc::not_decryptable);
+}
+
+TEST_CASE("a sealed body fits the number it was sealed for") {
+  World w;
+  crypto::CborWriter items;
+  items.map(0);
+  CHECK(w.decode_items(7, items.view()));  // control
+  const auto sealed = must(crypto::hpke::seal(w.camera.hpke(), command_info(w.route, CommandSeq(7)), items.view()));
+  crypto::CborWriter writer;
+  writer.map(3).integer(1).integer(8).integer(2).bytes(sealed.enc).integer(3).bytes(sealed.ciphertext);
+  const auto message = must(sign_message(MessageName::command, w.route, w.owner.keys().identity, writer.view()));
+  CHECK(w.decode(message).error().code == Errc::not_decryptable);
+}
+
+TEST_CASE("no bit of a command can be changed") {
+  World w;
+  const auto message = must(w.encode(everything()));
+  REQUIRE(w.decode(message));  // control
+  for (std::size_t bit = 0; bit < message.size() * 8; ++bit) {
+    Bytes changed = message;
+    changed[bit / 8] ^= static_cast<std::byte>(1U << bit % 8);
+    if (w.decode(changed)) FAIL("bit " << bit << " may be flipped");
+  }
+}
+
+TEST_CASE("a command that is not in the one form is refused") {
+  World w;
+  const auto refused = [&](std::uint64_t seq, const auto& write) {
+    crypto::CborWriter items;
+    write(items);
+    const auto command = w.decode_items(seq, items.view());
+    return !command && command.error().code == Errc::malformed;
+  };
+  using Writer = crypto::CborWriter&;
+  CHECK_FALSE(refused(4, [](Writer i) { i.map(1).integer(2).array(2).integer(4).boolean(true); }));  // control
+  CHECK(refused(0, [](Writer i) { i.map(0); }));
+  CHECK(refused(4, [](Writer i) { i.map(1).integer(2).array(2).integer(5).boolean(true); }));  // from the future
+  CHECK(refused(4, [](Writer i) { i.map(1).integer(2).array(2).integer(0).boolean(true); }));
+  CHECK(refused(4, [](Writer i) { i.map(1).integer(5).array(2).integer(4).boolean(false); }));
+  CHECK(refused(4, [](Writer i) { i.map(1).integer(6).array(2).integer(4).boolean(true); }));
+  CHECK(refused(4, [](Writer i) { i.map(1).integer(1).array(2).integer(4).text(std::string(65, 'x')); }));
+  CHECK(refused(4, [](Writer i) { i.map(1).integer(1).array(2).integer(4).text(""); }));
+  CHECK(refused(4, [](Writer i) { i.map(1).integer(3).array(2).integer(4).map(1).integer(1).integer(0); }));
+  CHECK(refused(4, [](Writer i) { i.map(1).integer(3).array(2).integer(4).map(1).integer(2).integer(640); }));
+  CHECK(refused(4, [](Writer i) {
+    i.map(2).integer(2).array(2).integer(4).boolean(true).integer(2).array(2).integer(4).boolean(true);
+  }));
+  for (const char* passphrase : {"1234567", "12345678\n", "Schlüssel"})
+    CHECK(refused(4, [&](Writer i) {
+      i.map(1).integer(4).array(2).integer(4).map(2).integer(1).bytes(as_bytes("net")).integer(2).text(passphrase);
+    }));
+  CHECK(refused(4, [](Writer i) { i.map(0).integer(1); }));
+}
+
+TEST_CASE("what no camera would take is not sent") {
+  World w;
+  auto command = everything();
+  command.name->value = std::string(65, 'x');
+  CHECK(w.encode(command).error().code == Errc::invalid_argument);
+  command = everything();
+  command.reset->since = CommandSeq(10);
+  CHECK(w.encode(command).error().code == Errc::invalid_argument);
+  command = everything();
+  command.seq = CommandSeq();
+  CHECK(w.encode(command).error().code == Errc::invalid_argument);
+}
+
+TEST_CASE("grants say which command was obeyed, and are as before when none was") {
+  World w;
+  const auto roster = test::roster_of(w.camera, 1, {&w.hub});
+  const auto encode = [&](std::optional<CommandSeq> command) {
+    return encode_grants(roster, {}, Epoch(1), crypto::sframe::CipherSuite::aes_128_gcm_sha256_128, {}, {}, w.route,
+                         w.camera.keys().identity, command);
+  };
+  const auto without = must(encode(std::nullopt));
+  CHECK(payload_of(without)[0] == std::byte{0xa6});
+  CHECK_FALSE(must(decode_grants(without, w.route, w.camera.verifier())).command);
+  const auto with = must(encode(CommandSeq(77)));
+  CHECK(must(decode_grants(with, w.route, w.camera.verifier())).command == CommandSeq(77));
+  CHECK(encode(CommandSeq()).error().code == Errc::invalid_argument);
+}
+
+TEST_CASE("a status says that the sensor is closed, in one spelling") {
+  World w;
+  const auto& key = w.camera.keys().identity;
+  const auto open = must(encode_status({.online = true, .started = {}}, w.route, key));
+  CHECK(to_hex(payload_of(open)) == "a201f50200");
+  CHECK_FALSE(must(decode_status(open, w.route, w.camera.verifier())).privacy);
+  const auto closed = must(encode_status({.online = true, .started = {}, .privacy = true}, w.route, key));
+  CHECK(to_hex(payload_of(closed)) == "a301f5020003f5");
+  CHECK(must(decode_status(closed, w.route, w.camera.verifier())).privacy);
+  for (const char* other : {"a301f5020003f4", "a301f5020004f5", "a401f5020003f504f5"}) {
+    const auto message = must(sign_message(MessageName::status, w.route, key, must(from_hex(other))));
+    CHECK(decode_status(message, w.route, w.camera.verifier()).error().code == Errc::malformed);
+  }
+}
+
+TEST_CASE("a roster says which hub may switch privacy") {
+  World w;
+  auto roster = test::roster_of(w.camera, 1, {&w.hub, &w.stranger});
+  for (const bool labelled : {false, true}) {
+    roster.hubs[0].may_switch_privacy = true;
+    if (labelled) roster.hubs[0].integration = Integration(5);
+    const auto message = must(encode_roster(roster, w.route, w.owner.keys().identity));
+    const auto read = must(decode_roster(message, w.route, w.owner.verifier()));
+    REQUIRE(read.active(w.hub.id()) != nullptr);
+    CHECK(read.active(w.hub.id())->may_switch_privacy);
+    CHECK(read.active(w.hub.id())->integration.has_value() == labelled);
+    CHECK_FALSE(read.active(w.stranger.id())->may_switch_privacy);
+  }
+}
+
+TEST_CASE("a hub of a roster has no field but the four, and each once") {
+  World w;
+  const auto decode = [&](std::size_t pairs, const auto& write) {
+    crypto::CborWriter writer;
+    writer.map(6).integer(1).integer(1).integer(2).bytes(w.camera.identity().bytes());
+    writer.integer(3).bytes(w.camera.hpke().bytes()).integer(4).array(1).map(pairs);
+    write(writer.integer(1).bytes(w.hub.identity().bytes()).integer(2).bytes(w.hub.hpke().bytes()));
+    writer.integer(5).array(0).integer(6).integer(0);
+    const auto message = must(sign_message(MessageName::roster, w.route, w.owner.keys().identity, writer.view()));
+    return decode_roster(message, w.route, w.owner.verifier());
+  };
+  using Writer = crypto::CborWriter&;
+  CHECK(decode(2, [](Writer) {}));
+  CHECK(decode(3, [](Writer hub) { hub.integer(4).boolean(true); }));
+  CHECK(decode(3, [](Writer hub) { hub.integer(3).bytes(Bytes(8)); }));
+  CHECK_FALSE(decode(3, [](Writer hub) { hub.integer(4).boolean(false); }));
+  CHECK_FALSE(decode(3, [](Writer hub) { hub.integer(5).boolean(true); }));
+  CHECK_FALSE(decode(4, [](Writer hub) { hub.integer(4).boolean(true).integer(3).bytes(Bytes(8)); }));
+  CHECK_FALSE(decode(4, [](Writer hub) { hub.integer(4).boolean(true).integer(4).boolean(true); }));
+}
+
+TEST_CASE("an ask may want the sensor closed or open") {
+  World w;
+  for (const auto want : {Want::privacy_on, Want::privacy_off}) {
+    const Ask ask{want, Challenge(1), Epoch(2), AskSeq(3)};
+    const auto message = must(encode_ask(ask, w.route, w.hub.keys().identity));
+    CHECK(must(decode_ask(message, w.route, w.hub.verifier())).want == want);
+  }
+  for (const int other : {0, 5}) {
+    const Ask ask{static_cast<Want>(other), Challenge(1), Epoch(2), AskSeq(3)};
+    CHECK_FALSE(decode_ask(must(encode_ask(ask, w.route, w.hub.keys().identity)), w.route, w.hub.verifier()));
+  }
+}
