@@ -12,6 +12,13 @@
 
 namespace sealcam::hal {
 
+/// What a board's own encoder takes where its driver does not say it; from the board's data.
+struct EncoderLimits {
+  int min_side = 32, max_side = 4096;  ///< pixels, both axes
+  BitsPerSecond min_bitrate{25'000}, max_bitrate{25'000'000};
+  std::size_t largest_unit_above_720p = 0;  ///< bytes of an access unit of pictures above 1280x720; 0: any
+};
+
 struct EncoderConfig {
   std::string codec = "auto";  ///< auto, h264_v4l2m2m, libx264, libopenh264
   Size size;
@@ -21,6 +28,8 @@ struct EncoderConfig {
   std::chrono::milliseconds vbv{500};      ///< VBV buffer in time at `bitrate`; bounds the size of a burst
   int keyframe_interval = 60;              ///< pictures, 1 … 600; the longest group of pictures
   int threads = 0;                         ///< 0: as many as there are cores, at most 4; adds slices, never delay
+  bool hardware = true;                    ///< whether "auto" may take an encoder in hardware
+  std::optional<EncoderLimits> hardware_limits;  ///< of the encoder in hardware; none: the driver alone says
 };
 
 /// One H.264 access unit, Annex B, decodable in order; no B-frames.

@@ -14,6 +14,7 @@
 
 #include "camera/activity_light.hpp"
 #include "camera/capture_factory.hpp"
+#include "camera/running_board.hpp"
 #include "camera/status_report.hpp"
 #include "stream/publisher.hpp"
 #include "stream/stores.hpp"
@@ -94,7 +95,7 @@ Camera::Camera(const RunOptions& options, const protocol::Route& route, crypto::
       log_(log),
       wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       control_(best_quality(options.config)),
-      factory_(options.config, clock, log),
+      factory_(options.config, encoder_limits(hal::board::SystemView()), clock, log),
       light_(open_activity_light(hal::board::SystemView(), log)),
       capture_({factory_, queue_, board_, control_, clock, log, light_.get()},
                [fd = wake_.get()] { (void)::eventfd_write(fd, 1); }),

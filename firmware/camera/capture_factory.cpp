@@ -10,6 +10,8 @@
 
 namespace sealcam::camera {
 
+static constexpr std::string_view hardware_codec = "h264_v4l2m2m";
+
 hal::Size shrunk(hal::Size size, int steps) noexcept {
   const auto side = [steps](int pixels) { return std::max((pixels >> steps) & ~1, std::min(pixels, 64)); };
   return {side(size.width), side(size.height)};
@@ -60,9 +62,16 @@ Result<std::unique_ptr<hal::VideoEncoder>> ConfiguredCapture::do_open_encoder(co
   config.rate = std::clamp(source.rate(), 1.0, 120.0);
   config.bitrate = quality.bitrate;
   config.keyframe_interval = quality.keyframe_interval;
+  config.hardware = !hardware_failed_ || clock_.monotonic() - *hardware_failed_ >= hardware_rest;
   auto encoder = hal::ffmpeg::FfmpegEncoder::open(config, log_);
   if (!encoder) return std::unexpected(encoder.error());
   return std::move(*encoder);
+}
+
+void ConfiguredCapture::do_encoder_failed(std::string_view name) {
+  if (name != hardware_codec || config_.encoder.codec == hardware_codec) return;
+  hardware_failed_ = clock_.monotonic();
+  log_.warning("encoder: {} is left alone for {} minutes, the cores encode", name, hardware_rest.count());
 }
 
 }  // namespace sealcam::camera

@@ -9,22 +9,31 @@
 
 namespace sealcam::camera {
 
-/// Opens what the configuration names. Thread-bound to the capture thread.
+/// Opens what the configuration names. `own_encoder`: limits of the board's encoder, where they are known.
+/// Thread-bound to the capture thread.
 class ConfiguredCapture final : public stream::CaptureFactory {
  public:
-  ConfiguredCapture(const CameraConfig& config, const Clock& clock, Log& log)
-      : config_(config), clock_(clock), log_(log), source_log_(log) {}
+  /// So long an encoder in hardware that failed is left alone, where the configuration says "auto".
+  static constexpr std::chrono::minutes hardware_rest{10};
+
+  ConfiguredCapture(const CameraConfig& config, std::optional<hal::EncoderLimits> own_encoder, const Clock& clock,
+                    Log& log)
+      : config_(config), clock_(clock), log_(log), source_log_(log) {
+    config_.encoder.hardware_limits = own_encoder;
+  }
 
  private:
   Result<std::unique_ptr<hal::FrameSource>> do_open_source(int shrink) override;
   Result<std::unique_ptr<hal::FrameSource>> open_libcamera(hal::Size size);
   Result<std::unique_ptr<hal::VideoEncoder>> do_open_encoder(const hal::FrameSource& source,
                                                              const stream::Quality& quality) override;
+  void do_encoder_failed(std::string_view name) override;
   CameraConfig config_;
   const Clock& clock_;
   Log& log_;
   OnceLog source_log_;
   hal::libcamera::ModuleLibcamera libcamera_;
+  std::optional<MonotonicTime> hardware_failed_;
 };
 
 /// Where this system has its devices.

@@ -161,6 +161,7 @@ void CaptureLoop::source_failed(const Error& error) {
 void CaptureLoop::encoder_failed(const Error& error) {
   if (!std::exchange(encoder_logged_, true))
     parts_.log.error("the encoder failed, opening another: {}", to_string(error));
+  if (encoder_) parts_.factory.encoder_failed(encoder_->name());
   encoder_.reset();
   encoder_backoff_.failed(parts_.clock.monotonic());
   parts_.queue.break_group();

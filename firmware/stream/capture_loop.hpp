@@ -32,11 +32,14 @@ class CaptureFactory {
                                                                         const Quality& quality) {
     return do_open_encoder(source, quality);
   }
+  /// An encoder that it opened failed while it ran; another will be asked for.
+  void encoder_failed(std::string_view name) { do_encoder_failed(name); }
 
  private:
   virtual Result<std::unique_ptr<hal::FrameSource>> do_open_source(int shrink) = 0;
   virtual Result<std::unique_ptr<hal::VideoEncoder>> do_open_encoder(const hal::FrameSource& source,
                                                                      const Quality& quality) = 0;
+  virtual void do_encoder_failed(std::string_view) {}
 };
 
 /// Written by the capture thread, read by any.

@@ -38,6 +38,25 @@ Result<> check(const EncoderConfig& c) {
   return check_bitrate(c.bitrate);
 }
 
+/// The V4L2 wrapper finds such a mistake only with the first picture, or never.
+Result<> check_hardware(const EncoderConfig& c) {
+  if (!c.hardware_limits) return {};
+  const EncoderLimits& limits = *c.hardware_limits;
+  const auto [smaller, larger] = std::minmax(c.size.width, c.size.height);
+  if (smaller < limits.min_side || larger > limits.max_side)
+    return fail(Errc::unsupported, "the picture's size is beyond this board's encoder");
+  if (c.bitrate < limits.min_bitrate || c.bitrate > limits.max_bitrate)
+    return fail(Errc::unsupported, "the bitrate is beyond this board's encoder");
+  return {};
+}
+
+/// Bits that an access unit may have at most; 0: any.
+std::int64_t largest_unit(const EncoderConfig& c) noexcept {
+  const bool above_720p = c.size.width * c.size.height > 1280 * 720;
+  if (c.codec != v4l2 || !c.hardware_limits || !above_720p) return 0;
+  return static_cast<std::int64_t>(c.hardware_limits->largest_unit_above_720p) * 8;
+}
+
 /// What is fed to the encoder as it is; everything else is converted to it.
 PixelFormat input_format(const EncoderConfig& config) {
   return config.format == PixelFormat::nv12 ? PixelFormat::nv12 : PixelFormat::yu12;
@@ -93,6 +112,7 @@ Result<std::unique_ptr<FfmpegEncoder>> FfmpegEncoder::open(const EncoderConfig& 
   Error last{Errc::not_found, 0, "no such H.264 encoder: auto, h264_v4l2m2m, libx264, libopenh264"};
   for (const char* name : all_codecs) {
     if (!automatic && config.codec != name) continue;
+    if (automatic && name == v4l2 && !config.hardware) continue;
     LogCapture said;
     auto encoder = open_one(config, name);
     if (encoder) {
@@ -108,6 +128,9 @@ Result<std::unique_ptr<FfmpegEncoder>> FfmpegEncoder::open(const EncoderConfig& 
 }
 
 Result<std::unique_ptr<FfmpegEncoder>> FfmpegEncoder::open_one(const EncoderConfig& config, const char* name) {
+  if (name == v4l2) {
+    if (auto r = check_hardware(config); !r) return std::unexpected(r.error());
+  }
   auto converter = Converter::open(config.size, input_format(config));
   if (!converter) return std::unexpected(converter.error());
   std::unique_ptr<FfmpegEncoder> encoder(new FfmpegEncoder(config, std::move(*converter)));
@@ -157,7 +180,9 @@ void FfmpegEncoder::apply_bitrate(BitsPerSecond bitrate) noexcept {
   config_.bitrate = bitrate;
   context_->bit_rate = bitrate.value();
   context_->rc_max_rate = bitrate.value();
-  context_->rc_buffer_size = static_cast<int>(std::int64_t{bitrate.value()} * config_.vbv.count() / 1000);
+  std::int64_t buffer = std::int64_t{bitrate.value()} * config_.vbv.count() / 1000;
+  if (const auto largest = largest_unit(config_); largest != 0) buffer = std::min(buffer, largest);
+  context_->rc_buffer_size = static_cast<int>(buffer);
 }
 
 Result<> FfmpegEncoder::do_set_bitrate(BitsPerSecond bitrate) {

@@ -18,7 +18,8 @@ namespace sealcam::hal::ffmpeg {
 class FfmpegEncoder final : public VideoEncoder {
  public:
   /// "auto" tries h264_v4l2m2m, libx264, libopenh264, and logs which it took and why not the ones before.
-  /// Errors: invalid_argument (the message says what), not_found (no such encoder here), unsupported, no_memory.
+  /// Errors: invalid_argument (the message says what), not_found (no such encoder here), unsupported (also what is
+  /// beyond the board's encoder), no_memory.
   [[nodiscard]] static Result<std::unique_ptr<FfmpegEncoder>> open(const EncoderConfig& config, Log& log);
 
  private:

@@ -44,6 +44,28 @@ TEST_CASE("an encoder refuses configurations by name") {
   CHECK(refused([](auto& c) { c.codec = "h265"; }, Errc::not_found));
 }
 
+TEST_CASE("what is beyond the board's encoder goes to another, and the log says why") {
+  EncoderConfig config;
+  config.size = {2592, 1944};
+  config.hardware_limits = EncoderLimits{.max_side = 1920};
+  const auto open = [&](const char* codec) {
+    config.codec = codec;
+    MemoryLog log;
+    const auto encoder = ffmpeg::FfmpegEncoder::open(config, log);
+    const auto lines = log.lines();
+    return std::pair{encoder ? (*encoder)->name() : to_string(encoder.error()), lines.empty() ? "" : lines.front()};
+  };
+  CHECK(open("auto").first != "h264_v4l2m2m");
+  CHECK(open("auto").second.contains("not h264_v4l2m2m: the picture's size is beyond this board's encoder"));
+  CHECK(open("h264_v4l2m2m").first.contains("beyond this board's encoder"));
+  config.size = {320, 240};  // the control: another reason, if any
+  CHECK(!open("auto").second.contains("beyond this board's encoder"));
+  config.hardware_limits->max_bitrate = BitsPerSecond(1'000'000);
+  CHECK(open("auto").second.contains("the bitrate is beyond this board's encoder"));
+  config.hardware = false;
+  CHECK(!open("auto").second.contains("h264_v4l2m2m"));
+}
+
 TEST_CASE("the decoder begins at a key frame") {
   const auto units = test::film(12, 6);
   REQUIRE(units.size() == 12);

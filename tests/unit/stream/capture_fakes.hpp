@@ -31,6 +31,7 @@ class CaptureFakes final : public stream::CaptureFactory {
   std::map<std::uint32_t, MonotonicTime> captured;  ///< by the number since the start
   std::uint32_t total = 0;
   std::function<void()> before_next;  ///< each time a picture is fetched
+  std::vector<std::string> failed;    ///< encoders that it was told of
 
   /// SPS, PPS and an IDR slice; a slice. As short as check_access_unit() takes.
   static Bytes key_unit() { return hex("00000001674200140000000168ce000000016588"); }
@@ -113,6 +114,7 @@ class CaptureFakes final : public stream::CaptureFactory {
     interval = q.keyframe_interval;
     return std::make_unique<Encoder>(*this);
   }
+  void do_encoder_failed(std::string_view name) override { failed.emplace_back(name); }
   FakeClock& clock_;
 };
 

@@ -98,6 +98,7 @@ TEST_CASE("an encoder that fails is replaced, and the stream goes on with a key 
   CHECK(drain(s.queue) == "I0! P1! P2!");
   s.factory.encoder_error = Errc::device_lost;
   s.steps(1);
+  CHECK(s.factory.failed == std::vector<std::string>{"fake"});
   s.factory.encoder_error.reset();
   s.clock.advance(200ms);
   s.steps(2);
