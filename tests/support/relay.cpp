@@ -15,13 +15,9 @@
 #include <optional>
 #include <set>
 
-#include "core/file.hpp"
-#include "crypto/psa.hpp"
 #include "protocol/frame.hpp"
 #include "protocol/topic.hpp"
-#include "support/actors.hpp"
-#include "transport/certificate.hpp"
-#include "transport/mqtt5_client.hpp"
+#include "support/operator.hpp"
 
 using namespace sealcam;
 using protocol::Leaf;
@@ -96,10 +92,6 @@ protocol::Route parse_route(const std::string& text) {
   return {test::must(AccountId::parse(text.substr(0, slash))), test::must(DeviceId::parse(text.substr(slash + 1)))};
 }
 
-std::string text_of(const std::filesystem::path& path) {
-  return std::string(as_text(test::must(read_file(path, 1 << 16))));
-}
-
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -114,25 +106,10 @@ int main(int argc, char** argv) try {
   app.add_option("--status", status, "JSON file, replaced each half second")->required();
   CLI11_PARSE(app, argc, argv);
 
-  test::must(crypto::init());
-  // Operator's rights: a certificate of the operator's CA, and an access list entry that the caller made.
-  const auto key = test::must(transport::TlsKey::generate());
-  const auto authority = text_of(broker / "ca.pem");
-  const auto authority_key = test::must(transport::TlsKey::from_pem(as_bytes(text_of(broker / "ca.key"))));
-  const auto request = test::must(transport::make_request(key, "relay"));
-  const auto certificate = test::must(
-      transport::sign_request(authority, authority_key, request, "relay", transport::CertificateUse::client, {}));
   boost::asio::io_context context(1);
   StderrLog log;
   Relay relay(parse_route(from), to.empty() ? std::nullopt : std::optional(parse_route(to)), status);
-  transport::MqttConfig config{
-      .host = "127.0.0.1",
-      .port = port,
-      .client_id = "relay",
-      .tls = {.authority_pem = authority, .certificate_pem = certificate, .key = key.duplicate()},
-      .max_in_flight = 64,
-  };
-  auto client = test::must(transport::Mqtt5Client::open(context, std::move(config), relay, log));
+  auto client = test::must(transport::Mqtt5Client::open(context, test::operators_connection(broker, port), relay, log));
   relay.attach(*client);
 
   boost::asio::steady_timer timer(context);

@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Counts the guest instructions of one frame on arm64 under qemu-aarch64: seal and sign, verify and open.
+
+QEMU logs each translated block that it enters; with one instruction to a block that is a line for each instruction. A
+program that does the work `n` times more is longer by n times the work, so start and end drop out of the difference.
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+
+SIZES = {"8 KiB": 8 * 1024, "145 KiB": 145 * 1024}
+WORKS = {"seal": "seal and sign", "open": "verify and open"}
+PER_SECOND = 30
+CLOCK = 1e9
+CYCLES_PER_INSTRUCTION = 1.25
+
+
+def lines_of(build, sysroot, preload, *arguments):
+    argv = ["qemu-aarch64", "-L", sysroot, "-cpu", "cortex-a53", "-one-insn-per-tb", "-d", "exec,nochain",
+            "-D", "/dev/stderr"]
+    if preload:
+        argv += ["-E", f"LD_PRELOAD={preload}"]
+    child = subprocess.Popen([*argv, build / "tests/bench/frame_cost", *map(str, arguments)], stderr=subprocess.PIPE)
+    count = 0
+    while block := child.stderr.read(1 << 20):
+        count += block.count(b"\nTrace ")
+    if child.wait() != 0:
+        raise SystemExit(f"frame_cost {' '.join(map(str, arguments))} ended with {child.returncode}")
+    if count < 100_000:
+        raise SystemExit("QEMU logged no instructions: is this another version of it?")
+    return count
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=pathlib.Path, required=True, help="folder of the arm64 build")
+    parser.add_argument("--sysroot", required=True)
+    parser.add_argument("--rounds", type=int, default=2, help="frames that are counted together (signing draws lots)")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    preload = options.build / "tests/bench/no_crypto_instructions.so"
+    rows = []
+    for crypto, library in (("none (Pi 3, 4, Zero 2 W)", preload), ("AES, SHA-2", None)):
+        for size_name, size in SIZES.items():
+            start = lines_of(options.build, options.sysroot, library, "seal", size, 0)
+            for work, words in WORKS.items():
+                total = lines_of(options.build, options.sysroot, library, work, size, options.rounds)
+                count = (total - start) / options.rounds
+                share = count * PER_SECOND * CYCLES_PER_INSTRUCTION / CLOCK
+                rows.append({"crypto_instructions": crypto, "work": words, "size": size_name,
+                             "instructions": round(count), "share": round(share, 4)})
+                if not options.json:
+                    print(f"{crypto:26} {words:16} {size_name:>8} {count / 1e6:9.2f} million  {share:7.1%}", flush=True)
+    if options.json:
+        print(json.dumps(rows))
+    else:
+        print(f"share: of one core at 1 GHz, {PER_SECOND} frames a second, if an instruction takes "
+              f"{CYCLES_PER_INSTRUCTION} cycles on average")
+
+
+if __name__ == "__main__":
+    main()
