@@ -2,12 +2,17 @@
 /// What somebody opens who has a hub's keys and every message that was ever published: all grants that are sealed to
 /// it, and all frames with every key that they hold, whatever roster, order and freshness say.
 ///
-///     sealcam-opener --state DIR --recording FILE
+///     sealcam-opener --state DIR --recording FILE [--secrets FILE]
 ///
-/// One JSON object for each camera: frames recorded and opened; `after`: the same, of those that came after the first
-/// grants for each version of the roster.
+/// --secrets: writes the base keys that it learned and 32 bytes out of the middle of each tenth picture that it opened,
+/// in hexadecimal digits, one to a line: what must not be found at the broker.
+///
+/// One JSON object for each camera: frames recorded and opened; `within`: the same for each version of the roster, of
+/// the frames that came after the first grants that name it and before those of the next, and whether these grants had
+/// one for this hub.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -30,18 +35,24 @@ struct Count {
   std::uint64_t frames = 0, opened = 0;
 };
 
+struct Within {
+  Count count;
+  bool granted = false;
+};
+
 struct Camera {
   protocol::Route route;
   std::vector<crypto::Verifier> verifiers;
   std::uint64_t grants = 0, granted = 0;
   Count all;
-  std::map<std::uint64_t, Count> after;  ///< by version of the roster
+  std::map<std::uint64_t, Within> within;  ///< by version of the roster
+  Within* now = nullptr;
   std::map<Epoch, crypto::sframe::OpeningKey> keys;
 };
 
 class Opener {
  public:
-  explicit Opener(const crypto::DeviceKeys& keys) : keys_(keys) {}
+  Opener(const crypto::DeviceKeys& keys, std::ofstream* secrets) : keys_(keys), secrets_(secrets) {}
 
   /// Three rounds over the recording, so that what came late opens what came early. The camera's keys stand in rosters,
   /// signed by an owner that we need not know.
@@ -72,6 +83,8 @@ class Opener {
     const auto content = protocol::open_grant(*grants, topic->route, keys_.identity.id(), keys_.hpke);
     if (!content) return;
     ++camera.granted;
+    if (secrets_)
+      *secrets_ << to_hex(ByteView(content->base_key.reveal()).first(crypto::sframe::key_size(grants->suite))) << '\n';
     camera.keys.try_emplace(
         grants->epoch, test::must(crypto::sframe::OpeningKey::open(grants->suite, grants->epoch, content->base_key)));
   }
@@ -81,27 +94,27 @@ class Opener {
     if (!topic || m.payload.empty()) return;
     auto& camera = cameras_[topic->route];
     camera.route = topic->route;
-    if (topic->leaf == Leaf::grants)
-      if (const auto grants = decode(camera, m.payload)) camera.after.try_emplace(grants->roster_version.value());
+    if (topic->leaf == Leaf::grants) read_version(camera, m.payload);
     if (topic->leaf != Leaf::video && topic->leaf != Leaf::still) return;
     const bool opened = opens(camera, m.payload);
     count(camera.all, opened);
-    for (auto& [version, after] : camera.after) count(after, opened);
+    if (camera.now != nullptr) count(camera.now->count, opened);
   }
 
   [[nodiscard]] nlohmann::json report() const {
     auto out = nlohmann::json::array();
     for (const auto& [route, camera] : cameras_) {
-      auto after = nlohmann::json::object();
-      for (const auto& [version, n] : camera.after)
-        after[std::to_string(version)] = {{"frames", n.frames}, {"opened", n.opened}};
+      auto within = nlohmann::json::object();
+      for (const auto& [version, n] : camera.within)
+        within[std::to_string(version)] = {
+            {"frames", n.count.frames}, {"opened", n.count.opened}, {"granted", n.granted}};
       out.push_back({{"account", route.account.to_string()},
                      {"camera", route.camera.to_string()},
                      {"grants", camera.grants},
                      {"granted", camera.granted},
                      {"frames", camera.all.frames},
                      {"opened", camera.all.opened},
-                     {"after", after}});
+                     {"within", within}});
     }
     return out;
   }
@@ -112,6 +125,13 @@ class Opener {
     if (opened) ++to.opened;
   }
 
+  void read_version(Camera& camera, ByteView message) const {
+    const auto grants = decode(camera, message);
+    if (!grants) return;
+    camera.now = &camera.within[grants->roster_version.value()];
+    camera.now->granted |= std::ranges::contains(grants->grants, keys_.identity.id(), &protocol::Grant::hub);
+  }
+
   /// By any of the keys that rosters named for this camera.
   static std::optional<protocol::Grants> decode(const Camera& camera, ByteView message) {
     for (const auto& verifier : camera.verifiers)
@@ -119,16 +139,25 @@ class Opener {
     return std::nullopt;
   }
 
-  static bool opens(const Camera& camera, ByteView message) {
+  bool opens(const Camera& camera, ByteView message) {
     const auto frame = protocol::parse_frame(message);
     if (!frame) return false;
     const protocol::FrameOpener opener(camera.route);
     Bytes out(frame->sealed.size());
-    return std::ranges::any_of(camera.keys,
-                               [&](const auto& entry) { return opener.open(out, *frame, entry.second).has_value(); });
+    for (const auto& [epoch, key] : camera.keys) {
+      const auto opened = opener.open(out, *frame, key);
+      if (!opened) continue;
+      const auto content = opened->content;
+      if (secrets_ && content.size() >= 64 && ++pictures_ % 10 == 1)
+        *secrets_ << to_hex(content.subspan(content.size() / 2, 32)) << '\n';
+      return true;
+    }
+    return false;
   }
 
   crypto::DeviceKeys keys_;
+  std::ofstream* secrets_;
+  std::uint64_t pictures_ = 0;
   std::map<protocol::Route, Camera> cameras_;
 };
 
@@ -141,13 +170,16 @@ void for_each(const std::filesystem::path& recording, auto what) {
 
 int main(int argc, char** argv) try {
   CLI::App app("What a hub's keys open of a recording");
-  std::filesystem::path state, recording;
+  std::filesystem::path state, recording, secrets;
   app.add_option("--state", state, "the hub's state folder; the hub must not be running")->required();
   app.add_option("--recording", recording, "file of sealcam-recorder")->required();
+  app.add_option("--secrets", secrets, "file for what must not be found at the broker");
   CLI11_PARSE(app, argc, argv);
+  std::ofstream out;
+  if (!secrets.empty()) out.open(secrets);
   recording = std::filesystem::absolute(recording);
   const auto device = test::must(pairing::DeviceState::open(std::filesystem::absolute(state), protocol::Role::hub));
-  Opener opener(device.keys());
+  Opener opener(device.keys(), secrets.empty() ? nullptr : &out);
   for_each(recording, [&](const auto& message) { opener.read_roster(message); });
   for_each(recording, [&](const auto& message) { opener.read_grants(message); });
   for_each(recording, [&](const auto& message) { opener.read_frame(message); });

@@ -169,8 +169,8 @@ class World:
     def account(self, name):
         self.accounts[name] = json.loads(self.owner(name, "account", "create", "--json"))["account"]
 
-    def owner(self, account, *args):
-        return self.run(self.program("sealcam"), "--account", self.folder / account, *args)
+    def owner(self, account, *args, check=True):
+        return self.run(self.program("sealcam"), "--account", self.folder / account, *args, check=check)
 
     def camera(self, account, name, config, label, *enroll):
         """Makes and enrols a camera; it is not started. `enroll`: more options."""

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Devices out of the box, and owners who make them theirs: what a person does with a pairing string and the owner's
+command line, on a real Mosquitto (tests/support/world.py)."""
+import json
+import pathlib
+import struct
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from support.world import Device, Failure, Process, World, free_port, read_json, wait_for  # noqa: E402
+
+RATE = 30
+
+
+class Household(World):
+    def __init__(self, build, folder):
+        super().__init__(build, folder)
+        self.devices = {}
+
+    # -- devices ------------------------------------------------------------------------------------------------
+
+    def unpaired(self, kind, name, number=0):
+        """A camera or a hub that belongs to nobody, started; it waits for its owner."""
+        state = self.folder / name
+        pairing_file = self.folder / f"{name}.pairing"
+        status = self.folder / f"{name}.status"
+        argv = [self.program(f"sealcam-{kind}"), "--state", state, "--status", status,
+                "--pairing-listen", "127.0.0.1:0", "--pairing-file", pairing_file]
+        if kind == "camera":
+            config = self.folder / f"{name}.json"
+            config.write_text(json.dumps({
+                "source": {"backend": "fake", "size": "320x240", "rate": RATE, "number": number},
+                "encoder": {"bitrate": 300_000, "keyframe_interval": 30}}))
+            argv += ["--config", config]
+        port = None
+        if kind == "hub":
+            port = free_port()
+            argv += ["--listen", f"127.0.0.1:{port}"]
+        device = Device(name, None, None, state, Process(name, argv, self.logs / f"{name}.log"), status)
+        device.kind, device.number, device.port, device.pairing_file = kind, number, port, pairing_file
+        self.devices[name] = device
+        self.start(device)
+        self.pairing_string(device)
+        return device
+
+    @staticmethod
+    def pairing_string(device, before=None):
+        def read():
+            try:
+                text = device.pairing_file.read_text().strip()
+            except OSError:
+                return None
+            return text if text.startswith("sealcam:1:") and text != before else None
+
+        return wait_for(f"{device.name} shows its pairing string", read, 15, device.process)
+
+    def pair(self, account, device, label):
+        """The owner reads the string and pairs; seconds it took."""
+        string = self.pairing_string(device)
+        begun = time.monotonic()
+        words = ("camera", "pair") if device.kind == "camera" else ("hub", "link")
+        done = self.ask(account, *words, string, "--name", label, "--broker", self.folder / "broker")
+        device.id, device.account, device.label = done["id"], self.accounts[account], label
+        wait_for(f"{device.name} hides its pairing string", lambda: not device.pairing_file.exists(), 10, device.process)
+        return time.monotonic() - begun
+
+    # -- owners -------------------------------------------------------------------------------------------------
+
+    def ask(self, account, *words):
+        """A command of the owner's, its JSON."""
+        out = self.owner(account, *words, "--json")
+        return json.loads(out.strip().splitlines()[-1]) if out.strip() else None
+
+    def owner_fails(self, account, *words):
+        """A command that must not succeed: its exit code and what it says."""
+        done = subprocess.run([str(a) for a in (self.program("sealcam"), "--account", self.folder / account, *words)],
+                              capture_output=True, text=True, timeout=60)
+        if done.returncode == 0:
+            raise Failure(f"{' '.join(map(str, words))} should have failed")
+        return done.returncode, done.stderr
+
+    def camera_in_list(self, account, device):
+        return next((c for c in self.ask(account, "camera", "list") if c["id"] == device.id), None)
+
+    def confirmed(self, account, device, seconds=15):
+        """Until the camera's signed grants say that it obeys everything the owner wants."""
+        def look():
+            self.owner(account, "sync", "--timeout", "2", check=False)
+            entry = self.camera_in_list(account, device)
+            return entry is not None and not entry["pending"]
+
+        wait_for(f"{device.name} confirms", look, seconds, step=0.2)
+
+    # -- hubs ---------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def state(hub):
+        with urllib.request.urlopen(f"http://127.0.0.1:{hub.port}/api/state", timeout=5) as answer:
+            return json.load(answer)
+
+    def camera_at(self, hub, camera):
+        try:
+            return next((c for c in self.state(hub)["cameras"] if c["id"] == camera.id), None)
+        except (OSError, urllib.error.URLError):
+            return None
+
+    def watch(self, hub):
+        """A page at this hub, for as long as it is wanted."""
+        return self.probe(f"probe-{hub.name}-{time.monotonic_ns()}", hub, "--decode")
+
+    def sees(self, hub, camera, seconds=20):
+        """Until the hub shows LIVE pictures of the camera with the number drawn into them."""
+        probe = self.probe(f"probe-{hub.name}-{time.monotonic_ns()}", hub, "--decode", "--expect-camera", camera.number)
+        try:
+            wait_for(f"{hub.name} shows {camera.name}",
+                     lambda: (read_json(probe.result) or {}).get("live", 0) > 0
+                     and (self.camera_at(hub, camera) or {}).get("state") == "live", seconds, probe)
+        finally:
+            probe.stop()
+
+    def blind(self, hub, camera, seconds=3):
+        """For so long the hub, asked for it, shows nothing of the camera that is new."""
+        probe = self.watch(hub)
+        try:
+            before = (self.camera_at(hub, camera) or {}).get("shown", {}).get("live", 0)
+            time.sleep(seconds)
+            after = (self.camera_at(hub, camera) or {}).get("shown", {}).get("live", 0)
+        finally:
+            probe.stop()
+        if after > before:
+            raise Failure(f"{hub.name} showed {after - before} pictures of {camera.name}")
+
+    # -- somebody with the broker in hand -----------------------------------------------------------------------
+
+    def record_everything(self):
+        self.admit_relay()
+        output = self.folder / "everything.recording"
+        recorder = self.spawn("recorder", self.program("sealcam-recorder"), "--broker", self.folder / "broker",
+                              "--port", self.port, "--output", output)
+        wait_for("the recorder is connected", lambda: "recording" in recorder.tail(), 10, recorder)
+        recorder.output = output
+        return recorder
+
+    def plant(self, messages):
+        """Publishes [(topic, payload)] as the operator, retained, and goes on recording; empty removes."""
+        number = len(self.processes)
+        lines, output = self.folder / f"plants-{number}", self.folder / f"planted-{number}.recording"
+        lines.write_text("".join(f"{topic} {payload.hex()}\n" for topic, payload in messages))
+        planter = self.spawn(f"planter-{number}", self.program("sealcam-recorder"), "--broker", self.folder / "broker",
+                             "--port", self.port, "--output", output, "--plant", lines)
+        wait_for("all is planted", lambda: "planted" in planter.tail(), 20, planter)
+        planter.output = output
+        return planter
+
+    @staticmethod
+    def messages(recording):
+        """[(topic, payload)] of a recording."""
+        content, at, out = pathlib.Path(recording).read_bytes(), 0, []
+        while at + 8 <= len(content):
+            topic, payload = struct.unpack_from(">II", content, at)
+            at += 8
+            out.append((content[at:at + topic].decode(), content[at + topic:at + topic + payload]))
+            at += topic + payload
+        return out
+
+    def opened(self, state, recording):
+        """What the keys of a hub's state folder (which nobody uses now) open of a recording, by camera."""
+        out = self.run(self.program("sealcam-opener"), "--state", state, "--recording", recording)
+        return {row["camera"]: row for row in json.loads(out)}
+
+    def learned(self, state, recording):
+        """{what: bytes} of secrets that a hub's keys get out of a recording: base keys, and pieces of pictures."""
+        file = self.folder / f"{pathlib.Path(state).name}.secrets"
+        self.run(self.program("sealcam-opener"), "--state", state, "--recording", recording, "--secrets", file)
+        lines = dict.fromkeys(file.read_text().split())
+        return {f"key or picture {n} of {pathlib.Path(state).name}": bytes.fromhex(line) for n, line in enumerate(lines)}
