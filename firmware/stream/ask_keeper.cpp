@@ -12,6 +12,7 @@ const char* name(AskRefusal refusal) noexcept {
     case AskRefusal::bad_signature: return "bad_signature";
     case AskRefusal::wrong_epoch: return "wrong_epoch";
     case AskRefusal::replayed: return "replayed";
+    case AskRefusal::not_allowed: return "not_allowed";
   }
   return "unknown";
 }
@@ -24,6 +25,7 @@ Result<> AskKeeper::set_roster(const protocol::Roster& roster) {
     if (roster.active(id) == nullptr) continue;
     const auto known = hubs_.find(id);
     if (known != hubs_.end() && known->second.verifier.key() == entry.identity) {
+      known->second.may_switch_privacy = entry.may_switch_privacy;
       hubs.insert(hubs_.extract(known));
       continue;
     }
@@ -32,7 +34,10 @@ Result<> AskKeeper::set_roster(const protocol::Roster& roster) {
       result = std::unexpected(verifier.error());
       continue;
     }
-    hubs.emplace(id, Hub{.verifier = std::move(*verifier), .window = {}, .last = {}});
+    hubs.emplace(id, Hub{.verifier = std::move(*verifier),
+                         .window = {},
+                         .last = {},
+                         .may_switch_privacy = entry.may_switch_privacy});
   }
   hubs_ = std::move(hubs);
   return result;
@@ -79,6 +84,10 @@ std::expected<AcceptedAsk, AskRefusal> AskKeeper::check(const DeviceId& hub, Byt
   if (entry.any && ask->seq <= entry.last) return unexpected(AskRefusal::replayed);
   entry.any = true;
   entry.last = ask->seq;
+  if (ask->want == protocol::Want::privacy_on || ask->want == protocol::Want::privacy_off) {
+    if (!entry.may_switch_privacy) return unexpected(AskRefusal::not_allowed);
+    return AcceptedAsk{.ask = *ask, .first_in_epoch = false};
+  }
   return AcceptedAsk{.ask = *ask, .first_in_epoch = !std::exchange(entry.asked_in_epoch, true)};
 }
 

@@ -22,9 +22,10 @@ enum class AskRefusal : std::uint8_t {
   too_often,
   bad_signature,
   wrong_epoch,
-  replayed,  ///< its number does not grow
+  replayed,     ///< its number does not grow
+  not_allowed,  ///< wants to switch privacy, which the roster does not let this hub do
 };
-inline constexpr std::size_t ask_refusals = 7;
+inline constexpr std::size_t ask_refusals = 8;
 [[nodiscard]] const char* name(AskRefusal refusal) noexcept;
 
 struct AskCounters {
@@ -36,7 +37,7 @@ struct AskCounters {
 
 struct AcceptedAsk {
   protocol::Ask ask;
-  bool first_in_epoch = false;  ///< the hub's first in this epoch
+  bool first_in_epoch = false;  ///< the hub's first for pictures in this epoch
 };
 
 /// Checks asks. What is cheap comes first; a signature is checked at most twice a second per hub and
@@ -65,6 +66,7 @@ class AskKeeper {
     Window<per_hub> window;
     AskSeq last;
     bool any = false;
+    bool may_switch_privacy = false;
     bool asked_in_epoch = false;
   };
   [[nodiscard]] std::expected<AcceptedAsk, AskRefusal> check(const DeviceId& hub, ByteView message);

@@ -26,6 +26,14 @@ class CaptureControl {
   void set_active(bool active) noexcept { active_.store(active, std::memory_order_release); }
   [[nodiscard]] bool active() const noexcept { return active_.load(std::memory_order_acquire); }
 
+  /// The sensor itself is to be closed, and stay so.
+  void set_closed(bool closed) noexcept { closed_.store(closed, std::memory_order_release); }
+  [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
+
+  /// The sensor is to be opened anew, since what it is to deliver has changed.
+  void request_reopen() noexcept { reopen_.store(true, std::memory_order_release); }
+  [[nodiscard]] bool take_reopen_request() noexcept { return reopen_.exchange(false, std::memory_order_acq_rel); }
+
   void request_keyframe() noexcept { keyframe_.store(true, std::memory_order_release); }
   /// True once per request, however many there were.
   [[nodiscard]] bool take_keyframe_request() noexcept { return keyframe_.exchange(false, std::memory_order_acq_rel); }
@@ -43,6 +51,8 @@ class CaptureControl {
  private:
   std::atomic<bool> active_ = false;
   std::atomic<bool> keyframe_ = false;
+  std::atomic<bool> closed_ = false;
+  std::atomic<bool> reopen_ = false;
   std::atomic<std::uint64_t> quality_ = 0;  // one word, so that the three belong together
 };
 

@@ -9,8 +9,9 @@ namespace sealcam::stream {
 
 using namespace std::chrono_literals;
 
-static constexpr auto patience = 200ms;  // of one call of next(), and so of a stop
-static constexpr auto silence = 5s;      // a sensor that says nothing for so long is opened anew
+static constexpr auto patience = 200ms;      // of one call of next(), and so of a stop
+static constexpr auto closed_pause = 100ms;  // until it is looked again whether the sensor may be opened
+static constexpr auto silence = 5s;          // a sensor that says nothing for so long is opened anew
 static constexpr std::chrono::nanoseconds first_pause = 200ms;
 static constexpr std::chrono::nanoseconds longest_pause = 5s;
 
@@ -50,7 +51,11 @@ std::chrono::nanoseconds CaptureLoop::step() {
   if (finished()) return longest_pause;
   const MonotonicTime now = parts_.clock.monotonic();
   const Quality wanted = parts_.control.quality();
-  if (source_ && wanted.shrink != quality_.shrink) lost_source();
+  if (parts_.control.closed()) {
+    if (source_) lost_source();
+    return closed_pause;
+  }
+  if (source_ && (parts_.control.take_reopen_request() || wanted.shrink != quality_.shrink)) lost_source();
   if (!source_) {
     if (!source_backoff_.due(now)) return source_backoff_.remaining(now);
     if (!open_source()) return source_backoff_.remaining(parts_.clock.monotonic());
@@ -67,6 +72,7 @@ std::chrono::nanoseconds CaptureLoop::step() {
 }
 
 bool CaptureLoop::open_source() {
+  (void)parts_.control.take_reopen_request();  // this is it
   const Quality wanted = parts_.control.quality();
   auto source = parts_.factory.open_source(wanted.shrink);
   const MonotonicTime now = parts_.clock.monotonic();
@@ -168,6 +174,7 @@ void CaptureLoop::encoder_failed(const Error& error) {
 }
 
 void CaptureLoop::handle(hal::Picture& picture) {
+  if (parts_.control.closed()) return;  // while this picture was waited for
   ++counters_.captured;
   last_picture_ = parts_.clock.monotonic();
   if (std::exchange(source_logged_, false)) parts_.log.info("the sensor delivers again");

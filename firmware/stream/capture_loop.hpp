@@ -56,7 +56,8 @@ struct CaptureCounters {
 
 /// Fetches pictures, also when nobody watches, so that the sensor stays warm and exposed; encodes them
 /// only when somebody does. The one place that decides what happens when sensor or encoder fail: they
-/// are opened anew with pauses of 0.2 s up to 5 s, logged once per change. FrameNumber goes on over a
+/// are opened anew with pauses of 0.2 s up to 5 s, logged once per change. While the control says closed, both are
+/// destroyed, within the 200 ms that a picture is waited for. FrameNumber goes on over a
 /// re-opened source. Access units of a sensor that encodes are checked and passed on without an encoder; bitrate and
 /// requests for key frames go to the sensor then. Allocates nothing per picture. Thread-bound but for the counters.
 class CaptureLoop {

@@ -25,6 +25,10 @@ class Epochs {
   Epochs(EpochStore& store, const Clock& clock, const protocol::Route& route, const crypto::SigningKey& camera,
          std::string camera_name, const EpochLimits& limits = {});
 
+  /// Of the epochs that begin from now on: the camera's name; the newest command that was obeyed.
+  void set_name(std::string name) { camera_name_ = std::move(name); }
+  void set_command(std::optional<CommandSeq> command) noexcept { command_ = command; }
+
   /// Ends the current epoch for good, whether or not a new one can be made, then stores the new
   /// number, draws a new key and grants it to the roster's active hubs. The new epoch is pending.
   /// Errors: those of the store, exhausted (numbers used up), crypto.
@@ -51,6 +55,7 @@ class Epochs {
   protocol::Route route_;
   crypto::SigningKey camera_;
   std::string camera_name_;
+  std::optional<CommandSeq> command_;
   EpochLimits limits_;
   std::optional<Epoch> current_;
   std::optional<crypto::sframe::SealingKey> key_;

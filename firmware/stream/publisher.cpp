@@ -35,6 +35,13 @@ Result<transport::Will> Publisher::will() const {
 
 Result<> Publisher::start() {
   if (auto r = parts_.roster.load(); !r) return std::unexpected(r.error());
+  if (parts_.orders != nullptr) {
+    auto change = parts_.orders->load();
+    if (!change) return std::unexpected(change.error());
+    change->obeyed = false;  // the first epoch, below, says so
+    follow(*change);
+    if (reset_wanted_) return {};
+  }
   if (const auto* roster = parts_.roster.current()) {
     if (auto r = parts_.asks.set_roster(*roster); !r)
       parts_.log.warning("a hub cannot be served: {}", to_string(r.error()));
@@ -43,6 +50,22 @@ Result<> Publisher::start() {
     parts_.log.info("no roster yet: nobody may watch");
   }
   return {};
+}
+
+void Publisher::follow(const Orders::Change& change) {
+  if (change.reset) {
+    reset_wanted_ = true;
+    stop();
+    return;
+  }
+  if (change.best) {
+    config_.pace.best = *change.best;
+    pace_ = Pace(config_.pace);
+    parts_.control.set_quality(pace_.quality());
+  }
+  update_active();
+  if (change.privacy && connected_) publish_status(true);
+  if (change.obeyed && parts_.roster.current() != nullptr) begin_epoch();
 }
 
 void Publisher::begin_epoch() {
@@ -98,6 +121,7 @@ void Publisher::on_connected() {
   connected_ = true;
   if (!std::exchange(subscribed_, true)) {
     client_->subscribe(protocol::topic(config_.route, Leaf::roster), Qos::at_least_once);
+    if (parts_.orders != nullptr) client_->subscribe(protocol::topic(config_.route, Leaf::command), Qos::at_least_once);
     client_->subscribe(protocol::ask_filter(config_.route), Qos::at_most_once);
   }
   if (stopping_) return;
@@ -115,7 +139,8 @@ void Publisher::on_disconnected(const Error& why) {
 }
 
 void Publisher::publish_status(bool online) {
-  const auto payload = protocol::encode_status({.online = online, .started = started_}, config_.route, parts_.camera);
+  const auto payload = protocol::encode_status({.online = online, .started = started_, .privacy = online && closed()},
+                                               config_.route, parts_.camera);
   if (!payload) {
     if (stopping_) stopped_ = true;
     return;
@@ -141,6 +166,8 @@ void Publisher::on_message(const transport::Message& message) {
   if (stopping_) return;
   if (topic && topic->route == config_.route && topic->leaf == Leaf::roster) on_roster(message.payload);
   else if (topic && topic->route == config_.route && topic->leaf == Leaf::ask) on_ask(topic->hub, message.payload);
+  else if (topic && topic->route == config_.route && topic->leaf == Leaf::command && parts_.orders != nullptr)
+    follow(parts_.orders->command(message.payload));
   else ++counters_.foreign;
 }
 
@@ -170,7 +197,11 @@ void Publisher::on_roster(ByteView message) {
 void Publisher::on_ask(const DeviceId& hub, ByteView message) {
   const auto accepted = parts_.asks.offer(hub, message);
   if (!accepted) return;
-  if (accepted->ask.want != protocol::Want::live && accepted->ask.want != protocol::Want::still) return;
+  if (accepted->ask.want == protocol::Want::privacy_on || accepted->ask.want == protocol::Want::privacy_off) {
+    if (parts_.orders != nullptr)
+      follow(parts_.orders->switch_privacy(accepted->ask.want == protocol::Want::privacy_on));
+    return;
+  }
   const MonotonicTime now = parts_.clock.monotonic();
   const bool live = accepted->ask.want == protocol::Want::live;
   const auto until = now + (live ? config_.lease : 2 * config_.still_interval);
@@ -194,7 +225,7 @@ void Publisher::update_active() {
   const MonotonicTime now = parts_.clock.monotonic();
   const auto leases = parts_.board.leases(now);
   const bool wanted = leases.live > 0 || (leases.still > 0 && still_due(now));
-  const bool active = wanted && connected_ && !stopping_ && parts_.epochs.is_open();
+  const bool active = wanted && !closed() && connected_ && !stopping_ && parts_.epochs.is_open();
   if (active == active_) return;
   active_ = active;
   // On both edges: a picture that was in the encoder when nobody asked any more may lie there still.
@@ -205,6 +236,10 @@ void Publisher::update_active() {
 
 void Publisher::tick() {
   const MonotonicTime now = parts_.clock.monotonic();
+  if (parts_.orders != nullptr && !stopping_) {
+    if (const auto change = parts_.orders->tick(); change.obeyed || change.privacy || change.reset || change.best)
+      follow(change);
+  }
   const bool may_begin = parts_.roster.current() != nullptr && !stopping_;
   if (may_begin && (parts_.epochs.current() ? parts_.epochs.due() : epoch_backoff_.due(now))) begin_epoch();
   if (!parts_.epochs.is_open() && grants_backoff_.due(now)) publish_grants();

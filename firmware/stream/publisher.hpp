@@ -15,6 +15,7 @@
 #include "stream/challenge_board.hpp"
 #include "stream/epochs.hpp"
 #include "stream/frame_maker.hpp"
+#include "stream/orders.hpp"
 #include "stream/pace.hpp"
 #include "stream/roster_keeper.hpp"
 #include "transport/mqtt.hpp"
@@ -61,6 +62,7 @@ class Publisher final : public transport::MqttListener {
     Epochs& epochs;
     AskKeeper& asks;
     crypto::SigningKey camera;
+    Orders* orders = nullptr;  ///< null: commands are ignored, and nobody switches privacy
   };
   Publisher(const PublisherConfig& config, const Parts& parts);
 
@@ -68,7 +70,8 @@ class Publisher final : public transport::MqttListener {
   [[nodiscard]] Result<transport::Will> will() const;
   /// Before anything else; the client must not have called yet.
   void attach(transport::MqttClient& client) { client_ = &client; }
-  /// Loads the roster and begins the first epoch. Errors: as RosterKeeper::load(). An epoch that
+  /// Loads the roster and what was ordered, and begins the first epoch. Errors: as RosterKeeper::load(),
+  /// Orders::load(). An epoch that
   /// cannot begin is logged and tried again.
   [[nodiscard]] Result<> start();
   /// Ten times a second or so.
@@ -78,6 +81,8 @@ class Publisher final : public transport::MqttListener {
   /// No frame leaves after this; says offline. Ends with stopped().
   void stop();
   [[nodiscard]] bool stopped() const noexcept { return stopped_; }
+  /// The owner wants the camera to forget everything; stop() was called.
+  [[nodiscard]] bool reset_wanted() const noexcept { return reset_wanted_; }
 
   void on_connected() override;
   void on_disconnected(const Error& why) override;
@@ -92,6 +97,8 @@ class Publisher final : public transport::MqttListener {
  private:
   void on_roster(ByteView message);
   void on_ask(const DeviceId& hub, ByteView message);
+  void follow(const Orders::Change& change);
+  [[nodiscard]] bool closed() const noexcept { return parts_.orders != nullptr && parts_.orders->privacy(); }
   void begin_epoch();
   void publish_grants();
   void grants_answered(Epoch epoch, const Result<>& result);
@@ -128,6 +135,7 @@ class Publisher final : public transport::MqttListener {
   bool grants_failing_ = false;
   bool stopping_ = false;
   bool stopped_ = false;
+  bool reset_wanted_ = false;
   PublisherCounters counters_;
 };
 

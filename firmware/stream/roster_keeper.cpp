@@ -41,7 +41,10 @@ Result<> RosterKeeper::load() {
   auto roster = check(*message);
   // A previous owner's: the camera changed hands, and that roster binds nobody any more.
   if (!roster && roster.error().code == Errc::wrong_key) return {};
-  if (!roster) return std::unexpected(roster.error());
+  if (!roster)
+    return fail(Errc::malformed,
+                "the file roster is damaged: restore the state folder from a copy, or reset the camera",
+                roster.error().native);
   const auto hash = crypto::sha256(*message);
   if (!hash) return std::unexpected(hash.error());
   const auto content = content_of(*message);

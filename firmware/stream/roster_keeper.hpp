@@ -18,8 +18,8 @@ class RosterKeeper {
   RosterKeeper(RosterStore& store, const protocol::Route& route, crypto::Verifier owner, const crypto::DeviceKeys& own);
 
   /// Takes up the stored roster. None is no error, and one that a previous owner signed counts as none:
-  /// nobody may watch yet. Errors: those of the store; those of decode_roster() when it is damaged: going on without
-  /// it would let an older one in.
+  /// nobody may watch yet. Errors: those of the store; malformed when it is damaged: going on without it would let an
+  /// older one in.
   [[nodiscard]] Result<> load();
 
   /// A message from the roster's topic. True when it is now the roster that is obeyed (it was stored

@@ -25,9 +25,16 @@ struct CameraScene {
   stream::RosterKeeper roster_keeper{roster_store, route, owner.verifier(), camera.keys()};
   stream::Epochs epochs{epoch_store, clock, route, camera.keys().identity, "garden"};
   stream::AskKeeper asks{route, clock};
+  MemoryCommandStore command_store;
+  MemoryPrivacyStore privacy_store;
+  FakeActions actions;
+  stream::CommandKeeper commands{command_store, route, owner.verifier(), camera.keys().hpke};
+  stream::Privacy privacy{privacy_store, control};
+  stream::Orders orders{{clock, log, commands, actions, privacy, epochs}};
   ManualClient client;
-  stream::Publisher publisher{{.route = route, .pace = {}},
-                              {clock, log, queue, board, control, roster_keeper, epochs, asks, camera.keys().identity}};
+  stream::Publisher publisher{
+      {.route = route, .pace = {}},
+      {clock, log, queue, board, control, roster_keeper, epochs, asks, camera.keys().identity, &orders}};
   std::uint64_t seq = 0;
   std::uint32_t number = 0;
 
@@ -45,6 +52,7 @@ struct CameraScene {
   }
   /// Started, connected, epoch open.
   void run() {
+    must(privacy.load());
     must(publisher.start());
     connect();
     client.settle();
@@ -53,6 +61,10 @@ struct CameraScene {
     publisher.on_message({topic, payload, retained});
   }
   void receive_roster(ByteView payload) { receive(protocol::topic(route, protocol::Leaf::roster), payload, true); }
+  [[nodiscard]] Bytes sealed(const protocol::Command& command) const {
+    return must(protocol::encode_command(command, route, camera.hpke(), owner.keys().identity));
+  }
+  void receive_command(ByteView payload) { receive(protocol::topic(route, protocol::Leaf::command), payload, true); }
   [[nodiscard]] Bytes ask(const Actor& by, protocol::Want want, std::optional<Epoch> epoch = std::nullopt) {
     ++seq;
     const protocol::Ask content{want, protocol::Challenge(seq), epoch.value_or(epochs.current().value_or(Epoch(1))),

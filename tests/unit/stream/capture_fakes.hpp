@@ -30,6 +30,7 @@ class CaptureFakes final : public stream::CaptureFactory {
   std::optional<Errc> set_error;
   std::map<std::uint32_t, MonotonicTime> captured;  ///< by the number since the start
   std::uint32_t total = 0;
+  int sources = 0, encoders = 0;      ///< that exist now
   std::function<void()> before_next;  ///< each time a picture is fetched
   std::vector<std::string> failed;    ///< encoders that it was told of
 
@@ -42,7 +43,10 @@ class CaptureFakes final : public stream::CaptureFactory {
 
   class Source final : public hal::FrameSource, public hal::SourceControls {
    public:
-    explicit Source(CaptureFakes& fakes) : fakes_(fakes) {}
+    explicit Source(CaptureFakes& fakes) : fakes_(fakes) { ++fakes_.sources; }
+    Source(const Source&) = delete;
+    Source& operator=(const Source&) = delete;
+    ~Source() override { --fakes_.sources; }
 
    private:
     Result<hal::Picture> do_next(std::chrono::milliseconds) override {
@@ -77,7 +81,10 @@ class CaptureFakes final : public stream::CaptureFactory {
 
   class Encoder final : public hal::VideoEncoder {
    public:
-    explicit Encoder(CaptureFakes& fakes) : fakes_(fakes) {}
+    explicit Encoder(CaptureFakes& fakes) : fakes_(fakes) { ++fakes_.encoders; }
+    Encoder(const Encoder&) = delete;
+    Encoder& operator=(const Encoder&) = delete;
+    ~Encoder() override { --fakes_.encoders; }
 
    private:
     Result<std::optional<hal::AccessUnit>> do_encode(const hal::Picture& picture) override {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "stream/command_actions.hpp"
 #include "stream/stores.hpp"
 #include "transport/mqtt.hpp"
 
@@ -43,6 +44,63 @@ class MemoryRosterStore final : public stream::RosterStore {
     content.assign(message.begin(), message.end());
     return {};
   }
+};
+
+class MemoryCommandStore final : public stream::CommandStore {
+ public:
+  std::optional<stream::CommandRecord> content;
+  int writes_left = -1;  ///< then the disk is full; below 0: never
+
+ private:
+  [[nodiscard]] Result<stream::CommandRecord> do_load() const override {
+    if (!content) return fail(Errc::not_found, "no command");
+    return *content;
+  }
+  Result<> do_store(const stream::CommandRecord& record) override {
+    if (writes_left == 0) return fail(Errc::io, "the disk is full");
+    if (writes_left > 0) --writes_left;
+    content = record;
+    return {};
+  }
+};
+
+class MemoryPrivacyStore final : public stream::PrivacyStore {
+ public:
+  bool content = false;
+  bool broken = false;
+
+ private:
+  [[nodiscard]] Result<bool> do_load() const override {
+    if (broken) return fail(Errc::malformed, "damaged");
+    return content;
+  }
+  Result<> do_store(bool on) override {
+    if (broken) return fail(Errc::io, "the disk is full");
+    content = on;
+    return {};
+  }
+};
+
+/// Writes down what it is told to do.
+class FakeActions final : public stream::CommandActions {
+ public:
+  std::vector<std::string> done;
+  bool broken = false;
+  stream::Quality best;
+
+ private:
+  Result<> note(std::string what) {
+    if (broken) return fail(Errc::io, "the disk is full");
+    done.push_back(std::move(what));
+    return {};
+  }
+  Result<> do_rename(std::string_view name) override { return note("name " + std::string(name)); }
+  Result<stream::Quality> do_change(const protocol::CameraSettings& settings) override {
+    if (auto r = note("settings"); !r) return std::unexpected(r.error());
+    if (settings.bitrate) best.bitrate = *settings.bitrate;
+    return best;
+  }
+  Result<> do_join(const protocol::Wifi& wifi) override { return note("wifi " + std::string(as_text(wifi.ssid))); }
 };
 
 /// Keeps what is published until the test answers it. With `hold` false a publish is answered by the

@@ -108,7 +108,7 @@ TEST_CASE("the stored roster is taken up again, and only when it is the owner's"
   CHECK(sold.current() == nullptr);
   s.roster_store.content.back() ^= std::byte{1};
   RosterKeeper damaged(s.roster_store, s.route, s.owner.verifier(), s.camera.keys());
-  CHECK(damaged.load().error().code == Errc::bad_signature);
+  CHECK(damaged.load().error().code == Errc::malformed);
 }
 
 TEST_CASE("an epoch is granted to the roster's hubs and to nobody else") {

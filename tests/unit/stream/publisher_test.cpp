@@ -247,7 +247,7 @@ TEST_CASE("a lost connection stops the pictures, and they go on with a key frame
   s.connect();
   CHECK(s.client.on("/grants").size() == 2);  // the broker may have forgotten them
   CHECK(s.client.on("/status").size() == 2);
-  CHECK(s.client.filters.size() == 2);  // renewed by the client itself
+  CHECK(s.client.filters.size() == 3);  // renewed by the client itself
   CHECK(s.control.active());
   CHECK(s.queue.size() == 0);
   s.capture("PPIP");
