@@ -18,7 +18,7 @@ below = {
     "pairing": {"core", "crypto", "protocol", "transport"},
 }
 programs = {"camera", "hub", "owner"}
-adapters = re.compile(r'<(libav|libsw|mbedtls/|psa/|linux/videodev2|libv4l2|libcamera/|boost/mqtt5|nlohmann/|cbor\.h|systemd/)')
+adapters = re.compile(r'<(libav|libsw|mbedtls/|psa/|linux/videodev2|libv4l2|libcamera/|boost/mqtt5|nlohmann/|cbor\.h|gpiod\.h|systemd/)')
 include = re.compile(r'^\s*#include\s+(["<][^">]+[">])')
 problems = []
 library_headers = {}  # header of ours -> why it must stay inside its folder

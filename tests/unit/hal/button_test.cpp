@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/button.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "core/log.hpp"
+#include "hal/gpio/gpio_button.hpp"
+
+using namespace sealcam;
+using namespace sealcam::hal;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Feeds ten readings a second; 'x' is a second held, '.' a second not. Returns how many long presses there were.
+int presses(std::string_view seconds) {
+  LongPress press;
+  MonotonicTime now;
+  int count = 0;
+  for (const char second : seconds)
+    for (int i = 0; i < 10; ++i) {
+      now = now + 100ms;
+      if (press.feed(second == 'x', now)) ++count;
+    }
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a long press is five seconds without a break, once") {
+  CHECK(presses("..xxxxx.") == 0);
+  CHECK(presses("..xxxxxx.") == 1);
+  CHECK(presses(".xxxxxxxxxxxxxxxxxxxx") == 1);
+  CHECK(presses(".xxxx.xxxx.xxxx.") == 0);
+  CHECK(presses(".xxxxxx.xxxxxx.") == 2);
+}
+
+TEST_CASE("a button that is held from the start counts once it was let go") {
+  CHECK(presses("xxxxxxxxxxxxxxxxxxxxxxxxx") == 0);
+  CHECK(presses("xxxxxxxxx.xxxxxx") == 1);
+}
+
+TEST_CASE("a reading in between that says released begins anew") {
+  LongPress press;
+  MonotonicTime now;
+  CHECK_FALSE(press.feed(false, now));
+  for (int i = 0; i < 49; ++i) CHECK_FALSE(press.feed(true, now = now + 100ms));
+  CHECK_FALSE(press.feed(false, now = now + 100ms));
+  for (int i = 0; i < 50; ++i) CHECK_FALSE(press.feed(true, now = now + 100ms));
+  CHECK(press.feed(true, now + 100ms));
+}
+
+TEST_CASE("a chip that is not there, or is none, is an error") {
+  CHECK(gpio::GpioButton::open({.chip = "/nowhere/gpiochip0", .line = 3}).error().code == Errc::not_found);
+  CHECK_FALSE(gpio::GpioButton::open({.chip = "/dev/null", .line = 3}));
+}
