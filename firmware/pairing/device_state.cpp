@@ -9,6 +9,7 @@
 #include <array>
 #include <system_error>
 
+#include "pairing/state_folder.hpp"
 #include "transport/certificate.hpp"
 
 namespace sealcam::pairing {
@@ -18,22 +19,23 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t largest_pem = 16U << 10;
+constexpr std::size_t largest_serial = 256;
 
 constexpr const char* lost_keys =
-    "the state folder lost its keys: restore the folder from a copy, or empty it to start as a new device";
+    "the state folder lost its keys: restore the folder from a copy, or reset it to start as a new device";
 constexpr const char* lost_tls_key =
-    "the state folder lost tls.key: restore the folder from a copy, or empty it to start as a new device";
+    "the state folder lost tls.key: restore the folder from a copy, or reset it to start as a new device";
 constexpr const char* lost_request =
-    "the state folder lost tls.csr: restore the folder from a copy, or empty it to start as a new device";
+    "the state folder lost tls.csr: restore the folder from a copy, or reset it to start as a new device";
 constexpr const char* lost_card =
-    "the state folder lost device.card: restore the folder from a copy, or empty it to start as a new device";
+    "the state folder lost device.card: restore the folder from a copy, or reset it to start as a new device";
+constexpr const char* other_board =
+    "the state folder belongs to another board (its serial number is in the file 'board'): put the card back into that "
+    "board, or reset to start as a new device";
+constexpr const char* damaged_board =
+    "the file 'board' is damaged: restore the state folder from a copy, or reset to start as a new device";
 constexpr const char* foreign_folder =
     "the state folder holds other files but no keys: restore the folder from a copy, or choose an empty one";
-
-bool present(const fs::path& path) {
-  std::error_code ec;
-  return fs::exists(fs::symlink_status(path, ec));
-}
 
 /// PSA's file store makes its files with the process's umask.
 class PrivateUmask {
@@ -53,12 +55,10 @@ void sync_entry_of(const fs::path& folder) {
   if (fd) (void)::fsync(fd.get());
 }
 
-/// Files that may lie in a folder before a device's state is made there.
+/// Files that may lie in a folder that is new: foreign ones, and marks without what they mark.
 bool harmless(const fs::path& name) {
-  static constexpr std::array<std::string_view, 6> names = {"lock",           "lost+found",  "unfinished",
-                                                            "unfinished.new", "camera.json", "hub.json"};
-  const auto text = name.string();
-  return text.starts_with('.') || text.ends_with(".log") || std::ranges::contains(names, text);
+  static constexpr std::array<std::string_view, 3> marks = {"unfinished", "unfinished.new", "resetting.new"};
+  return is_foreign_file(name) || std::ranges::contains(marks, name.string());
 }
 
 Result<bool> is_new(const StateFiles& files) {
@@ -72,8 +72,8 @@ Result<bool> is_new(const StateFiles& files) {
 }
 
 Result<> remove_leftovers(const StateFiles& files) {
-  if (present(files.enrolment())) return fail(Errc::malformed, foreign_folder);
-  for (const auto& path : {files.keys(), files.tls_key(), files.tls_request(), files.card()}) {
+  if (is_present(files.enrolment())) return fail(Errc::malformed, foreign_folder);
+  for (const auto& path : {files.keys(), files.tls_key(), files.tls_request(), files.card(), files.board()}) {
     std::error_code ec;
     fs::remove_all(path, ec);
     if (ec) return fail(Errc::io, "removing what an interrupted first start left", ec.value());
@@ -91,6 +91,10 @@ Result<> write_public_parts(const StateFiles& files, protocol::Role role, const 
   const auto card = protocol::encode_card(role, keys);
   if (!card) return std::unexpected(card.error());
   return write_file_durably(files.card(), *card);
+}
+
+Result<> write_board(const StateFiles& files, const std::string& serial) {
+  return write_file_durably(files.board(), as_bytes(serial + "\n"));
 }
 
 Result<> finish_making(const StateFiles& files) {
@@ -133,9 +137,37 @@ Result<> check_parts(const StateFiles& files, protocol::Role role, const crypto:
   return {};
 }
 
+/// What is recorded of the board, and what this one says, are compared; a folder without a record gets one.
+Result<> check_board(const StateFiles& files, const std::string& serial) {
+  const auto recorded = read_file(files.board(), largest_serial);
+  if (!recorded && recorded.error().code == Errc::exhausted) return fail(Errc::malformed, damaged_board);
+  if (!recorded && recorded.error().code != Errc::not_found) return std::unexpected(recorded.error());
+  if (!recorded) return serial.empty() ? Result<>() : write_board(files, serial);
+  if (recorded->empty() || recorded->back() != std::byte{'\n'}) return fail(Errc::malformed, damaged_board);
+  if (as_text(*recorded) != serial + "\n") return fail(Errc::wrong_key, other_board);
+  return {};
+}
+
 }  // namespace
 
-Result<DeviceState> DeviceState::open(const fs::path& folder, protocol::Role role) {
+bool is_present(const fs::path& path) {
+  std::error_code ec;
+  return fs::exists(fs::symlink_status(path, ec));
+}
+
+bool is_foreign_file(const fs::path& name) {
+  static constexpr std::array<std::string_view, 4> names = {"lock", "lost+found", "camera.json", "hub.json"};
+  const auto text = name.string();
+  return text.starts_with('.') || text.ends_with(".log") || std::ranges::contains(names, text);
+}
+
+Result<> sync_entries(const fs::path& folder) {
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) return fail(Errc::io, "fsync of the state folder", errno);
+  return {};
+}
+
+Result<DeviceState> DeviceState::open(const fs::path& folder, protocol::Role role, const Board* board) {
   std::error_code ec;
   const StateFiles files{fs::absolute(folder, ec).lexically_normal()};
   if (ec) return fail(Errc::io, "finding the state folder", ec.value());
@@ -144,13 +176,16 @@ Result<DeviceState> DeviceState::open(const fs::path& folder, protocol::Role rol
   if (!lock) return std::unexpected(lock.error());
 
   const PrivateUmask files_are_private;
-  const bool unfinished = present(files.unfinished());
+  if (is_present(files.resetting()))
+    if (auto r = finish_reset(files); !r) return std::unexpected(r.error());
+  const bool unfinished = is_present(files.unfinished());
   const auto is_empty = is_new(files);
   if (!is_empty) return std::unexpected(is_empty.error());
-  return unfinished || *is_empty ? make(files, std::move(*lock), role) : reopen(files, std::move(*lock), role);
+  return unfinished || *is_empty ? make(files, std::move(*lock), role, board)
+                                 : reopen(files, std::move(*lock), role, board);
 }
 
-Result<DeviceState> DeviceState::make(const StateFiles& files, UniqueFd lock, protocol::Role role) {
+Result<DeviceState> DeviceState::make(const StateFiles& files, UniqueFd lock, protocol::Role role, const Board* board) {
   static constexpr std::string_view note =
       "The keys of this folder are not complete; the next start makes them anew.\n";
   if (auto r = write_file_durably(files.unfinished(), as_bytes(note)); !r) return std::unexpected(r.error());
@@ -162,13 +197,18 @@ Result<DeviceState> DeviceState::make(const StateFiles& files, UniqueFd lock, pr
   auto keys = store->make_device_keys(role == protocol::Role::owner ? Exportable::yes : Exportable::no);
   if (!keys) return std::unexpected(keys.error());
   if (auto r = write_public_parts(files, role, *keys); !r) return std::unexpected(r.error());
+  if (board != nullptr && !board->serial.empty())
+    if (auto r = write_board(files, board->serial); !r) return std::unexpected(r.error());
   if (auto r = finish_making(files); !r) return std::unexpected(r.error());
   return DeviceState(files, std::move(lock), std::move(*store), *keys);
 }
 
-Result<DeviceState> DeviceState::reopen(const StateFiles& files, UniqueFd lock, protocol::Role role) {
-  if (!present(files.keys())) {
-    const bool others = present(files.tls_key()) || present(files.card()) || present(files.enrolment());
+Result<DeviceState> DeviceState::reopen(const StateFiles& files, UniqueFd lock, protocol::Role role,
+                                        const Board* board) {
+  if (board != nullptr)
+    if (auto r = check_board(files, board->serial); !r) return std::unexpected(r.error());
+  if (!is_present(files.keys())) {
+    const bool others = is_present(files.tls_key()) || is_present(files.card()) || is_present(files.enrolment());
     return fail(Errc::malformed, others ? lost_keys : foreign_folder);
   }
   auto store = crypto::KeyStore::open(files.keys());

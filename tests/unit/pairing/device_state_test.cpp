@@ -8,6 +8,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
+#include <set>
 #include <string>
 
 #include "core/file.hpp"
@@ -26,13 +27,13 @@ struct Outcome {
 };
 
 /// Opens the folder in a child of its own and returns what came of it.
-Outcome open_state(const fs::path& folder, Role role = Role::camera) {
+Outcome open_state(const fs::path& folder, Role role = Role::camera, const Board* board = nullptr) {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    const auto state = DeviceState::open(folder, role);
+    const auto state = DeviceState::open(folder, role, board);
     const std::string line = state ? "+" + state->keys().identity.id().to_string() : "-" + to_string(state.error());
     const bool written = ::write(ends[1], line.data(), line.size()) == static_cast<ssize_t>(line.size());
     ::_exit(written ? 0 : 1);
@@ -204,6 +205,118 @@ TEST_CASE("one process at a time") {
   const auto lock = lock_folder(folder.path() / "hub");
   REQUIRE(lock);
   CHECK(open_state(folder.path() / "hub", Role::hub).error.contains("conflict"));
+}
+
+TEST_CASE("the board's serial number is recorded with the keys, and a copied card is refused") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "camera";
+  const Board here{"10000000abcdef01"}, there{"10000000abcdef02"}, none{""};
+  const auto id = open_state(path, Role::camera, &here).id;
+  REQUIRE_FALSE(id.empty());
+  CHECK(open_state(path, Role::camera, &here).id == id);
+  CHECK(open_state(path).id == id);  // nobody looks
+  const auto outcome = open_state(path, Role::camera, &there);
+  CHECK(outcome.id.empty());
+  CHECK(outcome.error.contains("another board"));
+  CHECK(outcome.error.contains("reset"));
+  CHECK(open_state(path, Role::camera, &none).error.contains("another board"));
+  for (const char* content : {"", "10000000abcdef01", "\n"}) {
+    std::ofstream(path / "board") << content;
+    CHECK(open_state(path, Role::camera, &here).error.contains("board"));
+  }
+}
+
+TEST_CASE("a state that was made without a serial number belongs to the first board that has one") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "camera";
+  const Board here{"A"}, there{"B"}, none{""};
+  const auto id = open_state(path, Role::camera, &none).id;
+  REQUIRE_FALSE(id.empty());
+  CHECK_FALSE(fs::exists(path / "board"));
+  CHECK(open_state(path, Role::camera, &here).id == id);
+  CHECK(open_state(path, Role::camera, &there).id.empty());
+}
+
+std::set<std::string> names_in(const fs::path& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename().string());
+  return names;
+}
+
+/// In a child, as the program does it: the crypto library is started there.
+std::string reset_state(const fs::path& folder, Role role = Role::camera) {
+  const test::TemporaryFolder place;
+  const auto note = place.path() / "note";
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const auto done = DeviceState::reset(folder, role);
+    std::ofstream(note) << (done ? "done" : to_string(done.error()));
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  const auto text = read_file(note, 4096);
+  REQUIRE(text);
+  return std::string(as_text(*text));
+}
+
+TEST_CASE("a reset leaves nothing of the device but what was never its own") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "camera";
+  const auto id = open_state(path).id;
+  for (const char* name : {"camera.json", "enrolment.json", "roster", "epoch", "wifi.json", "roster.new", ".note"})
+    std::ofstream(path / name) << "x";
+  fs::create_directory(path / "rosters");
+  std::ofstream(path / "rosters" / "one") << "x";
+  CHECK(reset_state(path) == "done");
+  CHECK(names_in(path) == std::set<std::string>{".note", "camera.json", "lock"});
+  const auto next = open_state(path);
+  CHECK_FALSE(next.id.empty());
+  CHECK(next.id != id);
+}
+
+TEST_CASE("a reset that was interrupted is finished by the next start, wherever it stopped") {
+  const test::TemporaryFolder folder;
+  const auto whole = folder.path() / "whole", cut = folder.path() / "cut";
+  const auto id = open_state(whole).id;
+  std::ofstream(whole / "enrolment.json") << "{}";
+  for (const char* gone : {"nothing", "keys", "tls.key"}) {
+    copy_state(whole, cut);
+    fs::remove_all(cut / gone);
+    CHECK(open_state(cut).id == (std::string_view(gone) == "nothing" ? id : ""));  // control
+    std::ofstream(cut / "resetting") << "\n";
+    const auto outcome = open_state(cut);
+    INFO(outcome.error);
+    CHECK_FALSE(outcome.id.empty());
+    CHECK(outcome.id != id);
+    CHECK_FALSE(fs::exists(cut / "enrolment.json"));
+    CHECK_FALSE(fs::exists(cut / "resetting"));
+  }
+}
+
+TEST_CASE("a damaged state can be reset, another folder or another kind of device cannot") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "camera";
+  REQUIRE_FALSE(open_state(path).id.empty());
+  std::ofstream(path / "device.card") << "x";
+  CHECK(open_state(path).id.empty());
+  CHECK(reset_state(path) == "done");
+  CHECK_FALSE(open_state(path).id.empty());
+
+  const auto letters = folder.path() / "letters";
+  fs::create_directory(letters);
+  std::ofstream(letters / "dear.txt") << "x";
+  CHECK(reset_state(letters).contains("no device's state"));
+  CHECK(fs::exists(letters / "dear.txt"));
+
+  const auto hub = folder.path() / "hub";
+  const auto id = open_state(hub, Role::hub).id;
+  CHECK(reset_state(hub).contains("another kind"));
+  CHECK(open_state(hub, Role::hub).id == id);
+  const auto lock = lock_folder(hub);
+  REQUIRE(lock);
+  CHECK(reset_state(hub, Role::hub).contains("conflict"));
 }
 
 }  // namespace

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pairing/wifi_file.hpp"
+
+#include "core/config.hpp"
+
+namespace sealcam::pairing {
+
+static constexpr std::size_t largest_file = 1024;
+
+Result<> write_wifi_file(const StateFiles& files, const protocol::Wifi& wifi) {
+  // Written by hand, into a buffer that is wiped. A passphrase is printable ASCII: two characters need care.
+  Bytes json;
+  json.reserve(largest_file);
+  const auto append = [&](std::string_view text) {
+    const auto bytes = as_bytes(text);
+    json.insert(json.end(), bytes.begin(), bytes.end());
+  };
+  append("{\"version\": 1, \"ssid\": \"");
+  append(to_hex(wifi.ssid));
+  append("\", \"passphrase\": \"");
+  for (const char& c : wifi.passphrase.reveal()) {
+    if (c == '"' || c == '\\') append("\\");
+    append({&c, 1});
+  }
+  append("\"}\n");
+  const auto written = write_file_durably(files.wifi(), json);
+  wipe(json);
+  return written;
+}
+
+Result<protocol::Wifi> read_wifi_file(const StateFiles& files) {
+  auto content = read_file(files.wifi(), largest_file);
+  if (!content && content.error().code != Errc::exhausted) return std::unexpected(content.error());
+  static constexpr auto damaged = "wifi.json is damaged: delete it, and hand the network over again";
+  if (!content) return fail(Errc::malformed, damaged);
+  ConfigReader reader(as_text(*content));
+  wipe(*content);
+  const bool known = reader.integer("/version", 0, 0, INT64_MAX) == 1;
+  auto ssid = from_hex(reader.required_text("/ssid"));
+  std::string text = reader.required_text("/passphrase");
+  auto passphrase = protocol::Passphrase::parse(text);
+  wipe(std::as_writable_bytes(std::span(text.data(), text.size())));
+  if (reader.finish() || !known || !ssid || ssid->empty() || ssid->size() > 32 || !passphrase)
+    return fail(Errc::malformed, damaged);
+  return protocol::Wifi{std::move(*ssid), std::move(*passphrase)};
+}
+
+}  // namespace sealcam::pairing

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pairing/wifi_file.hpp"
+
+#include <sys/stat.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <string>
+
+#include "support/temporary_folder.hpp"
+
+using namespace sealcam;
+using namespace sealcam::pairing;
+
+TEST_CASE("a Wi-Fi network comes out of its file as it went in, and nobody else may read it") {
+  const test::TemporaryFolder folder;
+  const StateFiles files{folder.path()};
+  CHECK(read_wifi_file(files).error().code == Errc::not_found);
+  for (const char* text : {"12345678", "with \"quotes\" and \\ backslash", "                "}) {
+    auto passphrase = protocol::Passphrase::parse(text);
+    REQUIRE(passphrase);
+    const protocol::Wifi wifi{Bytes{std::byte{0}, std::byte{0xff}}, std::move(*passphrase)};
+    REQUIRE(write_wifi_file(files, wifi));
+    const auto read = read_wifi_file(files);
+    REQUIRE(read);
+    CHECK(read->passphrase.reveal() == text);
+    CHECK(read->ssid == wifi.ssid);
+  }
+  struct stat info{};
+  REQUIRE(::stat(files.wifi().c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("a damaged Wi-Fi file says which, and what to do") {
+  const test::TemporaryFolder folder;
+  const StateFiles files{folder.path()};
+  for (const char* content :
+       {"", "{}", R"({"version": 2, "ssid": "61", "passphrase": "12345678"})",
+        R"({"version": 1, "ssid": "", "passphrase": "12345678"})", R"({"version": 1, "ssid": "61", "passphrase": "1"})",
+        R"({"version": 1, "ssid": "61", "passphrase": "12345678", "more": 1})"}) {
+    REQUIRE(write_file_durably(files.wifi(), as_bytes(content)));
+    const auto read = read_wifi_file(files);
+    REQUIRE_FALSE(read);
+    CHECK(read.error().code == Errc::malformed);
+    CHECK(std::string_view(read.error().what).contains("wifi.json"));
+  }
+}
