@@ -14,7 +14,9 @@
 
 #include "camera/activity_light.hpp"
 #include "camera/capture_factory.hpp"
+#include "camera/reset_button.hpp"
 #include "camera/running_board.hpp"
+#include "camera/state_actions.hpp"
 #include "camera/status_report.hpp"
 #include "stream/publisher.hpp"
 #include "stream/stores.hpp"
@@ -35,11 +37,16 @@ constexpr auto last_moment = 900ms;
 constexpr std::uint32_t largest_incoming = 128U << 10;  // rosters, asks
 constexpr std::size_t publishes_in_flight = 16;         // four frames, and the few control messages beside them
 
+/// The owner's key, once for rosters and once for commands: each keeper has its own handle.
+struct Owner {
+  crypto::Verifier of_rosters, of_commands;
+};
+
 class Camera {
  public:
-  Camera(const RunOptions& options, const protocol::Route& route, crypto::Verifier owner,
+  Camera(const RunOptions& options, CameraConfig effective, const protocol::Route& route, Owner owner,
          const pairing::DeviceState& state, const pairing::Enrolment& enrolment, const Clock& clock, Log& log);
-  Result<> run();
+  Result<End> run();
 
  private:
   Result<> open_client();
@@ -49,10 +56,13 @@ class Camera {
   void wait_for_status();
   void wait_for_signal();
   void write_status();
-  void stop(int signal);
+  void watch_for_reset();
+  void on_signal(int signal);
+  void stop();
   void disconnect();
 
   RunOptions options_;
+  CameraConfig effective_;  // the configuration with the owner's settings
   const pairing::DeviceState& state_;
   const pairing::Enrolment& enrolment_;
   const Clock& clock_;
@@ -66,9 +76,17 @@ class Camera {
   stream::CaptureLoop capture_;
   stream::RosterFile roster_file_;
   stream::EpochFile epoch_file_;
+  stream::CommandFile command_file_;
+  stream::PrivacyFile privacy_file_;
   stream::RosterKeeper roster_;
   stream::Epochs epochs_;
   stream::AskKeeper asks_;
+  hal::UnmanagedNetwork network_;
+  StateActions actions_;
+  stream::CommandKeeper commands_;
+  stream::Privacy privacy_;
+  stream::Orders orders_;
+  ResetButton button_;
   stream::Publisher publisher_;
   StatusReport report_;
   asio::io_context io_{1};
@@ -77,36 +95,40 @@ class Camera {
   asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGUSR1};
   std::unique_ptr<transport::Mqtt5Client> client_;
   bool stopping_ = false;
+  End end_ = End::stopped;
   bool disconnecting_ = false;
   bool status_failed_ = false;
   std::jthread capture_thread_;  // last: it ends before anything it uses
 };
 
-stream::Quality best_quality(const CameraConfig& config) {
-  return {config.encoder.bitrate, static_cast<std::uint16_t>(config.encoder.keyframe_interval), 0};
-}
-
-Camera::Camera(const RunOptions& options, const protocol::Route& route, crypto::Verifier owner,
+Camera::Camera(const RunOptions& options, CameraConfig effective, const protocol::Route& route, Owner owner,
                const pairing::DeviceState& state, const pairing::Enrolment& enrolment, const Clock& clock, Log& log)
     : options_(options),
+      effective_(std::move(effective)),
       state_(state),
       enrolment_(enrolment),
       clock_(clock),
       log_(log),
       wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-      control_(best_quality(options.config)),
-      factory_(options.config, encoder_limits(hal::board::SystemView()), clock, log),
+      control_(best_quality(effective_)),
+      factory_(effective_, encoder_limits(hal::board::SystemView()), clock, log),
       light_(open_activity_light(hal::board::SystemView(), log)),
       capture_({factory_, queue_, board_, control_, clock, log, light_.get()},
                [fd = wake_.get()] { (void)::eventfd_write(fd, 1); }),
       roster_file_(state.files().folder / "roster"),
       epoch_file_(state.files().folder / "epoch"),
-      roster_(roster_file_, route, std::move(owner), state.keys()),
+      command_file_(state.files().folder / "command-seq"),
+      privacy_file_(state.files().folder / "privacy"),
+      roster_(roster_file_, route, std::move(owner.of_rosters), state.keys()),
       epochs_(epoch_file_, clock, route, state.keys().identity, enrolment.name),
       asks_(route, clock),
-      publisher_(
-          {.route = route, .pace = {.best = best_quality(options.config), .lowest = options.config.lowest_bitrate}},
-          {clock, log, queue_, board_, control_, roster_, epochs_, asks_, state.keys().identity}),
+      actions_({state.files(), options_.config, factory_, control_, network_, log}, enrolment, effective_),
+      commands_(command_file_, route, std::move(owner.of_commands), state.keys().hpke),
+      privacy_(privacy_file_, control_),
+      orders_({clock, log, commands_, actions_, privacy_, epochs_}),
+      button_(open_reset_button(hal::board::SystemView(), log), log),
+      publisher_({.route = route, .pace = {.best = best_quality(effective_), .lowest = options.config.lowest_bitrate}},
+                 {clock, log, queue_, board_, control_, roster_, epochs_, asks_, state.keys().identity, &orders_}),
       report_({clock, publisher_, epochs_, roster_, asks_, queue_, control_, capture_, route, options.started}) {}
 
 Result<transport::MqttConfig> Camera::client_config() {
@@ -154,6 +176,7 @@ void Camera::wait_for_tick() {
   tick_.async_wait([this](error_code error) {
     if (error) return;
     publisher_.tick();
+    watch_for_reset();
     if (stopping_ && publisher_.stopped()) disconnect();
     wait_for_tick();
   });
@@ -178,18 +201,32 @@ void Camera::wait_for_signal() {
   signals_.async_wait([this](error_code error, int signal) {
     if (error) return;
     if (signal == SIGUSR1) write_status();
-    else stop(signal);
+    else on_signal(signal);
     wait_for_signal();
   });
 }
 
-void Camera::stop(int signal) {
-  if (std::exchange(stopping_, true)) {
+void Camera::watch_for_reset() {
+  if (stopping_) return;
+  const bool pressed = button_.long_pressed(clock_.monotonic());
+  if (pressed) log_.info("the reset button was held");
+  if (!pressed && !publisher_.reset_wanted()) return;
+  end_ = End::reset;
+  stop();
+}
+
+void Camera::on_signal(int signal) {
+  if (stopping_) {
     io_.stop();  // asked twice
     return;
   }
   log_.info("stopping on {}", signal == SIGINT ? "SIGINT" : "SIGTERM");
   (void)::sd_notify(0, "STOPPING=1");
+  stop();
+}
+
+void Camera::stop() {
+  if (std::exchange(stopping_, true)) return;
   capture_thread_.request_stop();
   publisher_.stop();
   deadline_.expires_after(farewell);
@@ -208,13 +245,16 @@ void Camera::disconnect() {
   client_->stop([this] { io_.stop(); });
 }
 
-Result<> Camera::run() {
+Result<End> Camera::run() {
   if (!wake_) return fail(Errc::io, "eventfd", errno);
+  // Before the sensor is opened: with privacy on it never is.
+  if (auto r = privacy_.load(); !r) return std::unexpected(r.error());
   frames_.assign(::dup(wake_.get()));
   // Sensor and encoder open while the network connects.
   capture_thread_ = std::jthread([this](const std::stop_token& stop) { capture_.run(stop); });
-  if (auto r = open_client(); !r) return r;
-  if (auto r = publisher_.start(); !r) return r;
+  if (auto r = open_client(); !r) return std::unexpected(r.error());
+  if (auto r = publisher_.start(); !r) return std::unexpected(r.error());
+  if (publisher_.reset_wanted()) return End::reset;  // ordered before a power cut
   wait_for_frames();
   wait_for_tick();
   wait_for_status();
@@ -222,20 +262,28 @@ Result<> Camera::run() {
   // Ready means running, not connected: a broker that is away must not fail the unit's start.
   (void)::sd_notify(0, "READY=1");
   io_.run();
-  return {};
+  return end_;
 }
 
 }  // namespace
 
-Result<> run_camera(const RunOptions& options, const pairing::DeviceState& state, const pairing::Enrolment& enrolment,
-                    const Clock& clock, Log& log) {
-  auto owner = crypto::Verifier::open(enrolment.owner);
-  if (!owner) return std::unexpected(owner.error());
+Result<End> run_camera(const RunOptions& options, const pairing::DeviceState& state,
+                       const pairing::Enrolment& enrolment, const Clock& clock, Log& log) {
+  auto of_rosters = crypto::Verifier::open(enrolment.owner);
+  auto of_commands = crypto::Verifier::open(enrolment.owner);
+  if (!of_rosters || !of_commands) return fail(Errc::crypto, "the owner's key cannot be used");
+  auto settings = read_settings(state.files().settings());
+  if (!settings) {
+    log.error("{}", settings.error());
+    return fail(Errc::malformed, "the owner's settings are damaged");
+  }
   const protocol::Route route{enrolment.owner.account(), state.keys().identity.id()};
   log.info("camera {} of account {}, broker {}:{}", route.camera.to_string(), route.account.to_string(),
            enrolment.broker_host, enrolment.broker_port);
   // On the heap: it is large, and its threads keep addresses in it.
-  const auto camera = std::make_unique<Camera>(options, route, std::move(*owner), state, enrolment, clock, log);
+  const auto camera =
+      std::make_unique<Camera>(options, with_settings(options.config, *settings, log), route,
+                               Owner{std::move(*of_rosters), std::move(*of_commands)}, state, enrolment, clock, log);
   return camera->run();
 }
 

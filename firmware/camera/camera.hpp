@@ -15,9 +15,14 @@ struct RunOptions {
   MonotonicTime started;              ///< of the process
 };
 
-/// Runs until SIGTERM or SIGINT, then says offline and ends within a second. Blocks; the caller's
-/// thread becomes the network thread. Errors: what keeps it from running at all; each was logged.
-[[nodiscard]] Result<> run_camera(const RunOptions& options, const pairing::DeviceState& state,
-                                  const pairing::Enrolment& enrolment, const Clock& clock, Log& log);
+enum class End {
+  stopped,
+  reset,  ///< the owner or the button wants the state folder to be reset once it is closed
+};
+
+/// Runs until SIGTERM, SIGINT, a reset by command or by the board's button, then says offline and ends within a second.
+/// Blocks; the caller's thread becomes the network thread. Errors: what keeps it from running at all; each was logged.
+[[nodiscard]] Result<End> run_camera(const RunOptions& options, const pairing::DeviceState& state,
+                                     const pairing::Enrolment& enrolment, const Clock& clock, Log& log);
 
 }  // namespace sealcam::camera

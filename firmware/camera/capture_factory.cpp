@@ -18,7 +18,7 @@ hal::Size shrunk(hal::Size size, int steps) noexcept {
 }
 
 Result<std::unique_ptr<hal::FrameSource>> ConfiguredCapture::do_open_source(int shrink) {
-  const SourceConfig& source = config_.source;
+  const SourceConfig source = config().source;
   const hal::Size size = shrunk(source.size, shrink);
   if (source.backend == "replay") {
     return hal::replay::open_replay(
@@ -37,7 +37,7 @@ Result<std::unique_ptr<hal::FrameSource>> ConfiguredCapture::do_open_source(int 
     if (!opened) return std::unexpected(opened.error());
     return std::move(*opened);
   }
-  if (source.backend == "libcamera") return open_libcamera(size);
+  if (source.backend == "libcamera") return open_libcamera(source, size);
   auto fake = hal::fake::FakeSource::open(
       {.size = size, .rate = source.rate == 0 ? 30 : source.rate, .camera = source.number, .realtime = source.realtime},
       clock_);
@@ -45,19 +45,20 @@ Result<std::unique_ptr<hal::FrameSource>> ConfiguredCapture::do_open_source(int 
   return std::move(*fake);
 }
 
-Result<std::unique_ptr<hal::FrameSource>> ConfiguredCapture::open_libcamera(hal::Size size) {
+Result<std::unique_ptr<hal::FrameSource>> ConfiguredCapture::open_libcamera(const SourceConfig& source,
+                                                                            hal::Size size) {
   source_log_.next_try();
-  return libcamera_.open({.camera = config_.source.device,
+  return libcamera_.open({.camera = source.device,
                           .size = size,
-                          .rate = config_.source.rate,
-                          .format = config_.source.format,
-                          .controls = config_.source.controls},
+                          .rate = source.rate,
+                          .format = source.format,
+                          .controls = source.controls},
                          clock_, source_log_);
 }
 
 Result<std::unique_ptr<hal::VideoEncoder>> ConfiguredCapture::do_open_encoder(const hal::FrameSource& source,
                                                                               const stream::Quality& quality) {
-  hal::EncoderConfig config = config_.encoder;
+  hal::EncoderConfig config = this->config().encoder;
   config.size = source.size();
   config.rate = std::clamp(source.rate(), 1.0, 120.0);
   config.bitrate = quality.bitrate;
@@ -69,7 +70,7 @@ Result<std::unique_ptr<hal::VideoEncoder>> ConfiguredCapture::do_open_encoder(co
 }
 
 void ConfiguredCapture::do_encoder_failed(std::string_view name) {
-  if (name != hardware_codec || config_.encoder.codec == hardware_codec) return;
+  if (name != hardware_codec || config().encoder.codec == hardware_codec) return;
   hardware_failed_ = clock_.monotonic();
   log_.warning("encoder: {} is left alone for {} minutes, the cores encode", name, hardware_rest.count());
 }

@@ -2,6 +2,8 @@
 /// The sensors and encoders that this program knows.
 #pragma once
 
+#include <mutex>
+
 #include "camera/camera_config.hpp"
 #include "camera/once_log.hpp"
 #include "hal/libcamera/load.hpp"
@@ -10,7 +12,7 @@
 namespace sealcam::camera {
 
 /// Opens what the configuration names. `own_encoder`: limits of the board's encoder, where they are known.
-/// Thread-bound to the capture thread.
+/// Thread-bound to the capture thread but for configure().
 class ConfiguredCapture final : public stream::CaptureFactory {
  public:
   /// So long an encoder in hardware that failed is left alone, where the configuration says "auto".
@@ -22,12 +24,24 @@ class ConfiguredCapture final : public stream::CaptureFactory {
     config_.encoder.hardware_limits = own_encoder;
   }
 
+  /// What is opened from now on; what is open stays. Thread-safe.
+  void configure(CameraConfig config) {
+    const std::scoped_lock lock(mutex_);
+    config.encoder.hardware_limits = config_.encoder.hardware_limits;
+    config_ = std::move(config);
+  }
+
  private:
+  [[nodiscard]] CameraConfig config() const {
+    const std::scoped_lock lock(mutex_);
+    return config_;
+  }
   Result<std::unique_ptr<hal::FrameSource>> do_open_source(int shrink) override;
-  Result<std::unique_ptr<hal::FrameSource>> open_libcamera(hal::Size size);
+  Result<std::unique_ptr<hal::FrameSource>> open_libcamera(const SourceConfig& source, hal::Size size);
   Result<std::unique_ptr<hal::VideoEncoder>> do_open_encoder(const hal::FrameSource& source,
                                                              const stream::Quality& quality) override;
   void do_encoder_failed(std::string_view name) override;
+  mutable std::mutex mutex_;
   CameraConfig config_;
   const Clock& clock_;
   Log& log_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// sealcam-camera: captures, encodes, seals, signs, publishes.
+#include <fcntl.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -12,6 +14,7 @@
 #include "camera/doctor.hpp"
 #include "camera/sensor_list.hpp"
 #include "core/folders.hpp"
+#include "hal/board/this_board.hpp"
 
 namespace {
 
@@ -24,6 +27,8 @@ struct Options {
   bool doctor = false;
   bool json = false;
   bool keys = false;
+  bool reset = false;
+  bool yes = false;
   bool list_sensors = false;
 };
 
@@ -61,6 +66,25 @@ int print_keys(const pairing::DeviceState& state, bool json) {
   return EX_OK;
 }
 
+/// The one thing that a camera which is running must not do to itself.
+int reset(const fs::path& folder, Log& log) {
+  const auto done = pairing::DeviceState::reset(folder, protocol::Role::camera);
+  if (!done) {
+    log.error("{}", state_problem(folder, done.error()));
+    return exit_code(done.error().code);
+  }
+  log.info("{} is reset: the next start makes a new camera that belongs to nobody", folder.string());
+  return EX_OK;
+}
+
+/// This program again, as it was started: a process that had keys loaded does not go on with others. Returns only
+/// when that fails: then the service manager is to do it.
+int start_again(const UniqueFd& started_in, char** argv, Log& log) {
+  if (::fchdir(started_in.get()) == 0) ::execv("/proc/self/exe", argv);
+  log.error("the camera is reset, and cannot start itself again: start it");
+  return EX_TEMPFAIL;
+}
+
 int list_sensors(bool json, Log& log) {
   const auto survey = hal::v4l2::survey(hal::v4l2::nodes(camera::device_folder), hal::v4l2::open_device);
   hal::libcamera::ModuleLibcamera libcamera;
@@ -72,7 +96,43 @@ int list_sensors(bool json, Log& log) {
   return camera::exit_code(survey, cameras);
 }
 
-int run(const Options& given, MonotonicTime started, const Clock& clock, Log& log) {
+/// What came of running: an exit code, or that the state is to be reset.
+struct Ran {
+  int code = EX_OK;
+  bool reset = false;
+};
+
+Ran run_state(const Options& given, const fs::path& folder, const camera::RunOptions& options, const Clock& clock,
+              Log& log) {
+  const auto serial = hal::board::serial_number(hal::board::SystemView(), log);
+  const pairing::Board board{serial.value_or("")};
+  auto state = pairing::DeviceState::open(folder, protocol::Role::camera, serial ? &board : nullptr);
+  if (!state) {
+    log.error("{}", state_problem(folder, state.error()));
+    return {exit_code(state.error().code)};
+  }
+  if (given.keys) return {print_keys(*state, given.json)};
+  std::string why;
+  const auto enrolment = pairing::read_enrolment(state->files(), &why);
+  if (!enrolment && enrolment.error().code == Errc::not_found) {
+    log.error("this camera belongs to nobody yet; its owner runs: sealcam camera enroll {}", folder.string());
+    return {EX_CONFIG};
+  }
+  if (!enrolment || enrolment->role != protocol::Role::camera) {
+    log.error("{}: {}", state->files().enrolment().string(),
+              enrolment     ? "this is not a camera's enrolment"
+              : why.empty() ? to_string(enrolment.error())
+                            : why);
+    return {EX_CONFIG};
+  }
+  const auto done = camera::run_camera(options, *state, *enrolment, clock, log);
+  if (done) return {EX_OK, *done == camera::End::reset};
+  log.error("{}", to_string(done.error()));
+  return {exit_code(done.error().code)};
+}
+
+int run(const Options& given, char** argv, MonotonicTime started, const Clock& clock, Log& log) {
+  const UniqueFd started_in(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
   // Absolute before the key store changes the working folder.
   const fs::path config_file =
       fs::absolute(given.config.empty() ? (configuration_folder() / "camera.json") : fs::path(given.config));
@@ -80,6 +140,13 @@ int run(const Options& given, MonotonicTime started, const Clock& clock, Log& lo
   camera::RunOptions options{.config = {}, .status_file = {}, .started = started};
   if (given.doctor) return camera::run_doctor(config_file, given.config.empty(), folder, given.json, clock);
   if (!given.status.empty()) options.status_file = fs::absolute(given.status);
+  if (given.reset) {
+    if (given.yes) return reset(folder, log);
+    std::println(stderr,
+                 "This deletes the keys and everything else in {}.\nTo do it: sealcam-camera --state {} reset --yes",
+                 folder.string(), folder.string());
+    return EX_USAGE;
+  }
   if (!given.keys) {
     auto config = camera::read_config(config_file, given.config.empty());
     if (!config) {
@@ -93,29 +160,10 @@ int run(const Options& given, MonotonicTime started, const Clock& clock, Log& lo
       return EX_OK;
     }
   }
-  auto state = pairing::DeviceState::open(folder, protocol::Role::camera);
-  if (!state) {
-    log.error("{}", state_problem(folder, state.error()));
-    return exit_code(state.error().code);
-  }
-  if (given.keys) return print_keys(*state, given.json);
-  std::string why;
-  const auto enrolment = pairing::read_enrolment(state->files(), &why);
-  if (!enrolment && enrolment.error().code == Errc::not_found) {
-    log.error("this camera belongs to nobody yet; its owner runs: sealcam camera enroll {}", folder.string());
-    return EX_CONFIG;
-  }
-  if (!enrolment || enrolment->role != protocol::Role::camera) {
-    log.error("{}: {}", state->files().enrolment().string(),
-              enrolment     ? "this is not a camera's enrolment"
-              : why.empty() ? to_string(enrolment.error())
-                            : why);
-    return EX_CONFIG;
-  }
-  const auto done = camera::run_camera(options, *state, *enrolment, clock, log);
-  if (done) return EX_OK;
-  log.error("{}", to_string(done.error()));
-  return exit_code(done.error().code);
+  const Ran ran = run_state(given, folder, options, clock, log);
+  if (!ran.reset) return ran.code;
+  if (const int code = reset(folder, log); code != EX_OK) return code;
+  return start_again(started_in, argv, log);
 }
 
 }  // namespace
@@ -140,18 +188,22 @@ int main(int argc, char** argv) try {
   app.add_flag("--json", options.json, "Print the sensors or the doctor's findings as JSON");
   auto* keys = app.add_subcommand("keys", "Make this camera's keys if it has none, and print its id");
   keys->add_flag("--json", options.json, "Print JSON");
+  auto* reset = app.add_subcommand("reset", "Delete this camera's keys and state: it then belongs to nobody");
+  reset->add_flag("--yes", options.yes, "Really");
+  app.require_subcommand(0, 1);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? EX_OK : EX_USAGE;
   }
   options.keys = keys->parsed();
+  options.reset = reset->parsed();
   if (options.json && !options.keys && !options.list_sensors && !options.doctor) {
     std::println(stderr, "error: --json goes with keys, --list-sensors or --doctor");
     return EX_USAGE;
   }
   if (options.list_sensors) return list_sensors(options.json, log);
-  return run(options, started, clock, log);
+  return run(options, argv, started, clock, log);
 } catch (const std::exception& error) {
   std::println(stderr, "error: {}", error.what());
   return EX_SOFTWARE;

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "camera/running_board.hpp"
 
-#include "hal/board/catalogue.hpp"
+#include "hal/board/this_board.hpp"
 
 namespace sealcam::camera {
 
 namespace board = hal::board;
 
 std::expected<board::Model, std::string> running_board(const board::SystemView& system) {
-  const auto folder = board::find_catalogue();
-  if (!folder) return std::unexpected(folder.error());
-  const auto catalogue = board::read_catalogue(*folder);
-  if (!catalogue) return std::unexpected(catalogue.error());
-  return board::choose(*catalogue, board::identify(system));
+  return board::this_model(system);
 }
 
 std::optional<hal::EncoderLimits> encoder_limits(const board::SystemView& system) {

@@ -8,6 +8,7 @@
 #include <exception>
 
 #include "core/folders.hpp"
+#include "hal/board/this_board.hpp"
 #include "hub/app.hpp"
 
 namespace {
@@ -22,6 +23,8 @@ struct Options {
   std::string status;
   bool check_config = false;
   bool keys = false;
+  bool reset = false;
+  bool yes = false;
   bool json = false;
 };
 
@@ -30,7 +33,9 @@ int open_failed(const Error& error, const fs::path& folder, Log& log) {
   switch (error.code) {
     case Errc::permission: return EX_NOPERM;
     case Errc::conflict: return EX_UNAVAILABLE;
-    case Errc::malformed: return EX_CONFIG;
+    case Errc::malformed:
+    case Errc::wrong_key:
+    case Errc::not_found: return EX_CONFIG;
     case Errc::io: return EX_IOERR;
     default: return EX_SOFTWARE;
   }
@@ -43,12 +48,27 @@ int print_keys(const pairing::DeviceState& state, bool json) {
   return EX_OK;
 }
 
+int reset(const fs::path& folder, bool yes, Log& log) {
+  if (!yes) {
+    std::fprintf(stderr,
+                 "This deletes the keys and everything else in %s.\nTo do it: sealcam-hub --state %s reset --yes\n",
+                 folder.c_str(), folder.c_str());
+    return EX_USAGE;
+  }
+  if (const auto done = pairing::DeviceState::reset(folder, protocol::Role::hub); !done)
+    return open_failed(done.error(), folder, log);
+  log.info("{} is reset: the next start makes a new hub that belongs to nobody", folder.string());
+  return EX_OK;
+}
+
 int run(const Options& options) {
   StderrLog log;
   // Made absolute now: opening the state changes the working folder.
   const auto absolute = [](const std::string& given, const fs::path& otherwise) {
     return given.empty() ? otherwise : fs::absolute(given);
   };
+  const auto folder = absolute(options.state, state_folder("hub"));
+  if (options.reset) return reset(folder, options.yes, log);
   std::string why;
   auto settings =
       hub::read_settings(absolute(options.config, configuration_folder() / "hub.json"), options.config.empty(), why);
@@ -64,9 +84,10 @@ int run(const Options& options) {
   if (options.check_config) return EX_OK;
   log.set_level(settings->log);
 
-  const auto folder = absolute(options.state, state_folder("hub"));
   const auto status = options.status.empty() ? std::optional<fs::path>() : fs::absolute(options.status);
-  const auto state = pairing::DeviceState::open(folder, protocol::Role::hub);
+  const auto serial = hal::board::serial_number(hal::board::SystemView(), log);
+  const pairing::Board board{serial.value_or("")};
+  const auto state = pairing::DeviceState::open(folder, protocol::Role::hub, serial ? &board : nullptr);
   if (!state) return open_failed(state.error(), folder, log);
   if (options.keys) return print_keys(*state, options.json);
 
@@ -97,12 +118,15 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   auto* keys = app.add_subcommand("keys", "make this hub's keys if it has none, and print its id");
   keys->add_flag("--json", options.json, "print JSON");
+  auto* reset = app.add_subcommand("reset", "delete this hub's keys and state: it then belongs to nobody");
+  reset->add_flag("--yes", options.yes, "really");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? EX_OK : EX_USAGE;
   }
   options.keys = keys->parsed();
+  options.reset = reset->parsed();
   std::signal(SIGPIPE, SIG_IGN);
   try {
     return run(options);

@@ -8,6 +8,7 @@
 #include "integration/camera/tiny_hub.hpp"
 #include "pairing/device_state.hpp"
 #include "protocol/card.hpp"
+#include "protocol/command.hpp"
 #include "protocol/roster.hpp"
 #include "protocol/status.hpp"
 
@@ -62,6 +63,11 @@ struct World {
     for (const Actor* hub : hubs) roster.hubs.push_back(hub->as_hub());
     const auto message = must(protocol::encode_roster(roster, route, owner.keys().identity));
     must(owner_client.publish(protocol::topic(route, protocol::Leaf::roster), as_text(message), Qos::at_least_once,
+                              true));
+  }
+  void publish_command(const protocol::Command& command) {
+    const auto message = must(protocol::encode_command(command, route, card.hpke, owner.keys().identity));
+    must(owner_client.publish(protocol::topic(route, protocol::Leaf::command), as_text(message), Qos::at_least_once,
                               true));
   }
   bool wait(TinyHub& hub, const std::function<bool()>& done, std::chrono::steady_clock::duration limit = 10s) {
@@ -160,6 +166,60 @@ TEST_CASE("the camera stops within a second, says offline, and starts into a new
   (void)w.camera.end(SIGKILL);
   CHECK(w.wait(hub, [&] { return !status->online; }, 10s));
   CHECK_FALSE(hub.counter_twice);
+}
+
+TEST_CASE("the owner's commands: privacy, settings, a new name, and a reset after which the camera is nobody's") {
+  NEED_MOSQUITTO();
+  World w(small);
+  TinyHub hub(w.io, w.op, w.broker, w.route, w.card.identity);
+  REQUIRE(hub.client().wait_connected());
+  w.publish_roster(1, {&hub.actor()});
+  std::optional<protocol::Status> status;
+  const auto camera_key = must(crypto::Verifier::open(w.card.identity));
+  w.owner_client.on_got = [&](const transport::Message& m) {
+    status = must(protocol::decode_status(m.payload, w.route, camera_key));
+  };
+  w.owner_client.mqtt->subscribe(protocol::topic(w.route, protocol::Leaf::status), Qos::at_least_once);
+  w.camera.start();
+  REQUIRE(w.wait(hub, [&] { return hub.pictures() >= 10; }));
+
+  protocol::Command command;
+  command.seq = CommandSeq(1);
+  command.name = {CommandSeq(1), "kitchen"};
+  command.privacy = {CommandSeq(1), true};
+  command.settings = {CommandSeq(1), {{}, protocol::CameraSettings::Size{320, 180}, 15U}};
+  w.publish_command(command);
+  REQUIRE(w.wait(hub, [&] { return hub.command() == CommandSeq(1) && status && status->privacy; }));
+  CHECK(hub.name() == "kitchen");
+  REQUIRE(w.wait(hub, [&] { return w.camera.log().contains("sensor is off"); }));
+  const auto before = hub.pictures();
+  const auto reports = hub.shown.size();
+  (void)w.camera.end(SIGTERM);
+  w.camera.start();  // privacy outlives it, and the retained command is not obeyed again
+  REQUIRE(w.wait(hub, [&] { return hub.shown.size() > reports; }));  // a report of the new epoch
+  CHECK(hub.pictures() == before);
+  CHECK(hub.name() == "kitchen");
+  CHECK(w.wait(hub, [&] { return w.status().contains("\"source_opened\":0"); }));
+
+  command.seq = CommandSeq(2);
+  command.privacy = {CommandSeq(2), false};
+  w.publish_command(command);
+  REQUIRE(w.wait(hub, [&] { return hub.pictures() >= before + 10; }));
+  CHECK(hub.shown.back().header.width == 320);
+
+  command.seq = CommandSeq(3);
+  command.reset = {CommandSeq(3), {}};
+  w.publish_command(command);
+  CHECK(w.wait(hub, [&] { return !status->online; }));
+  const auto new_card = [&]() -> std::optional<protocol::Card> {
+    const auto content = read_file(w.files.card(), 4096);
+    const auto card = content ? protocol::decode_card(*content) : std::unexpected(content.error());
+    return card && card->identity != w.card.identity ? std::optional(*card) : std::nullopt;
+  };
+  CHECK(w.wait(hub, [&] { return new_card().has_value(); }));
+  INFO(w.camera.log());
+  for (const char* name : {"enrolment.json", "roster", "epoch", "command-seq", "privacy", "settings.json"})
+    CHECK_FALSE(std::filesystem::exists(w.files.folder / name));
 }
 
 TEST_CASE("it stops within a second when there is no broker, and while it waits for one") {

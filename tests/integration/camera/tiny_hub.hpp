@@ -63,6 +63,9 @@ class TinyHub {
         std::ranges::count_if(shown, [](const Shown& s) { return s.kind != protocol::FrameKind::report; }));
   }
   [[nodiscard]] std::optional<Epoch> epoch() const { return epoch_; }
+  /// Of the newest grants: the command that was obeyed, and what the camera calls itself.
+  [[nodiscard]] std::optional<CommandSeq> command() const { return command_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
   void take(const transport::Message& m) {
@@ -88,6 +91,8 @@ class TinyHub {
     epoch_.reset();
     if (!content) return;
     epoch_ = grants.epoch;
+    command_ = grants.command;
+    name_ = content->camera_name;
     keys_.insert_or_assign(grants.epoch,
                            must(crypto::sframe::OpeningKey::open(grants.suite, grants.epoch, content->base_key)));
     last_ask_ = {};  // at once
@@ -100,6 +105,8 @@ class TinyHub {
   protocol::FrameOpener opener_;
   Client client_;
   std::optional<Epoch> epoch_;
+  std::optional<CommandSeq> command_;
+  std::string name_;
   std::map<Epoch, crypto::sframe::OpeningKey> keys_;
   std::map<protocol::Challenge, std::chrono::steady_clock::time_point> made_;
   std::set<std::pair<Epoch, Counter>> used_;
