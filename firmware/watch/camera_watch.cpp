@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "watch/camera_watch.hpp"
 
-#include "core/log.hpp"
+#include <algorithm>
+
 #include "protocol/grants.hpp"
 #include "protocol/status.hpp"
 
@@ -40,11 +41,19 @@ Result<> CameraWatch::on_roster(const protocol::Roster& roster) {
   roster_version_ = roster.version;
   roster_conflict_ = false;
   // Both keys must be ours: an entry with a foreign HPKE key would only ever bring grants that do not open.
-  const auto* own = roster.active(context_.keys.identity.id());
-  const bool member = own != nullptr && own->identity == context_.keys.identity.public_key() &&
-                      own->hpke == context_.keys.hpke.public_key();
-  if (member_ && !member) leave();
+  const auto& keys = context_.keys;
+  const bool listed = std::ranges::any_of(roster.hubs, [&](const protocol::RosterHub& hub) {
+    return hub.identity == keys.identity.public_key() && hub.hpke == keys.hpke.public_key();
+  });
+  const bool member = listed && roster.active(keys.identity.id()) != nullptr;
+  if (member_ && !member) {
+    context_.log.info("camera {}: {}", route_.camera.to_string(), listed ? "suspended" : "no longer on its roster");
+    forget();
+  }
+  if (listed) removed_.reset();
+  else if (member_ || suspended_) removed_ = context_.clock.monotonic();
   member_ = member;
+  suspended_ = listed && !member;
   report_state();
   return {};
 }
@@ -56,10 +65,10 @@ void CameraWatch::on_roster_conflict() {
   report_state();
 }
 
-// What was opened while we were a member goes, too.
-void CameraWatch::leave() {
-  context_.log.info("camera {}: no longer on its roster", route_.camera.to_string());
+// What was opened before goes, too. The name stays, so that people know which camera it is about.
+void CameraWatch::forget() {
   epochs_.clear();
+  clones_.clear();
   waiting_.clear();
   waiting_bytes_ = 0;
   context_.cache.remove(key_);
@@ -68,15 +77,19 @@ void CameraWatch::leave() {
   shown_epoch_.reset();
   answered_.reset();
   newest_echo_.reset();
-  name_.clear();
+  clock_ahead_.reset();
 }
 
 void CameraWatch::on_grants(ByteView message) {
-  if (!member_) return refuse_control(Refusal::not_member);
+  if (!member_ || cloned_) return refuse_control(cloned_ ? Refusal::cloned : Refusal::not_member);
   const auto grants = protocol::decode_grants(message, route_, camera_keys_->verifier);
   if (!grants) return refuse_control(to_refusal(grants.error()));
   if (epochs_.find(grants->epoch) != nullptr) return;  // again, as after every reconnect
-  if (epochs_.closed(grants->epoch)) return refuse_control(Refusal::closed_epoch);
+  if (epochs_.closed(grants->epoch)) {
+    clones_.on_sign_of_life(grants->epoch);
+    ask_due();
+    return refuse_control(Refusal::closed_epoch);
+  }
   auto content = protocol::open_grant(*grants, route_, context_.keys.identity.id(), context_.keys.hpke);
   // Made before the camera learned of the roster that lists us; the next ones will have ours.
   if (!content && content.error().code == Errc::not_found && grants->roster_version < roster_version_) return;
@@ -88,6 +101,7 @@ void CameraWatch::on_grants(ByteView message) {
       .epoch = grants->epoch,
       .key = std::make_shared<const crypto::sframe::OpeningKey>(std::move(*key)),
       .camera_name = std::move(content->camera_name),
+      .known_since = challenges_.next(),
   });
   if (name_.empty()) name_ = epoch.camera_name;
   context_.log.info("camera {}: key of epoch {:016x}", route_.camera.to_string(), grants->epoch.value());
@@ -97,7 +111,7 @@ void CameraWatch::on_grants(ByteView message) {
 }
 
 void CameraWatch::on_status(ByteView message) {
-  if (!member_) return refuse_control(Refusal::not_member);
+  if (!member_ || cloned_) return refuse_control(cloned_ ? Refusal::cloned : Refusal::not_member);
   const auto status = protocol::decode_status(message, route_, camera_keys_->verifier);
   if (!status) return refuse_control(to_refusal(status.error()));
   says_online_ = status->online;
@@ -105,6 +119,7 @@ void CameraWatch::on_status(ByteView message) {
   const auto now = context_.clock.monotonic();
   if (status->online && (!nudged_ || now - *nudged_ >= ask_interval)) {
     nudged_ = now;
+    clones_.on_sign_of_life();
     ask_all_now();
     ask_due();
   }
@@ -113,6 +128,10 @@ void CameraWatch::on_status(ByteView message) {
 
 void CameraWatch::on_frame(ByteView message, bool retained) {
   if (!member_) return counters_.refused.add(Refusal::not_member);
+  if (cloned_) {
+    say_cloned();
+    return counters_.refused.add(Refusal::cloned);
+  }
   auto frame = context_.checker.make();
   frame->message.assign(message.begin(), message.end());
   const auto view = protocol::parse_frame(frame->message);
@@ -126,7 +145,9 @@ void CameraWatch::on_frame(ByteView message, bool retained) {
     frame->key = epoch->key;
     submit(std::move(frame));
   } else if (epochs_.closed(view->epoch)) {
-    submit(std::move(frame));  // without a key: the signature still decides which reason is counted
+    // Also without a key the signature decides which reason is counted.
+    if (const auto* replaced = clones_.find(view->epoch)) frame->key = replaced->key;
+    submit(std::move(frame));
   } else {
     hold_for_grants(std::move(frame));
   }
@@ -170,11 +191,12 @@ void CameraWatch::on_checked(FrameCheck& frame) {
   auto* epoch = epochs_.find(frame.frame->epoch);
   const bool closed = epoch == nullptr && epochs_.closed(frame.frame->epoch);
   if (frame.refusal) {
-    const bool authentic = *frame.refusal == Refusal::not_decryptable && !frame.key;
+    const bool authentic = *frame.refusal == Refusal::not_decryptable;
     return counters_.refused.add(authentic && closed ? Refusal::closed_epoch : *frame.refusal);
   }
-  if (!member_) return counters_.refused.add(Refusal::not_member);
-  if (epoch == nullptr) return counters_.refused.add(closed ? Refusal::closed_epoch : Refusal::not_decryptable);
+  if (!member_ || cloned_) return counters_.refused.add(cloned_ ? Refusal::cloned : Refusal::not_member);
+  if (closed) return on_closed(frame);
+  if (epoch == nullptr) return counters_.refused.add(Refusal::not_decryptable);
 
   const auto& view = *frame.frame;
   const auto verdict = epoch->order.accept(view.kind, view.counter, frame.header.number);
@@ -186,6 +208,32 @@ void CameraWatch::on_checked(FrameCheck& frame) {
   }
   if (verdict == StreamOrder::Verdict::out_of_order) return counters_.refused.add(Refusal::out_of_order);
   on_accepted(*epoch, verdict, frame);
+}
+
+// Verified and opened, which is more than a frame of an epoch that is over needs to be refused: it may complete the
+// proof that two devices are at work, or be the first sign of it.
+void CameraWatch::on_closed(const FrameCheck& frame) {
+  counters_.refused.add(Refusal::closed_epoch);
+  const auto epoch = frame.frame->epoch;
+  const auto echoed = challenges_.made(frame.header.echo);
+  if (echoed && clones_.proves(epoch, echoed->serial)) return on_cloned(*clones_.find(epoch));
+  clones_.on_sign_of_life(epoch);
+  ask_due();
+}
+
+void CameraWatch::on_cloned(const ReplacedEpoch& replaced) {
+  cloned_ = true;
+  context_.log.error("camera {}: epoch {:016x} answers although epoch {:016x} replaced it", route_.camera.to_string(),
+                     replaced.epoch.value(), replaced.replaced_by.value());
+  forget();
+  say_cloned();
+  report_state();
+}
+
+void CameraWatch::say_cloned() {
+  if (!cloned_log_.allow(context_.clock.monotonic())) return;
+  context_.log.error("camera {}: two devices live with its identity, nothing of it is shown; reset the camera and pair "
+                     "it again", route_.camera.to_string());
 }
 
 void CameraWatch::on_accepted(EpochState& epoch, StreamOrder::Verdict verdict, const FrameCheck& frame) {
@@ -220,15 +268,16 @@ void CameraWatch::take_echo(EpochState& epoch, const FrameCheck& frame) {
   // An epoch that echoes an older challenge than the current one did had ended before that began: its frames were held
   // back on the way. Whoever let it become current again would show them behind newer ones.
   if (&epoch != epochs_.current()) {
-    if (newest_echo_ && *made < *newest_echo_) return;
-    promote(epoch);
+    if (newest_echo_ && made->at < *newest_echo_) return;
+    promote(epoch, made->serial);
   }
   answered_ = context_.clock.monotonic();
-  if (!newest_echo_ || *newest_echo_ < *made) newest_echo_ = made;
-  if (frame.frame->kind != protocol::FrameKind::report) freshness_.on_echo(frame.header.number, *made);
+  if (!newest_echo_ || *newest_echo_ < made->at) newest_echo_ = made->at;
+  if (frame.frame->kind != protocol::FrameKind::report) freshness_.on_echo(frame.header.number, made->at);
 }
 
-void CameraWatch::promote(EpochState& epoch) {
+void CameraWatch::promote(EpochState& epoch, ChallengeSerial echoed) {
+  if (const auto* before = epochs_.current()) clones_.on_replaced(*before, epoch.epoch, echoed, challenges_.next());
   if (shown_epoch_ != epoch.epoch) freshness_.begin_epoch();
   epochs_.promote(epoch);
   name_ = epoch.camera_name;
@@ -256,6 +305,7 @@ void CameraWatch::hand_out(EpochState& epoch, PictureInfo picture, ByteView acce
   picture.state = live ? CameraState::live : CameraState::stale;
   picture.age = freshness_.age(now);
   picture.handed_out = now;
+  if (live) judge_clock(picture);
   ++(live ? counters_.shown_live : counters_.shown_stale);
   newest_ = picture;
   context_.cache.add(key_, picture, access_unit);

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-/// One camera as one hub sees it: route, signature, AEAD, order, freshness; asks; what waits and what is held.
+/// One camera as one hub sees it: route, signature, AEAD, order, freshness; asks; what waits and what is held; whether
+/// two devices live with its identity. That is remembered as long as the hub runs: the only cure are new keys, with which
+/// the camera is another one here. A hub that is restarted needs a new proof before it refuses both again.
 /// Thread-bound to the network thread.
 #pragma once
 
 #include <deque>
 
+#include "core/log.hpp"
 #include "protocol/roster.hpp"
 #include "protocol/topic.hpp"
 #include "transport/mqtt.hpp"
+#include "watch/clone_watch.hpp"
 #include "watch/epoch_set.hpp"
 #include "watch/frame_checker.hpp"
 #include "watch/freshness.hpp"
 #include "watch/picture_cache.hpp"
 #include "watch/picture_sink.hpp"
 #include "watch/stores.hpp"
-
-namespace sealcam {
-class Log;
-}
 
 namespace sealcam::watch {
 
@@ -39,6 +39,9 @@ class CameraWatch {
   static constexpr std::chrono::seconds waiting_time{1};  ///< frames for their grants
   static constexpr std::size_t waiting_bytes = 2U << 20;
   static constexpr std::chrono::seconds unanswered_for{20};  ///< then OFFLINE
+  static constexpr std::chrono::seconds replaced_interval{2};  ///< between two asks of replaced epochs
+  static constexpr std::chrono::minutes clock_tolerance{1};
+  static constexpr std::chrono::hours removed_for{24};  ///< a hub that was taken off the roster says so
 
   CameraWatch(WatchContext& context, const protocol::Route& route);
   CameraWatch(const CameraWatch&) = delete;
@@ -67,20 +70,26 @@ class CameraWatch {
 
  private:
   void on_checked(FrameCheck& frame);
+  void on_closed(const FrameCheck& frame);
+  void on_cloned(const ReplacedEpoch& replaced);
+  void say_cloned();
   void on_accepted(EpochState& epoch, StreamOrder::Verdict verdict, const FrameCheck& frame);
   void take_echo(EpochState& epoch, const FrameCheck& frame);
-  void promote(EpochState& epoch);
+  void promote(EpochState& epoch, ChallengeSerial echoed);
   void hand_out(EpochState& epoch, PictureInfo picture, ByteView access_unit);
   [[nodiscard]] bool may_show(const EpochState& epoch) const noexcept;
   void submit(std::unique_ptr<FrameCheck> frame);
   void hold_for_grants(std::unique_ptr<FrameCheck> frame);
   void release_waiting(Epoch epoch);
   void give_up_waiting();
-  void leave();
+  void forget();
   void ask_due();
-  void ask(EpochState& epoch, MonotonicTime now);
+  void ask_replaced(MonotonicTime now);
+  void ask(Epoch epoch, MonotonicTime now);
   void ask_all_now() noexcept;
   [[nodiscard]] CameraState state(MonotonicTime now) const;
+  [[nodiscard]] Reason reason(CameraState state, MonotonicTime now) const;
+  void judge_clock(const PictureInfo& picture);
   void report_state();
 
   WatchContext& context_;
@@ -89,10 +98,16 @@ class CameraWatch {
   crypto::PublicKey key_;
   std::shared_ptr<const CameraKeys> camera_keys_;
   bool member_ = false;
+  bool suspended_ = false;                ///< listed, but not active
+  std::optional<MonotonicTime> removed_;  ///< when we were last taken off the roster
+  bool cloned_ = false;
   bool roster_conflict_ = false;
   bool wanted_ = false;
   RosterVersion roster_version_;
   EpochSet epochs_;
+  CloneWatch clones_;
+  MonotonicTime next_replaced_ask_;
+  RateLimit cloned_log_{std::chrono::hours(1)};
   std::optional<Epoch> shown_epoch_;
   ChallengeBook challenges_;
   Freshness freshness_;
@@ -101,6 +116,7 @@ class CameraWatch {
   std::optional<bool> says_online_;
   std::optional<MonotonicTime> nudged_;  ///< when a status last made us ask at once
   std::optional<PictureInfo> newest_;
+  std::optional<std::chrono::seconds> clock_ahead_;  ///< camera's clock before ours, by the newest LIVE picture
   std::optional<Counter> last_still_;
   std::string name_;
   std::deque<std::unique_ptr<FrameCheck>> waiting_;

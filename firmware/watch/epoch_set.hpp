@@ -9,6 +9,7 @@
 #include <string>
 
 #include "crypto/sframe.hpp"
+#include "watch/freshness.hpp"
 #include "watch/picture_cache.hpp"
 #include "watch/stream_order.hpp"
 
@@ -19,6 +20,7 @@ struct EpochState {
   Epoch epoch;
   std::shared_ptr<const crypto::sframe::OpeningKey> key;
   std::string camera_name;
+  ChallengeSerial known_since{};  ///< challenges from this on were made after its grants had come
   StreamOrder order{};
   PictureGroup held{held_limit};  ///< pictures before the first echo, to be shown with it
   bool shown = false;             ///< its pictures are on the screen, perhaps as STALE

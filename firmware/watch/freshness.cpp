@@ -15,12 +15,12 @@ Result<protocol::Challenge> ChallengeBook::make(MonotonicTime now) {
     if (auto r = crypto::random(random); !r) return std::unexpected(r.error());
     value = load_be<std::uint64_t>(random);
   }
-  entries_[next_] = {protocol::Challenge(value), now};
-  next_ = (next_ + 1) % capacity;
+  entries_[next_.value() % capacity] = {protocol::Challenge(value), {now, next_}};
+  next_ = next_.next();
   return protocol::Challenge(value);
 }
 
-std::optional<MonotonicTime> ChallengeBook::made(protocol::Challenge challenge) const noexcept {
+std::optional<ChallengeBook::Made> ChallengeBook::made(protocol::Challenge challenge) const noexcept {
   if (challenge.value() == 0) return std::nullopt;
   const auto found = std::ranges::find(entries_, challenge, &Entry::challenge);
   if (found == entries_.end()) return std::nullopt;

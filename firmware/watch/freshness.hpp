@@ -13,22 +13,32 @@
 
 namespace sealcam::watch {
 
+/// Place of a challenge in the order in which we made them, from 0.
+using ChallengeSerial = Strong<struct ChallengeSerialTag, std::uint64_t>;
+
 /// The last challenges that we made for one camera. Thread-bound.
 class ChallengeBook {
  public:
-  static constexpr std::size_t capacity = 16;
+  static constexpr std::size_t capacity = 32;  ///< at four asks a second more than Freshness::live_for
+  struct Made {
+    MonotonicTime at;
+    ChallengeSerial serial;
+  };
   /// A new random one, made now. Errors: crypto.
   [[nodiscard]] Result<protocol::Challenge> make(MonotonicTime now);
   /// When it was made; nothing when it is none of ours, or forgotten.
-  [[nodiscard]] std::optional<MonotonicTime> made(protocol::Challenge challenge) const noexcept;
+  [[nodiscard]] std::optional<Made> made(protocol::Challenge challenge) const noexcept;
+  /// Of the next one. Exactly the challenges whose serial is not less are made after this call: that orders them
+  /// against other events of this hub without any clock.
+  [[nodiscard]] ChallengeSerial next() const noexcept { return next_; }
 
  private:
   struct Entry {
     protocol::Challenge challenge;  // zero: free
-    MonotonicTime made;
+    Made made;
   };
   std::array<Entry, capacity> entries_{};
-  std::size_t next_ = 0;
+  ChallengeSerial next_;
 };
 
 /// How old the shown picture is at most. Pictures of one epoch are numbered in the order in which the sensor took

@@ -20,6 +20,26 @@ namespace sealcam::watch {
 enum class CameraState : std::uint8_t { live = 1, stale = 2, offline = 3 };
 [[nodiscard]] std::string_view name(CameraState state) noexcept;
 
+/// What people should know about a camera beside its state: the first of these that holds. Words for it are the page's.
+enum class Reason : std::uint8_t {
+  none,
+  cloned,           ///< proven: two devices live with its identity (clone_watch.hpp). Nothing of it is shown
+  suspended,        ///< the roster suspends this hub's integration
+  removed,          ///< a roster no longer lists this hub; said for a day
+  roster_conflict,  ///< two rosters with one version
+  clock,            ///< LIVE, but its clock and ours differ by more than a minute
+  privacy,          ///< not LIVE, and it said that its sensor is closed
+  said_goodbye,     ///< not LIVE, and it said, or its will, that it is offline
+  no_answer,        ///< not LIVE, and it answers no ask
+  waiting,          ///< nothing shown yet
+};
+/// As it is spelled in JSON; empty for none.
+[[nodiscard]] std::string_view name(Reason reason) noexcept;
+/// No picture of the camera may be shown, not even an old one.
+[[nodiscard]] constexpr bool barred(Reason reason) noexcept {
+  return reason == Reason::cloned || reason == Reason::suspended || reason == Reason::removed;
+}
+
 /// One verified picture as it is handed out.
 struct PictureInfo {
   protocol::FrameKind kind = protocol::FrameKind::delta;
@@ -52,16 +72,21 @@ struct CameraStatus {
   DeviceId id;
   std::string name;  ///< UTF-8 as the camera sent it; empty until a grant was opened
   CameraState state = CameraState::offline;
+  Reason reason = Reason::none;
   bool member = false;                           ///< we are on its roster
   bool roster_conflict = false;                  ///< one version with two contents was seen: an error to show
   bool wanted = false;                           ///< somebody watches
   std::optional<bool> says_online;               ///< its signed status, a hint
   std::optional<std::chrono::milliseconds> age;  ///< as in PictureInfo, now
   std::optional<CaptureTime> captured;           ///< of the newest picture handed out
+  std::optional<std::chrono::seconds> clock_ahead;  ///< of ours, while more than a minute; negative: behind
   std::uint16_t width = 0, height = 0;
   std::optional<Epoch> epoch;  ///< the one that echoed us
   RosterVersion roster_version;
   CameraCounters counters;
+
+  /// People who look for their cameras here should find it.
+  [[nodiscard]] bool listed() const noexcept { return member || roster_conflict || barred(reason); }
 };
 
 /// Called on the network thread, from within Watcher's calls; it must not call the Watcher back, except for its

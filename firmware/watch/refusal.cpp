@@ -15,6 +15,7 @@ std::string_view name(Refusal refusal) noexcept {
     case Refusal::out_of_order: return "out_of_order";
     case Refusal::closed_epoch: return "closed_epoch";
     case Refusal::malformed: return "malformed";
+    case Refusal::cloned: return "cloned";
   }
   return "unknown";
 }

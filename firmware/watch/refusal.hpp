@@ -19,10 +19,11 @@ enum class Refusal : std::uint8_t {
   out_of_order,     ///< never seen, but older than what is shown
   closed_epoch,     ///< of an epoch that another one replaced
   malformed,        ///< not the form that it claims
+  cloned,           ///< two devices live with this camera's identity (clone_watch.hpp)
 };
 inline constexpr std::array all_refusals{Refusal::not_member,      Refusal::wrong_account, Refusal::bad_signature,
                                          Refusal::not_decryptable, Refusal::replayed,      Refusal::out_of_order,
-                                         Refusal::closed_epoch,    Refusal::malformed};
+                                         Refusal::closed_epoch,    Refusal::malformed,     Refusal::cloned};
 
 /// As it is spelled in JSON and metrics. Never empty.
 [[nodiscard]] std::string_view name(Refusal refusal) noexcept;

@@ -200,7 +200,7 @@ std::vector<CameraStatus> Watcher::cameras() const {
   std::vector<CameraStatus> all;
   for (const auto& [id, camera] : cameras_) {
     auto status = camera->status();
-    if (status.member || status.roster_conflict) all.push_back(std::move(status));
+    if (status.listed()) all.push_back(std::move(status));
   }
   return all;
 }

@@ -54,7 +54,7 @@ class Watcher final : public transport::MqttListener {
   [[nodiscard]] const AccountId& account() const noexcept { return account_; }
   [[nodiscard]] DeviceId id() const noexcept { return context_.keys.identity.id(); }
   [[nodiscard]] bool connected() const noexcept { return connected_; }
-  /// Ascending by id; cameras that we may see, and those whose rosters contradict each other.
+  /// Ascending by id; cameras that we may see, and those of which people should know why we may not.
   [[nodiscard]] std::vector<CameraStatus> cameras() const;
   [[nodiscard]] std::optional<CameraStatus> camera(const DeviceId& id) const;
   /// Opened pictures since the last key frame; null when there are none.
