@@ -148,7 +148,9 @@ void App::run() {
 }
 
 // Several cameras may change at once; their viewers are told once.
-void App::on_state(const watch::CameraStatus&) {
+void App::on_state(const watch::CameraStatus& camera) {
+  // Stored rosters are obeyed before there is a server.
+  if (server_ && !stopping_ && watch::barred(camera.reason)) server_->withdraw(camera.id);
   if (std::exchange(state_changed_, true)) return;
   asio::post(io_, [this] {
     state_changed_ = false;

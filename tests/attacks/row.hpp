@@ -61,6 +61,7 @@ void add_order_rows(std::vector<Row>& rows);
 void add_key_rows(std::vector<Row>& rows);
 void add_insider_rows(std::vector<Row>& rows);
 void add_roster_rows(std::vector<Row>& rows);
+void add_clone_rows(std::vector<Row>& rows);
 void add_ask_rows(std::vector<Row>& rows);
 void add_size_rows(std::vector<Row>& rows);
 

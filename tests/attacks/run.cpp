@@ -184,7 +184,7 @@ const std::vector<Row>& all_rows() {
   static const std::vector<Row> rows = [] {
     std::vector<Row> made;
     for (const auto add : {add_message_rows, add_moved_rows, add_time_rows, add_order_rows, add_key_rows,
-                           add_insider_rows, add_roster_rows, add_ask_rows, add_size_rows})
+                           add_insider_rows, add_clone_rows, add_roster_rows, add_ask_rows, add_size_rows})
       add(made);
     return made;
   }();

@@ -2,6 +2,7 @@
 /// A camera and a hub on the shipped code, each over stores that outlive its restarts. Thread-bound.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "attacks/broker.hpp"
@@ -72,6 +73,8 @@ class CameraSide {
   /// A new process over the same stores.
   void restart();
   void stop() { run_.reset(); }
+  /// Draws higher serials than `other` did; for a screen both are one camera.
+  void continue_after(const CameraSide& other) noexcept { serial_ = std::max(serial_, other.serial_); }
   /// The sensor takes a picture, when somebody wants one.
   void capture(std::size_t size);
   void tick();

@@ -41,6 +41,13 @@ std::set<DeviceId> ClientQueue::watch(bool all, std::set<DeviceId> cameras, cons
   return fresh;
 }
 
+void ClientQueue::withdraw(const DeviceId& camera) {
+  const auto dropped = dropped_;
+  drop([&](const DeviceId& one) { return one == camera; });
+  dropped_ = dropped;  // not for being slow
+  in_step_.erase(camera);
+}
+
 void ClientQueue::push(QueuedPicture picture) {
   if (!watches(picture.camera)) return;
   const bool starts = picture.picture.starts_group();

@@ -49,6 +49,8 @@ class ClientQueue {
   void push(QueuedPicture picture);
   /// What the hub has of a camera, marked as cached.
   void push_group(const DeviceId& camera, const watch::PictureGroup& group);
+  /// What waits of this camera must not be shown any more.
+  void withdraw(const DeviceId& camera);
   /// The next delta of this camera does not follow what was sent.
   void out_of_step(const DeviceId& camera) { in_step_.erase(camera); }
 

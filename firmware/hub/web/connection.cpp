@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hub/web/connection.hpp"
 
+#include <algorithm>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -59,8 +60,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void answer_media(const MediaRequest& wanted) {
     auto& shared = count_.shared();
     const auto& request = parser_->get();
-    const auto camera = find_camera(shared.host->statuses(), wanted.camera);
+    const auto statuses = shared.host->statuses();
+    const auto camera = find_camera(statuses, wanted.camera);
     if (!camera) return write(media_failure(request, camera.error()));
+    const auto status = std::ranges::find(statuses, *camera, &watch::CameraStatus::id);
+    if (watch::barred(status->reason)) return write(barred_response(request, status->reason));
     if (wanted.kind == MediaRequest::Kind::live) {
       if (request.method() == http::verb::head) return write(respond_with(request, http::status::ok, "video/mp2t", {}));
       stream_.expires_never();

@@ -60,6 +60,14 @@ class LiveStream final : public Viewer, public std::enable_shared_from_this<Live
     pump();
   }
   void send_state(const std::string&) override {}
+  void withdraw(const DeviceId& camera) override {
+    if (camera != camera_) return;
+    queue_.withdraw(camera);
+    asio::post(stream_.get_executor(), [self = shared_from_this()] {
+      if (self->begun_) self->end();
+      else self->refuse({Errc::permission, 0, "nothing of this camera may be shown"});
+    });
+  }
   void tick() override {
     const auto now = shared().clock->monotonic();
     if (writing_ ? now - taken_ <= player_patience : now - last_live_ <= stream_patience) return;

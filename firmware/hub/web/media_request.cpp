@@ -93,6 +93,9 @@ Response media_failure(const Request& request, const Error& error) {
     case Errc::conflict:
       return plain(request, http::status::not_found,
                    "Several cameras have this name. Take the id from /api/state instead.");
+    case Errc::permission:
+      return plain(request, http::status::forbidden,
+                   "Nothing of this camera may be shown any more; /api/state says why.");
     case Errc::stale:
       return later(
           "There is no live picture of this camera now. A frozen picture must not pass for a live one; for the last "
@@ -108,6 +111,22 @@ Response media_failure(const Request& request, const Error& error) {
     default:
       return plain(request, http::status::internal_server_error, "This picture could not be decoded. Ask again.");
   }
+}
+
+Response barred_response(const Request& request, watch::Reason reason) {
+  const auto sentence = [&]() -> std::string_view {
+    switch (reason) {
+      case watch::Reason::cloned:
+        return "Two devices live with this camera's identity, so pictures of neither are shown. Reset the camera and "
+               "pair it again.";
+      case watch::Reason::suspended:
+        return "The camera's owner suspended the integration that this hub belongs to. Only the owner can resume it.";
+      default: return "The camera's owner took this hub off the camera's list.";
+    }
+  }();
+  auto response = plain(request, http::status::forbidden, sentence);
+  response.set("X-Sealcam-Reason", name(reason));
+  return response;
 }
 
 Response snapshot_response(const Request& request, const Snapshot& snapshot) {

@@ -27,6 +27,8 @@ struct MediaRequest {
 
 /// A sentence for people, with the status that fits.
 [[nodiscard]] Response media_failure(const Request& request, const Error& error);
+/// For a camera of which nothing may be shown, also not with ?stale=allow: 403, the reason in X-Sealcam-Reason.
+[[nodiscard]] Response barred_response(const Request& request, watch::Reason reason);
 [[nodiscard]] Response snapshot_response(const Request& request, const Snapshot& snapshot);
 
 /// 2026-09-01T12:00:00.250Z

@@ -111,6 +111,8 @@ constexpr std::array per_camera{
                              [](const CameraStatus& c) { return std::uint64_t{c.member}; }},
     PerCamera<std::uint64_t>{"camera_roster_conflict", "gauge", "1 when one roster version came with two contents.",
                              [](const CameraStatus& c) { return std::uint64_t{c.roster_conflict}; }},
+    PerCamera<std::uint64_t>{"camera_cloned", "gauge", "1 when two devices live with this camera's identity.",
+                             [](const CameraStatus& c) { return std::uint64_t{c.reason == watch::Reason::cloned}; }},
     PerCamera<std::uint64_t>{"camera_asks_total", "counter", "Asks for pictures that were sent.",
                              [](const CameraStatus& c) { return c.counters.asks; }},
     PerCamera<std::uint64_t>{"camera_frames_waiting_for_key_total", "counter",

@@ -82,6 +82,11 @@ void Server::on_picture(const DeviceId& camera, const watch::PictureInfo& pictur
   shared_->snapshots->on_picture(camera, picture);
 }
 
+void Server::withdraw(const DeviceId& camera) {
+  for (auto* viewer : shared_->viewers) viewer->withdraw(camera);
+  shared_->snapshots->withdraw(camera);
+}
+
 void Server::tick() {
   if (shared_->host == nullptr) return;
   shared_->snapshots->tick();

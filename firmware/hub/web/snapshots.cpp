@@ -34,6 +34,13 @@ bool watched(const Host& host, const DeviceId& camera) {
   return std::ranges::any_of(host.statuses(), [&](const auto& s) { return s.id == camera && s.wanted; });
 }
 
+bool is_barred(const Host& host, const DeviceId& camera) {
+  return std::ranges::any_of(host.statuses(),
+                             [&](const auto& s) { return s.id == camera && watch::barred(s.reason); });
+}
+
+std::unexpected<Error> barred_error() { return fail(Errc::permission, "nothing of this camera may be shown"); }
+
 // On the worker.
 Result<Bytes> make_still(hal::Media& media, const GroupCopy& group) {
   try {
@@ -59,6 +66,7 @@ Snapshots::Snapshots(asio::any_io_executor network, const Host& host, const Cloc
 
 void Snapshots::request(const DeviceId& camera, bool stale_allowed, Handler done) {
   if (stopped_) return done(fail(Errc::cancelled, "the hub ends"));
+  if (is_barred(host_, camera)) return done(barred_error());
   const auto now = clock_.monotonic();
   const auto* group = host_.newest(camera);
   const bool at_once = watched(host_, camera) && group != nullptr && freshness_at(newest_of(*group), now).live;
@@ -86,6 +94,13 @@ void Snapshots::on_picture(const DeviceId& camera, const watch::PictureInfo& pic
   serve(std::move(waiters));
 }
 
+void Snapshots::withdraw(const DeviceId& camera) {
+  const auto gone = std::ranges::stable_partition(waiting_, [&](const Waiting& w) { return w.camera != camera; });
+  Waiters refused(std::make_move_iterator(gone.begin()), std::make_move_iterator(gone.end()));
+  waiting_.erase(gone.begin(), gone.end());
+  for (const auto& w : refused) w.done(barred_error());
+}
+
 // All of one camera: they share one picture.
 void Snapshots::serve(Waiters waiters) {
   const auto* newest = host_.newest(waiters.front().camera);
@@ -109,6 +124,7 @@ void Snapshots::finish(const Waiters& waiters, const watch::PictureInfo& picture
   const auto freshness = freshness_at(picture, clock_.monotonic());
   Result<Snapshot> made = fail(Errc::cancelled, "the hub ends");
   if (!jpeg) made = std::unexpected(jpeg.error());
+  else if (!stopped_ && is_barred(host_, waiters.front().camera)) made = barred_error();
   else if (!stopped_) made = Snapshot{std::make_shared<const Bytes>(std::move(*jpeg)), picture, freshness};
   for (const auto& w : waiters) {
     const bool frozen = made && !freshness.live && !w.stale_allowed;

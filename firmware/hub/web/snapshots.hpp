@@ -30,7 +30,7 @@ class Snapshots : public std::enable_shared_from_this<Snapshots> {
   static constexpr std::chrono::seconds interest_time{5};  ///< after a request
   /// Errors: stale (there is a picture, but no live one), timeout (no picture at all), exhausted (too many
   /// snapshots wait), unsupported (no media module), no_memory, malformed (it cannot be decoded), cancelled (the hub
-  /// ends).
+  /// ends), permission (nothing of this camera may be shown).
   using Handler = std::function<void(const Result<Snapshot>&)>;
 
   /// `network` runs the thread that this is bound to. Everything else lives until stop(). `on_interest`: interest()
@@ -43,6 +43,8 @@ class Snapshots : public std::enable_shared_from_this<Snapshots> {
   void request(const DeviceId& camera, bool stale_allowed, Handler done);
   /// From the watcher, so it changes no interest.
   void on_picture(const DeviceId& camera, const watch::PictureInfo& picture);
+  /// Nothing of this camera may be shown any more. From within the watcher, so it changes no interest.
+  void withdraw(const DeviceId& camera);
   /// About ten times a second: requests that waited long enough, cameras that nobody asks for any more.
   void tick();
   [[nodiscard]] std::set<DeviceId> interest() const;

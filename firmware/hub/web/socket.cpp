@@ -43,6 +43,7 @@ class Client final : public Viewer, public std::enable_shared_from_this<Client> 
     queue_.push_state(text);
     pump();
   }
+  void withdraw(const DeviceId& camera) override { queue_.withdraw(camera); }
   void tick() override {}
   void close() override { finish(websocket::close_code::going_away); }
 

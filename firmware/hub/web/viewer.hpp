@@ -14,6 +14,9 @@ class Viewer {
  public:
   virtual void send(QueuedPicture picture) = 0;
   virtual void send_state(const std::string& text) = 0;
+  /// Nothing of this camera may be shown any more, also nothing that waits. Called from within the watcher, so nobody's
+  /// interest may change in it.
+  virtual void withdraw(const DeviceId& camera) = 0;
   /// About ten times a second.
   virtual void tick() = 0;
   virtual void close() = 0;
