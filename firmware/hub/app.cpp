@@ -72,6 +72,7 @@ class App final : private watch::PictureSink, private web::Host {
   [[nodiscard]] const watch::PictureGroup* newest(const DeviceId& camera) const override {
     return watcher_->newest(camera);
   }
+  Result<> switch_privacy(const DeviceId& camera, bool on) override { return watcher_->switch_privacy(camera, on); }
   void on_interest(bool all, std::set<DeviceId> cameras) override { watcher_->want(all, std::move(cameras)); }
 
   void tick();

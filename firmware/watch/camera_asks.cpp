@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The part of CameraWatch that the clock drives: asks.
+#include <algorithm>
+
 #include "protocol/ask.hpp"
 #include "watch/camera_watch.hpp"
 
@@ -24,6 +26,21 @@ void CameraWatch::set_wanted(bool wanted) {
   report_state();
 }
 
+Result<> CameraWatch::switch_privacy(bool on) {
+  if (!may_switch_privacy_ || cloned_) return fail(Errc::permission, "this hub may not switch the camera's privacy");
+  if (context_.client == nullptr || !context_.client->connected()) return fail(Errc::connection, "no broker");
+  const auto now = context_.clock.monotonic();
+  wish_ = PrivacyWish{.on = on, .until = now + wish_patience, .next_ask = now};
+  wish_failed_.reset();
+  context_.log.info("camera {}: asked to {} its sensor", route_.camera.to_string(), on ? "close" : "open");
+  ask_privacy(now);
+  // It says so already, and will not say it again. Pictures that it sends all the same outweigh its word.
+  const bool done = says_online_ == true && privacy_.has_value() == on && !(on && state(now) == CameraState::live);
+  if (done) wish_.reset();
+  report_state();
+  return {};
+}
+
 void CameraWatch::on_connected() {
   ask_all_now();
   ask_due();
@@ -31,6 +48,7 @@ void CameraWatch::on_connected() {
 
 void CameraWatch::tick() {
   give_up_waiting();
+  ask_privacy(context_.clock.monotonic());
   ask_due();
   report_state();
 }
@@ -56,6 +74,23 @@ void CameraWatch::ask_due() {
   ask_replaced(now);
 }
 
+// To every epoch that may be the camera's: one whose sensor is closed sends no frame that would tell.
+void CameraWatch::ask_privacy(MonotonicTime now) {
+  if (!wish_) return;
+  if (now >= wish_->until) {
+    wish_failed_ = wish_->on;
+    wish_.reset();
+    return context_.log.warning("camera {}: did not switch its privacy", route_.camera.to_string());
+  }
+  if (now < wish_->next_ask || context_.client == nullptr || !context_.client->connected()) return;
+  wish_->next_ask = now + ask_interval;
+  for (auto& epoch : epochs_.known()) {
+    ask(epoch.epoch, now, wish_->on ? protocol::Want::privacy_on : protocol::Want::privacy_off);
+    // In the middle between two of these: a camera takes two asks a second.
+    epoch.next_ask = std::max(epoch.next_ask, now + ask_interval / 2);
+  }
+}
+
 // A camera has one epoch: whoever answers for one that was replaced is another device. It is asked only after a sign of
 // life of it, and seldom, since a camera counts these asks among the two a second that it takes, and anybody on
 // the way can send an old message again.
@@ -67,12 +102,12 @@ void CameraWatch::ask_replaced(MonotonicTime now) {
   ask(replaced->epoch, now);
 }
 
-void CameraWatch::ask(Epoch epoch, MonotonicTime now) {
+void CameraWatch::ask(Epoch epoch, MonotonicTime now, protocol::Want want) {
   const auto seq = context_.sequence.next();
   if (!seq) return context_.log.error("no number for an ask: {}", to_string(seq.error()));
   const auto challenge = challenges_.make(now);
   if (!challenge) return context_.log.error("no challenge: {}", to_string(challenge.error()));
-  const protocol::Ask ask{protocol::Want::live, *challenge, epoch, *seq};
+  const protocol::Ask ask{want, *challenge, epoch, *seq};
   const auto message = protocol::encode_ask(ask, route_, context_.keys.identity);
   if (!message) return context_.log.error("cannot sign an ask: {}", to_string(message.error()));
   ++counters_.asks;

@@ -10,7 +10,8 @@ namespace {
 bool same_to_report(const CameraStatus& a, const CameraStatus& b) {
   return a.state == b.state && a.reason == b.reason && a.name == b.name && a.member == b.member && a.roster_conflict == b.roster_conflict &&
          a.wanted == b.wanted && a.says_online == b.says_online && a.epoch == b.epoch &&
-         a.roster_version == b.roster_version && a.width == b.width && a.height == b.height;
+         a.privacy == b.privacy && a.may_switch_privacy == b.may_switch_privacy && a.privacy_wish == b.privacy_wish &&
+         a.privacy_failed == b.privacy_failed && a.roster_version == b.roster_version && a.width == b.width && a.height == b.height;
 }
 
 }  // namespace
@@ -47,6 +48,7 @@ Reason CameraWatch::reason(CameraState state, MonotonicTime now) const {
   if (!member_) return Reason::none;
   if (state == CameraState::live) return clock_ahead_ ? Reason::clock : Reason::none;
   if (says_online_ == false) return Reason::said_goodbye;
+  if (privacy_) return Reason::privacy;
   if (wanted_ && answered_ && now - *answered_ > unanswered_for) return Reason::no_answer;
   return newest_ ? Reason::none : Reason::waiting;
 }
@@ -72,6 +74,11 @@ CameraStatus CameraWatch::status() const {
   s.roster_conflict = roster_conflict_;
   s.wanted = wanted_;
   s.says_online = says_online_;
+  s.privacy = privacy_.has_value();
+  s.privacy_heard = privacy_;
+  s.may_switch_privacy = may_switch_privacy_;
+  if (wish_) s.privacy_wish = wish_->on;
+  s.privacy_failed = wish_failed_;
   if (newest_) {
     s.age = freshness_.age(now);
     s.captured = newest_->header.captured;

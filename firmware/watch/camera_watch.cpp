@@ -42,9 +42,10 @@ Result<> CameraWatch::on_roster(const protocol::Roster& roster) {
   roster_conflict_ = false;
   // Both keys must be ours: an entry with a foreign HPKE key would only ever bring grants that do not open.
   const auto& keys = context_.keys;
-  const bool listed = std::ranges::any_of(roster.hubs, [&](const protocol::RosterHub& hub) {
+  const auto own = std::ranges::find_if(roster.hubs, [&](const protocol::RosterHub& hub) {
     return hub.identity == keys.identity.public_key() && hub.hpke == keys.hpke.public_key();
   });
+  const bool listed = own != roster.hubs.end();
   const bool member = listed && roster.active(keys.identity.id()) != nullptr;
   if (member_ && !member) {
     context_.log.info("camera {}: {}", route_.camera.to_string(), listed ? "suspended" : "no longer on its roster");
@@ -54,6 +55,8 @@ Result<> CameraWatch::on_roster(const protocol::Roster& roster) {
   else if (member_ || suspended_) removed_ = context_.clock.monotonic();
   member_ = member;
   suspended_ = listed && !member;
+  may_switch_privacy_ = member && own->may_switch_privacy;
+  if (!may_switch_privacy_) wish_.reset();
   report_state();
   return {};
 }
@@ -78,6 +81,9 @@ void CameraWatch::forget() {
   answered_.reset();
   newest_echo_.reset();
   clock_ahead_.reset();
+  privacy_.reset();
+  wish_.reset();
+  wish_failed_.reset();
 }
 
 void CameraWatch::on_grants(ByteView message) {
@@ -115,6 +121,10 @@ void CameraWatch::on_status(ByteView message) {
   const auto status = protocol::decode_status(message, route_, camera_keys_->verifier);
   if (!status) return refuse_control(to_refusal(status.error()));
   says_online_ = status->online;
+  if (!status->privacy) privacy_.reset();
+  else if (!privacy_) privacy_ = context_.clock.wall();
+  if (wish_ && status->online && status->privacy == wish_->on) wish_.reset();
+  if (status->online && wish_failed_ == status->privacy) wish_failed_.reset();
   // A camera says so whenever it connects: what we asked before that reached nobody.
   const auto now = context_.clock.monotonic();
   if (status->online && (!nudged_ || now - *nudged_ >= ask_interval)) {

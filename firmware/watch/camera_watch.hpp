@@ -40,6 +40,7 @@ class CameraWatch {
   static constexpr std::size_t waiting_bytes = 2U << 20;
   static constexpr std::chrono::seconds unanswered_for{20};  ///< then OFFLINE
   static constexpr std::chrono::seconds replaced_interval{2};  ///< between two asks of replaced epochs
+  static constexpr std::chrono::seconds wish_patience{10};    ///< for a status that says that privacy was switched
   static constexpr std::chrono::minutes clock_tolerance{1};
   static constexpr std::chrono::hours removed_for{24};  ///< a hub that was taken off the roster says so
 
@@ -59,6 +60,10 @@ class CameraWatch {
   void count_overload() noexcept { ++counters_.overload; }
 
   void set_wanted(bool wanted);
+  /// Asks the camera to close its sensor or to open it, each second until its status says so, for at most
+  /// wish_patience; a newer wish takes the place of an older one. Errors: permission (the roster does not allow it),
+  /// connection.
+  [[nodiscard]] Result<> switch_privacy(bool on);
   /// Asks at once: the connection is back.
   void on_connected();
   /// Asks that are due, waiting frames that are too old, the state. At least ten times a second.
@@ -85,7 +90,8 @@ class CameraWatch {
   void forget();
   void ask_due();
   void ask_replaced(MonotonicTime now);
-  void ask(Epoch epoch, MonotonicTime now);
+  void ask_privacy(MonotonicTime now);
+  void ask(Epoch epoch, MonotonicTime now, protocol::Want want = protocol::Want::live);
   void ask_all_now() noexcept;
   [[nodiscard]] CameraState state(MonotonicTime now) const;
   [[nodiscard]] Reason reason(CameraState state, MonotonicTime now) const;
@@ -104,6 +110,15 @@ class CameraWatch {
   bool roster_conflict_ = false;
   bool wanted_ = false;
   RosterVersion roster_version_;
+  struct PrivacyWish {
+    bool on = false;
+    MonotonicTime until;
+    MonotonicTime next_ask;
+  };
+  bool may_switch_privacy_ = false;
+  std::optional<CaptureTime> privacy_;  ///< its sensor is closed; when we first heard so
+  std::optional<PrivacyWish> wish_;
+  std::optional<bool> wish_failed_;
   EpochSet epochs_;
   CloneWatch clones_;
   MonotonicTime next_replaced_ask_;

@@ -182,6 +182,12 @@ void Watcher::want(bool all, std::set<DeviceId> cameras) {
   for (auto& [id, camera] : cameras_) camera->set_wanted(wanted(id));
 }
 
+Result<> Watcher::switch_privacy(const DeviceId& id, bool on) {
+  auto* camera = find(id);
+  if (camera == nullptr) return fail(Errc::not_found, "no such camera");
+  return camera->switch_privacy(on);
+}
+
 CameraWatch* Watcher::find(const DeviceId& camera) noexcept {
   const auto found = cameras_.find(camera);
   return found == cameras_.end() ? nullptr : found->second.get();

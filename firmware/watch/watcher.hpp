@@ -51,6 +51,9 @@ class Watcher final : public transport::MqttListener {
   /// Which cameras somebody wants to see; also those that are not known yet.
   void want(bool all, std::set<DeviceId> cameras);
 
+  /// See CameraWatch::switch_privacy. Errors: also not_found.
+  [[nodiscard]] Result<> switch_privacy(const DeviceId& camera, bool on);
+
   [[nodiscard]] const AccountId& account() const noexcept { return account_; }
   [[nodiscard]] DeviceId id() const noexcept { return context_.keys.identity.id(); }
   [[nodiscard]] bool connected() const noexcept { return connected_; }

@@ -10,6 +10,7 @@ import argparse
 import json
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -262,8 +263,102 @@ def other_pages(s):
     expect(s.browser.do("evaluate", code=socket) == "refused", "another page's WebSocket was let in")
 
 
+def words(s):
+    """Each reason in its words, at every size. The hub's own states, with the fields that make the reason put over them."""
+    b = s.browser
+    now = int(time.time() * 1e6)
+    barred = {"state": "OFFLINE", "age_ms": None}
+    reasons = {
+        "cloned": (barred, "NOT SHOWN", "Reset the camera and pair it again."),
+        "suspended": ({**barred, "member": False}, "SUSPENDED", "when the owner resumes it"),
+        "removed": ({**barred, "member": False}, "REMOVED", "Ask the owner"),
+        "said_goodbye": ({"state": "OFFLINE", "says_online": False}, "OFFLINE", "Check its power"),
+        "no_answer": ({"state": "OFFLINE"}, "OFFLINE", "does not answer"),
+        "privacy": ({"state": "OFFLINE", "privacy": True, "privacy_heard_us": now, "may_switch_privacy": True}, "PRIVACY",
+                    "sensor is closed"),
+    }
+    s.open_live(patched=True)
+    for reason, fields, note in (("clock", {"clock_ahead_s": -11_000}, "3 h behind"), ("roster_conflict", {}, "one number")):
+        b.do("patch", fields={"reason": reason, **fields})
+        wait_for(f"the page says {reason}", lambda: note in b.tile(s.camera.id)["note"], 5)
+        expect(b.tile(s.camera.id)["state"] == "LIVE", f"{reason} ends LIVE")
+        s.shot(f"words-{reason}")
+    # A fresh picture outweighs the camera's word about its privacy.
+    b.do("patch", fields={"reason": "privacy", **reasons["privacy"][0]})
+    time.sleep(1.5)
+    expect(b.tile(s.camera.id)["badge"] == "LIVE", "a word about privacy ends LIVE")
+    s.camera.process.send(signal.SIGSTOP)
+    b.wait_state(s.camera.id, "STALE", 8)
+    for reason, (fields, badge, text) in reasons.items():
+        b.do("patch", fields={"reason": reason, **fields})
+        wait_for(f"the page says {badge}", lambda: b.tile(s.camera.id)["badge"] == badge, 5)
+        expect(text in b.tile(s.camera.id)["why"], f"{reason}: '{b.tile(s.camera.id)['why']}'")
+        s.shot(f"words-{reason}")
+    visible = "getComputedStyle(document.querySelector('.tile canvas')).visibility"
+    for reason in ("privacy", "cloned"):
+        b.do("patch", fields={"reason": reason, **reasons[reason][0]})
+        wait_for(f"{reason}: no picture", lambda: b.do("evaluate", code=visible) == "hidden", 5)
+    for width, height, scheme, name in ((800, 480, "dark", "800x480"), (390, 844, "light", "phone")):
+        s.open(width=width, height=height, scheme=scheme, touch=True, patched=True)
+        for reason in ("privacy", "cloned"):
+            b.do("patch", fields={"reason": reason, **reasons[reason][0]})
+            wait_for("the tile is there", lambda: b.tile(s.camera.id), 5)
+            wait_for(f"the page says {reason}", lambda: b.tile(s.camera.id)["badge"] == reasons[reason][1], 5)
+            spill = b.do("evaluate", code="(() => { const w = document.querySelector('.why'); return w.scrollHeight > w.parentElement.clientHeight; })()")
+            expect(not spill, f"the words are larger than the tile at {width}x{height}")
+            s.shot(f"words-{reason}-{name}")
+    # The switch, its question, and how a wish goes.
+    s.open(patched=True)
+    b.do("patch", fields={"reason": "privacy", **reasons["privacy"][0]})
+    wait_for("privacy", lambda: (b.tile(s.camera.id) or {}).get("badge") == "PRIVACY", 5)
+    b.do("press", key="1")
+    wait_for("the switch", lambda: b.do("visible", selector=".tile.chosen .shut"), 3)
+    s.shot("privacy-one")
+    b.do("press", key="p")
+    expect(b.do("visible", selector="#privacy-dialog"), "P opens no question")
+    s.shot("privacy-question")
+    b.do("press", key="Escape")
+    for fields, text in (({"privacy_wish": False}, "Opening"), ({"privacy_failed": False}, "did not open")):
+        b.do("patch", fields={"reason": "privacy", **reasons["privacy"][0], **fields})
+        wait_for(text, lambda: text in b.tile(s.camera.id)["note"], 5)
+    s.shot("privacy-failed")
+    b.do("patch", fields={"may_switch_privacy": False})
+    wait_for("no switch", lambda: not b.do("visible", selector=".tile.chosen .shut"), 5)
+    s.camera.process.send(signal.SIGCONT)
+    expect(b.do("complaints") == {"noise": [], "outside": []}, f"the browser complains: {b.do('complaints')}")
+
+
+def cloned(s):
+    """A copied state folder: two real cameras with one identity at a real broker. Neither is shown once both answered."""
+    copy = s.world.folder / "copied-card"
+    shutil.copytree(s.camera.state, copy)
+    s.open_live()
+    argv = [copy if argument == str(s.camera.state) else argument for argument in s.camera.process.argv]
+    argv[argv.index("--status") + 1] = s.world.folder / "twin.status"
+    begun = time.monotonic()
+    twin = s.world.spawn("twin", *argv)
+    wait_for("the hub tells them apart", lambda: s.hub.status()["cameras"][0]["reason"] == "cloned", 90, twin)
+    took = time.monotonic() - begun
+    wait_for("the page says so", lambda: s.browser.tile(s.camera.id)["badge"] == "NOT SHOWN", 3)
+    tile = s.browser.tile(s.camera.id)
+    expect("Two devices live with this camera's identity" in tile["why"], f"the page says '{tile['why']}'")
+    expect(tile["pictures"] == "none", "a picture stays on the canvas")
+    shown = s.hub.status()["shown"]
+    for path in (f"snapshot/{s.camera.id}.jpg?stale=allow", f"live/{s.camera.id}.ts"):
+        try:
+            urllib.request.urlopen(s.url() + path, timeout=5)
+            raise Failure(f"{path} was answered")
+        except urllib.error.HTTPError as error:
+            expect(error.code == 403 and error.headers["X-Sealcam-Reason"] == "cloned", f"{path}: {error.code}")
+    time.sleep(3)
+    expect(s.hub.status()["shown"] == shown, "pictures are shown after the proof")
+    expect(s.browser.do("mark", camera=s.camera.id) is None, "a picture is on the canvas")
+    s.shot("cloned")
+    print(f"two devices told apart after {took:.1f} s")
+
+
 CASES = {f.__name__: f for f in (plays, stale_camera, stale_broker, offline, hub_gone, script_hangs, stranger, handling,
-                                 other_pages)}
+                                 other_pages, words, cloned)}
 
 
 def main():

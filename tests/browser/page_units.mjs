@@ -85,8 +85,53 @@ test("every reason of the hub has its sentence", async () => {
   const { readFile } = await import("node:fs/promises");
   const header = await readFile(new URL("../../firmware/watch/refusal.hpp", import.meta.url), "utf8");
   const reasons = [...header.matchAll(/^ {2}(\w+), +\/\/\/</gm)].map((match) => match[1]);
-  assert.equal(reasons.length, 8);
+  assert.equal(reasons.length, 9);
   for (const reason of reasons) assert.equal(words.refusedSentences({ [reason]: 1 }).length, 1, reason);
+});
+
+test("every reason of a camera's state has its sentence with what to do, and no other has one", async () => {
+  const { readFile } = await import("node:fs/promises");
+  const source = await readFile(new URL("../../firmware/watch/camera_state.cpp", import.meta.url), "utf8");
+  const reasons = [...source.matchAll(/case Reason::\w+: return "(\w+)";/g)].map((match) => match[1]);
+  assert.equal(reasons.length, 9);
+  const sentences = reasons.map((reason) => words.reason({ reason, clock_ahead_s: 90, privacy_heard_us: 1_790_000_000_000_000 }));
+  assert.equal(new Set(sentences).size, reasons.length);
+  for (const sentence of sentences) assert.match(sentence, /^[A-Z].*\.$/, sentence);
+  for (const barred of words.BARRED) assert.ok(reasons.includes(barred), barred);
+  assert.equal(words.reason({ reason: "some_new_reason" }), "");
+  assert.equal(words.reason({ reason: null }), "");
+  assert.equal(words.reason(null), "");
+});
+
+test("a clock that is off is said with how much, and which way", () => {
+  assert.match(words.reason({ reason: "clock", clock_ahead_s: 3 * 3600 }), /3 h ahead of this hub's/);
+  assert.match(words.reason({ reason: "clock", clock_ahead_s: -90 }), /90 s behind this hub's/);
+  assert.deepEqual([61, 600, 86_400, 10 * 86_400, 56 * 31_557_600].map(words.span), ["61 s", "10 min", "24 h", "10 days", "56 years"]);
+});
+
+test("privacy says when the hub heard so, and who can end it", () => {
+  const camera = { reason: "privacy", privacy_heard_us: Date.now() * 1000, may_switch_privacy: true };
+  assert.match(words.reason(camera), /sensor is closed\. This hub heard so at \d\d:\d\d:\d\d .*You can open it here\.$/);
+  assert.match(words.reason({ ...camera, may_switch_privacy: false }), /Its owner can open it\.$/);
+});
+
+test("a wish for privacy is said while it is under way and when it failed", () => {
+  assert.equal(words.wish({ privacy_wish: null, privacy_failed: null }), "");
+  assert.equal(words.wish({ privacy_wish: true, privacy_failed: null }), "Closing the sensor …");
+  assert.equal(words.wish({ privacy_wish: false, privacy_failed: null }), "Opening the sensor …");
+  assert.match(words.wish({ privacy_wish: null, privacy_failed: true }), /did not close/);
+  assert.match(words.wish({ privacy_wish: null, privacy_failed: false }), /did not open/);
+  for (const why of ["not_allowed", "no_broker", "no_such_camera"]) assert.match(words.privacyRefused(why), /\.$/);
+});
+
+test("badges: LIVE is never replaced by another word", () => {
+  assert.equal(words.badge("LIVE", "clock", 100), "LIVE");
+  assert.equal(words.badge("LIVE", "roster_conflict", 100), "LIVE");
+  assert.equal(words.badge("STALE", null, 7000), "STALE 7 s");
+  assert.equal(words.badge("STALE", null, null), "STALE");
+  assert.equal(words.badge("OFFLINE", "privacy", null), "PRIVACY");
+  assert.equal(words.badge("OFFLINE", "cloned", null), "NOT SHOWN");
+  assert.equal(words.badge("OFFLINE", "no_answer", null), "OFFLINE");
 });
 
 test("ages", () => {

@@ -13,6 +13,20 @@ let page = null;
 const noise = [];      // what the browser complained about
 const outside = [];    // requests that left the hub
 
+// Fields that are put over every camera of the hub's states, so that each of its words can be looked at. Set when a page was
+// opened with `patched`: everything else still comes from the hub.
+let patch = {};
+function patchStates(socket) {
+  const hub = socket.connectToServer();
+  const overlaid = (data) => {
+    if (typeof data !== "string") return data;
+    const json = JSON.parse(data);
+    if (json.type === "state") json.cameras = json.cameras.map((camera) => ({ ...camera, ...patch }));
+    return JSON.stringify(json);
+  };
+  hub.onMessage((data) => socket.send(overlaid(data)));
+}
+
 // What a person would see of each tile. Runs in the page.
 function readTiles() {
   return [...document.querySelectorAll(".tile")].map((tile) => {
@@ -21,7 +35,7 @@ function readTiles() {
     const canvas = tile.querySelector("canvas");
     return {
       camera: tile.dataset.camera, state: tile.dataset.state, badge: text(".badge"), name: text(".name"),
-      taken: text(".taken"), why: text(".why"), label: tile.ariaLabel,
+      taken: text(".taken"), why: text(".why"), note: text(".note"), reason: tile.dataset.reason, label: tile.ariaLabel,
       number: canvas.dataset.number === undefined ? null : Number(canvas.dataset.number),
       width: box.width, height: box.height, visible: box.width > 0,
       filter: getComputedStyle(canvas).filter, pictures: tile.dataset.pictures,
@@ -57,7 +71,7 @@ function readCanvas(camera) {
 }
 
 const commands = {
-  async open({ url, width = 1280, height = 800, scheme = "dark", zone = "UTC", touch = false, locale = "en-GB" }) {
+  async open({ url, width = 1280, height = 800, scheme = "dark", zone = "UTC", touch = false, locale = "en-GB", patched = false }) {
     if (page) await page.context().close();
     const context = await browser.newContext({
       viewport: { width, height }, colorScheme: scheme, timezoneId: zone, hasTouch: touch, locale });
@@ -65,9 +79,12 @@ const commands = {
     page.on("console", (message) => ["warning", "error"].includes(message.type()) && noise.push(message.text()));
     page.on("pageerror", (error) => noise.push(String(error)));
     page.on("request", (request) => new URL(request.url()).host !== new URL(url).host && outside.push(request.url()));
+    patch = {};
+    if (patched) await page.routeWebSocket(/\/ws$/, patchStates);
     const response = await page.goto(url);
     return { status: response?.status(), headers: response?.headers() };
   },
+  patch: ({ fields }) => { patch = fields; },
   tiles: () => page.evaluate(readTiles),
   mark: ({ camera }) => page.evaluate(readMark, camera),
   async canvas({ camera, file }) {

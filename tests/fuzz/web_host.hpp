@@ -32,6 +32,7 @@ class WebHost final : public hub::web::Host {
   [[nodiscard]] const watch::PictureGroup* newest(const DeviceId& camera) const override {
     return camera == DeviceId() ? &group_ : nullptr;
   }
+  Result<> switch_privacy(const DeviceId&, bool) override { return fail(Errc::permission, "no"); }
   void on_interest(bool all, std::set<DeviceId> cameras) override {
     all_ = all;
     wanted_ = std::move(cameras);

@@ -60,8 +60,9 @@ class StreamBuilder {
     return must(protocol::encode_grants(roster, {}, epoch.epoch, suite, epoch.content, CaptureTime{}, route_,
                                         camera_->keys().identity));
   }
-  [[nodiscard]] Bytes status(bool online) const {
-    return must(protocol::encode_status({online, CaptureTime{}}, route_, camera_->keys().identity));
+  [[nodiscard]] Bytes status(bool online, bool privacy = false) const {
+    return must(protocol::encode_status({.online = online, .started = {}, .privacy = privacy}, route_,
+                                        camera_->keys().identity));
   }
 
   struct Options {

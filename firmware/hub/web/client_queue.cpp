@@ -74,7 +74,7 @@ void ClientQueue::push_group(const DeviceId& camera, const watch::PictureGroup& 
 }
 
 std::optional<Outgoing> ClientQueue::pop() {
-  for (auto* text : {&hello_, &state_}) {
+  for (auto* text : {&hello_, &answer_, &state_}) {
     if (!*text) continue;
     Outgoing out{std::nullopt, std::move(**text)};
     text->reset();

@@ -43,6 +43,8 @@ class ClientQueue {
 
   /// Never dropped, never more than one: for what is said once.
   void push_hello(std::string text) { hello_ = std::move(text); }
+  /// An answer to what the client said; replaces one that waits.
+  void push_answer(std::string text) { answer_ = std::move(text); }
   /// Replaces a state that waits.
   void push_state(std::string text) { state_ = std::move(text); }
   /// A delta whose group this client does not have is left out.
@@ -54,7 +56,7 @@ class ClientQueue {
   /// The next delta of this camera does not follow what was sent.
   void out_of_step(const DeviceId& camera) { in_step_.erase(camera); }
 
-  /// Hello first, then states, then pictures in order.
+  /// Hello first, then an answer, then states, then pictures in order.
   [[nodiscard]] std::optional<Outgoing> pop();
   [[nodiscard]] std::size_t pictures() const noexcept { return pictures_.size(); }
   [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
@@ -70,7 +72,7 @@ class ClientQueue {
   bool all_ = false;
   std::set<DeviceId> wanted_;
   std::set<DeviceId> in_step_;
-  std::optional<std::string> hello_, state_;
+  std::optional<std::string> hello_, answer_, state_;
   std::deque<QueuedPicture> pictures_;
   std::size_t bytes_ = 0;
   std::uint64_t dropped_ = 0;

@@ -20,6 +20,8 @@ class Host {
   [[nodiscard]] virtual std::vector<watch::CameraStatus> statuses() const = 0;
   /// Null when there is none.
   [[nodiscard]] virtual const watch::PictureGroup* newest(const DeviceId& camera) const = 0;
+  /// Errors: not_found, permission (the camera's roster does not allow it), connection.
+  [[nodiscard]] virtual Result<> switch_privacy(const DeviceId& camera, bool on) = 0;
   /// What all clients together want to see: pages, streams and snapshots.
   virtual void on_interest(bool all, std::set<DeviceId> cameras) = 0;
 

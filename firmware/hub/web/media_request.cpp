@@ -68,7 +68,7 @@ Result<DeviceId> find_camera(const std::vector<watch::CameraStatus>& cameras, st
   const auto id = DeviceId::parse(wanted);
   const watch::CameraStatus* found = nullptr;
   for (const auto& camera : cameras) {
-    if (!camera.member) continue;
+    if (!camera.listed()) continue;
     if (id && camera.id == *id) return camera.id;
     if (camera.name != wanted) continue;
     if (found != nullptr) return fail(Errc::conflict, "several cameras have this name");

@@ -42,6 +42,11 @@ Json to_json(const watch::CameraStatus& c) {
       {"member", c.member},
       {"wanted", c.wanted},
       {"says_online", or_null(c.says_online, [](bool b) { return b; })},
+      {"privacy", c.privacy},
+      {"privacy_heard_us", or_null(c.privacy_heard, [](auto t) { return t.since_epoch.count(); })},
+      {"may_switch_privacy", c.may_switch_privacy},
+      {"privacy_wish", or_null(c.privacy_wish, [](bool b) { return b; })},
+      {"privacy_failed", or_null(c.privacy_failed, [](bool b) { return b; })},
       {"epoch", or_null(c.epoch, [](Epoch e) { return std::format("{:016x}", e.value()); })},
       {"roster_version", c.roster_version.value()},
       {"roster_conflict", c.roster_conflict},
@@ -89,11 +94,24 @@ std::string state_message(const watch::Watcher& watcher, const ServerState& serv
                   {"cameras", std::move(cameras)}});
 }
 
-Result<WatchRequest> parse_watch_request(std::string_view text) {
-  if (text.size() > WatchRequest::max_size) return fail(Errc::malformed, "request of a page");
-  // Depth is bounded by the callback: deeper input is cut off and then refused below.
+std::string privacy_refused_message(const DeviceId& camera, const Error& error) {
+  const auto why = error.code == Errc::permission   ? "not_allowed"
+                   : error.code == Errc::connection ? "no_broker"
+                                                    : "no_such_camera";
+  return to_text({{"type", "privacy_refused"}, {"camera", camera.to_string()}, {"why", why}});
+}
+
+namespace {
+
+/// Discarded when it is no JSON or too deep.
+Json parse_shallow(std::string_view text) {
+  if (text.size() > WatchRequest::max_size) return Json(Json::value_t::discarded);
+  // Depth is bounded by the callback: deeper input is cut off and then refused by who reads it.
   const auto shallow = [](int depth, Json::parse_event_t, Json&) { return depth <= 2; };
-  const Json json = Json::parse(text, shallow, false);
+  return Json::parse(text, shallow, false);
+}
+
+Result<WatchRequest> read_watch_request(const Json& json) {
   if (!json.is_object() || json.size() != 1 || !json.contains("watch"))
     return fail(Errc::malformed, "request of a page");
   WatchRequest request;
@@ -110,6 +128,25 @@ Result<WatchRequest> parse_watch_request(std::string_view text) {
     request.cameras.insert(*id);
   }
   return request;
+}
+
+}  // namespace
+
+Result<WatchRequest> parse_watch_request(std::string_view text) { return read_watch_request(parse_shallow(text)); }
+
+Result<ClientRequest> parse_client_request(std::string_view text) {
+  const Json json = parse_shallow(text);
+  if (!json.is_object() || !json.contains("privacy")) {
+    auto watch = read_watch_request(json);
+    if (!watch) return std::unexpected(watch.error());
+    return ClientRequest(std::move(*watch));
+  }
+  const auto on = json.find("on");
+  if (json.size() != 2 || on == json.end() || !on->is_boolean() || !json["privacy"].is_string())
+    return fail(Errc::malformed, "wish of a page");
+  const auto camera = DeviceId::parse(json["privacy"].get_ref<const std::string&>());
+  if (!camera) return std::unexpected(camera.error());
+  return PrivacyRequest{*camera, on->get<bool>()};
 }
 
 }  // namespace sealcam::hub::web

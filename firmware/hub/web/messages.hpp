@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "core/result.hpp"
 #include "watch/watcher.hpp"
@@ -33,5 +34,16 @@ struct WatchRequest {
 };
 /// Errors: malformed.
 [[nodiscard]] Result<WatchRequest> parse_watch_request(std::string_view text);
+
+/// {"privacy":"id","on":true}.
+struct PrivacyRequest {
+  DeviceId camera;
+  bool on = false;
+};
+using ClientRequest = std::variant<WatchRequest, PrivacyRequest>;
+/// What a client may say. Errors: malformed.
+[[nodiscard]] Result<ClientRequest> parse_client_request(std::string_view text);
+/// What is said to the client that asked when it cannot be done.
+[[nodiscard]] std::string privacy_refused_message(const DeviceId& camera, const Error& error);
 
 }  // namespace sealcam::hub::web

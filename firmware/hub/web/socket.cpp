@@ -69,13 +69,21 @@ class Client final : public Viewer, public std::enable_shared_from_this<Client> 
 
   void on_text() {
     const auto data = input_.cdata();
-    const auto request = stream_.got_text() ? parse_watch_request({static_cast<const char*>(data.data()), data.size()})
+    const auto request = stream_.got_text() ? parse_client_request({static_cast<const char*>(data.data()), data.size()})
                                             : fail(Errc::malformed, "binary message of a page");
     input_.consume(input_.size());
     if (!open_ || shared().host == nullptr) return;
     if (!request) return finish(websocket::close_code::policy_error);
-    watch(*request);
+    if (const auto* privacy = std::get_if<PrivacyRequest>(&*request)) switch_privacy(*privacy);
+    else watch(std::get<WatchRequest>(*request));
     read();
+  }
+
+  void switch_privacy(const PrivacyRequest& request) {
+    if (auto r = shared().host->switch_privacy(request.camera, request.on); !r) {
+      queue_.push_answer(privacy_refused_message(request.camera, r.error()));
+      pump();
+    }
   }
 
   void watch(const WatchRequest& request) {

@@ -170,3 +170,16 @@ TEST_CASE("one that goes on talking, HEAD, and a missing module") {
   without.show_live(key, 0, units[0]);
   CHECK(http(without, get("/snapshot/Door.jpg")).contains("media module is missing"));
 }
+
+TEST_CASE("a stream ends when nothing of its camera may be shown any more") {
+  World w;
+  const auto units = sealcam::test::film(12, 6);
+  w.show_live(key, 0, units[0]);
+  Player player(w);
+  REQUIRE(player.read_pictures(1) == 1);
+  w.on_network([&] { w.server->withdraw(DeviceId()); });
+  w.show_live(delta, 1, units[1]);
+  player.read_all();
+  CHECK(player.pictures() == 1);
+  CHECK(w.eventually([&] { return w.server->clients() == 0; }));
+}

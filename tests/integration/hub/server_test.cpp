@@ -129,3 +129,80 @@ TEST_CASE("a client that does not read loses whole groups and harms nobody") {
   }
   CHECK(hole);
 }
+
+namespace {
+
+void bar(World& w, watch::Reason reason) {
+  w.on_network([&] {
+    w.host.known[0].reason = reason;
+    w.host.known[0].state = watch::CameraState::offline;
+    w.host.group.clear();
+    w.server->withdraw(DeviceId());
+  });
+}
+
+const std::string camera_id(32, 'a');
+
+}  // namespace
+
+TEST_CASE("a camera of which nothing may be shown is refused with the reason, also where old pictures are allowed") {
+  World w;
+  for (const auto& [reason, word, sentence] :
+       {std::tuple{watch::Reason::cloned, "cloned", "Two devices live with this camera's identity"},
+        {watch::Reason::suspended, "suspended", "suspended the integration"},
+        {watch::Reason::removed, "removed", "took this hub off"}}) {
+    w.on_network([&] { w.host.known[0].member = reason == watch::Reason::cloned; });
+    bar(w, reason);
+    for (const auto& path : {"/snapshot/" + camera_id + ".jpg", "/snapshot/" + camera_id + ".jpg?stale=allow",
+                             "/live/" + camera_id + ".ts", std::string("/snapshot/Door.jpg")}) {
+      const auto answer = http(w, get(path));
+      CHECK(answer.starts_with("HTTP/1.1 403"));
+      CHECK(answer.contains(std::string("X-Sealcam-Reason: ") + word + "\r\n"));
+      CHECK(answer.contains(sentence));
+    }
+  }
+  CHECK(w.on_network([&] { return w.host.wanted.empty() && !w.host.all; }));
+}
+
+TEST_CASE("pictures that wait for a client are gone when nothing of the camera may be shown any more") {
+  World w;
+  Client client(w);
+  REQUIRE_FALSE(client.handshake());
+  client.say(R"({"watch":"all"})");
+  REQUIRE(w.eventually([&] { return w.host.all; }));
+  // In one go on the network thread: the first is under way at once, the second waits.
+  w.on_network([&] {
+    watch::PictureInfo picture;
+    picture.kind = protocol::FrameKind::key;
+    for (const auto number : {1U, 2U}) {
+      picture.header.number = FrameNumber(number);
+      w.server->on_picture(DeviceId(), picture, Bytes(10, std::byte{0x42}));
+    }
+    w.server->withdraw(DeviceId());
+  });
+  w.show(protocol::FrameKind::delta, 3);
+  w.show(protocol::FrameKind::key, 4);  // control: of a camera that may be shown again
+  CHECK(client.read_picture() == 1);
+  CHECK(client.read_picture() == 4);
+}
+
+TEST_CASE("a page's wish for privacy reaches the hub, and it is told why when it cannot be done") {
+  World w;
+  Client client(w);
+  REQUIRE_FALSE(client.handshake());
+  (void)client.read();
+  (void)client.read();
+  client.say(R"({"privacy":")" + camera_id + R"(","on":true})");
+  REQUIRE(w.eventually([&] { return w.host.switched.size() == 1; }));
+  CHECK(w.on_network([&] { return w.host.switched[0]; }) == std::pair{DeviceId(), true});
+  w.on_network([&] { w.host.answer = fail(Errc::permission, "test"); });
+  client.say(R"({"privacy":")" + camera_id + R"(","on":false})");
+  CHECK(client.read() == R"({"camera":")" + camera_id + R"(","type":"privacy_refused","why":"not_allowed"})");
+  client.say(R"({"privacy":")" + camera_id + R"(","on":"yes"})");
+  beast::flat_buffer buffer;
+  beast::error_code ec;
+  client.stream.read(buffer, ec);
+  CHECK(ec == beast::websocket::error::closed);
+  CHECK(client.stream.reason().code == beast::websocket::close_code::policy_error);
+  CHECK(w.on_network([&] { return w.host.switched.size() == 2; }));
+}

@@ -213,3 +213,30 @@ TEST_CASE("the hub ends while a snapshot waits and while one is made") {
     CHECK_FALSE(answer.get().contains("200 OK"));
   }
 }
+
+TEST_CASE("snapshots that wait or are being decoded when nothing of the camera may be shown any more fail") {
+  FakeMedia media;
+  World w(&media);
+  const auto bar = [&] {
+    w.on_network([&] {
+      w.host.known[0].reason = watch::Reason::cloned;
+      w.server->withdraw(DeviceId());
+    });
+  };
+  SECTION("waiting for a picture") {
+    auto answer = asked(w);
+    REQUIRE(w.eventually([&] { return w.host.wanted.contains(DeviceId()); }));
+    bar();
+    CHECK(answer.get().starts_with("HTTP/1.1 403"));
+  }
+  SECTION("being decoded") {
+    w.on_network([&] { w.host.known[0].wanted = true; });
+    w.show_live(key, 1, unit(10));
+    media.hold();
+    auto answer = asked(w);
+    REQUIRE(w.eventually([&] { return w.host.wanted.contains(DeviceId()); }));
+    bar();
+    media.release();
+    CHECK(answer.get().starts_with("HTTP/1.1 403"));
+  }
+}

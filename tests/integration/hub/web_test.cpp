@@ -162,3 +162,32 @@ TEST_CASE("requests of a page are read strictly") {
   CHECK_FALSE(parse_watch_request(std::string(10000, '[')));
   CHECK_FALSE(parse_watch_request(std::string(100000, ' ')));
 }
+
+TEST_CASE("wishes for privacy are read strictly") {
+  const auto id = device(3).to_string();
+  const auto good = parse_client_request(R"({"privacy":")" + id + R"(","on":true})");
+  REQUIRE(good);
+  REQUIRE(std::holds_alternative<PrivacyRequest>(*good));
+  CHECK(std::get<PrivacyRequest>(*good).camera == device(3));
+  CHECK(std::get<PrivacyRequest>(*good).on);
+  CHECK_FALSE(std::get<PrivacyRequest>(*parse_client_request(R"({"on":false,"privacy":")" + id + R"("})")).on);
+  CHECK(std::holds_alternative<WatchRequest>(*parse_client_request(R"({"watch":"all"})")));
+  const std::string start = R"({"privacy":")" + id + "\"";
+  for (const auto& bad : {start + "}", start + R"(,"on":1})", start + R"(,"on":"true"})", start + R"(,"on":true,"more":1})",
+                          start + R"(,"watch":"all"})", std::string(R"({"privacy":"x","on":true})"),
+                          std::string(R"({"privacy":["x"],"on":true})"), std::string(R"({"on":true})")})
+    CHECK_FALSE(parse_client_request(bad));
+  CHECK_FALSE(parse_client_request(std::string(100000, ' ')));
+}
+
+TEST_CASE("what waits of a camera that may not be shown any more goes; the others' stays") {
+  ClientQueue queue;
+  (void)queue.watch(true, {}, {});
+  queue.push(picture(device(1), key, 1));
+  queue.push(picture(device(2), key, 2));
+  queue.push(picture(device(1), delta, 3));
+  queue.withdraw(device(1));
+  queue.push(picture(device(1), delta, 4));
+  CHECK(drain(queue) == std::vector<std::uint32_t>{2});
+  CHECK(queue.dropped() == 0);
+}

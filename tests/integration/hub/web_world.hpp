@@ -31,6 +31,8 @@ class FakeHost final : public Host {
   std::set<DeviceId> wanted;
   std::size_t changes = 0;  ///< of what is wanted
   watch::PictureGroup group{8U << 20};
+  std::vector<std::pair<DeviceId, bool>> switched;
+  Result<> answer;  ///< to a wish for privacy
   std::vector<watch::CameraStatus> known = {one_camera()};
 
   static watch::CameraStatus one_camera() {
@@ -47,6 +49,10 @@ class FakeHost final : public Host {
   std::string metrics() const override { return "# metrics\n"; }
   std::vector<watch::CameraStatus> statuses() const override { return known; }
   const watch::PictureGroup* newest(const DeviceId&) const override { return group.empty() ? nullptr : &group; }
+  Result<> switch_privacy(const DeviceId& camera, bool on) override {
+    switched.emplace_back(camera, on);
+    return answer;
+  }
   void on_interest(bool everything, std::set<DeviceId> some) override {
     all = everything;
     wanted = std::move(some);

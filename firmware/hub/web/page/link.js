@@ -49,7 +49,7 @@ export class Link {
   #transit = new Transit();
   #handlers;
 
-  // handlers: state(json), picture(picture), open(), closed()
+  // handlers: state(json), picture(picture), refused(json), open(), closed()
   constructor(handlers) {
     this.#handlers = handlers;
     this.#connect();
@@ -61,6 +61,12 @@ export class Link {
   watch(wish) {
     this.#wish = wish;
     if (this.open) this.#socket.send(JSON.stringify({ watch: wish }));
+  }
+
+  // False: there is no connection.
+  switchPrivacy(camera, on) {
+    if (this.open) this.#socket.send(JSON.stringify({ privacy: camera, on }));
+    return this.open;
   }
 
   // The hub sends the current group of pictures anew.
@@ -93,6 +99,7 @@ export class Link {
     if (typeof data === "string") {
       const json = JSON.parse(data);
       if (json.type === "state") this.#handlers.state(json);
+      if (json.type === "privacy_refused") this.#handlers.refused(json);
       return;
     }
     const picture = readPicture(data);

@@ -14,6 +14,7 @@ let state = null;
 const link = new Link({
   state: onState,
   picture: (picture) => tiles.get(picture.camera)?.push(picture),
+  refused: (json) => { const tile = tiles.get(json.camera); if (tile) tile.refused = words.privacyRefused(json.why); },
   open: () => setLinked(true),
   closed: () => setLinked(false),
 });
@@ -151,10 +152,29 @@ function step(by) {
   else next.focus();
 }
 
+// Closing the sensor needs no second thought, opening it does.
+let asksAbout = null;
+function privacy() {
+  const tile = chosen();
+  if (!tile?.status?.may_switch_privacy || tile.barred || tile.status.privacy_wish !== null) return;
+  if (!tile.status.privacy) return void switchPrivacy(tile, true);
+  asksAbout = tile;
+  $("privacy-title").textContent = `Open the sensor of ${tile.name}?`;
+  $("privacy-dialog").returnValue = "";
+  $("privacy-dialog").showModal();
+}
+$("privacy-dialog").onclose = () => {
+  if ($("privacy-dialog").returnValue === "open" && asksAbout) switchPrivacy(asksAbout, false);
+  asksAbout = null;
+};
+function switchPrivacy(tile, on) {
+  tile.refused = link.switchPrivacy(tile.id, on) ? "" : "The hub does not answer, so nothing was asked.";
+}
+
 // Keyboard, mouse, touch.
 
 const keys = {
-  Escape: showAll, Backspace: showAll, f: fullScreen, d: switchTheme,
+  Escape: showAll, Backspace: showAll, f: fullScreen, d: switchTheme, p: privacy,
   r: () => openDialog("refused-dialog"), "?": () => openDialog("help-dialog"),
   ArrowRight: () => step(1), ArrowLeft: () => step(-1), PageDown: () => step(1), PageUp: () => step(-1),
   ArrowDown: () => step(columns()), ArrowUp: () => step(-columns()),
@@ -178,6 +198,7 @@ addEventListener("keydown", (event) => {
 
 grid.addEventListener("click", (event) => {
   if (event.target.closest(".save")) return;
+  if (event.target.closest(".shut")) return privacy();
   if (event.target.closest(".back")) return showAll();
   if (event.target.closest(".full")) return fullScreen();
   const tile = event.target.closest(".tile");

@@ -114,6 +114,12 @@ export class Player {
     this.#pictures.clear();
   }
 
+  // Nothing of what was drawn stays.
+  clear() {
+    this.stop();
+    this.#paint.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
+  }
+
   stop() {
     this.#close();
     if (this.#frameRequest) cancelAnimationFrame(this.#frameRequest);

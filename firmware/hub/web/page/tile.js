@@ -13,6 +13,7 @@ export class Tile {
   #sinceShown = null;   // Stopwatch
   #veil;
   #veilPut = -Infinity;
+  #refused = "";        // why a wish to switch privacy was not even sent
   #parts = {};
 
   constructor(template, id, { again }) {
@@ -20,7 +21,7 @@ export class Tile {
     this.element = document.importNode(template.content.firstElementChild, true);
     this.element.dataset.camera = id;
     this.element.dataset.pictures = "none";
-    for (const part of ["canvas", ".veil", ".why", ".name", ".badge", ".taken", ".save", ".full", ".back"])
+    for (const part of ["canvas", ".veil", ".why", ".name", ".badge", ".taken", ".note", ".shut", ".save", ".full", ".back"])
       this.#parts[part.replace(".", "")] = this.element.querySelector(part);
     this.#parts.save.href = `/snapshot/${id}.jpg?stale=allow`;
     this.#parts.save.download = "";
@@ -36,8 +37,23 @@ export class Tile {
 
   set linked(linked) { this.#linked = linked; }
 
+  get status() { return this.#status; }
+  get name() { return this.#status?.name || `Camera ${this.id.slice(0, 6)}`; }
+  get barred() { return words.BARRED.has(this.#status?.reason); }
+
+  set refused(text) {
+    this.#refused = text;
+    this.judge();
+  }
+
   update(status) {
     this.#status = status;
+    if (this.barred && this.#newest) {
+      this.#newest = this.#sinceShown = null;
+      this.player.clear();
+      this.element.dataset.pictures = "none";
+    }
+    if (status.privacy_wish !== null) this.#refused = "";
     this.judge();
   }
 
@@ -49,6 +65,7 @@ export class Tile {
 
   get state() {
     const age = this.age;
+    if (this.barred) return "OFFLINE";
     if (this.#newest?.live && age !== null && age <= LIVE_FOR) return "LIVE";
     if (!this.#newest || (this.#linked && this.#status?.state === "OFFLINE")) return "OFFLINE";
     return "STALE";
@@ -57,30 +74,49 @@ export class Tile {
   // The words follow the state; to be called several times a second.
   judge() {
     const state = this.state, age = this.age, parts = this.#parts;
-    const name = this.#status?.name || `Camera ${this.id.slice(0, 6)}`;
+    const status = this.#status, name = this.name;
+    // A fresh picture outweighs what the camera said about its privacy.
+    const why = state === "LIVE" && status?.reason === "privacy" ? null : status?.reason ?? null;
     const write = (element, text) => { if (element.textContent !== text) element.textContent = text; };
     if (this.element.dataset.state !== state) this.element.dataset.state = state;
     write(parts.name, name);
-    write(parts.badge, state === "STALE" && age !== null ? `STALE ${words.age(age)}` : state);
-    write(parts.taken, this.#newest ? this.#takenText(state, age) : "");
-    write(parts.why, this.#why(state));
-    const label = `${name}, ${state}`;
+    const hidden = why === "privacy" || this.barred ? "yes" : "no";
+    if (this.element.dataset.hidden !== hidden) this.element.dataset.hidden = hidden;
+    if (this.element.dataset.reason !== (why ?? "")) this.element.dataset.reason = why ?? "";
+    const badge = words.badge(why === "privacy" ? "OFFLINE" : state, why, age);
+    write(parts.badge, badge);
+    write(parts.taken, this.#newest && hidden === "no" ? this.#takenText(state, age) : "");
+    write(parts.why, this.#why(state, hidden));
+    write(parts.note, this.#note(state, why));
+    const shut = status?.may_switch_privacy === true && !this.barred;
+    parts.shut.hidden = !shut;
+    parts.shut.disabled = status?.privacy_wish !== null;
+    parts.shut.ariaPressed = String(status?.privacy === true);
+    const label = `${name}, ${badge}`;
     if (this.element.ariaLabel !== label) this.element.ariaLabel = label;
   }
 
   #takenText(state, age) {
     const when = words.moment(this.#newest.captured);
-    return state !== "LIVE" && age === null ? `taken at ${when}, by the camera's clock` : when;
+    const foreign = this.#status?.reason === "clock" || (state !== "LIVE" && age === null);
+    return foreign ? `taken at ${when}, by the camera's clock` : when;
   }
 
-  #why(state) {
-    if (this.#status?.roster_conflict) return "The list of hubs of this camera contradicts itself. Ask its owner.";
-    if (state !== "OFFLINE") return "";
-    if (this.#status?.state !== "OFFLINE") return "Waiting for a picture";
-    return this.#status.says_online === false ? "The camera was switched off or lost its connection" : "The camera does not answer";
+  // In the place of the picture.
+  #why(state, hidden) {
+    if (hidden !== "yes" && state !== "OFFLINE") return "";
+    return words.reason(this.#status) || "Waiting for the camera's first picture.";
+  }
+
+  // Over the picture.
+  #note(state, why) {
+    const wish = words.wish(this.#status) || this.#refused;
+    if (wish) return wish;
+    return state !== "OFFLINE" && (why === "clock" || why === "roster_conflict") ? words.reason(this.#status) : "";
   }
 
   #onShown(picture) {
+    if (this.barred) return this.player.clear();
     this.#newest = picture;
     this.#sinceShown = picture.stopwatch;
     const { canvas } = this.#parts;
@@ -97,6 +133,7 @@ export class Tile {
   }
 
   push(picture) {
+    if (this.barred) return;
     picture.stopwatch = new Stopwatch();
     this.player.push(picture);
   }
