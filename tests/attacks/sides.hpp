@@ -73,8 +73,10 @@ class CameraSide {
   /// A new process over the same stores.
   void restart();
   void stop() { run_.reset(); }
-  /// Draws higher serials than `other` did; for a screen both are one camera.
-  void continue_after(const CameraSide& other) noexcept { serial_ = std::max(serial_, other.serial_); }
+  /// Draws serials that are higher than those of `other` by more than `ahead`; for a screen both are one camera.
+  void continue_after(const CameraSide& other, std::uint32_t ahead = 0) noexcept {
+    serial_ = std::max(serial_, other.serial_ + ahead);
+  }
   /// The sensor takes a picture, when somebody wants one.
   void capture(std::size_t size);
   void tick();

@@ -25,6 +25,11 @@ bool means(const Json& json, const WatchRequest& request) {
   return cameras == request.cameras;
 }
 
+bool means(const Json& json, const hub::web::PrivacyRequest& request) {
+  return json.is_object() && json.size() == 2 && json.value("privacy", Json()) == request.camera.to_string() &&
+         json.value("on", Json()) == request.on;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -32,10 +37,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto request = [&] {
     // Of this most is the parser's sentence about what it did not like, in several copies.
     const fuzz::AllocationLimit limit(256 * text.size() + 16384);
-    return hub::web::parse_watch_request(text);
+    return hub::web::parse_client_request(text);
   }();
   if (!request) return 0;
   SC_ASSERT(text.size() <= WatchRequest::max_size);
-  SC_ASSERT(means(Json::parse(text, nullptr, false), *request));
+  const auto json = Json::parse(text, nullptr, false);
+  SC_ASSERT(std::visit([&](const auto& one) { return means(json, one); }, *request));
   return 0;
 }

@@ -58,6 +58,9 @@ class HonestCamera {
     if (kind == protocol::FrameKind::still && last_key_[epoch]) taken = *last_key_[epoch];
     else taken = take(epoch, kind, left_out, echo, now);
     taken.kind = kind;
+    went_back_ = went_back_ || (used_[epoch] && last_epoch_ != epoch);
+    used_[epoch] = true;
+    last_epoch_ = epoch;
     if (kind == protocol::FrameKind::key) last_key_[epoch] = taken;
     auto& key = keys_[epoch];
     genuine_.emplace(FrameName{number(epoch), key.next_counter()}, taken);
@@ -77,6 +80,8 @@ class HonestCamera {
   }
 
   [[nodiscard]] Counter next_counter(std::size_t epoch) const { return keys_[epoch].next_counter(); }
+  /// It sealed in an epoch again after it had sealed in another one: no single camera does that.
+  [[nodiscard]] bool went_back() const noexcept { return went_back_; }
   /// Frames in the order in which they were made.
   [[nodiscard]] const std::vector<Bytes>& made() const noexcept { return made_; }
   /// Null when the camera never made it.
@@ -109,6 +114,9 @@ class HonestCamera {
   std::vector<crypto::sframe::SealingKey> keys_;
   std::array<std::uint32_t, epochs> numbers_{};
   std::array<std::optional<Taken>, epochs> last_key_;
+  std::array<bool, epochs> used_{};
+  std::optional<std::size_t> last_epoch_;
+  bool went_back_ = false;
   std::map<FrameName, Taken> genuine_;
   std::vector<Bytes> made_;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Watches what a hub shows and knows what the camera did: asserts the promises P2, P3 and P4.
+/// Watches what a hub shows and knows what the camera did: asserts the promises P2, P3, P4 and P9.
 #pragma once
 
 #include <set>
@@ -42,6 +42,9 @@ class Judge final : public watch::PictureSink {
       if (current_) closed_.insert(*current_);
       current_ = said.epoch;
     }
+    // P9: whatever the broker does, a camera that lives once is never taken for two.
+    if (said.reason == watch::Reason::cloned)
+      SC_ASSERT(camera_.went_back() && said.state == watch::CameraState::offline);
     if (!said.member) forget();
     if (said.state != watch::CameraState::live) return;
     SC_ASSERT(said.member && last_.has_value() && said.epoch.has_value());

@@ -142,11 +142,14 @@ void check_socket(fuzz::Input in, bool framed) {
     const auto before = conversation.heard().size();
     conversation.send_text(text);
     const auto answer = conversation.heard().substr(before);
-    const auto request = parse_watch_request(as_text(text));
+    const auto request = parse_client_request(as_text(text));
     // Beast ends what is not UTF-8 by itself, and forgets the socket when the other side has ended too.
     if (!request) return SC_ASSERT(answer.starts_with('\x88'));
     SC_ASSERT(conversation.sockets() == 1 && !answer.starts_with('\x88'));
-    SC_ASSERT(conversation.interest() == (request->all || !request->cameras.empty()));
+    if (const auto* watch = std::get_if<WatchRequest>(&*request))
+      SC_ASSERT(conversation.interest() == (watch->all || !watch->cameras.empty()));
+    else
+      SC_ASSERT(answer.contains("privacy_refused"));
   }
 }
 

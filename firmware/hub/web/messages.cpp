@@ -132,8 +132,6 @@ Result<WatchRequest> read_watch_request(const Json& json) {
 
 }  // namespace
 
-Result<WatchRequest> parse_watch_request(std::string_view text) { return read_watch_request(parse_shallow(text)); }
-
 Result<ClientRequest> parse_client_request(std::string_view text) {
   const Json json = parse_shallow(text);
   if (!json.is_object() || !json.contains("privacy")) {

@@ -32,9 +32,6 @@ struct WatchRequest {
   bool all = false;
   std::set<DeviceId> cameras;
 };
-/// Errors: malformed.
-[[nodiscard]] Result<WatchRequest> parse_watch_request(std::string_view text);
-
 /// {"privacy":"id","on":true}.
 struct PrivacyRequest {
   DeviceId camera;

@@ -151,16 +151,16 @@ TEST_CASE("states replace each other while they wait") {
 }
 
 TEST_CASE("requests of a page are read strictly") {
-  CHECK(parse_watch_request(R"({"watch":"all"})")->all);
-  CHECK(parse_watch_request(R"({"watch":[]})")->cameras.empty());
-  const auto one = parse_watch_request(R"({"watch":[")" + device(3).to_string() + R"("]})");
+  CHECK(std::get<WatchRequest>(*parse_client_request(R"({"watch":"all"})")).all);
+  CHECK(std::get<WatchRequest>(*parse_client_request(R"({"watch":[]})")).cameras.empty());
+  const auto one = parse_client_request(R"({"watch":[")" + device(3).to_string() + R"("]})");
   REQUIRE(one);
-  CHECK(one->cameras == std::set{device(3)});
+  CHECK(std::get<WatchRequest>(*one).cameras == std::set{device(3)});
   for (const auto* bad : {"", "{", "[]", "{}", R"({"watch":1})", R"({"watch":"some"})", R"({"watch":["x"]})",
                           R"({"watch":[1]})", R"({"watch":[[]]})", R"({"watch":"all","more":1})", "\xff"})
-    CHECK_FALSE(parse_watch_request(bad));
-  CHECK_FALSE(parse_watch_request(std::string(10000, '[')));
-  CHECK_FALSE(parse_watch_request(std::string(100000, ' ')));
+    CHECK_FALSE(parse_client_request(bad));
+  CHECK_FALSE(parse_client_request(std::string(10000, '[')));
+  CHECK_FALSE(parse_client_request(std::string(100000, ' ')));
 }
 
 TEST_CASE("wishes for privacy are read strictly") {
