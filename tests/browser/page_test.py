@@ -287,12 +287,14 @@ def words(s):
     b.do("patch", fields={"reason": "privacy", **reasons["privacy"][0]})
     time.sleep(1.5)
     expect(b.tile(s.camera.id)["badge"] == "LIVE", "a word about privacy ends LIVE")
+    b.do("patch", fields={})
     s.camera.process.send(signal.SIGSTOP)
     b.wait_state(s.camera.id, "STALE", 8)
     for reason, (fields, badge, text) in reasons.items():
         b.do("patch", fields={"reason": reason, **fields})
-        wait_for(f"the page says {badge}", lambda: b.tile(s.camera.id)["badge"] == badge, 5)
-        expect(text in b.tile(s.camera.id)["why"], f"{reason}: '{b.tile(s.camera.id)['why']}'")
+        wait_for(f"the page says {reason}", lambda: b.tile(s.camera.id)["reason"] == reason, 5)
+        tile = b.tile(s.camera.id)
+        expect(tile["badge"] == badge and text in tile["why"], f"{reason}: {tile['badge']}, '{tile['why']}'")
         s.shot(f"words-{reason}")
     visible = "getComputedStyle(document.querySelector('.tile canvas')).visibility"
     for reason in ("privacy", "cloned"):
