@@ -8,10 +8,11 @@ namespace sealcam::watch {
 namespace {
 
 bool same_to_report(const CameraStatus& a, const CameraStatus& b) {
-  return a.state == b.state && a.reason == b.reason && a.name == b.name && a.member == b.member && a.roster_conflict == b.roster_conflict &&
-         a.wanted == b.wanted && a.says_online == b.says_online && a.epoch == b.epoch &&
-         a.privacy == b.privacy && a.may_switch_privacy == b.may_switch_privacy && a.privacy_wish == b.privacy_wish &&
-         a.privacy_failed == b.privacy_failed && a.roster_version == b.roster_version && a.width == b.width && a.height == b.height;
+  return a.state == b.state && a.reason == b.reason && a.name == b.name && a.member == b.member &&
+         a.roster_conflict == b.roster_conflict && a.wanted == b.wanted && a.says_online == b.says_online &&
+         a.epoch == b.epoch && a.privacy == b.privacy && a.may_switch_privacy == b.may_switch_privacy &&
+         a.privacy_wish == b.privacy_wish && a.privacy_failed == b.privacy_failed &&
+         a.roster_version == b.roster_version && a.width == b.width && a.height == b.height;
 }
 
 }  // namespace

@@ -242,8 +242,10 @@ void CameraWatch::on_cloned(const ReplacedEpoch& replaced) {
 
 void CameraWatch::say_cloned() {
   if (!cloned_log_.allow(context_.clock.monotonic())) return;
-  context_.log.error("camera {}: two devices live with its identity, nothing of it is shown; reset the camera and pair "
-                     "it again", route_.camera.to_string());
+  context_.log.error(
+      "camera {}: two devices live with its identity, nothing of it is shown; reset the camera and pair "
+      "it again",
+      route_.camera.to_string());
 }
 
 void CameraWatch::on_accepted(EpochState& epoch, StreamOrder::Verdict verdict, const FrameCheck& frame) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// One camera as one hub sees it: route, signature, AEAD, order, freshness; asks; what waits and what is held; whether
-/// two devices live with its identity. That is remembered as long as the hub runs: the only cure are new keys, with which
-/// the camera is another one here. A hub that is restarted needs a new proof before it refuses both again.
+/// two devices live with its identity. That is remembered as long as the hub runs: the only cure are new keys, with
+/// which the camera is another one here. A hub that is restarted needs a new proof before it refuses both again.
 /// Thread-bound to the network thread.
 #pragma once
 
@@ -38,9 +38,9 @@ class CameraWatch {
   static constexpr std::chrono::seconds ask_interval{1};
   static constexpr std::chrono::seconds waiting_time{1};  ///< frames for their grants
   static constexpr std::size_t waiting_bytes = 2U << 20;
-  static constexpr std::chrono::seconds unanswered_for{20};  ///< then OFFLINE
+  static constexpr std::chrono::seconds unanswered_for{20};    ///< then OFFLINE
   static constexpr std::chrono::seconds replaced_interval{2};  ///< between two asks of replaced epochs
-  static constexpr std::chrono::seconds wish_patience{10};    ///< for a status that says that privacy was switched
+  static constexpr std::chrono::seconds wish_patience{10};     ///< for a status that says that privacy was switched
   static constexpr std::chrono::minutes clock_tolerance{1};
   static constexpr std::chrono::hours removed_for{24};  ///< a hub that was taken off the roster says so
 

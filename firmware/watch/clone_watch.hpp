@@ -4,7 +4,8 @@
 ///
 /// The proof. Of one camera this hub sees, in this order of its own events:
 ///   1. grants of epoch A, verified: A began before.
-///   2. It makes a challenge c2, and a verified frame of epoch B comes that echoes c2: B was sealed with between the two.
+///   2. It makes a challenge c2, and a verified frame of epoch B comes that echoes c2: B was sealed with between the
+///   two.
 ///   3. It makes a challenge c3, and a verified frame of A comes that echoes c3: A was sealed with after that.
 /// So A had begun before some moment at which B was in use, and was in use after it. A camera has one epoch at a time,
 /// keeps its key in memory only and never goes back to an epoch: one device cannot have done this.
@@ -34,7 +35,8 @@ struct ReplacedEpoch {
   Epoch epoch;
   std::shared_ptr<const crypto::sframe::OpeningKey> key;
   Epoch replaced_by;
-  ChallengeSerial seen;  ///< challenges from this on were made after a frame of `replaced_by` had come (c3 of the proof)
+  ChallengeSerial
+      seen;  ///< challenges from this on were made after a frame of `replaced_by` had come (c3 of the proof)
   bool sign_of_life = false;  ///< something that its device signed came since: it is asked, so that it can prove itself
 };
 

@@ -73,20 +73,20 @@ struct CameraStatus {
   std::string name;  ///< UTF-8 as the camera sent it; empty until a grant was opened
   CameraState state = CameraState::offline;
   Reason reason = Reason::none;
-  bool member = false;                           ///< we are on its roster
-  bool roster_conflict = false;                  ///< one version with two contents was seen: an error to show
-  bool wanted = false;                           ///< somebody watches
-  std::optional<bool> says_online;               ///< its signed status, a hint
-  std::optional<std::chrono::milliseconds> age;  ///< as in PictureInfo, now
-  std::optional<CaptureTime> captured;           ///< of the newest picture handed out
+  bool member = false;                              ///< we are on its roster
+  bool roster_conflict = false;                     ///< one version with two contents was seen: an error to show
+  bool wanted = false;                              ///< somebody watches
+  std::optional<bool> says_online;                  ///< its signed status, a hint
+  std::optional<std::chrono::milliseconds> age;     ///< as in PictureInfo, now
+  std::optional<CaptureTime> captured;              ///< of the newest picture handed out
   std::optional<std::chrono::seconds> clock_ahead;  ///< of ours, while more than a minute; negative: behind
   std::uint16_t width = 0, height = 0;
-  bool privacy = false;                       ///< its newest signed status says that its sensor is closed, a hint
-  std::optional<CaptureTime> privacy_heard;   ///< when we first heard so, by our wall clock
-  bool may_switch_privacy = false;            ///< our entry on its roster says so
-  std::optional<bool> privacy_wish;           ///< it is being asked for this
-  std::optional<bool> privacy_failed;         ///< it was asked for this and did not do it; until the next wish
-  std::optional<Epoch> epoch;  ///< the one that echoed us
+  bool privacy = false;                      ///< its newest signed status says that its sensor is closed, a hint
+  std::optional<CaptureTime> privacy_heard;  ///< when we first heard so, by our wall clock
+  bool may_switch_privacy = false;           ///< our entry on its roster says so
+  std::optional<bool> privacy_wish;          ///< it is being asked for this
+  std::optional<bool> privacy_failed;        ///< it was asked for this and did not do it; until the next wish
+  std::optional<Epoch> epoch;                ///< the one that echoed us
   RosterVersion roster_version;
   CameraCounters counters;
 

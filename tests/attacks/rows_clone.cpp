@@ -2,7 +2,7 @@
 // Two devices that live with one identity: a card copied bit by bit, a stolen state folder.
 #include <stdexcept>
 
-#include "attacks/row.hpp"
+#include "attacks/moves.hpp"
 
 namespace sealcam::attacks {
 namespace {
@@ -26,6 +26,7 @@ void run_with(Arena& arena, CameraSide& twin, std::chrono::milliseconds patience
 Sent two_devices(Arena& arena, int n) {
   auto& camera = arena.home.camera();
   auto& screen = arena.home.hub().screen();
+  until_live(arena);  // the camera first: between two that begin together the screen's judge knows no order
   const auto live = screen.live();
   CameraSide twin(arena.ground, arena.home.owner(), camera.actor(), camera.number());
   twin.continue_after(camera, 1000);  // the screen's judge knows one order of serials

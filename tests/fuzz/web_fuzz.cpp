@@ -148,8 +148,7 @@ void check_socket(fuzz::Input in, bool framed) {
     SC_ASSERT(conversation.sockets() == 1 && !answer.starts_with('\x88'));
     if (const auto* watch = std::get_if<WatchRequest>(&*request))
       SC_ASSERT(conversation.interest() == (watch->all || !watch->cameras.empty()));
-    else
-      SC_ASSERT(answer.contains("privacy_refused"));
+    else SC_ASSERT(answer.contains("privacy_refused"));
   }
 }
 

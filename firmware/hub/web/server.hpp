@@ -50,8 +50,8 @@ class Server {
   ~Server();
 
   void on_picture(const DeviceId& camera, const watch::PictureInfo& picture, ByteView access_unit);
-  /// Nothing of this camera may be shown any more: what waits for viewers goes, its streams end, its snapshots fail. May
-  /// be called from within the watcher.
+  /// Nothing of this camera may be shown any more: what waits for viewers goes, its streams end, its snapshots fail.
+  /// May be called from within the watcher.
   void withdraw(const DeviceId& camera);
   /// About ten times a second: what ends by itself.
   void tick();

@@ -35,8 +35,7 @@ bool watched(const Host& host, const DeviceId& camera) {
 }
 
 bool is_barred(const Host& host, const DeviceId& camera) {
-  return std::ranges::any_of(host.statuses(),
-                             [&](const auto& s) { return s.id == camera && watch::barred(s.reason); });
+  return std::ranges::any_of(host.statuses(), [&](const auto& s) { return s.id == camera && watch::barred(s.reason); });
 }
 
 std::unexpected<Error> barred_error() { return fail(Errc::permission, "nothing of this camera may be shown"); }

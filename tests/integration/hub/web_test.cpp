@@ -173,9 +173,10 @@ TEST_CASE("wishes for privacy are read strictly") {
   CHECK_FALSE(std::get<PrivacyRequest>(*parse_client_request(R"({"on":false,"privacy":")" + id + R"("})")).on);
   CHECK(std::holds_alternative<WatchRequest>(*parse_client_request(R"({"watch":"all"})")));
   const std::string start = R"({"privacy":")" + id + "\"";
-  for (const auto& bad : {start + "}", start + R"(,"on":1})", start + R"(,"on":"true"})", start + R"(,"on":true,"more":1})",
-                          start + R"(,"watch":"all"})", std::string(R"({"privacy":"x","on":true})"),
-                          std::string(R"({"privacy":["x"],"on":true})"), std::string(R"({"on":true})")})
+  for (const auto& bad :
+       {start + "}", start + R"(,"on":1})", start + R"(,"on":"true"})", start + R"(,"on":true,"more":1})",
+        start + R"(,"watch":"all"})", std::string(R"({"privacy":"x","on":true})"),
+        std::string(R"({"privacy":["x"],"on":true})"), std::string(R"({"on":true})")})
     CHECK_FALSE(parse_client_request(bad));
   CHECK_FALSE(parse_client_request(std::string(100000, ' ')));
 }

@@ -221,8 +221,7 @@ TEST_CASE("what is kept of replaced epochs is bounded") {
 
 TEST_CASE("an epoch whose grants came after the challenge that its successor echoed proves nothing") {
   watch::CloneWatch clones;
-  const watch::EpochState a{
-      .epoch = Epoch(1), .key = {}, .camera_name = {}, .known_since = watch::ChallengeSerial(8)};
+  const watch::EpochState a{.epoch = Epoch(1), .key = {}, .camera_name = {}, .known_since = watch::ChallengeSerial(8)};
   clones.on_replaced(a, Epoch(2), watch::ChallengeSerial(7), watch::ChallengeSerial(9));
   CHECK_FALSE(clones.proves(Epoch(1), watch::ChallengeSerial(9)));
   clones.on_replaced(a, Epoch(2), watch::ChallengeSerial(8), watch::ChallengeSerial(9));
