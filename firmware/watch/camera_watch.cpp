@@ -81,7 +81,6 @@ void CameraWatch::forget() {
   answered_.reset();
   newest_echo_.reset();
   clock_ahead_.reset();
-  privacy_.reset();
   wish_.reset();
   wish_failed_.reset();
 }

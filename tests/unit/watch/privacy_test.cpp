@@ -151,3 +151,15 @@ TEST_CASE("a wish ends with the permission, and without a broker there is none")
   w.client.is_connected = false;
   CHECK(w.wish(true).error().code == Errc::connection);
 }
+
+TEST_CASE("a suspension does not make a hub forget what the camera said, since nobody says it again") {
+  Switch w(false);
+  w.say(true);
+  auto roster = w.roster(2);
+  roster.hubs[0].integration = protocol::Integration(7);
+  roster.suspended = {protocol::Integration(7)};
+  w.deliver_roster(roster);
+  CHECK(w.status().reason == Reason::suspended);
+  w.deliver_roster(w.roster(3));
+  CHECK(w.status().reason == Reason::privacy);
+}
