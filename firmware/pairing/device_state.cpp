@@ -185,7 +185,22 @@ Result<DeviceState> DeviceState::open(const fs::path& folder, protocol::Role rol
                                  : reopen(files, std::move(*lock), role, board);
 }
 
-Result<DeviceState> DeviceState::make(const StateFiles& files, UniqueFd lock, protocol::Role role, const Board* board) {
+Result<DeviceState> DeviceState::restore_owner(const fs::path& folder, const Secret<32>& identity) {
+  std::error_code ec;
+  const StateFiles files{fs::absolute(folder, ec).lexically_normal()};
+  if (ec) return fail(Errc::io, "finding the state folder", ec.value());
+  if (auto r = make_private_folder(files.folder); !r) return std::unexpected(r.error());
+  auto lock = lock_folder(files.folder);
+  if (!lock) return std::unexpected(lock.error());
+  const PrivateUmask files_are_private;
+  const auto is_empty = is_new(files);
+  if (!is_empty) return std::unexpected(is_empty.error());
+  if (!*is_empty && !is_present(files.unfinished())) return fail(Errc::exists, "the folder holds a device already");
+  return make(files, std::move(*lock), protocol::Role::owner, nullptr, &identity);
+}
+
+Result<DeviceState> DeviceState::make(const StateFiles& files, UniqueFd lock, protocol::Role role, const Board* board,
+                                      const Secret<32>* identity) {
   static constexpr std::string_view note =
       "The keys of this folder are not complete; the next start makes them anew.\n";
   if (auto r = write_file_durably(files.unfinished(), as_bytes(note)); !r) return std::unexpected(r.error());
@@ -194,7 +209,9 @@ Result<DeviceState> DeviceState::make(const StateFiles& files, UniqueFd lock, pr
   auto store = crypto::KeyStore::open(files.keys());
   if (!store) return std::unexpected(store.error());
   using Exportable = crypto::KeyStore::Exportable;
-  auto keys = store->make_device_keys(role == protocol::Role::owner ? Exportable::yes : Exportable::no);
+  auto keys = identity != nullptr
+                  ? store->restore_device_keys(*identity)
+                  : store->make_device_keys(role == protocol::Role::owner ? Exportable::yes : Exportable::no);
   if (!keys) return std::unexpected(keys.error());
   if (auto r = write_public_parts(files, role, *keys); !r) return std::unexpected(r.error());
   if (board != nullptr && !board->serial.empty())

@@ -87,6 +87,11 @@ class DeviceState {
   /// permission, io.
   [[nodiscard]] static Result<> reset(const std::filesystem::path& folder, protocol::Role role);
 
+  /// An owner's state in a new folder, with the identity of a backup; everything else is made anew. Goes on after
+  /// an interruption. Errors: as open(), exists (the folder holds a device already).
+  [[nodiscard]] static Result<DeviceState> restore_owner(const std::filesystem::path& folder,
+                                                         const Secret<32>& identity);
+
   [[nodiscard]] const StateFiles& files() const noexcept { return files_; }
   [[nodiscard]] const crypto::DeviceKeys& keys() const noexcept { return keys_; }
   [[nodiscard]] const crypto::KeyStore& store() const noexcept { return store_; }
@@ -95,7 +100,7 @@ class DeviceState {
 
  private:
   [[nodiscard]] static Result<DeviceState> make(const StateFiles& files, UniqueFd lock, protocol::Role role,
-                                                const Board* board);
+                                                const Board* board, const Secret<32>* identity = nullptr);
   [[nodiscard]] static Result<DeviceState> reopen(const StateFiles& files, UniqueFd lock, protocol::Role role,
                                                   const Board* board);
   DeviceState(StateFiles files, UniqueFd lock, crypto::KeyStore store, crypto::DeviceKeys keys)
