@@ -5,11 +5,8 @@
 #include <format>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <tuple>
 
 #include "core/config.hpp"
-#include "crypto/cbor.hpp"
-#include "pairing/device_state.hpp"
 
 namespace sealcam::owner {
 
@@ -27,9 +24,17 @@ class RecordReader {
   [[nodiscard]] std::string text(std::string_view key) { return reader_.required_text(pointer(key)); }
   [[nodiscard]] bool boolean(std::string_view key) { return reader_.boolean(pointer(key), false); }
   [[nodiscard]] bool has(std::string_view key) const { return reader_.has(pointer(key)); }
-  [[nodiscard]] RosterVersion version(std::string_view key) {
-    return RosterVersion(
-        static_cast<std::uint64_t>(reader_.integer(pointer(key), 0, 0, std::numeric_limits<std::int64_t>::max())));
+  [[nodiscard]] std::uint64_t number(std::string_view key, std::int64_t least = 0,
+                                     std::int64_t most = std::numeric_limits<std::int64_t>::max()) {
+    return static_cast<std::uint64_t>(reader_.integer(pointer(key), 0, least, most));
+  }
+  [[nodiscard]] RosterVersion version(std::string_view key) { return RosterVersion(number(key)); }
+  /// Since which command; there has to be one.
+  [[nodiscard]] CommandSeq since(std::string_view key) { return CommandSeq(number(key, 1)); }
+  [[nodiscard]] Bytes bytes(std::string_view key) {
+    auto bytes = from_hex(text(key));
+    if (!bytes) reject(key, "must be hexadecimal");
+    return bytes.value_or(Bytes());
   }
   [[nodiscard]] DeviceId device(std::string_view key) {
     const auto id = DeviceId::parse(text(key));
@@ -57,6 +62,7 @@ class RecordReader {
     reader_.reject(pointer(key), "must be 8 bytes in hexadecimal");
     return {};
   }
+  [[nodiscard]] RecordReader below(std::string_view key) const { return {reader_, pointer(key)}; }
   void reject(std::string_view key, std::string_view why) { reader_.reject(pointer(key), why); }
 
  private:
@@ -64,6 +70,31 @@ class RecordReader {
   ConfigReader& reader_;
   std::string at_;
 };
+
+protocol::CameraSettings read_settings(RecordReader& record) {
+  protocol::CameraSettings settings;
+  if (record.has("settings/bitrate"))
+    settings.bitrate = BitsPerSecond(static_cast<std::uint32_t>(record.number("settings/bitrate", 1, UINT32_MAX)));
+  if (record.has("settings/width"))
+    settings.size = {static_cast<std::uint32_t>(record.number("settings/width", 1, 65535)),
+                     static_cast<std::uint32_t>(record.number("settings/height", 1, 65535))};
+  if (record.has("settings/rate"))
+    settings.frames_per_second = static_cast<std::uint32_t>(record.number("settings/rate", 1, 1000));
+  return settings;
+}
+
+CommandRecord read_command(RecordReader record) {
+  CommandRecord command;
+  command.newest = record.since("newest");
+  command.published = CommandSeq(record.number("published"));
+  command.obeyed = CommandSeq(record.number("obeyed"));
+  if (record.has("name")) command.name = {record.since("name/since"), record.text("name/value")};
+  if (record.has("privacy")) command.privacy = {record.since("privacy/since"), record.boolean("privacy/value")};
+  if (record.has("settings")) command.settings = {record.since("settings/since"), read_settings(record)};
+  if (record.has("wifi")) command.wifi = {record.since("wifi/since"), record.bytes("wifi/ssid")};
+  if (record.has("reset")) command.reset = record.since("reset/since");
+  return command;
+}
 
 CameraRecord read_camera(RecordReader record) {
   CameraRecord camera;
@@ -73,6 +104,11 @@ CameraRecord read_camera(RecordReader record) {
   camera.hpke = record.key("hpke");
   camera.version = record.version("roster");
   camera.published = record.version("published");
+  camera.confirmed = record.version("confirmed");
+  camera.contradicted = record.boolean("contradicted");
+  camera.unlearned = record.boolean("unlearned");
+  camera.removed = record.boolean("removed");
+  if (record.has("command")) camera.command = read_command(record.below("command"));
   if (camera.identity.id() != camera.id) record.reject("identity", "is not the key of this id");
   if (camera.published > camera.version) record.reject("published", "is newer than the newest roster");
   return camera;
@@ -87,6 +123,8 @@ HubRecord read_hub(RecordReader record) {
   hub.this_machine = record.boolean("this_machine");
   if (record.has("integration")) hub.integration = record.integration("integration");
   hub.denied = record.devices("denied");
+  hub.may_switch_privacy = record.boolean("may_switch_privacy");
+  hub.unlinked = record.boolean("unlinked");
   if (hub.identity.id() != hub.id) record.reject("identity", "is not the key of this id");
   return hub;
 }
@@ -97,13 +135,45 @@ std::string to_text(protocol::Integration label) {
   return to_hex(bytes);
 }
 
+Json to_json(const protocol::CommandItem<protocol::CameraSettings>& item) {
+  Json json = {{"since", item.since.value()}};
+  if (item.value.bitrate) json["bitrate"] = item.value.bitrate->value();
+  if (item.value.size) json["width"] = item.value.size->width;
+  if (item.value.size) json["height"] = item.value.size->height;
+  if (item.value.frames_per_second) json["rate"] = *item.value.frames_per_second;
+  return json;
+}
+
+Json to_json(const CommandRecord& command) {
+  Json json = {{"newest", command.newest.value()},
+               {"published", command.published.value()},
+               {"obeyed", command.obeyed.value()}};
+  if (command.name) json["name"] = {{"since", command.name->since.value()}, {"value", command.name->value}};
+  if (command.privacy) json["privacy"] = {{"since", command.privacy->since.value()}, {"value", command.privacy->value}};
+  if (command.settings) json["settings"] = to_json(*command.settings);
+  if (command.wifi) json["wifi"] = {{"since", command.wifi->since.value()}, {"ssid", to_hex(command.wifi->value)}};
+  if (command.reset) json["reset"] = {{"since", command.reset->value()}};
+  return json;
+}
+
+/// What is not so is not written: most records are plain.
+void note(Json& json, const char* what, bool so) {
+  if (so) json[what] = true;
+}
+
 Json to_json(const CameraRecord& camera) {
-  return {{"id", camera.id.to_string()},
-          {"name", camera.name},
-          {"identity", to_hex(camera.identity.bytes())},
-          {"hpke", to_hex(camera.hpke.bytes())},
-          {"roster", camera.version.value()},
-          {"published", camera.published.value()}};
+  Json json = {{"id", camera.id.to_string()},
+               {"name", camera.name},
+               {"identity", to_hex(camera.identity.bytes())},
+               {"hpke", to_hex(camera.hpke.bytes())},
+               {"roster", camera.version.value()},
+               {"published", camera.published.value()},
+               {"confirmed", camera.confirmed.value()}};
+  note(json, "contradicted", camera.contradicted);
+  note(json, "unlearned", camera.unlearned);
+  note(json, "removed", camera.removed);
+  if (camera.command.newest != CommandSeq()) json["command"] = to_json(camera.command);
+  return json;
 }
 
 Json to_json(const HubRecord& hub) {
@@ -115,6 +185,8 @@ Json to_json(const HubRecord& hub) {
   if (hub.integration) json["integration"] = to_text(*hub.integration);
   json["denied"] = Json::array();
   for (const auto& camera : hub.denied) json["denied"].push_back(camera.to_string());
+  note(json, "may_switch_privacy", hub.may_switch_privacy);
+  note(json, "unlinked", hub.unlinked);
   return json;
 }
 
@@ -124,15 +196,14 @@ Json to_json(const IntegrationRecord& integration) {
 
 }  // namespace
 
-Outcome<AccountFile> read_account(const std::filesystem::path& path) {
-  const auto content = read(path, largest_account, "Create an account first: sealcam account create");
-  if (!content) return std::unexpected(content.error());
+Outcome<AccountFile> parse_account(std::string_view text, std::string_view where) {
   // Points are checked to lie on the curve, which takes the crypto library.
   if (auto r = crypto::init(); !r) return failure(r.error(), "Starting the crypto library");
-  ConfigReader reader(as_text(*content));
+  ConfigReader reader(text);
   if (reader.integer("/version", 0, 0, INT64_MAX) != 1) reader.reject("/version", "must be 1");
   AccountFile file;
-  file.account = AccountId(RecordReader(reader, "").device("account").bytes());
+  RecordReader top(reader, "");
+  file.account = AccountId(top.device("account").bytes());
   for (std::size_t i = 0; i < reader.size("/cameras"); ++i)
     file.cameras.push_back(read_camera({reader, std::format("/cameras/{}", i)}));
   for (std::size_t i = 0; i < reader.size("/hubs"); ++i)
@@ -141,12 +212,22 @@ Outcome<AccountFile> read_account(const std::filesystem::path& path) {
     RecordReader record(reader, std::format("/integrations/{}", i));
     file.integrations.push_back({record.integration("label"), record.text("name"), record.boolean("suspended")});
   }
+  if (reader.has("/backup"))
+    file.backup = {CaptureTime{std::chrono::microseconds(top.number("backup/made"))}, top.text("backup/content")};
+  file.broker_folder = reader.text("/broker", "");
+  file.learn = reader.boolean("/learn", false);
   if (const auto error = reader.finish())
-    return failure(EX_CONFIG, std::format("{}: {}. Restore the file from a copy", path.string(), *error));
+    return failure(EX_CONFIG, std::format("{}: {}. Restore the file from a copy", where, *error));
   return file;
 }
 
-Outcome<> write_account(const std::filesystem::path& path, const AccountFile& account) {
+Outcome<AccountFile> read_account(const std::filesystem::path& path) {
+  const auto content = read(path, largest_account, "Create an account first: sealcam account create");
+  if (!content) return std::unexpected(content.error());
+  return parse_account(as_text(*content), path.string());
+}
+
+std::string account_text(const AccountFile& account) {
   Json json = {{"version", 1}, {"account", account.account.to_string()}};
   json["cameras"] = Json::array();
   json["hubs"] = Json::array();
@@ -154,58 +235,15 @@ Outcome<> write_account(const std::filesystem::path& path, const AccountFile& ac
   for (const auto& camera : account.cameras) json["cameras"].push_back(to_json(camera));
   for (const auto& hub : account.hubs) json["hubs"].push_back(to_json(hub));
   for (const auto& integration : account.integrations) json["integrations"].push_back(to_json(integration));
-  return write(path, as_bytes(json.dump(2) + "\n"));
+  if (account.backup)
+    json["backup"] = {{"made", account.backup->made.since_epoch.count()}, {"content", account.backup->content}};
+  if (!account.broker_folder.empty()) json["broker"] = account.broker_folder;
+  note(json, "learn", account.learn);
+  return json.dump(2) + "\n";
 }
 
-protocol::Roster roster_of(const AccountFile& account, const CameraRecord& camera, CaptureTime issued) {
-  protocol::Roster roster;
-  roster.version = camera.version;
-  roster.camera_identity = camera.identity;
-  roster.camera_hpke = camera.hpke;
-  roster.issued = issued;
-  for (const auto& hub : account.hubs)
-    if (!std::ranges::contains(hub.denied, camera.id))
-      roster.hubs.push_back({.identity = hub.identity, .hpke = hub.hpke, .integration = hub.integration});
-  for (const auto& integration : account.integrations)
-    if (integration.suspended) roster.suspended.push_back(integration.label);
-  std::ranges::sort(roster.hubs, {}, [](const protocol::RosterHub& hub) { return hub.identity.id(); });
-  std::ranges::sort(roster.suspended);
-  return roster;
-}
-
-bool same_members(const protocol::Roster& a, const protocol::Roster& b) {
-  const auto same_hub = [](const protocol::RosterHub& x, const protocol::RosterHub& y) {
-    return x.identity == y.identity && x.hpke == y.hpke && x.integration == y.integration;
-  };
-  return a.camera_identity == b.camera_identity && a.camera_hpke == b.camera_hpke && a.suspended == b.suspended &&
-         std::ranges::equal(a.hubs, b.hubs, same_hub);
-}
-
-Outcome<const CameraRecord*> find_camera(const AccountFile& account, std::string_view text) {
-  const auto by_name = std::ranges::find(account.cameras, text, &CameraRecord::name);
-  if (by_name != account.cameras.end()) return &*by_name;
-  const CameraRecord* found = nullptr;
-  for (const auto& camera : account.cameras) {
-    if (text.empty() || !camera.id.to_string().starts_with(text)) continue;
-    if (found != nullptr) return failure(EX_USAGE, std::format("More than one camera's id begins with '{}'", text));
-    found = &camera;
-  }
-  if (found == nullptr)
-    return failure(EX_NOINPUT, std::format("This account has no camera '{}'. See them: sealcam camera list", text));
-  return found;
-}
-
-Outcome<> check_name(std::string_view name) {
-  const bool control = std::ranges::any_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-  if (name.empty() || name.size() > pairing::largest_name || control)
-    return failure(EX_USAGE, "A name has 1 to 64 bytes and no control characters");
-  // The CBOR reader refuses text that is not UTF-8, as the messages that carry the name will.
-  Bytes encoded = {std::byte{0x78}, static_cast<std::byte>(name.size())};  // RFC 8949 section 3.1, major type 3
-  if (name.size() < 24) encoded = {static_cast<std::byte>(0x60 + name.size())};
-  const auto text = as_bytes(name);
-  encoded.insert(encoded.end(), text.begin(), text.end());
-  if (!crypto::CborReader(encoded).text()) return failure(EX_USAGE, "A name has to be UTF-8");
-  return {};
+Outcome<> write_account(const std::filesystem::path& path, const AccountFile& account) {
+  return write(path, as_bytes(account_text(account)));
 }
 
 }  // namespace sealcam::owner

@@ -45,7 +45,8 @@ Outcome<std::vector<DeviceId>> renew_rosters(Account& account, const Clock& cloc
   auto next = account.file();
   std::vector<DeviceId> renewed;
   for (auto& camera : next.cameras) {
-    if (is_current(account, camera)) continue;
+    // Restored: no version may be given away before the camera said where it stands.
+    if (camera.unlearned || account.file().learn || is_current(account, camera)) continue;
     camera.version = camera.version.next();
     renewed.push_back(camera.id);
   }

@@ -2,158 +2,204 @@
 #include "owner/sync.hpp"
 
 #include <algorithm>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <deque>
 #include <format>
 
-#include "owner/connection.hpp"
+#include "crypto/sha256.hpp"
+#include "owner/confirm.hpp"
+#include "owner/exchange.hpp"
+#include "owner/membership.hpp"
 #include "owner/rosters.hpp"
-#include "protocol/topic.hpp"
+#include "owner/wanted.hpp"
 
 namespace sealcam::owner {
 
 namespace {
 
-namespace asio = boost::asio;
 using namespace std::chrono_literals;
+using protocol::Leaf;
 
-struct Item {
-  DeviceId camera;
-  RosterVersion version;
-  std::string topic;
-  Bytes message;
-};
+/// Retained messages come at once; silence of this length says that there are no more.
+constexpr auto longest_silence = 3s;
 
-/// Publishes items one after the other. Runs on the calling thread until all are acknowledged or the time is up.
-class Publisher final : public transport::MqttListener {
- public:
-  Publisher(std::deque<Item> items, const SyncOptions& options)
-      : items_(std::move(items)), options_(options), deadline_(io_), retry_(io_) {}
+bool roster_waits(const CameraRecord& camera) { return camera.confirmed != camera.version; }
 
-  Result<> run(transport::MqttConfig config) {
-    auto client = transport::Mqtt5Client::open(io_, std::move(config), *this, log_);
-    if (!client) return std::unexpected(client.error());
-    client_ = std::move(*client);
-    deadline_.expires_after(options_.patience);
-    deadline_.async_wait([this](const boost::system::error_code& ec) {
-      if (!ec) finish();
-    });
-    watch_for_refusal();
-    io_.run();
-    client_.reset();
-    return {};
-  }
-
-  [[nodiscard]] const std::vector<Item>& done() const noexcept { return done_; }
-  [[nodiscard]] std::string why() const { return refused_.empty() ? log_.text() : refused_; }
-
- private:
-  void on_connected() override { publish_next(); }
-  void on_disconnected(const Error&) override {}
-  void on_message(const transport::Message&) override {}
-
-  void publish_next() {
-    if (items_.empty()) return finish();
-    if (under_way_) return;  // kept by the client over a reconnect
-    under_way_ = true;
-    const auto& item = items_.front();
-    client_->publish({.topic = item.topic,
-                      .payload = item.message,
-                      .qos = transport::Qos::at_least_once,
-                      .retain = true,
-                      .expiry = 0s},
-                     [this](Result<> result) { answered(result); });
-  }
-
-  void answered(const Result<>& result) {
-    under_way_ = false;
-    if (finished_) return;
-    if (result) {
-      done_.push_back(std::move(items_.front()));
-      items_.pop_front();
-      return publish_next();
-    }
-    // A broker that was told a moment ago reads its access list with its next turn.
-    refused_ = std::format("the broker refused the roster: {}", to_string(result.error()));
-    retry_.expires_after(100ms);
-    retry_.async_wait([this](const boost::system::error_code& ec) {
-      if (!ec) publish_next();
-    });
-  }
-
-  /// The client tries again for ever; its first warning before a connection says that nobody is there.
-  void watch_for_refusal() {
-    if (!options_.once) return;
-    retry_.expires_after(20ms);
-    retry_.async_wait([this](const boost::system::error_code& ec) {
-      if (ec || client_->connected() || under_way_) return;
-      if (!log_.text().empty()) return finish();
-      watch_for_refusal();
-    });
-  }
-
-  void finish() {
-    if (std::exchange(finished_, true)) return;
-    deadline_.cancel();
-    retry_.cancel();
-    client_->stop([this] { io_.stop(); });
-  }
-
-  std::deque<Item> items_;
-  SyncOptions options_;
-  asio::io_context io_{1};
-  asio::steady_timer deadline_, retry_;
-  LastWarning log_;
-  std::unique_ptr<transport::Mqtt5Client> client_;
-  std::vector<Item> done_;
-  std::string refused_;
-  bool under_way_ = false;
-  bool finished_ = false;
-};
-
-Outcome<std::deque<Item>> waiting(const Account& account, bool everything) {
-  std::deque<Item> items;
-  for (const auto& camera : account.file().cameras) {
-    if (!everything && camera.published == camera.version) continue;
-    auto message = signed_roster(account, camera);
-    if (!message) return std::unexpected(message.error());
-    items.push_back({camera.id, camera.version, protocol::topic({account.id(), camera.id}, protocol::Leaf::roster),
-                     std::move(*message)});
-  }
-  return items;
+Outgoing outgoing(const Account& account, Leaf leaf, const DeviceId& camera, std::uint64_t number, Bytes message) {
+  return {leaf, camera, number, protocol::topic({account.id(), camera}, leaf), std::move(message)};
 }
 
-Outcome<> note_published(Account& account, const std::vector<Item>& done) {
-  if (done.empty()) return {};
+Outcome<std::deque<Outgoing>> what_to_publish(const Account& account, const SyncOptions& options) {
+  std::deque<Outgoing> out;
+  if (!options.publish) return out;
+  for (const auto& camera : account.file().cameras) {
+    if (camera.unlearned) continue;
+    const auto due = [&](bool acknowledged, bool waits) {
+      return options.everything || !acknowledged || (options.again && waits);
+    };
+    if (due(camera.published == camera.version, roster_waits(camera))) {
+      auto message = signed_roster(account, camera);
+      if (!message) return std::unexpected(message.error());
+      out.push_back(outgoing(account, Leaf::roster, camera.id, camera.version.value(), std::move(*message)));
+    }
+    const auto& command = camera.command;
+    // One that was learned after a restore has a number and no content.
+    if (command.newest == CommandSeq() || (!command_waits(camera) && !command.name && !command.privacy &&
+                                           !command.settings && !command.reset))
+      continue;
+    if (!due(command.published == command.newest, command_waits(camera))) continue;
+    auto message = signed_command(account, camera);
+    if (!message) return std::unexpected(message.error());
+    out.push_back(outgoing(account, Leaf::command, camera.id, command.newest.value(), std::move(*message)));
+  }
+  return out;
+}
+
+void note_published(AccountFile& file, const std::vector<Outgoing>& done) {
+  for (const auto& item : done) {
+    const auto it = std::ranges::find(file.cameras, item.camera, &CameraRecord::id);
+    if (it == file.cameras.end()) continue;
+    if (item.leaf == Leaf::roster) it->published = RosterVersion(item.number);
+    else it->command.published = CommandSeq(item.number);
+  }
+}
+
+std::optional<crypto::Digest> hash_of_roster(const Account& account, const CameraRecord& camera) {
+  const auto message = signed_roster(account, camera);
+  if (!message) return std::nullopt;
+  const auto digest = crypto::sha256(*message);
+  return digest ? std::optional(*digest) : std::nullopt;
+}
+
+/// A reset camera has no key left to confirm with: its word that it goes offline is the last of it.
+bool reset_is_over(const CameraRecord& camera, const Heard& heard) {
+  return camera.command.reset && camera.command.published >= *camera.command.reset && heard.left;
+}
+
+/// Everything that was heard, in a copy of the account. Returns the cameras that went.
+std::vector<DeviceId> note_all(const Account& account, AccountFile& file, const Hearing& hearing) {
+  std::vector<DeviceId> gone;
+  for (auto& camera : file.cameras) {
+    const auto& heard = hearing.of(camera.id);
+    (void)note_heard(camera, heard, hash_of_roster(account, camera));
+    if (reset_is_over(camera, heard)) gone.push_back(camera.id);
+  }
+  for (const auto& camera : gone) forget_camera(file, camera);
+  auto more = drop_finished(file);
+  gone.insert(gone.end(), more.begin(), more.end());
+  return gone;
+}
+
+bool waits(const CameraRecord& camera) {
+  return roster_waits(camera) || command_waits(camera) || camera.contradicted || camera.unlearned;
+}
+
+void describe_cameras(const AccountFile& before, const AccountFile& now, SyncReport& report) {
+  for (const auto& camera : now.cameras) {
+    if (camera.unlearned) report.unlearned.push_back(camera.id);
+    else if (camera.published != camera.version || camera.command.published != camera.command.newest)
+      report.pending.push_back(camera.id);
+    else if (camera.contradicted) report.contradicted.push_back(camera.id);
+    else if (waits(camera)) report.waiting.push_back(camera.id);
+    else if (const auto it = std::ranges::find(before.cameras, camera.id, &CameraRecord::id);
+             it == before.cameras.end() || waits(*it))
+      report.confirmed.push_back(camera.id);
+  }
+}
+
+Outcome<transport::MqttConfig> owners_connection(const Account& account) {
+  auto config = broker_connection(account.files().owner());
+  if (config) config->maximum_packet_size = 80U << 10;  // a control message and what is around it
+  return config;
+}
+
+/// What a restore left open: the broker is asked what is there.
+Outcome<> learn_again(Account& account, const SyncOptions& options, SyncReport& report) {
+  auto hearing = Hearing::open(account.file(), account.key().public_key());
+  if (!hearing) return failure(hearing.error(), account.files().account().string());
+  const auto satisfied = [&] {
+    return !account.file().learn && std::ranges::all_of(account.file().cameras, [&](const CameraRecord& camera) {
+             const auto& heard = hearing->of(camera.id);
+             return !camera.unlearned || (heard.grants && heard.roster);
+           });
+  };
+  auto config = owners_connection(account);
+  if (!config) return std::unexpected(config.error());
+  Exchange exchange({}, {options.patience, options.patience, longest_silence, options.once},
+                    [&](const transport::Message& message) { hearing->hear(message); }, satisfied);
+  std::vector<std::string> filters;
+  for (const auto leaf : {Leaf::roster, Leaf::command, Leaf::grants})
+    filters.push_back(protocol::account_filter(account.id(), leaf));
+  if (auto r = exchange.run(std::move(*config), filters); !r) return failure(r.error(), "Connecting to the broker");
+  report.reached = exchange.reached();
+  report.why_pending = exchange.reached() ? "" : exchange.why();
+  if (!exchange.reached()) return {};
   auto next = account.file();
-  for (const auto& item : done)
-    if (const auto it = std::ranges::find(next.cameras, item.camera, &CameraRecord::id); it != next.cameras.end())
-      it->published = item.version;
+  (void)learn(next, *hearing);
+  next.learn = false;
+  return account.store(std::move(next));
+}
+
+Outcome<> begin_learning(Account& account) {
+  auto next = account.file();
+  for (auto& camera : next.cameras) camera.unlearned = camera.unlearned || camera.contradicted;
+  next.learn = true;
+  return account.store(std::move(next));
+}
+
+Outcome<> publish_and_listen(Account& account, const SyncOptions& options, SyncReport& report) {
+  auto items = what_to_publish(account, options);
+  if (!items) return std::unexpected(items.error());
+  const bool listens = options.listen > 0ms && std::ranges::any_of(account.file().cameras, waits);
+  if (items->empty() && !listens && options.publish) return {};
+  auto hearing = Hearing::open(account.file(), account.key().public_key());
+  if (!hearing) return failure(hearing.error(), account.files().account().string());
+  auto config = owners_connection(account);
+  if (!config) return std::unexpected(config.error());
+
+  Exchange* running = nullptr;
+  const auto heard_so_far = [&] {
+    auto next = account.file();
+    note_published(next, running->acknowledged());
+    auto gone = note_all(account, next, *hearing);
+    return std::pair(std::move(next), std::move(gone));
+  };
+  const auto satisfied = [&] {
+    const auto [next, gone] = heard_so_far();
+    return std::ranges::none_of(next.cameras, waits);
+  };
+  Exchange exchange(std::move(*items), {options.patience, options.listen, 0ms, options.once},
+                    [&](const transport::Message& message) { hearing->hear(message); }, satisfied);
+  running = &exchange;
+  const std::vector<std::string> filters = {protocol::account_filter(account.id(), Leaf::grants),
+                                            protocol::account_filter(account.id(), Leaf::status)};
+  if (auto r = exchange.run(std::move(*config), listens ? filters : std::vector<std::string>());
+      !r)
+    return failure(r.error(), "Connecting to the broker");
+  report.reached = exchange.reached();
+  report.why_pending = exchange.why();
+  for (const auto& item : exchange.acknowledged())
+    if (!std::ranges::contains(report.published, item.camera)) report.published.push_back(item.camera);
+  auto [next, gone] = heard_so_far();
+  report.gone = std::move(gone);
   return account.store(std::move(next));
 }
 
 }  // namespace
 
 Outcome<SyncReport> sync(Account& account, const SyncOptions& options, const Clock& clock) {
-  if (auto r = renew_rosters(account, clock); !r) return std::unexpected(r.error());
-  auto items = waiting(account, options.everything);
-  if (!items) return std::unexpected(items.error());
   SyncReport report;
-  if (items->empty()) return report;
-  for (const auto& item : *items) report.pending.push_back(item.camera);
-  auto config = broker_connection(account.files().owner());
-  if (!config) return std::unexpected(config.error());
-  config->maximum_packet_size = 64U << 10;
-
-  Publisher publisher(std::move(*items), options);
-  if (auto r = publisher.run(std::move(*config)); !r) return failure(r.error(), "Connecting to the broker");
-  if (auto r = note_published(account, publisher.done()); !r) return std::unexpected(r.error());
-  for (const auto& item : publisher.done()) {
-    report.published.push_back(item.camera);
-    std::erase(report.pending, item.camera);
-  }
-  if (!report.pending.empty()) report.why_pending = publisher.why();
+  if (options.learn)
+    if (auto r = begin_learning(account); !r) return std::unexpected(r.error());
+  const auto before = account.file();
+  if (account.file().unlearned())
+    if (auto r = learn_again(account, options, report); !r) return std::unexpected(r.error());
+  if (options.publish)
+    if (auto r = renew_rosters(account, clock); !r) return std::unexpected(r.error());
+  if (!account.file().learn)
+    if (auto r = publish_and_listen(account, options, report); !r) return std::unexpected(r.error());
+  if (auto r = forget_wifi(account.files(), account.file()); !r) return std::unexpected(r.error());
+  describe_cameras(before, account.file(), report);
+  if (report.pending.empty() && report.unlearned.empty() && !account.file().learn) report.why_pending.clear();
   return report;
 }
 
