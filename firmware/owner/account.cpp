@@ -26,6 +26,12 @@ Outcome<pairing::DeviceState> open_state(const fs::path& folder) {
   return std::move(*state);
 }
 
+Outcome<> not_taken(const AccountFiles& files) {
+  if (!present(files.account())) return {};
+  return failure(EX_CANTCREAT, std::format("{} holds an account already. Choose another folder with --account",
+                                           files.folder.string()));
+}
+
 Outcome<AccountFile> first_content(const AccountFiles& files, const pairing::DeviceState& state) {
   const auto hub = read_card(files.hub(), Role::hub);
   if (!hub) return std::unexpected(hub.error());
@@ -60,9 +66,7 @@ Outcome<> ensure_device_keys(const pairing::StateFiles& files, Role role) {
 }
 
 Outcome<Account> Account::create(const AccountFiles& files) {
-  if (present(files.account()))
-    return failure(EX_CANTCREAT, std::format("{} holds an account already. Choose another folder with --account",
-                                             files.folder.string()));
+  if (auto r = not_taken(files); !r) return std::unexpected(r.error());
   if (present(files.rosters()) || present(files.owner().enrolment()))
     return failure(EX_CONFIG,
                    std::format("{} lost account.json. Restore the folder from a copy", files.folder.string()));
@@ -72,6 +76,31 @@ Outcome<Account> Account::create(const AccountFiles& files) {
   auto file = first_content(files, *state);
   if (!file) return std::unexpected(file.error());
   if (auto r = write_account(files.account(), *file); !r) return std::unexpected(r.error());
+  return Account(files, std::move(*state), std::move(*file));
+}
+
+Outcome<Account> Account::restore(const AccountFiles& files, const Secret<32>& identity,
+                                  std::optional<AccountFile> content) {
+  if (auto r = not_taken(files); !r) return std::unexpected(r.error());
+  auto made = patiently([&] { return pairing::DeviceState::restore_owner(files.folder, identity); });
+  const bool there = !made && made.error().code == Errc::exists;
+  if (!made && !there) return failure(made.error(), files.folder.string());
+  auto state = there ? open_state(files.folder) : Outcome<pairing::DeviceState>(std::move(*made));
+  if (!state) return std::unexpected(state.error());
+  const auto key = crypto::import_signing_key(identity);
+  if (!key || key->second != state->keys().identity.public_key())
+    return failure(EX_CANTCREAT, std::format("{} belongs to somebody else. Choose another folder with --account",
+                                             files.folder.string()));
+  if (auto r = ensure_device_keys(files.hub(), Role::hub); !r) return std::unexpected(r.error());
+  auto file = first_content(files, *state);
+  if (!file) return std::unexpected(file.error());
+  if (content) {
+    std::erase_if(content->hubs, [](const HubRecord& hub) { return hub.this_machine; });
+    content->hubs.insert(content->hubs.begin(), file->hubs.begin(), file->hubs.end());
+    for (auto& camera : content->cameras) camera.unlearned = true;
+    file = std::move(*content);
+  }
+  file->learn = true;
   return Account(files, std::move(*state), std::move(*file));
 }
 

@@ -5,6 +5,7 @@
 ///     hub/            the hub identity of this machine, a state folder of its own
 ///     account.json    cameras, hubs, who may watch what
 ///     rosters/<id>    newest signed roster of each camera, the whole message
+///     wifi/<id>       passphrase that a camera was told and did not obey yet
 #pragma once
 
 #include <filesystem>
@@ -35,6 +36,10 @@ class Account {
   /// Owner's keys (the identity exportable, for a backup), TLS key, this machine's hub identity and
   /// account.json. Going on after an interruption is allowed, replacing an account is not.
   [[nodiscard]] static Outcome<Account> create(const AccountFiles& files);
+  /// The same with the identity of a backup and its content, if it had one; account.json is not written yet: store()
+  /// does it. Cameras are unlearned, this machine's hub takes the lost machine's place.
+  [[nodiscard]] static Outcome<Account> restore(const AccountFiles& files, const Secret<32>& identity,
+                                                std::optional<AccountFile> content);
   [[nodiscard]] static Outcome<Account> open(const AccountFiles& files);
 
   [[nodiscard]] const AccountFiles& files() const noexcept { return files_; }

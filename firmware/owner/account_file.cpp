@@ -145,9 +145,8 @@ Json to_json(const protocol::CommandItem<protocol::CameraSettings>& item) {
 }
 
 Json to_json(const CommandRecord& command) {
-  Json json = {{"newest", command.newest.value()},
-               {"published", command.published.value()},
-               {"obeyed", command.obeyed.value()}};
+  Json json = {
+      {"newest", command.newest.value()}, {"published", command.published.value()}, {"obeyed", command.obeyed.value()}};
   if (command.name) json["name"] = {{"since", command.name->since.value()}, {"value", command.name->value}};
   if (command.privacy) json["privacy"] = {{"since", command.privacy->since.value()}, {"value", command.privacy->value}};
   if (command.settings) json["settings"] = to_json(*command.settings);

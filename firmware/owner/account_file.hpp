@@ -31,9 +31,9 @@ struct CameraRecord {
   std::string name;
   crypto::PublicKey identity;
   crypto::PublicKey hpke;
-  RosterVersion version;    ///< newest roster that was signed; stored before it is published
-  RosterVersion published;  ///< newest roster that the broker acknowledged
-  RosterVersion confirmed;  ///< newest roster that the camera's signed grants named, with the right hash
+  RosterVersion version;      ///< newest roster that was signed; stored before it is published
+  RosterVersion published;    ///< newest roster that the broker acknowledged
+  RosterVersion confirmed;    ///< newest roster that the camera's signed grants named, with the right hash
   bool contradicted = false;  ///< the camera follows a roster that this account does not know
   bool unlearned = false;     ///< restored from a backup: the camera has not said yet which roster it follows
   bool removed = false;       ///< its roster names no hub; the record goes once the camera confirmed that
@@ -69,8 +69,8 @@ struct AccountFile {
   std::vector<HubRecord> hubs;
   std::vector<IntegrationRecord> integrations;
   std::optional<BackupRecord> backup;  ///< the newest one
-  std::string broker_folder;  ///< of the broker on this machine where devices were enrolled; empty: elsewhere
-  bool learn = false;         ///< restored from a backup: the broker was not asked yet which cameras there are
+  std::string broker_folder;           ///< of the broker on this machine where devices were enrolled; empty: elsewhere
+  bool learn = false;                  ///< restored from a backup: the broker was not asked yet which cameras there are
 
   /// Cameras or the whole account were not learned again since a restore: nothing may be changed yet.
   [[nodiscard]] bool unlearned() const noexcept;

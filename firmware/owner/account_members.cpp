@@ -49,8 +49,7 @@ Outcome<const Record*> find(const std::vector<Record>& records, std::string_view
     found = &record;
   }
   if (found == nullptr)
-    return failure(EX_NOINPUT,
-                   std::format("This account has no {} '{}'. See them: sealcam {} list", kind, text, kind));
+    return failure(EX_NOINPUT, std::format("This account has no {} '{}'. See them: sealcam {} list", kind, text, kind));
   return found;
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/clock.hpp"
 #include "owner/account.hpp"
+#include "owner/broker_setup.hpp"
 #include "owner/sync.hpp"
 
 namespace CLI {
@@ -32,12 +33,24 @@ struct Context {
 
 /// Ids as texts.
 [[nodiscard]] std::vector<std::string> texts(const std::vector<DeviceId>& ids);
-/// A sentence about published and pending rosters; empty when there is nothing to say.
+/// Sentences about how far everything got; empty when there is nothing to say.
 [[nodiscard]] std::string describe(const SyncReport& report, const AccountFile& account);
+/// The same as a JSON object.
+[[nodiscard]] std::string report_json(const SyncReport& report);
+
+/// Fails after a restore, as long as the cameras were not heard: nothing may be changed before.
+[[nodiscard]] Outcome<> may_change(const AccountFile& account);
+/// Notes in the account where its broker's folder is, so that it need not be said again.
+[[nodiscard]] Outcome<> remember_broker(Account& account, const BrokerFiles& broker);
 
 void add_account_commands(CLI::App& app, Context& context);
 void add_broker_commands(CLI::App& app, Context& context);
 void add_device_commands(CLI::App& app, Context& context);
+/// These add to what add_device_commands() made.
+void add_camera_commands(CLI::App& app, Context& context);
+void add_hub_commands(CLI::App& app, Context& context);
+void add_integration_commands(CLI::App& app, Context& context);
+void add_doctor_command(CLI::App& app, Context& context);
 void add_watch_command(CLI::App& app, Context& context);
 void add_inspect_command(CLI::App& app, Context& context);
 

@@ -115,8 +115,8 @@ std::vector<DeviceId> learn(AccountFile& account, const Hearing& hearing) {
     camera.version = RosterVersion(version.value() + restore_leap);
     camera.published = camera.confirmed = RosterVersion();
     camera.contradicted = camera.unlearned = false;
-    const auto seq = std::max({camera.command.newest, heard.command.value_or(CommandSeq()),
-                               heard.obeyed.value_or(CommandSeq())});
+    const auto seq =
+        std::max({camera.command.newest, heard.command.value_or(CommandSeq()), heard.obeyed.value_or(CommandSeq())});
     // What the backup wanted and the camera did not obey is not wanted any more: it may have been said differently
     // since. Only the numbers go on.
     camera.command = {};

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <format>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -38,8 +37,10 @@ EnrollRequest to_request(Role role, const EnrollOptions& options) {
 Outcome<> run_enroll(const Context& context, const EnrollRequest& request) {
   auto account = Account::open(context.account());
   if (!account) return std::unexpected(account.error());
+  if (auto r = may_change(account->file()); !r) return r;
   const auto enrolled = enroll(*account, request, context.clock);
   if (!enrolled) return std::unexpected(enrolled.error());
+  if (auto r = remember_broker(*account, request.broker); !r) return r;
   const auto report =
       sync(*account, {.everything = false, .once = true, .patience = std::chrono::seconds(5)}, context.clock);
   if (!report) return std::unexpected(report.error());
@@ -57,57 +58,6 @@ Outcome<> run_enroll(const Context& context, const EnrollRequest& request) {
   }
   std::println("{} '{}' is {}", protocol::name(request.role), request.name, enrolled->id.to_string());
   if (const auto words = describe(*report, account->file()); !words.empty()) std::println("{}", words);
-  return {};
-}
-
-std::vector<DeviceId> watchers(const AccountFile& account, const CameraRecord& camera) {
-  std::vector<DeviceId> out;
-  const auto roster = roster_of(account, camera, {});
-  for (const auto& hub : roster.hubs)
-    if (roster.active(hub.identity.id()) != nullptr) out.push_back(hub.identity.id());
-  return out;
-}
-
-Outcome<> list_cameras(const Context& context) {
-  const auto account = read_account(context.account().account());
-  if (!account) return std::unexpected(account.error());
-  auto json = Json::array();
-  for (const auto& camera : account->cameras) {
-    const bool pending = camera.published != camera.version;
-    if (context.json)
-      json.push_back({{"id", camera.id.to_string()},
-                      {"name", camera.name},
-                      {"roster", camera.version.value()},
-                      {"published", camera.published.value()},
-                      {"pending", pending},
-                      {"hubs", texts(watchers(*account, camera))}});
-    else
-      std::println("{} '{}', {} hubs may watch{}", camera.id.to_string(), camera.name,
-                   watchers(*account, camera).size(), pending ? "; roster pending, run: sealcam sync" : "");
-  }
-  if (context.json) std::println("{}", json.dump());
-  else if (account->cameras.empty()) std::println("no cameras yet; enrol one: sealcam camera enroll");
-  return {};
-}
-
-Outcome<> list_hubs(const Context& context) {
-  const auto account = read_account(context.account().account());
-  if (!account) return std::unexpected(account.error());
-  auto json = Json::array();
-  for (const auto& hub : account->hubs) {
-    std::vector<DeviceId> cameras;
-    for (const auto& camera : account->cameras)
-      if (std::ranges::contains(watchers(*account, camera), hub.id)) cameras.push_back(camera.id);
-    if (context.json)
-      json.push_back({{"id", hub.id.to_string()},
-                      {"name", hub.name},
-                      {"this_machine", hub.this_machine},
-                      {"cameras", texts(cameras)}});
-    else
-      std::println("{} '{}', may watch {} of {} cameras", hub.id.to_string(), hub.name, cameras.size(),
-                   account->cameras.size());
-  }
-  if (context.json) std::println("{}", json.dump());
   return {};
 }
 
@@ -157,16 +107,10 @@ void add_device_commands(CLI::App& app, Context& context) {
   auto* camera = app.add_subcommand("camera", "The account's cameras")->require_subcommand(1);
   camera->fallthrough();
   add_enroll(*camera, context, Role::camera);
-  auto* cameras = camera->add_subcommand("list", "Cameras, and whether their rosters are published");
-  cameras->fallthrough();
-  cameras->callback([&context] { context.action = [&context] { return list_cameras(context); }; });
 
   auto* hub = app.add_subcommand("hub", "The account's hubs")->require_subcommand(1);
   hub->fallthrough();
   add_enroll(*hub, context, Role::hub);
-  auto* hubs = hub->add_subcommand("list", "Hubs, and which cameras they may watch");
-  hubs->fallthrough();
-  hubs->callback([&context] { context.action = [&context] { return list_hubs(context); }; });
 
   auto words = std::make_shared<std::pair<std::string, std::string>>();
   auto* admission = app.add_subcommand("admission", "Vouch for a device towards an operator who is elsewhere");

@@ -141,6 +141,12 @@ Outcome<Bytes> make_admission(const Account& account, const protocol::Card& card
   return std::move(*admission);
 }
 
+Outcome<> connect_account(const Account& account, const BrokerFiles& broker) {
+  const auto advertised = advertised_address(broker);
+  if (!advertised) return std::unexpected(advertised.error());
+  return enroll_this_machine(account, broker, *advertised);
+}
+
 Outcome<Enrolled> enroll(Account& account, const EnrollRequest& request, const Clock& clock) {
   if (auto r = check_name(request.name); !r) return std::unexpected(r.error());
   const auto advertised = advertised_address(request.broker);

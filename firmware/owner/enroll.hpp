@@ -32,6 +32,9 @@ struct Enrolled {
 [[nodiscard]] Outcome<Bytes> make_admission(const Account& account, const protocol::Card& card,
                                             std::string_view request_pem);
 
+/// Admits the owner's own connection and this machine's hub, when they are not yet; as after a restore.
+[[nodiscard]] Outcome<> connect_account(const Account& account, const BrokerFiles& broker);
+
 /// Doing it again for the same device renews its certificate and name. The owner's own connection and this machine's
 /// hub are admitted on the way when they are not yet. Rosters are renewed, not published.
 [[nodiscard]] Outcome<Enrolled> enroll(Account& account, const EnrollRequest& request, const Clock& clock);

@@ -67,8 +67,8 @@ void Exchange::answered(const Result<>& result) {
     return publish_next();
   }
   // A broker that was told a moment ago reads its access list with its next turn.
-  refused_ = std::format("the broker refused the {}: {}", protocol::name(outgoing_.front().leaf),
-                         to_string(result.error()));
+  refused_ =
+      std::format("the broker refused the {}: {}", protocol::name(outgoing_.front().leaf), to_string(result.error()));
   retry_.expires_after(100ms);
   retry_.async_wait([this](const boost::system::error_code& ec) {
     if (!ec) publish_next();

@@ -15,11 +15,11 @@ namespace sealcam::owner {
 struct Heard {
   /// Newest roster that the camera follows by its own signature, and whom it grants pictures.
   std::optional<protocol::Grants> grants;
-  std::optional<CommandSeq> obeyed;           ///< newest command that the camera obeyed
-  std::optional<protocol::Roster> roster;     ///< newest that the owner signed
-  std::optional<CommandSeq> command;          ///< newest that the owner signed
-  bool contradiction = false;                 ///< one version, two hashes
-  bool left = false;                          ///< the camera went offline while we listened
+  std::optional<CommandSeq> obeyed;        ///< newest command that the camera obeyed
+  std::optional<protocol::Roster> roster;  ///< newest that the owner signed
+  std::optional<CommandSeq> command;       ///< newest that the owner signed
+  bool contradiction = false;              ///< one version, two hashes
+  bool left = false;                       ///< the camera went offline while we listened
 };
 
 /// Thread-bound.

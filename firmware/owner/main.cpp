@@ -20,6 +20,10 @@ int run(int argc, char** argv) {
   sealcam::owner::add_account_commands(app, context);
   sealcam::owner::add_broker_commands(app, context);
   sealcam::owner::add_device_commands(app, context);
+  sealcam::owner::add_camera_commands(app, context);
+  sealcam::owner::add_hub_commands(app, context);
+  sealcam::owner::add_integration_commands(app, context);
+  sealcam::owner::add_doctor_command(app, context);
   sealcam::owner::add_watch_command(app, context);
   sealcam::owner::add_inspect_command(app, context);
   try {

@@ -9,6 +9,7 @@
 #include "owner/confirm.hpp"
 #include "owner/exchange.hpp"
 #include "owner/membership.hpp"
+#include "owner/pending.hpp"
 #include "owner/rosters.hpp"
 #include "owner/wanted.hpp"
 
@@ -43,8 +44,8 @@ Outcome<std::deque<Outgoing>> what_to_publish(const Account& account, const Sync
     }
     const auto& command = camera.command;
     // One that was learned after a restore has a number and no content.
-    if (command.newest == CommandSeq() || (!command_waits(camera) && !command.name && !command.privacy &&
-                                           !command.settings && !command.reset))
+    if (command.newest == CommandSeq() ||
+        (!command_waits(camera) && !command.name && !command.privacy && !command.settings && !command.reset))
       continue;
     if (!due(command.published == command.newest, command_waits(camera))) continue;
     auto message = signed_command(account, camera);
@@ -89,10 +90,6 @@ std::vector<DeviceId> note_all(const Account& account, AccountFile& file, const 
   return gone;
 }
 
-bool waits(const CameraRecord& camera) {
-  return roster_waits(camera) || command_waits(camera) || camera.contradicted || camera.unlearned;
-}
-
 void describe_cameras(const AccountFile& before, const AccountFile& now, SyncReport& report) {
   for (const auto& camera : now.cameras) {
     if (camera.unlearned) report.unlearned.push_back(camera.id);
@@ -118,14 +115,15 @@ Outcome<> learn_again(Account& account, const SyncOptions& options, SyncReport& 
   if (!hearing) return failure(hearing.error(), account.files().account().string());
   const auto satisfied = [&] {
     return !account.file().learn && std::ranges::all_of(account.file().cameras, [&](const CameraRecord& camera) {
-             const auto& heard = hearing->of(camera.id);
-             return !camera.unlearned || (heard.grants && heard.roster);
-           });
+      const auto& heard = hearing->of(camera.id);
+      return !camera.unlearned || (heard.grants && heard.roster);
+    });
   };
   auto config = owners_connection(account);
   if (!config) return std::unexpected(config.error());
-  Exchange exchange({}, {options.patience, options.patience, longest_silence, options.once},
-                    [&](const transport::Message& message) { hearing->hear(message); }, satisfied);
+  Exchange exchange(
+      {}, {options.patience, options.patience, longest_silence, options.once},
+      [&](const transport::Message& message) { hearing->hear(message); }, satisfied);
   std::vector<std::string> filters;
   for (const auto leaf : {Leaf::roster, Leaf::command, Leaf::grants})
     filters.push_back(protocol::account_filter(account.id(), leaf));
@@ -149,7 +147,9 @@ Outcome<> begin_learning(Account& account) {
 Outcome<> publish_and_listen(Account& account, const SyncOptions& options, SyncReport& report) {
   auto items = what_to_publish(account, options);
   if (!items) return std::unexpected(items.error());
-  const bool listens = options.listen > 0ms && std::ranges::any_of(account.file().cameras, waits);
+  const bool listens =
+      options.listen > 0ms &&
+      std::ranges::any_of(account.file().cameras, [](const CameraRecord& camera) { return waits(camera); });
   if (items->empty() && !listens && options.publish) return {};
   auto hearing = Hearing::open(account.file(), account.key().public_key());
   if (!hearing) return failure(hearing.error(), account.files().account().string());
@@ -165,15 +165,15 @@ Outcome<> publish_and_listen(Account& account, const SyncOptions& options, SyncR
   };
   const auto satisfied = [&] {
     const auto [next, gone] = heard_so_far();
-    return std::ranges::none_of(next.cameras, waits);
+    return std::ranges::none_of(next.cameras, [](const CameraRecord& camera) { return waits(camera); });
   };
-  Exchange exchange(std::move(*items), {options.patience, options.listen, 0ms, options.once},
-                    [&](const transport::Message& message) { hearing->hear(message); }, satisfied);
+  Exchange exchange(
+      std::move(*items), {options.patience, options.listen, 0ms, options.once},
+      [&](const transport::Message& message) { hearing->hear(message); }, satisfied);
   running = &exchange;
   const std::vector<std::string> filters = {protocol::account_filter(account.id(), Leaf::grants),
                                             protocol::account_filter(account.id(), Leaf::status)};
-  if (auto r = exchange.run(std::move(*config), listens ? filters : std::vector<std::string>());
-      !r)
+  if (auto r = exchange.run(std::move(*config), listens ? filters : std::vector<std::string>()); !r)
     return failure(r.error(), "Connecting to the broker");
   report.reached = exchange.reached();
   report.why_pending = exchange.why();
@@ -198,8 +198,9 @@ Outcome<SyncReport> sync(Account& account, const SyncOptions& options, const Clo
   if (!account.file().learn)
     if (auto r = publish_and_listen(account, options, report); !r) return std::unexpected(r.error());
   if (auto r = forget_wifi(account.files(), account.file()); !r) return std::unexpected(r.error());
+  report.learning = account.file().learn;
   describe_cameras(before, account.file(), report);
-  if (report.pending.empty() && report.unlearned.empty() && !account.file().learn) report.why_pending.clear();
+  if (report.reached && report.pending.empty()) report.why_pending.clear();
   return report;
 }
 
