@@ -95,7 +95,13 @@ Outcome<Account> Account::restore(const AccountFiles& files, const Secret<32>& i
   auto file = first_content(files, *state);
   if (!file) return std::unexpected(file.error());
   if (content) {
-    std::erase_if(content->hubs, [](const HubRecord& hub) { return hub.this_machine; });
+    // The machine that had the account is out of the owner's hands: its hub leaves the rosters.
+    for (auto& hub : content->hubs) {
+      if (!hub.this_machine) continue;
+      hub.this_machine = false;
+      hub.unlinked = true;
+      hub.name = "the lost machine";
+    }
     content->hubs.insert(content->hubs.begin(), file->hubs.begin(), file->hubs.end());
     for (auto& camera : content->cameras) camera.unlearned = true;
     file = std::move(*content);

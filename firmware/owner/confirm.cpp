@@ -42,7 +42,8 @@ void add_hub(AccountFile& account, const protocol::RosterHub& named, const Devic
 /// Members as a roster has them that is newer than the backup's.
 void take_members(AccountFile& account, const protocol::Roster& roster, const DeviceId& camera) {
   for (auto& hub : account.hubs) {
-    if (hub.this_machine) continue;  // made by the restore, on no roster yet
+    // Made by the restore, on no roster yet; or on its way out, whatever a roster says.
+    if (hub.this_machine || hub.unlinked) continue;
     const auto named = std::ranges::find(roster.hubs, hub.id, [](const auto& h) { return h.identity.id(); });
     if (named == roster.hubs.end()) {
       deny(hub, camera);

@@ -112,6 +112,9 @@ Outcome<> add(std::vector<Record>& records, const protocol::Card& card, const st
   record.name = name;
   record.identity = card.identity;
   record.hpke = card.hpke;
+  // One that was on its way out comes back.
+  if constexpr (requires { record.unlinked; }) record.unlinked = false;
+  else record.removed = false;
   return {};
 }
 

@@ -98,7 +98,8 @@ void describe_cameras(const AccountFile& before, const AccountFile& now, SyncRep
     else if (camera.contradicted) report.contradicted.push_back(camera.id);
     else if (waits(camera)) report.waiting.push_back(camera.id);
     else if (const auto it = std::ranges::find(before.cameras, camera.id, &CameraRecord::id);
-             it == before.cameras.end() || waits(*it))
+             it == before.cameras.end() || it->confirmed != camera.confirmed ||
+             it->command.obeyed != camera.command.obeyed)
       report.confirmed.push_back(camera.id);
   }
 }

@@ -13,22 +13,23 @@
 namespace sealcam::owner {
 namespace {
 
-CameraRecord camera_record(const test::Actor& camera, std::string name) {
-  return {.id = camera.id(),
-          .name = std::move(name),
-          .identity = camera.identity(),
-          .hpke = camera.hpke(),
-          .version = RosterVersion(3),
-          .published = RosterVersion(2)};
+CameraRecord camera_record(const test::Actor& actor, std::string name) {
+  CameraRecord camera;
+  camera.id = actor.id();
+  camera.name = std::move(name);
+  camera.identity = actor.identity();
+  camera.hpke = actor.hpke();
+  camera.version = RosterVersion(3);
+  camera.published = RosterVersion(2);
+  return camera;
 }
-HubRecord hub_record(const test::Actor& hub, std::string name) {
-  return {.id = hub.id(),
-          .name = std::move(name),
-          .identity = hub.identity(),
-          .hpke = hub.hpke(),
-          .this_machine = false,
-          .integration = std::nullopt,
-          .denied = {}};
+HubRecord hub_record(const test::Actor& actor, std::string name) {
+  HubRecord hub;
+  hub.id = actor.id();
+  hub.name = std::move(name);
+  hub.identity = actor.identity();
+  hub.hpke = actor.hpke();
+  return hub;
 }
 
 struct Sample {
@@ -69,6 +70,70 @@ TEST_CASE("an account comes back as it was written, privately") {
   CHECK(read->hubs[1].integration == protocol::Integration(0xfedcba9876543210));
   REQUIRE(read->integrations.size() == 1);
   CHECK(read->integrations[0].name == "cloud link");
+}
+
+TEST_CASE("what was said to cameras and is not confirmed comes back as well") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "account.json";
+  Sample sample;
+  auto& door = sample.file.cameras[0];
+  door.confirmed = RosterVersion(1);
+  door.contradicted = door.unlearned = door.removed = true;
+  door.command.newest = CommandSeq(9);
+  door.command.published = CommandSeq(8);
+  door.command.obeyed = CommandSeq(7);
+  door.command.name = {CommandSeq(1), "Front"};
+  door.command.privacy = {CommandSeq(2), false};
+  door.command.settings = {CommandSeq(3),
+                           {BitsPerSecond(500'000), protocol::CameraSettings::Size{640, 480}, std::uint32_t{7}}};
+  door.command.wifi = {CommandSeq(4), Bytes(2, std::byte{0xff})};
+  door.command.reset = CommandSeq(5);
+  sample.file.hubs[1].may_switch_privacy = sample.file.hubs[1].unlinked = true;
+  sample.file.backup = {CaptureTime{std::chrono::seconds(77)}, "ab"};
+  sample.file.broker_folder = "/b";
+  sample.file.learn = true;
+  REQUIRE(write_account(path, sample.file));
+  const auto read = read_account(path);
+  REQUIRE(read);
+  CHECK(account_text(*read) == account_text(sample.file));
+  CHECK(read->cameras[0].command.settings->value == door.command.settings->value);
+  CHECK(read->cameras[0].command.wifi->value == door.command.wifi->value);
+  CHECK(read->cameras[0].command.reset == CommandSeq(5));
+  CHECK(read->cameras[0].unlearned);
+  CHECK(read->hubs[1].unlinked);
+  CHECK(read->backup->made == CaptureTime{std::chrono::seconds(77)});
+}
+
+TEST_CASE("a file of the first version is read, and nothing in it counts as confirmed") {
+  const Sample sample;
+  const auto& door = sample.door;
+  const auto text = R"({"version": 1, "account": ")" + sample.owner.account().to_string() +
+                    R"(", "cameras": [{"id": ")" + door.id().to_string() + R"(", "name": "Door", "identity": ")" +
+                    to_hex(door.identity().bytes()) + R"(", "hpke": ")" + to_hex(door.hpke().bytes()) +
+                    R"(", "roster": 3, "published": 3}], "hubs": [{"id": ")" + sample.tablet.id().to_string() +
+                    R"(", "name": "tablet", "identity": ")" + to_hex(sample.tablet.identity().bytes()) +
+                    R"(", "hpke": ")" + to_hex(sample.tablet.hpke().bytes()) +
+                    R"(", "this_machine": true, "denied": []}], "integrations": []})";
+  const auto file = parse_account(text, "old");
+  REQUIRE(file);
+  CHECK(file->cameras.at(0).published == RosterVersion(3));
+  CHECK(file->cameras[0].confirmed == RosterVersion());
+  CHECK(file->cameras[0].command.newest == CommandSeq());
+  CHECK_FALSE(file->backup);
+  CHECK_FALSE(file->unlearned());
+}
+
+TEST_CASE("a backup is out of date when devices or names changed, not when something was confirmed") {
+  Sample sample;
+  const auto before = content_digest(sample.file);
+  sample.file.cameras[0].version = sample.file.cameras[0].confirmed = RosterVersion(50);
+  CHECK(content_digest(sample.file) == before);
+  sample.file.cameras[0].name = "Front";
+  CHECK(content_digest(sample.file) != before);
+  sample.file.cameras[0].name = "Front door";
+  CHECK(content_digest(sample.file) == before);
+  sample.file.hubs.pop_back();
+  CHECK(content_digest(sample.file) != before);
 }
 
 TEST_CASE("a damaged account is refused with the place and what to do") {
