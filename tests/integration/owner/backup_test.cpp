@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A backup stands up to second implementations, and an account that was restored goes on where the camera stands.
-#include "owner_world.hpp"
 #include "owner/confirm.hpp"
+#include "owner_world.hpp"
 
 namespace sealcam {
 namespace {
@@ -24,8 +24,7 @@ TEST_CASE("OpenSSL and python3-cryptography open what was backed up, and what Op
   CHECK(owner("a", {"account", "create", "--backup", path("x.pem"), "--passphrase-file", path("short")}).exit_code ==
         EX_USAGE);
   CHECK_FALSE(std::filesystem::exists(path("a")));
-  const auto created =
-      owner("a", {"account", "create", "--backup", path("a.pem"), "--passphrase-file", path("word")});
+  const auto created = owner("a", {"account", "create", "--backup", path("a.pem"), "--passphrase-file", path("word")});
   INFO(created.output);
   REQUIRE(created.exit_code == 0);
   CHECK(owner("a", {"account", "backup", path("a.pem"), "--passphrase-file", path("word")}).exit_code == EX_CANTCREAT);
@@ -94,8 +93,8 @@ TEST_CASE("a restored account writes no roster before the camera said where it s
   CHECK(after.cameras[0].version.value() > version.value() + owner::restore_leap);
   REQUIRE(w.camera.receives_roster(after.cameras[0].version));
   const auto roster = *w.camera.roster();
-  CHECK(roster.active(tablet) == nullptr);    // unlinked after the backup: stays away
-  CHECK(roster.active(machine) == nullptr);   // the lost machine
+  CHECK(roster.active(tablet) == nullptr);   // unlinked after the backup: stays away
+  CHECK(roster.active(machine) == nullptr);  // the lost machine
   CHECK(roster.active(display) != nullptr);
   CHECK(roster.active(after.hubs.at(0).id) != nullptr);  // the new one
   w.camera.says_grants(CommandSeq(1));

@@ -305,7 +305,8 @@ TEST_CASE("the command line says what to do next") {
   NEED(sealcam({"--account", account, "account", "create", "--json"}));
   CHECK(sealcam({"--account", account, "account", "create"}).exit_code == EX_CANTCREAT);
   CHECK(sealcam({"--account", account, "watch", "Nobody", "-o", "x.mp4"}).exit_code == EX_NOINPUT);
-  for (const auto* command : {"account", "broker", "camera", "hub", "integration", "sync", "doctor", "watch", "inspect", "admission"})
+  for (const auto* command :
+       {"account", "broker", "camera", "hub", "integration", "sync", "doctor", "watch", "inspect", "admission"})
     CHECK(sealcam({command, "--help"}).exit_code == 0);
   fs::remove(folder.path() / "a" / "tls.key");
   const auto damaged = sealcam({"--account", account, "sync"});

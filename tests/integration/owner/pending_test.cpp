@@ -78,7 +78,8 @@ TEST_CASE("a command carries everything, is published again until it was obeyed,
   CHECK(w.json(at_once({"camera", "settings", "Door", "--size", "1280x720", "--rate", "15"}), EX_TEMPFAIL).at("done") ==
         false);
   REQUIRE(write_file_durably(w.path("word"), as_bytes("a wireless secret\n")));
-  (void)w.json(at_once({"camera", "wifi", "Door", "--ssid", "at home", "--password-file", w.path("word")}), EX_TEMPFAIL);
+  (void)w.json(at_once({"camera", "wifi", "Door", "--ssid", "at home", "--password-file", w.path("word")}),
+               EX_TEMPFAIL);
   (void)w.json(at_once({"camera", "rename", "Door", "Front"}), EX_TEMPFAIL);
 
   REQUIRE(w.camera.receives_command(CommandSeq(4)));

@@ -67,15 +67,17 @@ class ScriptedCamera {
                    std::optional<crypto::Digest> hash = std::nullopt) {
     const auto followed = *roster();
     const auto digest = must(crypto::sha256(*newest(protocol::Leaf::roster)));
-    const auto message = must(protocol::encode_grants(
-        followed, hash.value_or(digest), Epoch(++epoch_ << 32), crypto::sframe::CipherSuite::aes_128_gcm_sha256_128,
-        {crypto::sframe::BaseKey{}, "scripted"}, CaptureTime{}, route_, (as == nullptr ? keys : *as).keys().identity,
-        obeyed));
+    const auto message = must(protocol::encode_grants(followed, hash.value_or(digest), Epoch(++epoch_ << 32),
+                                                      crypto::sframe::CipherSuite::aes_128_gcm_sha256_128,
+                                                      {crypto::sframe::BaseKey{}, "scripted"}, CaptureTime{}, route_,
+                                                      (as == nullptr ? keys : *as).keys().identity, obeyed));
     must(client_->publish(protocol::topic(route_, protocol::Leaf::grants), message, true));
   }
   void says_offline() {
-    must(client_->publish(protocol::topic(route_, protocol::Leaf::status),
-                          must(protocol::encode_status({.online = false, .started = {}, .privacy = false}, route_, keys.keys().identity)), true));
+    must(client_->publish(
+        protocol::topic(route_, protocol::Leaf::status),
+        must(protocol::encode_status({.online = false, .started = {}, .privacy = false}, route_, keys.keys().identity)),
+        true));
   }
 
   Actor keys;

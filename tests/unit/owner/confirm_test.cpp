@@ -29,16 +29,16 @@ struct Broker {
   }
   [[nodiscard]] Bytes roster(const test::Actor& camera, std::uint64_t version,
                              std::initializer_list<const test::Actor*> hubs) const {
-    return must(protocol::encode_roster(test::roster_of(camera, version, hubs), route(camera), sample.owner.keys().identity));
+    return must(
+        protocol::encode_roster(test::roster_of(camera, version, hubs), route(camera), sample.owner.keys().identity));
   }
   [[nodiscard]] Bytes grants(const test::Actor& camera, ByteView roster, std::optional<CommandSeq> obeyed = {},
                              const test::Actor* as = nullptr) const {
     const auto owner = sample.owner.verifier();
-    return must(protocol::encode_grants(must(protocol::decode_roster(roster, route(camera), owner)),
-                                        must(crypto::sha256(roster)), Epoch(1),
-                                        crypto::sframe::CipherSuite::aes_128_gcm_sha256_128,
-                                        {crypto::sframe::BaseKey(), "x"}, CaptureTime{}, route(camera),
-                                        (as == nullptr ? camera : *as).keys().identity, obeyed));
+    return must(protocol::encode_grants(
+        must(protocol::decode_roster(roster, route(camera), owner)), must(crypto::sha256(roster)), Epoch(1),
+        crypto::sframe::CipherSuite::aes_128_gcm_sha256_128, {crypto::sframe::BaseKey(), "x"}, CaptureTime{},
+        route(camera), (as == nullptr ? camera : *as).keys().identity, obeyed));
   }
 };
 
@@ -54,7 +54,7 @@ TEST_CASE("a roster is confirmed by the camera's own grants, with its version an
     hearing.hear({.topic = topic, .payload = grants, .retained = true});
     return hearing.of(b.sample.door.id());
   };
-  CHECK_FALSE(note_heard(door, heard(b.grants(b.sample.door, ours, {}, &b.sample.yard)), hash));  // forged
+  CHECK_FALSE(note_heard(door, heard(b.grants(b.sample.door, ours, {}, &b.sample.yard)), hash));        // forged
   CHECK_FALSE(note_heard(door, heard(b.grants(b.sample.door, b.roster(b.sample.door, 2, {}))), hash));  // older
   CHECK(door.confirmed == RosterVersion());
   CHECK(pending_sentence(door).contains("may still watch"));

@@ -32,7 +32,12 @@ struct World {
   [[nodiscard]] AccountFile account() const {
     AccountFile file;
     file.account = owner.account();
-    file.cameras.push_back({camera.id(), "Front door", camera.identity(), camera.hpke(), {}, {}});
+    CameraRecord record;
+    record.id = camera.id();
+    record.name = "Front door";
+    record.identity = camera.identity();
+    record.hpke = camera.hpke();
+    file.cameras.push_back(std::move(record));
     file.hubs.push_back({hub.id(), "tablet", hub.identity(), hub.hpke(), true, std::nullopt, {}});
     return file;
   }

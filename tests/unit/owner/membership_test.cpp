@@ -71,8 +71,8 @@ TEST_CASE("an integration is suspended with all of its hubs and resumed") {
   CHECK(r.door().active(r.sample.display.id()) != nullptr);
 
   const auto count = r.file.integrations.size();
-  CHECK_FALSE(add_integration(r.file, "cloud", {}));               // the name is taken
-  CHECK_FALSE(add_integration(r.file, "other", {"display"}));      // the hub is
+  CHECK_FALSE(add_integration(r.file, "cloud", {}));                // the name is taken
+  CHECK_FALSE(add_integration(r.file, "other", {"display"}));       // the hub is
   CHECK_FALSE(add_integration(r.file, "other", {"tablet", "??"}));  // changes nothing
   CHECK(r.file.integrations.size() == count);
   CHECK_FALSE(r.file.hubs[0].integration);
