@@ -238,6 +238,7 @@ void add_telling(CLI::App& camera, Context& context) {
 
 void add_leaving(CLI::App& camera, Context& context) {
   auto words = std::make_shared<CameraWords>();
+  words->change->wait = 30;  // for a goodbye there is no second chance
   auto* command = add(camera, context, "reset", "Make a camera forget this account and its keys", words,
                       [](const Context& c, const CameraWords& w) { return reset(c, w, false); });
   command->add_flag("--yes", words->yes, "It is meant so");

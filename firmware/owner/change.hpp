@@ -12,7 +12,7 @@
 namespace sealcam::owner {
 
 struct ChangeOptions {
-  double wait = 5;      ///< seconds for the cameras to confirm
+  double wait = 10;     ///< seconds for the cameras to confirm
   std::string broker;   ///< absolute; folder of the broker, where devices lose their access; empty: as remembered
   bool forget = false;  ///< do not wait for the camera before its record goes
 };
