@@ -51,7 +51,7 @@ struct Device {
   MemoryLog log;
   camera::CameraConfig config;
   stream::CaptureControl control{stream::Quality{}};
-  camera::ConfiguredCapture capture{config, clock, log};
+  camera::ConfiguredCapture capture{config, std::nullopt, clock, log};
   hal::UnmanagedNetwork network;
   stream::RosterFile roster_file{state.files().folder / "roster"};
   stream::EpochFile epoch_file{state.files().folder / "epoch"};
