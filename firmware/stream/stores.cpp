@@ -61,6 +61,7 @@ std::optional<CommandSeq> take_seq(std::string_view& rest, char end) {
 
 Result<CommandRecord> CommandFile::do_load() const {
   const auto content = read_file(path_, protocol::max_control_size + 128);
+  if (!content && content.error().code == Errc::exhausted) return fail(Errc::malformed, damaged_command);
   if (!content) return std::unexpected(content.error());
   std::string_view rest = as_text(*content);
   const auto id = take_until(rest, ' ');

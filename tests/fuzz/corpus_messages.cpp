@@ -5,6 +5,7 @@
 #include "crypto/cbor.hpp"
 #include "crypto/cose.hpp"
 #include "protocol/card.hpp"
+#include "protocol/command.hpp"
 #include "protocol/status.hpp"
 #include "watcher_camera.hpp"
 
@@ -29,6 +30,13 @@ Bytes status_message() { return must(encode_status({true, time_of_all}, cast().r
 Bytes ask_message() {
   return must(encode_ask({Want::live, Challenge(0xc0ffee00c0ffee00), Epoch(7), AskSeq(1000)}, cast().route,
                          cast().hub.keys().identity));
+}
+Bytes command_message() {
+  Command command;
+  command.seq = CommandSeq(1000);
+  command.name = {CommandSeq(1), "Front door"};
+  command.privacy = {CommandSeq(1000), true};
+  return must(encode_command(command, cast().route, cast().camera.hpke(), cast().owner.keys().identity));
 }
 Bytes admission_message() {
   return must(encode_admission({Role::camera, cast().camera.id(), cast().owner.identity(), cast().camera.hpke()},
@@ -96,6 +104,13 @@ void control_seeds(Seeds& seeds) {
   both(4, "status", status_message());
   both(5, "card", must(encode_card(Role::hub, cast().hub.keys())));
   both(6, "admission", admission_message());
+  seeds.put("control_fuzz", "command-message", {7}, command_message());
+  crypto::CborWriter items;
+  items.map(5).integer(1).array(2).integer(1).text("Front door").integer(2).array(2).integer(2).boolean(true);
+  items.integer(3).array(2).integer(3).map(4).integer(1).integer(700'000).integer(2).integer(1280);
+  items.integer(3).integer(720).integer(4).integer(25).integer(4).array(2).integer(3).map(2).integer(1);
+  items.bytes(as_bytes("network")).integer(2).text("passphrase").integer(5).array(2).integer(4).boolean(true);
+  seeds.put("control_fuzz", "command-plaintext", {8}, items.view());
   crypto::CborWriter grant;
   grant.map(2).integer(1).bytes(HonestCamera::base_key(0).reveal().first(16)).integer(2).text("Front door");
   seeds.put("control_fuzz", "grant-plaintext", {2}, grant.view());
@@ -110,7 +125,7 @@ void inspector_seeds(Seeds& seeds) {
   both(2, "grants", HonestCamera::grants(1));
   both(3, "status", status_message());
   both(6, "ask", ask_message());
-  seeds.put("inspector_fuzz", "command", {0x81}, "sealed");
+  both(1, "command", command_message());
   seeds.put("inspector_fuzz", "frame", {4}, HonestCamera().frame(0, FrameKind::key, 0, {}, {}));
   // The kind follows from the length.
   seeds.put("inspector_fuzz", "picture", {0x84}, frame_plaintext(Codec::h264_annex_b, as_bytes("unit")));
@@ -143,6 +158,10 @@ void state_seeds(Seeds& seeds) {
   seeds.put("state_fuzz", "ask-seq-used-up", {2}, "SCQ1\xff\xff\xff\xff\xff\xff\xff\xff");
   seeds.put("state_fuzz", "epoch", {3}, "17\n");
   seeds.put("state_fuzz", "epoch-last", {3}, "4294967295\n");
+  const auto owner = cast().owner.account().to_string();
+  seeds.put("state_fuzz", "command-done", {4}, owner + " 7 7\n");
+  seeds.put("state_fuzz", "command-pending", {4}, owner + " 7 5\nsealed");
+  seeds.put("state_fuzz", "privacy", {5}, "on\n");
 }
 
 }  // namespace sealcam::fuzz

@@ -76,6 +76,24 @@ void check_epochs(ByteView content) {
   SC_ASSERT(must(store.load()) == *counter);
 }
 
+/// What is read as a record is written as the same file.
+void check_command(ByteView content) {
+  const auto path = scratch().put("command-seq", as_text(content));
+  stream::CommandFile store(path);
+  const auto record = store.load();
+  if (!record) return SC_ASSERT(record.error().code == Errc::malformed);
+  SC_ASSERT(record->done <= record->seq && (record->done == record->seq) == record->message.empty());
+  must(store.store(*record));
+  const auto again = must(store.load());
+  SC_ASSERT(again.account == record->account && again.seq == record->seq && again.message == record->message);
+}
+
+void check_privacy(ByteView content) {
+  stream::PrivacyFile store(scratch().put("privacy", as_text(content)));
+  const auto on = store.load();
+  SC_ASSERT(on ? as_text(content) == (*on ? "on\n" : "off\n") : on.error().code == Errc::malformed);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -85,11 +103,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const bool sign = (choice & 0x80U) != 0;
   const auto rest = in.rest();
   if (rest.size() > 4096) return 0;
-  switch (choice % 4) {
+  switch ((choice & 0x7fU) % 6) {
     case 0: check_hub_rosters(roster_file(sign, rest)); break;
     case 1: check_camera_roster(roster_file(sign, rest)); break;
     case 2: check_ask_numbers(rest); break;
     case 3: check_epochs(rest); break;
+    case 4: check_command(rest); break;
+    case 5: check_privacy(rest); break;
   }
   return 0;
 }
