@@ -2,11 +2,13 @@
 /// sealcam-camera: captures, encodes, seals, signs, publishes.
 #include <fcntl.h>
 #include <sysexits.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <print>
 
 #include "camera/camera.hpp"
@@ -15,6 +17,8 @@
 #include "camera/sensor_list.hpp"
 #include "core/folders.hpp"
 #include "hal/board/this_board.hpp"
+#include "pairing/display.hpp"
+#include "pairing/station.hpp"
 
 namespace {
 
@@ -30,6 +34,8 @@ struct Options {
   bool reset = false;
   bool yes = false;
   bool list_sensors = false;
+  bool no_pairing = false;
+  pairing::StationOptions pairing;
 };
 
 int exit_code(Errc code) {
@@ -85,6 +91,29 @@ int start_again(const UniqueFd& started_in, char** argv, Log& log) {
   return EX_TEMPFAIL;
 }
 
+/// Until somebody is its owner; the exit code when it ends otherwise.
+std::optional<int> wait_for_owner(const Options& given, const pairing::DeviceState& state, const Clock& clock,
+                                  Log& log) {
+  if (given.no_pairing) {
+    log.error("this camera belongs to nobody yet; its owner runs: sealcam camera enroll {}",
+              state.files().folder.string());
+    return EX_CONFIG;
+  }
+  // Ready means running: a camera that waits for its owner must not fail the unit's start.
+  const auto end = pairing::run_station(given.pairing, {.state = state,
+                                                        .role = protocol::Role::camera,
+                                                        .version = SEALCAM_VERSION,
+                                                        .ready = [] { (void)::sd_notify(0, "READY=1"); },
+                                                        .clock = clock,
+                                                        .log = log});
+  if (!end) {
+    log.error("pairing: {}", to_string(end.error()));
+    return end.error().code == Errc::invalid_argument ? EX_USAGE : exit_code(end.error().code);
+  }
+  if (*end == pairing::StationEnd::stopped) return EX_OK;
+  return std::nullopt;
+}
+
 int list_sensors(bool json, Log& log) {
   const auto survey = hal::v4l2::survey(hal::v4l2::nodes(camera::device_folder), hal::v4l2::open_device);
   hal::libcamera::ModuleLibcamera libcamera;
@@ -113,11 +142,12 @@ Ran run_state(const Options& given, const fs::path& folder, const camera::RunOpt
   }
   if (given.keys) return {print_keys(*state, given.json)};
   std::string why;
-  const auto enrolment = pairing::read_enrolment(state->files(), &why);
+  auto enrolment = pairing::read_enrolment(state->files(), &why);
   if (!enrolment && enrolment.error().code == Errc::not_found) {
-    log.error("this camera belongs to nobody yet; its owner runs: sealcam camera enroll {}", folder.string());
-    return {EX_CONFIG};
+    if (const auto code = wait_for_owner(given, *state, clock, log)) return {*code};
+    enrolment = pairing::read_enrolment(state->files(), &why);
   }
+  pairing::forget_pairing_file(given.pairing.file);
   if (!enrolment || enrolment->role != protocol::Role::camera) {
     log.error("{}: {}", state->files().enrolment().string(),
               enrolment     ? "this is not a camera's enrolment"
@@ -173,6 +203,7 @@ int main(int argc, char** argv) try {
   const MonotonicTime started = clock.monotonic();
   StderrLog log;
   Options options;
+  std::string pairing_file;
   CLI::App app("Captures, encodes, seals, signs and publishes pictures that only the owner's hubs can open.",
                "sealcam-camera");
   app.set_version_flag("--version", "sealcam-camera " SEALCAM_VERSION);
@@ -180,6 +211,14 @@ int main(int argc, char** argv) try {
                  "Configuration file (default: " + (configuration_folder() / "camera.json").string() + ")");
   app.add_option("--state", options.state, "State folder (default: " + state_folder("camera").string() + ")");
   app.add_option("--status", options.status, "Write counters as one line of JSON into this file each second");
+  app.add_option("--pairing-listen", options.pairing.listen,
+                 "Where a camera that belongs to nobody waits for its owner (default: port 8421 on every address)")
+      ->type_name("ADDRESS:PORT");
+  app.add_option("--pairing-host", options.pairing.host,
+                 "Address in the pairing string (default: the one towards the default route)")
+      ->type_name("HOST");
+  app.add_option("--pairing-file", pairing_file, "Write the pairing string into this file, or folder, while it counts");
+  app.add_flag("--no-pairing", options.no_pairing, "End instead, with code 78, when the camera belongs to nobody");
   app.add_flag("--check-config", options.check_config, "Check the configuration and end");
   auto* list = app.add_flag("--list-sensors", options.list_sensors, "List the sensors with what they can do, and end");
   auto* doctor =
@@ -198,6 +237,7 @@ int main(int argc, char** argv) try {
   }
   options.keys = keys->parsed();
   options.reset = reset->parsed();
+  if (!pairing_file.empty()) options.pairing.file = fs::absolute(pairing_file);
   if (options.json && !options.keys && !options.list_sensors && !options.doctor) {
     std::println(stderr, "error: --json goes with keys, --list-sensors or --doctor");
     return EX_USAGE;

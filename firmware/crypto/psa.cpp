@@ -7,6 +7,11 @@
 #include <type_traits>
 #include <utility>
 
+// Misses extern "C" of its own in 3.6.
+extern "C" {
+#include <mbedtls/constant_time.h>
+}
+
 namespace sealcam::crypto {
 
 static_assert(std::is_same_v<KeyId, psa_key_id_t>);
@@ -25,6 +30,10 @@ Result<> random(MutableBytes out) {
   if (const auto s = psa_generate_random(c_bytes(out), out.size()); s != PSA_SUCCESS)
     return fail(Errc::crypto, "random bytes", s);
   return {};
+}
+
+bool equal_secrets(ByteView a, ByteView b) noexcept {
+  return a.size() == b.size() && mbedtls_ct_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 VolatileKey::VolatileKey(VolatileKey&& other) noexcept : id_(std::exchange(other.id_, 0)) {}

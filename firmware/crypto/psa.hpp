@@ -16,6 +16,9 @@ namespace sealcam::crypto {
 /// Fills `out` from the random generator. Thread-safe. Errors: crypto.
 [[nodiscard]] Result<> random(MutableBytes out);
 
+/// Compares in a time that depends on the sizes alone. Thread-safe.
+[[nodiscard]] bool equal_secrets(ByteView a, ByteView b) noexcept;
+
 /// A PSA key identifier (psa_key_id_t), without its header.
 using KeyId = std::uint32_t;
 

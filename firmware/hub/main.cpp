@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sealcam-hub: shows the pictures of one account's cameras on this machine.
 #include <sysexits.h>
+#include <systemd/sd-daemon.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -10,6 +11,8 @@
 #include "core/folders.hpp"
 #include "hal/board/this_board.hpp"
 #include "hub/app.hpp"
+#include "pairing/display.hpp"
+#include "pairing/station.hpp"
 
 namespace {
 
@@ -26,19 +29,27 @@ struct Options {
   bool reset = false;
   bool yes = false;
   bool json = false;
+  bool no_pairing = false;
+  std::string pairing_file;
+  pairing::StationOptions pairing;
 };
 
-int open_failed(const Error& error, const fs::path& folder, Log& log) {
-  log.error("{}: {}", folder.string(), to_string(error));
-  switch (error.code) {
+int exit_code(Errc code) {
+  switch (code) {
     case Errc::permission: return EX_NOPERM;
     case Errc::conflict: return EX_UNAVAILABLE;
     case Errc::malformed:
     case Errc::wrong_key:
     case Errc::not_found: return EX_CONFIG;
+    case Errc::invalid_argument: return EX_USAGE;
     case Errc::io: return EX_IOERR;
     default: return EX_SOFTWARE;
   }
+}
+
+int open_failed(const Error& error, const fs::path& folder, Log& log) {
+  log.error("{}: {}", folder.string(), to_string(error));
+  return exit_code(error.code);
 }
 
 int print_keys(const pairing::DeviceState& state, bool json) {
@@ -59,6 +70,28 @@ int reset(const fs::path& folder, bool yes, Log& log) {
     return open_failed(done.error(), folder, log);
   log.info("{} is reset: the next start makes a new hub that belongs to nobody", folder.string());
   return EX_OK;
+}
+
+/// Until somebody is its owner; the exit code when it ends otherwise.
+std::optional<int> wait_for_owner(const Options& options, const pairing::DeviceState& state, Log& log) {
+  if (options.no_pairing) {
+    log.error("this hub belongs to nobody yet; the next step, on the owner's machine:  sealcam hub enroll {}",
+              state.files().folder.string());
+    return EX_CONFIG;
+  }
+  const SystemClock clock;
+  const auto end = pairing::run_station(options.pairing, {.state = state,
+                                                          .role = protocol::Role::hub,
+                                                          .version = SEALCAM_VERSION,
+                                                          .ready = [] { (void)::sd_notify(0, "READY=1"); },
+                                                          .clock = clock,
+                                                          .log = log});
+  if (!end) {
+    log.error("pairing: {}", to_string(end.error()));
+    return exit_code(end.error().code);
+  }
+  if (*end == pairing::StationEnd::stopped) return EX_OK;
+  return std::nullopt;
 }
 
 int run(const Options& options) {
@@ -91,12 +124,12 @@ int run(const Options& options) {
   if (!state) return open_failed(state.error(), folder, log);
   if (options.keys) return print_keys(*state, options.json);
 
-  const auto enrolment = pairing::read_enrolment(state->files(), &why);
+  auto enrolment = pairing::read_enrolment(state->files(), &why);
   if (!enrolment && enrolment.error().code == Errc::not_found) {
-    log.error("this hub belongs to nobody yet; the next step, on the owner's machine:  sealcam hub enroll {}",
-              folder.string());
-    return EX_CONFIG;
+    if (const auto code = wait_for_owner(options, *state, log)) return *code;
+    enrolment = pairing::read_enrolment(state->files(), &why);
   }
+  pairing::forget_pairing_file(options.pairing.file);
   if (!enrolment) {
     log.error("{}: {}", state->files().enrolment().string(), why.empty() ? to_string(enrolment.error()) : why);
     return EX_CONFIG;
@@ -114,6 +147,15 @@ int main(int argc, char** argv) {
   app.add_option("--state", options.state, "folder of keys and state")->type_name("DIR");
   app.add_option("--listen", options.listen, "address of the page, loopback only")->type_name("ADDRESS:PORT");
   app.add_option("--status", options.status, "JSON file that is replaced each second")->type_name("FILE");
+  app.add_option("--pairing-listen", options.pairing.listen,
+                 "where a hub that belongs to nobody waits for its owner (default: port 8421 on every address)")
+      ->type_name("ADDRESS:PORT");
+  app.add_option("--pairing-host", options.pairing.host,
+                 "address in the pairing string (default: the one towards the default route)")
+      ->type_name("HOST");
+  app.add_option("--pairing-file", options.pairing_file,
+                 "write the pairing string into this file, or folder, while it counts");
+  app.add_flag("--no-pairing", options.no_pairing, "end instead, with code 78, when the hub belongs to nobody");
   app.add_flag("--check-config", options.check_config, "read the configuration, say what is wrong, and end");
   app.require_subcommand(0, 1);
   auto* keys = app.add_subcommand("keys", "make this hub's keys if it has none, and print its id");
@@ -127,6 +169,7 @@ int main(int argc, char** argv) {
   }
   options.keys = keys->parsed();
   options.reset = reset->parsed();
+  if (!options.pairing_file.empty()) options.pairing.file = fs::absolute(options.pairing_file);
   std::signal(SIGPIPE, SIG_IGN);
   try {
     return run(options);

@@ -7,6 +7,7 @@
 
 #include "owner/commands.hpp"
 #include "owner/enroll.hpp"
+#include "owner/pair.hpp"
 #include "owner/sync.hpp"
 
 namespace sealcam::owner {
@@ -19,19 +20,60 @@ namespace {
 struct EnrollOptions {
   std::string state, name, broker, host;
   int port = 0;
+  std::string shown, at;  ///< of pairing
 };
 
+Terms to_terms(const EnrollOptions& options) {
+  Terms terms{.name = options.name, .broker = {absolute(options.broker)}, .host = std::nullopt, .port = std::nullopt};
+  if (!options.host.empty()) terms.host = options.host;
+  if (options.port != 0) terms.port = static_cast<std::uint16_t>(options.port);
+  return terms;
+}
+
 EnrollRequest to_request(Role role, const EnrollOptions& options) {
-  EnrollRequest request{.role = role,
-                        .state = absolute(options.state),
-                        .name = options.name,
-                        .broker = {absolute(options.broker)},
-                        .host = std::nullopt,
-                        .port = std::nullopt};
-  if (!options.host.empty()) request.host = options.host;
-  if (options.port != 0) request.port = static_cast<std::uint16_t>(options.port);
-  if (request.name.empty()) request.name = request.state.filename().string();
+  EnrollRequest request{.role = role, .state = absolute(options.state), .terms = to_terms(options)};
+  if (request.terms.name.empty()) request.terms.name = request.state.filename().string();
   return request;
+}
+
+/// The account has the device; publishes the rosters and tells.
+Outcome<> publish_and_tell(const Context& context, Account& account, Role role, const std::string& name,
+                           const Enrolled& enrolled, const std::string& model) {
+  const auto report =
+      sync(account, {.everything = false, .once = true, .patience = std::chrono::seconds(5)}, context.clock);
+  if (!report) return std::unexpected(report.error());
+  if (context.json) {
+    Json json{{"id", enrolled.id.to_string()},        {"name", name},
+              {"role", protocol::name(role)},         {"account", account.id().to_string()},
+              {"broker_reloaded", enrolled.reloaded}, {"published", texts(report->published)},
+              {"pending", texts(report->pending)},    {"why_pending", report->why_pending}};
+    if (!model.empty()) json["model"] = model;
+    // The model is the device's own word, and need not be UTF-8.
+    std::println("{}", json.dump(-1, ' ', false, Json::error_handler_t::replace));
+    return {};
+  }
+  std::println("{} '{}' is {}", protocol::name(role), name, enrolled.id.to_string());
+  if (const auto words = describe(*report, account.file()); !words.empty()) std::println("{}", words);
+  return {};
+}
+
+Outcome<> run_pair(const Context& context, Role role, const EnrollOptions& options) {
+  auto shown = protocol::PairingString::parse(options.shown);
+  if (!shown) return failure(EX_USAGE, std::format("{}. Copy what the device shows as a whole", shown.error().what));
+  std::optional<protocol::HostPort> instead;
+  if (!options.at.empty()) {
+    const auto at = protocol::HostPort::parse(options.at);
+    if (!at) return failure(EX_USAGE, std::format("--at {}: {}", options.at, at.error().what));
+    instead = *at;
+  }
+  const PairRequest request{role, std::move(*shown), instead, to_terms(options)};
+  auto account = Account::open(context.account());
+  if (!account) return std::unexpected(account.error());
+  if (auto r = may_change(account->file()); !r) return r;
+  const auto paired = pair(*account, request, context.clock);
+  if (!paired) return std::unexpected(paired.error());
+  if (auto r = remember_broker(*account, request.terms.broker); !r) return r;
+  return publish_and_tell(context, *account, role, request.terms.name, paired->enrolled, paired->model);
 }
 
 Outcome<> run_enroll(const Context& context, const EnrollRequest& request) {
@@ -40,25 +82,8 @@ Outcome<> run_enroll(const Context& context, const EnrollRequest& request) {
   if (auto r = may_change(account->file()); !r) return r;
   const auto enrolled = enroll(*account, request, context.clock);
   if (!enrolled) return std::unexpected(enrolled.error());
-  if (auto r = remember_broker(*account, request.broker); !r) return r;
-  const auto report =
-      sync(*account, {.everything = false, .once = true, .patience = std::chrono::seconds(5)}, context.clock);
-  if (!report) return std::unexpected(report.error());
-  if (context.json) {
-    std::println("{}", Json{{"id", enrolled->id.to_string()},
-                            {"name", request.name},
-                            {"role", protocol::name(request.role)},
-                            {"account", account->id().to_string()},
-                            {"broker_reloaded", enrolled->reloaded},
-                            {"published", texts(report->published)},
-                            {"pending", texts(report->pending)},
-                            {"why_pending", report->why_pending}}
-                           .dump());
-    return {};
-  }
-  std::println("{} '{}' is {}", protocol::name(request.role), request.name, enrolled->id.to_string());
-  if (const auto words = describe(*report, account->file()); !words.empty()) std::println("{}", words);
-  return {};
+  if (auto r = remember_broker(*account, request.terms.broker); !r) return r;
+  return publish_and_tell(context, *account, request.role, request.terms.name, *enrolled, "");
 }
 
 /// For an operator who is elsewhere: the statement that `sealcam broker admit` wants.
@@ -101,15 +126,36 @@ void add_enroll(CLI::App& parent, Context& context, Role role) {
   });
 }
 
+void add_pair(CLI::App& parent, Context& context, Role role) {
+  auto options = std::make_shared<EnrollOptions>();
+  const auto what = std::string(protocol::name(role));
+  auto* command = parent.add_subcommand(role == Role::camera ? "pair" : "link",
+                                        std::format("Make a {} in this network the account's", what));
+  command->add_option("STRING", options->shown, std::format("What the {} shows: sealcam:1:…", what))->required();
+  command->add_option("--name", options->name, "What it is called, at most 64 bytes")->required();
+  command->add_option("--broker", options->broker, "Folder of the broker ('sealcam broker init') on this machine")
+      ->required();
+  command->add_option("--at", options->at, std::format("Where the {} is, instead of what it shows", what))
+      ->type_name("HOST:PORT");
+  command->add_option("--host", options->host, "Where the device finds the broker (default: as the broker says)");
+  command->add_option("--port", options->port, "And its port")->check(CLI::Range(1, 65535));
+  command->fallthrough();
+  command->callback([&context, options, role] {
+    context.action = [&context, options, role] { return run_pair(context, role, *options); };
+  });
+}
+
 }  // namespace
 
 void add_device_commands(CLI::App& app, Context& context) {
   auto* camera = app.add_subcommand("camera", "The account's cameras")->require_subcommand(1);
   camera->fallthrough();
+  add_pair(*camera, context, Role::camera);
   add_enroll(*camera, context, Role::camera);
 
   auto* hub = app.add_subcommand("hub", "The account's hubs")->require_subcommand(1);
   hub->fallthrough();
+  add_pair(*hub, context, Role::hub);
   add_enroll(*hub, context, Role::hub);
 
   auto words = std::make_shared<std::pair<std::string, std::string>>();

@@ -30,6 +30,13 @@ Outcome<Address> advertised_address(const BrokerFiles& broker) {
   return Address{settings->advertised_host(), settings->port};
 }
 
+/// The device may see the broker under another address than this machine does.
+Outcome<Address> address_for_device(const Terms& terms) {
+  auto address = advertised_address(terms.broker);
+  if (!address) return address;
+  return Address{terms.host.value_or(address->host), terms.port.value_or(address->port)};
+}
+
 /// A device of somebody else is not taken over by overwriting a file.
 Outcome<> not_anothers(const Account& account, const StateFiles& files) {
   std::string why;
@@ -44,14 +51,12 @@ Outcome<> not_anothers(const Account& account, const StateFiles& files) {
 }
 
 /// Admits a device and returns what its enrolment will say; nothing is written into its folder.
-Outcome<std::pair<Enrolment, bool>> admit_here(const Account& account, const StateFiles& files,
-                                               const protocol::Card& card, const BrokerFiles& broker,
+Outcome<std::pair<Enrolment, bool>> admit_here(const Account& account, const protocol::Card& card,
+                                               std::string_view request_pem, const BrokerFiles& broker,
                                                const Address& address, std::string name) {
-  const auto request = read(files.tls_request(), largest_pem);
-  if (!request) return std::unexpected(request.error());
-  const auto admission = make_admission(account, card, as_text(*request));
+  const auto admission = make_admission(account, card, request_pem);
   if (!admission) return std::unexpected(admission.error());
-  auto admitted = admit(broker, as_text(*request), *admission);
+  auto admitted = admit(broker, request_pem, *admission);
   if (!admitted) return std::unexpected(admitted.error());
   const auto authority = read(broker.authority(), largest_pem);
   if (!authority) return std::unexpected(authority.error());
@@ -86,7 +91,9 @@ Outcome<> enroll_this_machine(const Account& account, const BrokerFiles& broker,
     if (before) continue;
     const auto card = read_card(files, role);
     if (!card) return std::unexpected(card.error());
-    const auto enrolment = admit_here(account, files, *card, broker, address, "");
+    const auto request = read(files.tls_request(), largest_pem);
+    if (!request) return std::unexpected(request.error());
+    const auto enrolment = admit_here(account, *card, as_text(*request), broker, address, "");
     if (!enrolment) return std::unexpected(enrolment.error());
     if (auto r = finish(files, enrolment->first); !r) return r;
   }
@@ -103,11 +110,17 @@ Record& find_or_add(std::vector<Record>& records, const DeviceId& id) {
 }
 
 template <class Record>
-Outcome<> add(std::vector<Record>& records, const protocol::Card& card, const std::string& name) {
-  const auto id = card.identity.id();
+Outcome<> free_name(const std::vector<Record>& records, const DeviceId& id, const std::string& name) {
   for (const auto& other : records)
     if (other.id != id && other.name == name)
       return failure(EX_USAGE, std::format("Another device is called '{}'. Choose another name", name));
+  return {};
+}
+
+template <class Record>
+Outcome<> add(std::vector<Record>& records, const protocol::Card& card, const std::string& name) {
+  const auto id = card.identity.id();
+  if (auto r = free_name(records, id, name); !r) return r;
   auto& record = find_or_add(records, id);
   record.name = name;
   record.identity = card.identity;
@@ -150,31 +163,54 @@ Outcome<> connect_account(const Account& account, const BrokerFiles& broker) {
   return enroll_this_machine(account, broker, *advertised);
 }
 
+Outcome<> prepare(const Account& account, const Terms& terms, Role role, const DeviceId& device) {
+  if (auto r = check_name(terms.name); !r) return r;
+  const auto& file = account.file();
+  const auto unused =
+      role == Role::camera ? free_name(file.cameras, device, terms.name) : free_name(file.hubs, device, terms.name);
+  if (!unused) return unused;
+  return connect_account(account, terms.broker);
+}
+
+Outcome<Welcome> welcome(Account& account, const protocol::Card& card, std::string_view request_pem, const Terms& terms,
+                         const Clock& clock) {
+  const auto address = address_for_device(terms);
+  if (!address) return std::unexpected(address.error());
+  const bool is_camera = card.role == Role::camera;
+  auto admitted = admit_here(account, card, request_pem, terms.broker, *address, is_camera ? terms.name : "");
+  if (!admitted) return std::unexpected(admitted.error());
+  if (auto r = record(account, card, terms.name); !r) return std::unexpected(r.error());
+  if (auto r = renew_rosters(account, clock); !r) return std::unexpected(r.error());
+  Welcome result{std::move(admitted->first), std::nullopt, admitted->second};
+  if (!is_camera) return result;
+  const auto camera = std::ranges::find(account.file().cameras, card.identity.id(), &CameraRecord::id);
+  auto roster = signed_roster(account, *camera);
+  if (!roster) return std::unexpected(roster.error());
+  result.roster = std::move(*roster);
+  return result;
+}
+
 Outcome<Enrolled> enroll(Account& account, const EnrollRequest& request, const Clock& clock) {
-  if (auto r = check_name(request.name); !r) return std::unexpected(r.error());
-  const auto advertised = advertised_address(request.broker);
-  if (!advertised) return std::unexpected(advertised.error());
-  // The device may see the broker under another address than this machine does.
-  const Address address{request.host.value_or(advertised->host), request.port.value_or(advertised->port)};
+  if (auto r = check_name(request.terms.name); !r) return std::unexpected(r.error());
+  if (auto r = advertised_address(request.terms.broker); !r) return std::unexpected(r.error());
   const StateFiles files{request.state};
   if (auto r = ensure_device_keys(files, request.role); !r) return std::unexpected(r.error());
   const auto card = read_card(files, request.role);
   if (!card) return std::unexpected(card.error());
+  const auto id = card->identity.id();
   if (auto r = not_anothers(account, files); !r) return std::unexpected(r.error());
-  if (auto r = enroll_this_machine(account, request.broker, *advertised); !r) return std::unexpected(r.error());
-
-  const auto enrolment =
-      admit_here(account, files, *card, request.broker, address, request.role == Role::camera ? request.name : "");
-  if (!enrolment) return std::unexpected(enrolment.error());
-  if (auto r = record(account, *card, request.name); !r) return std::unexpected(r.error());
-  if (auto r = renew_rosters(account, clock); !r) return std::unexpected(r.error());
-  if (request.role == Role::camera) {
-    const auto camera = std::ranges::find(account.file().cameras, card->identity.id(), &CameraRecord::id);
+  if (auto r = prepare(account, request.terms, request.role, id); !r) return std::unexpected(r.error());
+  const auto csr = read(files.tls_request(), largest_pem);
+  if (!csr) return std::unexpected(csr.error());
+  const auto result = welcome(account, *card, as_text(*csr), request.terms, clock);
+  if (!result) return std::unexpected(result.error());
+  if (result->roster) {
+    const auto camera = std::ranges::find(account.file().cameras, id, &CameraRecord::id);
     if (auto r = install_roster(account, *camera, files.folder); !r) return std::unexpected(r.error());
   }
   // Last: with it the device is somebody's.
-  if (auto r = finish(files, enrolment->first); !r) return std::unexpected(r.error());
-  return Enrolled{card->identity.id(), enrolment->second};
+  if (auto r = finish(files, result->enrolment); !r) return std::unexpected(r.error());
+  return Enrolled{id, result->reloaded};
 }
 
 }  // namespace sealcam::owner

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// How a device whose state folder is on this machine becomes the account's: admitted to the broker, recorded,
-/// enrolled. (Pairing over the network will do the same with a device that is elsewhere.)
+/// How a device becomes the account's: admitted to the broker, recorded, enrolled. Its state folder may be on this
+/// machine (enroll) or the device elsewhere (pair.hpp).
 #pragma once
 
 #include <cstdint>
@@ -14,13 +14,18 @@
 
 namespace sealcam::owner {
 
-struct EnrollRequest {
-  protocol::Role role = protocol::Role::camera;
-  std::filesystem::path state;  ///< absolute
-  std::string name;             ///< a camera's travels sealed in its grants; a hub's stays here
+/// What a device is told and called, wherever it is.
+struct Terms {
+  std::string name;  ///< a camera's travels sealed in its grants; a hub's stays here
   BrokerFiles broker;
   std::optional<std::string> host;  ///< instead of the broker's own
   std::optional<std::uint16_t> port;
+};
+
+struct EnrollRequest {
+  protocol::Role role = protocol::Role::camera;
+  std::filesystem::path state;  ///< absolute
+  Terms terms;
 };
 
 struct Enrolled {
@@ -34,6 +39,23 @@ struct Enrolled {
 
 /// Admits the owner's own connection and this machine's hub, when they are not yet; as after a restore.
 [[nodiscard]] Outcome<> connect_account(const Account& account, const BrokerFiles& broker);
+
+/// Everything that makes a device the account's.
+struct Welcome {
+  pairing::Enrolment enrolment;
+  std::optional<Bytes> roster;  ///< cameras: the whole signed message
+  bool reloaded = false;        ///< a running broker was told
+};
+
+/// What can fail is tried before the device hears of anything: the name is good and free for that device, the broker is
+/// there. The owner's own connection and this machine's hub are admitted on the way when they are not yet.
+[[nodiscard]] Outcome<> prepare(const Account& account, const Terms& terms, protocol::Role role,
+                                const DeviceId& device);
+
+/// After prepare(): admits the device at the broker, records it and renews rosters. The device itself learns nothing
+/// yet.
+[[nodiscard]] Outcome<Welcome> welcome(Account& account, const protocol::Card& card, std::string_view request_pem,
+                                       const Terms& terms, const Clock& clock);
 
 /// Doing it again for the same device renews its certificate and name. The owner's own connection and this machine's
 /// hub are admitted on the way when they are not yet. Rosters are renewed, not published.

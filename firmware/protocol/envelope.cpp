@@ -18,6 +18,9 @@ std::string_view name(MessageName message) noexcept {
     case MessageName::status: return "status";
     case MessageName::card: return "card";
     case MessageName::admission: return "admission";
+    case MessageName::pairing_proof: return "pairing-proof";
+    case MessageName::pairing_claim: return "pairing-claim";
+    case MessageName::enrolment: return "enrolment";
   }
   return "";
 }

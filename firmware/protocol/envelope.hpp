@@ -19,7 +19,19 @@ struct Route {
   friend auto operator<=>(const Route&, const Route&) = default;
 };
 
-enum class MessageName { roster, command, grants, frame, ask, status, card, admission };
+enum class MessageName {
+  roster,
+  command,
+  grants,
+  frame,
+  ask,
+  status,
+  card,
+  admission,
+  pairing_proof,
+  pairing_claim,
+  enrolment
+};
 [[nodiscard]] std::string_view name(MessageName name) noexcept;
 
 /// Largest message that anybody accepts: an SFrame of 1 MiB and what is around it.

@@ -212,7 +212,12 @@ Result<TlsKey> TlsKey::from_pem(ByteView pem) {
   return key;
 }
 
-Result<std::string> make_authority(const TlsKey& key, std::string_view common_name) {
+namespace {
+
+enum class SelfSigned { authority, leaf };
+
+Result<std::string> self_sign(const TlsKey& key, std::string_view common_name, SelfSigned kind) {
+  const bool is_authority = kind == SelfSigned::authority;
   const auto name = distinguished_name(common_name);
   if (!name) return std::unexpected(name.error());
   PkHandle pk;
@@ -224,15 +229,44 @@ Result<std::string> make_authority(const TlsKey& key, std::string_view common_na
   mbedtls_x509write_crt_set_issuer_key(writer.get(), pk.get());
   int status = mbedtls_x509write_crt_set_subject_name(writer.get(), name->c_str());
   if (status == 0) status = mbedtls_x509write_crt_set_issuer_name(writer.get(), name->c_str());
-  if (status == 0) status = mbedtls_x509write_crt_set_basic_constraints(writer.get(), 1, 0);
   if (status == 0)
-    status =
-        mbedtls_x509write_crt_set_key_usage(writer.get(), MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN);
+    status = mbedtls_x509write_crt_set_basic_constraints(writer.get(), is_authority ? 1 : 0, is_authority ? 0 : -1);
+  if (status == 0)
+    status = mbedtls_x509write_crt_set_key_usage(
+        writer.get(), is_authority ? MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN
+                                   : static_cast<unsigned>(MBEDTLS_X509_KU_DIGITAL_SIGNATURE));
   if (status == 0) status = mbedtls_x509write_crt_set_subject_key_identifier(writer.get());
   if (status == 0) status = mbedtls_x509write_crt_set_authority_key_identifier(writer.get());
-  if (status != 0) return fail(Errc::crypto, "fields of an authority's certificate", status);
+  if (status != 0) return fail(Errc::crypto, "fields of a self-signed certificate", status);
   if (auto r = set_serial_and_validity(writer); !r) return std::unexpected(r.error());
   return write_pem(writer);
+}
+
+Result<std::array<std::byte, 65>> point_of(const mbedtls_pk_context& key) {
+  std::array<std::byte, 65> point{};
+  std::size_t size = 0;
+  const int status = mbedtls_ecp_write_public_key(mbedtls_pk_ec(key), MBEDTLS_ECP_PF_UNCOMPRESSED, &size,
+                                                  c_bytes(MutableBytes(point)), point.size());
+  if (status != 0 || size != point.size()) return fail(Errc::malformed, "key of a certificate or request", status);
+  return point;
+}
+
+Result<> load_certificate(std::string_view pem, CrtHandle& into, const char* what) {
+  if (auto r = start_psa(); !r) return r;
+  const PemText text(pem);
+  if (const int status = mbedtls_x509_crt_parse(into.get(), text.data(), text.size()); status != 0)
+    return fail(Errc::malformed, what, status);
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> make_authority(const TlsKey& key, std::string_view common_name) {
+  return self_sign(key, common_name, SelfSigned::authority);
+}
+
+Result<std::string> make_self_signed(const TlsKey& key, std::string_view common_name) {
+  return self_sign(key, common_name, SelfSigned::leaf);
 }
 
 Result<std::string> make_request(const TlsKey& key, std::string_view common_name) {
@@ -261,12 +295,7 @@ Result<std::string> requested_name(std::string_view request_pem) {
 Result<std::array<std::byte, 65>> requested_key(std::string_view request_pem) {
   CsrHandle request;
   if (auto r = load_request(request_pem, request); !r) return std::unexpected(r.error());
-  std::array<std::byte, 65> point{};
-  std::size_t size = 0;
-  const int status = mbedtls_ecp_write_public_key(mbedtls_pk_ec(request->pk), MBEDTLS_ECP_PF_UNCOMPRESSED, &size,
-                                                  c_bytes(MutableBytes(point)), point.size());
-  if (status != 0 || size != point.size()) return fail(Errc::malformed, "key of a certificate request", status);
-  return point;
+  return point_of(request->pk);
 }
 
 Result<std::string> sign_request(std::string_view authority_pem, const TlsKey& authority_key,
@@ -311,10 +340,26 @@ Result<std::string> sign_request(std::string_view authority_pem, const TlsKey& a
 
 Result<std::string> certificate_name(std::string_view certificate_pem) {
   CrtHandle certificate;
-  const PemText text(certificate_pem);
-  if (const int status = mbedtls_x509_crt_parse(certificate.get(), text.data(), text.size()); status != 0)
-    return fail(Errc::malformed, "certificate", status);
+  if (auto r = load_certificate(certificate_pem, certificate, "certificate"); !r) return std::unexpected(r.error());
   return common_name_of(certificate->subject);
+}
+
+Result<std::array<std::byte, 65>> certificate_key(std::string_view certificate_pem) {
+  CrtHandle certificate;
+  if (auto r = load_certificate(certificate_pem, certificate, "certificate"); !r) return std::unexpected(r.error());
+  if (!is_p256(&certificate->pk)) return fail(Errc::unsupported, "certificate with a key other than P-256");
+  return point_of(certificate->pk);
+}
+
+Result<> check_certificate(std::string_view authority_pem, std::string_view certificate_pem) {
+  CrtHandle authority, certificate;
+  if (auto r = load_certificate(authority_pem, authority, "authority's certificate"); !r) return r;
+  if (auto r = load_certificate(certificate_pem, certificate, "certificate"); !r) return r;
+  std::uint32_t flags = 0;
+  const int status =
+      mbedtls_x509_crt_verify(certificate.get(), authority.get(), nullptr, nullptr, &flags, ignore_dates, nullptr);
+  if (status != 0) return fail(Errc::bad_signature, "certificate is not signed by the authority", status);
+  return {};
 }
 
 }  // namespace sealcam::transport

@@ -47,6 +47,10 @@ class TlsKey {
 /// Errors: invalid_argument, crypto.
 [[nodiscard]] Result<std::string> make_authority(const TlsKey& key, std::string_view common_name);
 
+/// A certificate (PEM) that vouches for nothing but its own key: self-signed, CN = `common_name`, basicConstraints
+/// CA:FALSE, valid as an authority's. For pairing (tls_context.hpp). Errors: invalid_argument, crypto.
+[[nodiscard]] Result<std::string> make_self_signed(const TlsKey& key, std::string_view common_name);
+
 /// A certificate request (PEM, PKCS#10) for CN = `common_name`. Errors: invalid_argument, crypto.
 [[nodiscard]] Result<std::string> make_request(const TlsKey& key, std::string_view common_name);
 
@@ -70,5 +74,13 @@ enum class CertificateUse { client, server };
 
 /// The common name of a certificate (PEM; the first of a chain). Errors: malformed.
 [[nodiscard]] Result<std::string> certificate_name(std::string_view certificate_pem);
+
+/// The key a certificate (PEM; the first of a chain) is about, as requested_key(). Errors: malformed, unsupported
+/// (not P-256).
+[[nodiscard]] Result<std::array<std::byte, 65>> certificate_key(std::string_view certificate_pem);
+
+/// That the first certificate leads to one of the authorities; dates are ignored as in every connection. Errors:
+/// malformed (a PEM text), bad_signature (it does not).
+[[nodiscard]] Result<> check_certificate(std::string_view authority_pem, std::string_view certificate_pem);
 
 }  // namespace sealcam::transport

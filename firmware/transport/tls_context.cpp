@@ -12,11 +12,6 @@
 namespace sealcam::transport {
 namespace {
 
-int ignore_dates(void*, mbedtls_x509_crt*, int, std::uint32_t* flags) {
-  *flags &= ~static_cast<std::uint32_t>(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE);
-  return 0;
-}
-
 Result<> load_certificates(mbedtls_x509_crt* into, std::string_view pem, const char* what) {
   const PemText text(pem);
   // A positive number says how many of several certificates could not be read: none may be left out.
@@ -48,42 +43,75 @@ bool has_aes_instructions() noexcept {
 
 TlsRole TlsContext::role() const noexcept { return state_->role; }
 
-Result<TlsContext> TlsContext::make(TlsConfig config) {
-  if (const auto status = psa_crypto_init(); status != PSA_SUCCESS) return fail(Errc::crypto, "start PSA", status);
-  auto state = std::make_shared<State>();
-  state->role = config.role;
-  if (auto r = load_certificates(state->authorities.get(), config.authority_pem, "authority's certificate"); !r)
-    return std::unexpected(r.error());
-  if (auto r = load_certificates(state->certificate.get(), config.certificate_pem, "own certificate"); !r)
-    return std::unexpected(r.error());
-  const PemText key(config.key.reveal_pem());
-  if (const int status =
-          mbedtls_pk_parse_key(state->key.get(), key.data(), key.size(), nullptr, 0, psa_random, nullptr);
+namespace {
+
+Result<> set_own_certificate(TlsContext::State& state, std::string_view certificate_pem, const TlsKey& own_key) {
+  if (auto r = load_certificates(state.certificate.get(), certificate_pem, "own certificate"); !r) return r;
+  const PemText key(own_key.reveal_pem());
+  if (const int status = mbedtls_pk_parse_key(state.key.get(), key.data(), key.size(), nullptr, 0, psa_random, nullptr);
       status != 0)
     return fail(Errc::malformed, "own TLS key", status);
-  if (mbedtls_pk_check_pair(&state->certificate->pk, state->key.get(), psa_random, nullptr) != 0)
+  if (mbedtls_pk_check_pair(&state.certificate->pk, state.key.get(), psa_random, nullptr) != 0)
     return fail(Errc::wrong_key, "own TLS key does not belong to the certificate");
+  if (const int status = mbedtls_ssl_conf_own_cert(state.config.get(), state.certificate.get(), state.key.get());
+      status != 0)
+    return fail(Errc::crypto, "own certificate", status);
+  return {};
+}
 
-  auto* const ssl = state->config.get();
-  const int endpoint = config.role == TlsRole::client ? MBEDTLS_SSL_IS_CLIENT : MBEDTLS_SSL_IS_SERVER;
+/// What all connections have in common; the peer's certificate is for the caller to decide.
+Result<> set_defaults(TlsContext::State& state, TlsRole role, bool prefer_aes) {
+  state.role = role;
+  auto* const ssl = state.config.get();
+  const int endpoint = role == TlsRole::client ? MBEDTLS_SSL_IS_CLIENT : MBEDTLS_SSL_IS_SERVER;
   if (const int status =
           mbedtls_ssl_config_defaults(ssl, endpoint, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
       status != 0)
     return fail(Errc::crypto, "TLS defaults", status);
-  set_preferences(*state, config.prefer_aes);
+  set_preferences(state, prefer_aes);
   mbedtls_ssl_conf_min_tls_version(ssl, MBEDTLS_SSL_VERSION_TLS1_3);
   mbedtls_ssl_conf_max_tls_version(ssl, MBEDTLS_SSL_VERSION_TLS1_3);
-  mbedtls_ssl_conf_ciphersuites(ssl, state->suites.data());
-  mbedtls_ssl_conf_groups(ssl, state->groups.data());
+  mbedtls_ssl_conf_ciphersuites(ssl, state.suites.data());
+  mbedtls_ssl_conf_groups(ssl, state.groups.data());
   mbedtls_ssl_conf_rng(ssl, psa_random, nullptr);
+  // No resumption: every connection shows certificates and agrees on fresh keys.
+  mbedtls_ssl_conf_tls13_key_exchange_modes(ssl, MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL);
+  if (role == TlsRole::client) mbedtls_ssl_conf_session_tickets(ssl, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+  return {};
+}
+
+}  // namespace
+
+Result<TlsContext> TlsContext::make(TlsConfig config) {
+  if (const auto status = psa_crypto_init(); status != PSA_SUCCESS) return fail(Errc::crypto, "start PSA", status);
+  auto state = std::make_shared<State>();
+  if (auto r = set_defaults(*state, config.role, config.prefer_aes); !r) return std::unexpected(r.error());
+  if (auto r = load_certificates(state->authorities.get(), config.authority_pem, "authority's certificate"); !r)
+    return std::unexpected(r.error());
+  if (auto r = set_own_certificate(*state, config.certificate_pem, config.key); !r) return std::unexpected(r.error());
+  auto* const ssl = state->config.get();
   mbedtls_ssl_conf_authmode(ssl, MBEDTLS_SSL_VERIFY_REQUIRED);
   mbedtls_ssl_conf_ca_chain(ssl, state->authorities.get(), nullptr);
   mbedtls_ssl_conf_verify(ssl, ignore_dates, nullptr);
-  // No resumption: every connection shows certificates and agrees on fresh keys.
-  mbedtls_ssl_conf_tls13_key_exchange_modes(ssl, MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL);
-  if (config.role == TlsRole::client) mbedtls_ssl_conf_session_tickets(ssl, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
-  if (const int status = mbedtls_ssl_conf_own_cert(ssl, state->certificate.get(), state->key.get()); status != 0)
-    return fail(Errc::crypto, "own certificate", status);
+  return TlsContext(std::move(state));
+}
+
+Result<TlsContext> TlsContext::make_pairing_server(const TlsKey& key, std::string_view common_name) {
+  if (const auto status = psa_crypto_init(); status != PSA_SUCCESS) return fail(Errc::crypto, "start PSA", status);
+  const auto certificate = make_self_signed(key, common_name);
+  if (!certificate) return std::unexpected(certificate.error());
+  auto state = std::make_shared<State>();
+  if (auto r = set_defaults(*state, TlsRole::server, has_aes_instructions()); !r) return std::unexpected(r.error());
+  if (auto r = set_own_certificate(*state, *certificate, key); !r) return std::unexpected(r.error());
+  mbedtls_ssl_conf_authmode(state->config.get(), MBEDTLS_SSL_VERIFY_NONE);
+  return TlsContext(std::move(state));
+}
+
+Result<TlsContext> TlsContext::make_pairing_client_that_trusts_nobody() {
+  if (const auto status = psa_crypto_init(); status != PSA_SUCCESS) return fail(Errc::crypto, "start PSA", status);
+  auto state = std::make_shared<State>();
+  if (auto r = set_defaults(*state, TlsRole::client, has_aes_instructions()); !r) return std::unexpected(r.error());
+  mbedtls_ssl_conf_authmode(state->config.get(), MBEDTLS_SSL_VERIFY_NONE);
   return TlsContext(std::move(state));
 }
 

@@ -35,6 +35,13 @@ class TlsContext {
   /// Errors: malformed (a PEM text), wrong_key (key and certificate do not belong together), crypto.
   [[nodiscard]] static Result<TlsContext> make(TlsConfig config);
 
+  /// Pairing only, never a broker: this end shows a self-signed certificate of `key` with CN = `common_name` and asks
+  /// the peer for none. Such a connection is private and proves nothing about either end; what it exports
+  /// (TlsStream::export_secret) is signed above it, and that is the proof. Errors: invalid_argument, crypto.
+  [[nodiscard]] static Result<TlsContext> make_pairing_server(const TlsKey& key, std::string_view common_name);
+  /// The other end: takes any certificate, shows none. Errors: crypto.
+  [[nodiscard]] static Result<TlsContext> make_pairing_client_that_trusts_nobody();
+
   [[nodiscard]] TlsRole role() const noexcept;
 
   /// Seen by TlsStream only.

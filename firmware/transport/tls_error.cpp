@@ -2,9 +2,10 @@
 #include "transport/tls_error.hpp"
 
 #include <mbedtls/error.h>
+#include <mbedtls/x509_crt.h>
 
+#include <algorithm>
 #include <array>
-#include <string>
 #include <system_error>
 
 namespace sealcam::transport {
@@ -26,6 +27,15 @@ class TlsCategory final : public std::error_category {
 boost::system::error_code tls_error(int status) {
   static const TlsCategory category;
   return std::error_code(status, category);
+}
+
+std::string verify_words(std::uint32_t flags) {
+  std::array<char, 512> text{};
+  mbedtls_x509_crt_verify_info(text.data(), text.size(), "", flags);
+  std::string words(text.data());
+  std::ranges::replace(words, '\n', ' ');
+  while (!words.empty() && words.back() == ' ') words.pop_back();
+  return words;
 }
 
 }  // namespace sealcam::transport

@@ -369,14 +369,8 @@ std::string TlsStream::failure() const {
     return "the peer refused the connection (TLS alert); it does not accept this device's certificate or speaks no "
            "TLS 1.3";
   const auto flags = mbedtls_ssl_get_verify_result(s.ssl.get());
-  if (s.failed_status == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED && flags != 0xffffffffU) {
-    std::array<char, 512> text{};
-    mbedtls_x509_crt_verify_info(text.data(), text.size(), "", flags);
-    std::string words(text.data());
-    std::ranges::replace(words, '\n', ' ');
-    while (!words.empty() && words.back() == ' ') words.pop_back();
-    return "the peer's certificate is refused: " + words;
-  }
+  if (s.failed_status == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED && flags != 0xffffffffU)
+    return "the peer's certificate is refused: " + verify_words(flags);
   if (s.failed_status == MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION) return "the peer speaks no TLS 1.3";
   return s.failed.message();
 }
@@ -387,9 +381,18 @@ bool TlsStream::refused() const noexcept {
          s.failed_status != MBEDTLS_ERR_SSL_CONN_EOF;
 }
 
+Result<Secret<32>> TlsStream::export_secret(std::string_view label) const {
+  Secret<32> secret;
+  if (const int status = mbedtls_ssl_export_keying_material(state_->ssl.get(), c_bytes(MutableBytes(secret.fill())),
+                                                            secret.size(), label.data(), label.size(), nullptr, 0, 0);
+      status != 0)
+    return fail(Errc::crypto, "keying material of a TLS connection", status);
+  return secret;
+}
+
 std::string TlsStream::cipher() const {
-  const char* const name = mbedtls_ssl_get_ciphersuite(state_->ssl.get());
-  return name == nullptr ? "" : name;
+  const char* const suite = mbedtls_ssl_get_ciphersuite(state_->ssl.get());
+  return suite == nullptr ? "" : suite;
 }
 
 }  // namespace sealcam::transport

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/secret.hpp"
 #include "transport/tls_context.hpp"
 
 namespace sealcam::transport {
@@ -85,6 +86,9 @@ class TlsStream {
   [[nodiscard]] std::string failure() const;
   /// Whether it was TLS that ended the connection, on this side or by the peer's alert, and not the network.
   [[nodiscard]] bool refused() const noexcept;
+  /// Keying material that only the two ends of this connection share (RFC 8446 section 7.5), without a context. Errors:
+  /// crypto (also before the handshake).
+  [[nodiscard]] Result<Secret<32>> export_secret(std::string_view label) const;
   /// mbedTLS's name of the agreed cipher suite; empty before the handshake.
   [[nodiscard]] std::string cipher() const;
 

@@ -259,7 +259,7 @@ TEST_CASE("nobody's camera, a wrong configuration and a state in use are said pl
     return std::pair(code, process.log());
   };
   const auto state = (folder.path() / "state").string();
-  const auto [nobodys, log] = run({"--state", state});
+  const auto [nobodys, log] = run({"--state", state, "--no-pairing"});
   CHECK(nobodys == 78);
   CHECK(log.contains("sealcam camera enroll " + state));
   must(write_file_durably(folder.path() / "bad.json", as_bytes(R"({"sauce":1})")));

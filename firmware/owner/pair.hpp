@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+/// How a device elsewhere in the local network becomes the account's: pairing/client.hpp and the same steps as
+/// enroll().
+#pragma once
+
+#include <optional>
+
+#include "owner/enroll.hpp"
+#include "protocol/pairing_string.hpp"
+
+namespace sealcam::owner {
+
+struct PairRequest {
+  protocol::Role role = protocol::Role::camera;
+  protocol::PairingString shown;              ///< what the device shows
+  std::optional<protocol::HostPort> instead;  ///< of the address in it
+  Terms terms;
+};
+
+struct Paired {
+  Enrolled enrolled;
+  std::string model, version;  ///< the device's own words
+};
+
+/// Blocks for at most about a minute. Every failure is a sentence with the next step. Rosters are renewed, not
+/// published.
+[[nodiscard]] Outcome<Paired> pair(Account& account, const PairRequest& request, const Clock& clock);
+
+}  // namespace sealcam::owner

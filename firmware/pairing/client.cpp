@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pairing/client.hpp"
+
+#include <algorithm>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <format>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "pairing/base64url.hpp"
+#include "transport/certificate.hpp"
+#include "transport/tls_stream.hpp"
+
+namespace sealcam::pairing {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using boost::system::error_code;
+using nlohmann::json;
+using transport::TlsStream;
+using Kind = ClientFailure::Kind;
+
+namespace {
+
+constexpr std::size_t largest_answer = 64U << 10;
+constexpr std::size_t longest_words = 200;
+
+std::unexpected<ClientFailure> failed(Kind kind, std::string words, unsigned tries_left = 0) {
+  return std::unexpected(ClientFailure{kind, tries_left, std::move(words)});
+}
+
+/// What a device says is shown to people: no control characters, no flood.
+std::string printable(std::string text) {
+  std::erase_if(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
+  if (text.size() > longest_words) text.resize(longest_words);
+  return text;
+}
+
+std::string text_of(const json& body, const char* member) {
+  const auto it = body.find(member);
+  return it != body.end() && it->is_string() ? it->get<std::string>() : "";
+}
+
+std::unexpected<ClientFailure> refused(unsigned status, const json& body) {
+  const auto word = text_of(body, "error");
+  auto words = printable(text_of(body, "message"));
+  if (words.empty()) words = std::format("HTTP status {}", status);
+  if (word == "busy") return failed(Kind::busy, words);
+  if (word == "closed") return failed(Kind::closed, words);
+  if (word != "code") return failed(word == "channel" ? Kind::in_between : Kind::refused, words);
+  const auto left = body.find("tries_left");
+  const bool number = left != body.end() && left->is_number_unsigned();
+  return failed(Kind::wrong_code, words, number ? std::min(left->get<unsigned>(), 1000U) : 0U);
+}
+
+}  // namespace
+
+struct Client::State {
+  explicit State(transport::TlsContext context, const ClientPatience& p)
+      : patience(p), stream(io.get_executor(), context) {}
+
+  /// Runs until `done` or the time is over; then the connection is closed.
+  bool run(const bool& done, std::chrono::milliseconds limit) {
+    const auto until = std::chrono::steady_clock::now() + limit;
+    io.restart();
+    while (!done && io.run_one_until(until) > 0) {
+    }
+    if (done) return true;
+    close();
+    return false;
+  }
+  void close() {
+    error_code ignored;
+    stream.next_layer().close(ignored);
+  }
+
+  ClientResult<> connect_tcp(const protocol::HostPort& at, std::chrono::steady_clock::time_point until);
+  ClientResult<> connect_tls(const protocol::HostPort& at, std::chrono::steady_clock::time_point until);
+  ClientResult<json> ask(std::string_view what, const json& body);
+
+  ClientPatience patience;
+  asio::io_context io{1};
+  TlsStream stream;
+  boost::beast::flat_buffer buffer{largest_answer + (16U << 10)};
+  std::string host;
+  std::optional<protocol::ChannelBinding> channel;
+  std::optional<DeviceId> device;  ///< once it is proven
+  bool claimed = false;
+};
+
+namespace {
+
+std::chrono::milliseconds left_until(std::chrono::steady_clock::time_point until) {
+  using std::chrono::milliseconds;
+  return std::max(milliseconds(0), std::chrono::duration_cast<milliseconds>(until - std::chrono::steady_clock::now()));
+}
+
+}  // namespace
+
+ClientResult<> Client::State::connect_tcp(const protocol::HostPort& at, std::chrono::steady_clock::time_point until) {
+  tcp::resolver resolver(io);
+  tcp::resolver::results_type found;
+  error_code ec;
+  bool done = false;
+  resolver.async_resolve(at.host, std::to_string(at.port),
+                         [&](error_code error, const tcp::resolver::results_type& results) {
+                           ec = error;
+                           found = results;
+                           done = true;
+                         });
+  if (!run(done, left_until(until))) {
+    resolver.cancel();
+    io.restart();
+    io.run();  // the handler refers to this frame
+    return failed(Kind::unreachable, std::format("nobody answers for the name {}", at.host));
+  }
+  if (ec) return failed(Kind::unreachable, std::format("{}: {}", at.host, ec.message()));
+  done = false;
+  asio::async_connect(stream.next_layer(), found, [&](error_code error, const tcp::endpoint&) {
+    ec = error;
+    done = true;
+  });
+  if (!run(done, left_until(until))) {
+    io.restart();
+    io.run();
+    return failed(Kind::unreachable, std::format("nothing answers at {}", at.to_string()));
+  }
+  if (ec) return failed(Kind::unreachable, std::format("{}: {}", at.to_string(), ec.message()));
+  return {};
+}
+
+ClientResult<> Client::State::connect_tls(const protocol::HostPort& at, std::chrono::steady_clock::time_point until) {
+  error_code ec;
+  bool done = false;
+  stream.async_handshake(TlsStream::handshake_type::client, [&](error_code error) {
+    ec = error;
+    done = true;
+  });
+  if (!run(done, left_until(until))) {
+    io.restart();
+    io.run();
+    return failed(Kind::timeout, std::format("{} does not answer", at.to_string()));
+  }
+  if (ec && !stream.refused()) return failed(Kind::unreachable, std::format("{}: {}", at.to_string(), ec.message()));
+  if (ec) return failed(Kind::not_a_device, std::format("{}: {}", at.to_string(), stream.failure()));
+  auto exported = stream.export_secret(protocol::pairing_exporter_label);
+  if (!exported) return failed(Kind::own_fault, exported.error().what);
+  channel = std::move(*exported);
+  return {};
+}
+
+ClientResult<json> Client::State::ask(std::string_view what, const json& body) {
+  std::string content = body.dump();
+  std::string request = std::format(
+      "POST /pairing/1/{} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", what,
+      host, content.size(), content);
+  wipe(std::as_writable_bytes(std::span(content)));
+  http::response_parser<http::string_body> parser;
+  parser.header_limit(8U << 10);
+  parser.body_limit(largest_answer);
+  error_code ec;
+  bool done = false;
+  asio::async_write(stream, asio::buffer(request), [&](error_code error, std::size_t) {
+    // What the device said before it ended the connection is worth more than that it did.
+    const bool sent = !error;
+    http::async_read(stream, buffer, parser, [&, sent, error](error_code read_error, std::size_t) {
+      ec = read_error ? (sent ? read_error : error) : read_error;
+      done = true;
+    });
+  });
+  const bool in_time = run(done, patience.answer);
+  wipe(std::as_writable_bytes(std::span(request)));
+  if (!in_time) {
+    io.restart();
+    io.run();
+    return failed(Kind::timeout, "the device does not answer");
+  }
+  if (ec.category() == http::make_error_code(http::error::end_of_stream).category() &&
+      ec != http::error::end_of_stream && ec != http::error::partial_message)
+    return failed(Kind::not_a_device, "the answer is not a device's");
+  if (ec) return failed(Kind::unreachable, std::format("the connection ended: {}", ec.message()));
+  const auto answer = json::parse(parser.get().body(), nullptr, false);
+  if (!answer.is_object()) return failed(Kind::not_a_device, "the answer is not a device's");
+  if (parser.get().result_int() != 200) return refused(parser.get().result_int(), answer);
+  return answer;
+}
+
+Client::Client(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+Client::~Client() = default;
+
+ClientResult<Client> Client::connect(const protocol::HostPort& at, const ClientPatience& patience) {
+  auto context = transport::TlsContext::make_pairing_client_that_trusts_nobody();
+  if (!context) return failed(Kind::own_fault, context.error().what);
+  auto state = std::make_unique<State>(std::move(*context), patience);
+  state->host = at.to_string();
+  const auto until = std::chrono::steady_clock::now() + patience.connect;
+  if (auto r = state->connect_tcp(at, until); !r) return std::unexpected(std::move(r.error()));
+  if (auto r = state->connect_tls(at, until); !r) return std::unexpected(std::move(r.error()));
+  return Client(std::move(state));
+}
+
+ClientResult<Introduction> Client::hello(const DeviceId& expected, protocol::Role role) {
+  const auto answer = state_->ask("hello", json::object());
+  if (!answer) return std::unexpected(answer.error());
+  const auto card_bytes = from_base64url(text_of(*answer, "card"));
+  const auto proof = from_base64url(text_of(*answer, "proof"));
+  if (!card_bytes || !proof) return failed(Kind::not_a_device, "the answer is not a device's");
+  const auto card = protocol::decode_card(*card_bytes);
+  if (!card) return failed(Kind::not_a_device, "the device's card is not valid");
+  const auto id = card->identity.id();
+  if (id != expected) return failed(Kind::other_device, std::format("device {} answered", id.to_string()));
+  const auto verifier = crypto::Verifier::open(card->identity);
+  if (!verifier) return failed(Kind::own_fault, verifier.error().what);
+  if (auto r = protocol::check_pairing_proof(*proof, *state_->channel, *verifier); !r)
+    return failed(Kind::in_between, r.error().what);
+  if (card->role != role) return failed(Kind::other_role, std::string(protocol::name(card->role)));
+  state_->device = id;
+  return Introduction{*card, printable(text_of(*answer, "version")), printable(text_of(*answer, "model"))};
+}
+
+ClientResult<std::string> Client::claim(const protocol::PairingCode& code, const crypto::SigningKey& owner) {
+  SC_ASSERT(state_->device.has_value());
+  auto message = protocol::encode_pairing_claim(code, *state_->channel, *state_->device, owner);
+  if (!message) return failed(Kind::own_fault, message.error().what);
+  const auto answer = state_->ask("claim", {{"claim", to_base64url(*message)}});
+  wipe(*message);
+  if (!answer) return std::unexpected(answer.error());
+  auto request = text_of(*answer, "request");
+  const auto name = transport::requested_name(request);
+  if (!name || *name != state_->device->to_string())
+    return failed(Kind::not_a_device, "the device's certificate request is not valid");
+  state_->claimed = true;
+  return request;
+}
+
+ClientResult<> Client::enrol(const protocol::PairingEnrolment& enrolment, const crypto::SigningKey& owner) {
+  SC_ASSERT(state_->claimed);
+  auto message = protocol::encode_pairing_enrolment(enrolment, *state_->channel, *state_->device, owner);
+  if (!message) return failed(Kind::own_fault, message.error().what);
+  const auto answer = state_->ask("enrol", {{"enrolment", to_base64url(*message)}});
+  wipe(*message);
+  if (!answer) return std::unexpected(answer.error());
+  const auto paired = answer->find("paired");
+  if (paired == answer->end() || !paired->is_boolean() || !paired->get<bool>())
+    return failed(Kind::not_a_device, "the answer is not a device's");
+  return {};
+}
+
+}  // namespace sealcam::pairing

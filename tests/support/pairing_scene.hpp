@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+/// A device that belongs to nobody and an owner who has an operator's authority, without sockets.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "pairing/base64url.hpp"
+#include "pairing/endpoint.hpp"
+#include "support/actors.hpp"
+#include "transport/certificate.hpp"
+
+namespace sealcam::test {
+
+/// Counts in memory, as a device does whose power stays on.
+class MemoryTries final : public pairing::TryCounter {
+ public:
+  unsigned number = 0;
+  bool broken = false;  ///< the disk is full
+ private:
+  unsigned do_used() const noexcept override { return number; }
+  Result<> do_count() override {
+    ++number;
+    if (broken) return fail(Errc::io, "no space");
+    return {};
+  }
+};
+
+class MemoryInstaller final : public pairing::Installer {
+ public:
+  std::optional<pairing::Enrolment> installed;
+  std::optional<Bytes> roster;
+  std::optional<Errc> broken;
+
+ private:
+  Result<> do_install(const pairing::Enrolment& enrolment, const std::optional<Bytes>& given,
+                      const std::optional<protocol::Wifi>&) override {
+    if (broken) return fail(*broken, "no space");
+    installed = enrolment;
+    roster = given;
+    return {};
+  }
+};
+
+/// Everything an owner hands out, each part to be changed by a test before it is sent.
+struct OwnerDesk {
+  Actor owner;
+  transport::TlsKey ca_key = must(transport::TlsKey::generate());
+  std::string ca = must(transport::make_authority(ca_key, "operator"));
+
+  [[nodiscard]] protocol::PairingEnrolment enrolment(const Actor& device, protocol::Role role,
+                                                     const std::string& request) const {
+    protocol::PairingEnrolment e;
+    e.broker_host = "broker.example";
+    e.broker_port = 8883;
+    e.ca_pem = ca;
+    e.certificate_pem = must(
+        transport::sign_request(ca, ca_key, request, device.id().to_string(), transport::CertificateUse::client, {}));
+    e.name = role == protocol::Role::camera ? "Front door" : "";
+    e.time = CaptureTime{std::chrono::seconds(1'790'000'000)};
+    if (role == protocol::Role::camera)
+      e.roster =
+          must(protocol::encode_roster(roster_of(device, 1, {}), route_of(owner, device), owner.keys().identity));
+    return e;
+  }
+};
+
+struct PairingDevice {
+  explicit PairingDevice(protocol::Role r = protocol::Role::camera) : role(r) {}
+
+  [[nodiscard]] pairing::Endpoint::Device description() const {
+    return {.role = role,
+            .keys = actor.keys(),
+            .card = must(protocol::encode_card(role, actor.keys())),
+            .request_pem = request,
+            .tls_key = must(transport::requested_key(request)),
+            .version = "1",
+            .model = "test board"};
+  }
+
+  protocol::Role role;
+  Actor actor;
+  transport::TlsKey tls = must(transport::TlsKey::generate());
+  std::string request = must(transport::make_request(tls, actor.id().to_string()));
+  FakeClock clock;
+  MemoryLog log;
+  MemoryTries tries;
+  MemoryInstaller installer;
+  protocol::PairingCode code = must(protocol::PairingCode::parse("abcdefgh"));
+  pairing::Endpoint endpoint{description(), code.duplicate(), {tries, installer, clock, log}};
+};
+
+/// The keying material of connection `n`.
+[[nodiscard]] inline protocol::ChannelBinding channel(unsigned char n) {
+  protocol::ChannelBinding x;
+  std::ranges::fill(x.fill(), static_cast<std::byte>(n));
+  return x;
+}
+
+[[nodiscard]] inline std::string body_of(const char* member, ByteView message) {
+  return nlohmann::json{{member, pairing::to_base64url(message)}}.dump();
+}
+
+}  // namespace sealcam::test
