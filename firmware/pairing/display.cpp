@@ -84,6 +84,14 @@ void Display::show(std::string_view pairing_string) {
     log_.warning("{}: {}", file_.string(), to_string(r.error()));
 }
 
+void Display::withdraw(std::string_view why) {
+  if (shown_.empty()) return;
+  wipe(std::as_writable_bytes(std::span(shown_)));
+  shown_.clear();
+  forget_pairing_file(file_);
+  print(std::format("\n{}\n", why));
+}
+
 void forget_pairing_file(const std::filesystem::path& file) {
   if (file.empty()) return;
   std::error_code ec;

@@ -27,6 +27,8 @@ class Display {
 
   /// Again when the text changed. A file that cannot be written is logged and shown on the console all the same.
   void show(std::string_view pairing_string);
+  /// The string counts for nothing any more: its file is deleted, and the console says `why`.
+  void withdraw(std::string_view why);
 
  private:
   std::filesystem::path file_;

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pairing/installer.hpp"
 
+#include "pairing/wifi_file.hpp"
+
 namespace sealcam::pairing {
 
 Result<> FolderInstaller::do_install(const Enrolment& enrolment, const std::optional<Bytes>& roster,
-                                     const std::optional<protocol::Wifi>&) {
+                                     const std::optional<protocol::Wifi>& wifi) {
   std::error_code ec;
   if (std::filesystem::exists(std::filesystem::symlink_status(files_.enrolment(), ec)))
     return fail(Errc::exists, "this device is somebody's already");
+  if (wifi)
+    if (auto r = write_wifi_file(files_, *wifi); !r) return r;
   if (roster)
     if (auto r = write_file_durably(files_.folder / "roster", *roster); !r) return r;
   return write_enrolment(files_, enrolment);

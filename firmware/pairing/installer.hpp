@@ -25,8 +25,8 @@ class Installer {
                                             const std::optional<protocol::Wifi>& wifi) = 0;
 };
 
-/// Into a state folder: the roster first, enrolment.json last, since with it the device is somebody's. A device of this
-/// firmware does not manage its network: Wi-Fi access is left to the operating system and dropped here.
+/// Into a state folder: Wi-Fi access (wifi_file.hpp) and the roster first, enrolment.json last, since with it the device
+/// is somebody's.
 class FolderInstaller final : public Installer {
  public:
   explicit FolderInstaller(StateFiles files) : files_(std::move(files)) {}

@@ -143,7 +143,8 @@ std::optional<std::string> Station::host() const {
 }
 
 void Station::show() {
-  if (endpoint_.closed()) return;
+  if (endpoint_.closed())
+    return display_.withdraw("Pairing is closed after too many wrong codes: switch this device off and on.");
   const auto where = host();
   if (!where) {
     if (!std::exchange(said_no_address_, true))
@@ -174,7 +175,7 @@ void Station::look() {
 
 void Station::wait_for_signal() {
   signals_.async_wait([this](error_code error, int) {
-    if (!error) finish(endpoint_.paired() ? StationEnd::paired : StationEnd::stopped);
+    if (!error) finish(StationEnd::stopped);
   });
 }
 

@@ -55,5 +55,6 @@ void tap_seeds(Seeds& seeds);
 void web_seeds(Seeds& seeds);
 void h264_seeds(Seeds& seeds);
 void watcher_seeds(Seeds& seeds);
+void pairing_seeds(Seeds& seeds);
 
 }  // namespace sealcam::fuzz

@@ -228,8 +228,8 @@ def check_guessing(world, camera, text):
     for left in ("2 tries are", "1 try is", None):
         guess(text.replace(camera.code, wrong(camera.code)), f"{left} left" if left else "no more codes")
     guess(text, "no more codes")
+    wait_for("the code that counts for nothing is withdrawn", lambda: not camera.file.exists(), 30, camera)
     camera.stop(signal.SIGKILL)
-    camera.file.unlink(missing_ok=True)
     camera.start()
     wait_for("the camera says that pairing is closed", lambda: "closed after 5" in camera.log.read_text(), 30, camera)
     expect(not camera.file.exists(), "a code that counts for nothing is shown")

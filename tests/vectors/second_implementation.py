@@ -229,6 +229,16 @@ def main(path):
     _, payload = verify(message["admission"], "admission", account, camera, raw["owner"])
     assert decode(payload)[2] == camera and decode(payload)[3] == raw["owner"]
 
+    channel = bytes.fromhex(samples["messages"]["pairing-proof"]["exporter"])
+    _, payload = verify(message["pairing-proof"], "pairing-proof", bytes(20), camera, raw["camera"])
+    assert decode(payload) == {1: channel}
+    _, payload = verify(message["pairing-claim"], "pairing-claim", account, camera, raw["owner"])
+    assert decode(payload) == {1: channel, 2: raw["owner"], 3: "abcdefg2"}
+    _, payload = verify(message["enrolment"], "enrolment", account, camera, raw["owner"])
+    enrolment = decode(payload)
+    assert enrolment[1] == channel and (enrolment[2], enrolment[3]) == ("broker.example", 8883)
+    assert enrolment[6] == "Front door" and enrolment[8] == message["roster"] and 9 not in enrolment
+
     for name in ("roster", "command", "grants", "ask", "status"):
         try:
             verify(message[name], name, account, hub, raw["owner" if name in ("roster", "command") else "hub" if name == "ask" else "camera"])

@@ -24,7 +24,7 @@ TEST_CASE("pairing strings: what is accepted is printed as the same text") {
     REQUIRE(parsed);
     CHECK(parsed->reveal() == text);
   }
-  for (const std::string wrong :
+  for (const auto& wrong :
        {std::string(), "sealcam:1:" + id, "sealcam:1:" + id + ":abcdefg2@host", "sealcam:1:" + id + ":abcdefg2@:1",
         "sealcam:1:" + id + ":abcdefg2@host:0", "sealcam:1:" + id + ":abcdefg2@host:65536",
         "sealcam:1:" + id + ":abcdefg2@host:01", "sealcam:1:" + id + ":abcdefg2@host: 1",
@@ -93,9 +93,10 @@ TEST_CASE("enrolments carry what they were given, and nothing else passes") {
 }
 
 TEST_CASE("a QR code has its quiet zone and the size of its version") {
-  // 83 letters, error correction M: version 6, 41 modules and 4 on each side (ISO/IEC 18004 tables 1 and 7).
-  const auto code = must(qr_code(std::string(83, 'x')));
-  CHECK(std::ranges::count(code, '\n') == (41 + 8 + 1) / 2);
+  // Bytes with error correction M: version 5 (37 modules) holds 84, version 6 (41) the next (ISO/IEC 18004 tables 1 and
+  // 7); 4 modules on each side, two rows a line.
+  CHECK(std::ranges::count(must(qr_code(std::string(84, 'x'))), '\n') == (37 + 8 + 1) / 2);
+  CHECK(std::ranges::count(must(qr_code(std::string(85, 'x'))), '\n') == (41 + 8 + 1) / 2);
   CHECK_FALSE(qr_code(""));
   CHECK_FALSE(qr_code(std::string(5000, 'x')));
 }

@@ -11,6 +11,7 @@
 #include "protocol/command.hpp"
 #include "protocol/frame.hpp"
 #include "protocol/grants.hpp"
+#include "protocol/pairing.hpp"
 #include "protocol/status.hpp"
 #include "protocol/topic.hpp"
 #include "support/actors.hpp"
@@ -110,6 +111,21 @@ TEST_CASE("a sample of every message is written and holds") {
   Bytes report(sealer.message_size(key, report_plaintext.size()));
   must(sealer.seal(report, key, FrameKind::report, report_plaintext));
 
+  ChannelBinding exported;
+  std::ranges::copy(must(crypto::sha256(as_bytes("sealcam sample exporter"))), exported.fill().begin());
+  const auto code = must(PairingCode::parse("abcdefg2"));
+  PairingEnrolment enrolment;
+  enrolment.broker_host = "broker.example";
+  enrolment.broker_port = 8883;
+  enrolment.ca_pem = "the authority's certificate";
+  enrolment.certificate_pem = "the device's certificate";
+  enrolment.name = "Front door";
+  enrolment.time = time;
+  enrolment.roster = roster_message;
+  const auto claim = must(encode_pairing_claim(code, exported, route.camera, owner.keys().identity));
+  const auto proof = must(encode_pairing_proof(exported, camera.keys().identity));
+  const auto enrolled = must(encode_pairing_enrolment(enrolment, exported, route.camera, owner.keys().identity));
+
   const Json samples = {
       {"about",
        "One sample of every message of sealcam/1. Byte strings in hexadecimal. Private keys are SHA-256 of "
@@ -135,6 +151,9 @@ TEST_CASE("a sample of every message is written and holds") {
         {"frame", {{"topic", topic(route, Leaf::video)}, {"message", to_hex(frame)}, {"plaintext", to_hex(plaintext)}}},
         {"report",
          {{"topic", topic(route, Leaf::video)}, {"message", to_hex(report)}, {"plaintext", to_hex(report_plaintext)}}},
+        {"pairing-proof", {{"message", to_hex(proof)}, {"exporter", to_hex(exported.reveal())}}},
+        {"pairing-claim", {{"message", to_hex(claim)}, {"exporter", to_hex(exported.reveal())}}},
+        {"enrolment", {{"message", to_hex(enrolled)}, {"exporter", to_hex(exported.reveal())}}},
         {"card", {{"message", to_hex(must(encode_card(Role::hub, hub.keys())))}}},
         {"admission",
          {{"message",
@@ -163,6 +182,9 @@ TEST_CASE("a sample of every message is written and holds") {
   CHECK(decode_status(bytes_of("status"), route, verifier_of("camera")));
   CHECK(decode_card(bytes_of("card")));
   CHECK(decode_admission(bytes_of("admission")));
+  CHECK(check_pairing_proof(bytes_of("pairing-proof"), exported, verifier_of("camera")));
+  CHECK(must(decode_pairing_claim(bytes_of("pairing-claim"), exported, route.camera)).code.matches(code));
+  CHECK(decode_pairing_enrolment(bytes_of("enrolment"), exported, route.camera, verifier_of("owner")));
   const auto opening = must(sframe::OpeningKey::open(opened_grants.suite, opened_grants.epoch, grant.base_key));
   for (const char* name : {"frame", "report"}) {
     const auto message = bytes_of(name);

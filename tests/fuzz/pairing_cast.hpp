@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+/// A device that can be paired and an owner's messages for it, with the same keys in every run.
+#pragma once
+
+#include <boost/beast/core/detail/base64.hpp>
+#include <optional>
+
+#include "cast.hpp"
+#include "pairing/base64url.hpp"
+#include "pairing/endpoint.hpp"
+#include "protocol/pairing.hpp"
+#include "transport/certificate.hpp"
+
+namespace sealcam::fuzz {
+
+/// A TLS key whose scalar is SHA-256 of a text: ECPrivateKey of RFC 5915 without the public key.
+inline transport::TlsKey tls_key(const std::string& name) {
+  Bytes der = must(from_hex("30310201010420"));
+  const auto scalar = must(crypto::sha256(as_bytes("sealcam fuzz tls " + name)));
+  der.insert(der.end(), scalar.begin(), scalar.end());
+  const Bytes curve = must(from_hex("a00a06082a8648ce3d030107"));
+  der.insert(der.end(), curve.begin(), curve.end());
+  std::string text(boost::beast::detail::base64::encoded_size(der.size()), '\0');
+  text.resize(boost::beast::detail::base64::encode(text.data(), der.data(), der.size()));
+  const auto pem = "-----BEGIN EC PRIVATE KEY-----\n" + text + "\n-----END EC PRIVATE KEY-----\n";
+  return must(transport::TlsKey::from_pem(as_bytes(pem)));
+}
+
+/// The keying material of the one connection.
+inline protocol::ChannelBinding pairing_channel() {
+  protocol::ChannelBinding x;
+  std::ranges::fill(x.fill(), std::byte{0x5a});
+  return x;
+}
+inline protocol::PairingCode pairing_code() { return must(protocol::PairingCode::parse("abcdefgh")); }
+
+/// The camera of cast() before it was paired.
+inline const pairing::Endpoint::Device& pairing_device() {
+  static const auto* const device = [] {
+    const auto key = tls_key("camera");
+    const auto request = must(transport::make_request(key, cast().camera.id().to_string()));
+    return new pairing::Endpoint::Device{
+        .role = protocol::Role::camera,
+        .keys = cast().camera.keys(),
+        .card = must(protocol::encode_card(protocol::Role::camera, cast().camera.keys())),
+        .request_pem = request,
+        .tls_key = must(transport::requested_key(request)),
+        .version = "1",
+        .model = "board"};
+  }();
+  return *device;
+}
+
+/// What cast().owner would have it store.
+inline protocol::PairingEnrolment pairing_enrolment() {
+  const auto authority_key = tls_key("authority");
+  protocol::PairingEnrolment e;
+  e.broker_host = "broker.example";
+  e.broker_port = 8883;
+  e.ca_pem = must(transport::make_authority(authority_key, "op"));
+  e.certificate_pem =
+      must(transport::sign_request(e.ca_pem, authority_key, pairing_device().request_pem,
+                                   cast().camera.id().to_string(), transport::CertificateUse::client, {}));
+  e.name = "Front door";
+  e.time = CaptureTime{std::chrono::seconds(1'790'000'000)};
+  e.roster = must(protocol::encode_roster(cast().roster(1), cast().route, cast().owner.keys().identity));
+  return e;
+}
+
+inline Bytes pairing_claim_message() {
+  return must(protocol::encode_pairing_claim(pairing_code(), pairing_channel(), cast().camera.id(),
+                                             cast().owner.keys().identity));
+}
+inline Bytes pairing_enrolment_message() {
+  return must(protocol::encode_pairing_enrolment(pairing_enrolment(), pairing_channel(), cast().camera.id(),
+                                                 cast().owner.keys().identity));
+}
+
+inline std::string pairing_body(std::string_view member, ByteView message) {
+  return "{\"" + std::string(member) + "\":\"" + pairing::to_base64url(message) + "\"}";
+}
+inline std::string pairing_request(std::string_view target, std::string_view body) {
+  return "POST /pairing/1/" + std::string(target) + " HTTP/1.1\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\n\r\n" + std::string(body);
+}
+
+}  // namespace sealcam::fuzz
