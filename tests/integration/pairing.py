@@ -7,6 +7,7 @@ guess, replay the port full, drip, send too much. After each the camera is alive
     pairing.py --build DIR
 """
 import argparse
+import base64
 import json
 import os
 import pathlib
@@ -151,6 +152,22 @@ def check_secrecy(camera, text):
     expect(stat.S_IMODE(camera.file.stat().st_mode) == 0o600, "others may read the pairing file")
 
 
+def check_exporter(camera):
+    """Another TLS library, from the protocol's page alone: OpenSSL exports what the camera signs."""
+    hello = request("/pairing/1/hello", "{}").replace(b"Host: x", b"Host: x\r\nConnection: close")
+    done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{camera.port}", "-keymatexport",
+                           "EXPORTER-sealcam/1 pairing", "-keymatexportlen", "32", "-nocommands", "-ign_eof"],
+                          input=hello, capture_output=True, timeout=120)
+    text = done.stdout.decode(errors="replace")
+    exported = re.search(r"Keying material: ([0-9A-F]{64})", text)
+    answered = re.search(r'"proof":"([A-Za-z0-9_-]+)"', text)
+    expect(exported and answered, f"no exporter or no answer:\n{text[-1000:]}")
+    proof = base64.urlsafe_b64decode(answered[1] + "=" * (-len(answered[1]) % 4))
+    # COSE_Sign1 whose payload is CBOR {1: bstr 32}: RFC 8949, a1 01 58 20.
+    expect(bytes.fromhex("a1015820" + exported[1]) in proof, "the camera signs another exporter than OpenSSL computes")
+    print("OpenSSL exports what the camera signs", flush=True)
+
+
 def check_limits(camera):
     """Too large, too many, too slow."""
     for target, body, status in (("/pairing/1/hello", None, 413), ("/nothing", "{}", 404), ("/pairing/1/claim", "{}", 409)):
@@ -271,6 +288,7 @@ def run(world, camera, hub):
     check_secrecy(camera, text)
     expect(camera.listening() == [camera.port], f"the camera listens on {camera.listening()}")
     well(camera, "at the start")
+    check_exporter(camera)
     check_limits(camera)
     text = check_guessing(world, camera, text)
 

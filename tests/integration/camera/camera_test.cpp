@@ -29,8 +29,8 @@ struct World {
   protocol::Route route{owner.account(), card.identity.id()};
   Client owner_client{io, config_for(op, broker, owner.id().to_string())};
   CameraProcess camera{folder.path() / "log",
-                       {"--state", files.folder.string(), "--config", (folder.path() / "camera.json").string(),
-                        "--status", (folder.path() / "status").string()}};
+                       {"--state", files.folder.string(), "--no-pairing", "--config",
+                        (folder.path() / "camera.json").string(), "--status", (folder.path() / "status").string()}};
 
   explicit World(std::string_view config) {
     must(write_file_durably(folder.path() / "camera.json", as_bytes(config)));
