@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Devices out of the box, and owners who make them theirs: what a person does with a pairing string and the owner's
 command line, on a real Mosquitto (tests/support/world.py)."""
+import contextlib
 import json
+import os
 import pathlib
+import signal
+import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -14,6 +19,37 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from support.world import Device, Failure, Process, World, free_port, read_json, wait_for  # noqa: E402
 
 RATE = 30
+
+
+def text(words):
+    """A UTF-8 string as MQTT writes it."""
+    return struct.pack(">H", len(words)) + words.encode()
+
+
+def packet(kind, body):
+    """An MQTT control packet of less than 16 KiB."""
+    length = bytes([len(body)]) if len(body) < 128 else bytes([len(body) % 128 | 128, len(body) // 128])
+    return bytes([kind]) + length + body
+
+
+def read_packet(s):
+    """(first byte, body) of the next control packet."""
+    def read(n):
+        out = b""
+        while len(out) < n:
+            piece = s.recv(n - len(out))
+            if not piece:
+                raise Failure("the broker closed the connection")
+            out += piece
+        return out
+
+    kind, length, shift = read(1)[0], 0, 0
+    while True:
+        byte = read(1)[0]
+        length |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return kind, read(length)
 
 
 class Household(World):
@@ -75,6 +111,14 @@ class Household(World):
         out = self.owner(account, *words, "--json")
         return json.loads(out.strip().splitlines()[-1]) if out.strip() else None
 
+    def change(self, account, *words):
+        """A command that changes something: obeyed by the cameras, or stored and waiting for them (EX_TEMPFAIL)."""
+        done = subprocess.run([str(a) for a in (self.program("sealcam"), "--account", self.folder / account, *words)],
+                              capture_output=True, text=True, timeout=90)
+        if done.returncode not in (0, os.EX_TEMPFAIL):
+            raise Failure(f"{' '.join(map(str, words))} exited with {done.returncode}:\n{done.stderr or done.stdout}")
+        return done.returncode == 0
+
     def owner_fails(self, account, *words):
         """A command that must not succeed: its exit code and what it says."""
         done = subprocess.run([str(a) for a in (self.program("sealcam"), "--account", self.folder / account, *words)],
@@ -94,6 +138,11 @@ class Household(World):
             return entry is not None and not entry["pending"]
 
         wait_for(f"{device.name} confirms", look, seconds, step=0.2)
+
+    @staticmethod
+    def roster_version(camera):
+        """Of the roster that the camera obeys, by its own status file."""
+        return camera.status()["roster_version"]
 
     # -- hubs ---------------------------------------------------------------------------------------------------
 
@@ -166,6 +215,44 @@ class Household(World):
             out.append((content[at:at + topic].decode(), content[at + topic:at + topic + payload]))
             at += topic + payload
         return out
+
+    def masquerade(self, device, victim):
+        """Connects with one device's certificate and another's client identifier (MQTT 5), and writes the victim's
+        grants: the broker's reason codes (0x80 and above: refused)."""
+        enrolment = json.loads((device.state / "enrolment.json").read_text())
+        chain, authority = self.folder / "masquerade.pem", self.folder / "masquerade-ca.pem"
+        chain.write_text(enrolment["certificate_pem"] + (device.state / "tls.key").read_text())
+        authority.write_text(enrolment["ca_pem"])
+        context = ssl.create_default_context(cafile=authority)
+        context.load_cert_chain(chain)
+        topic = f"sealcam/1/{victim.account}/{victim.id}/grants"
+        with socket.create_connection(("127.0.0.1", self.port), 5) as plain, \
+                context.wrap_socket(plain, server_hostname="127.0.0.1") as s:
+            s.sendall(packet(0x10, text("MQTT") + bytes([5, 2]) + struct.pack(">H", 30) + b"\0" + text(victim.id)))
+            connected = read_packet(s)[1]
+            s.sendall(packet(0x32, text(topic) + struct.pack(">H", 1) + b"\0" + b"forged"))
+            kind, answer = read_packet(s)
+            if kind >> 4 != 4:
+                raise Failure(f"an answer of type {kind >> 4}, not a PUBACK")
+            return {"connect": connected[1], "publish": answer[2] if len(answer) > 2 else 0}
+
+    @contextlib.contextmanager
+    def withheld(self, camera, leaf):
+        """While it lasts, the broker hands the camera nothing on one of its topics."""
+        acl = self.folder / "broker" / "acl"
+        before = acl.read_text()
+        line = f"topic read sealcam/1/{camera.account}/{camera.id}/{leaf}\n"
+        if line not in before:
+            raise Failure(f"the access list has no line '{line.strip()}'")
+        acl.write_text(before.replace(line, ""))
+        self.broker.send(signal.SIGHUP)
+        time.sleep(0.5)
+        try:
+            yield
+        finally:
+            acl.write_text(before)
+            self.broker.send(signal.SIGHUP)
+            time.sleep(0.5)
 
     def opened(self, state, recording):
         """What the keys of a hub's state folder (which nobody uses now) open of a recording, by camera."""

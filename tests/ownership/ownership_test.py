@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ownership from the box to the next owner, with real processes and a real Mosquitto on loopback.
 
-    ownership_test.py --build DIR CASE        household | revocation
+    ownership_test.py --build DIR CASE        household | revocation | broker
 
 household: two accounts, three cameras, three hubs: pair, link, watch, unlink, suspend, rename, privacy, reset, pair to
 the other account; then what the previous owner's hub opens of every message ever published, and what of all that must
 stay secret is found in the broker's memory, its file, and the messages.
 revocation: a hub is removed again and again while it records everything at 30 pictures a second.
+broker: what a broker can do to an account: another device's client identifier, retained messages wiped and rolled back,
+rosters withheld; and an owner who comes back from an old backup.
 """
 import argparse
 import json
@@ -63,34 +65,34 @@ def household(w, steps):
     check(w.camera_at(h3, c1) is None, "another account's hub knows the camera")
     steps.done("each hub shows its account's cameras LIVE, and no other")
 
-    w.owner("ann", "hub", "unlink", "Ann's old tablet", "--broker", w.folder / "broker")
+    w.change("ann", "hub", "unlink", "Ann's old tablet", "--broker", w.folder / "broker")
     w.confirmed("ann", c1)
     w.blind(h2, c1)
     w.sees(h1, c1)
     steps.done("unlinked: that hub shows nothing more, the other goes on")
 
-    w.owner("ann", "integration", "add", "Displays", "--hub", "Ann's kitchen display")
+    w.change("ann", "integration", "add", "Displays", "--hub", "Ann's kitchen display")
     w.confirmed("ann", c1)
     w.sees(h1, c1)
-    w.owner("ann", "integration", "suspend", "Displays")
+    w.change("ann", "integration", "suspend", "Displays")
     w.confirmed("ann", c1)
     w.blind(h1, c1)
     steps.done("suspended")
-    w.owner("ann", "integration", "resume", "Displays")
+    w.change("ann", "integration", "resume", "Displays")
     w.confirmed("ann", c1)
     w.sees(h1, c1)
     steps.done("resumed")
 
-    w.owner("ann", "camera", "rename", "Ann's front door", "Ann's back door")
+    w.change("ann", "camera", "rename", "Ann's front door", "Ann's back door")
     w.confirmed("ann", c1)
     wait_for("the hub knows the new name", lambda: (w.camera_at(h1, c1) or {}).get("name") == "Ann's back door", 10)
     steps.done("renamed")
 
-    w.owner("ann", "camera", "privacy", "Ann's back door", "on")
+    w.change("ann", "camera", "privacy", "Ann's back door", "on")
     w.confirmed("ann", c1)
     wait_for("the hub says privacy", lambda: (w.camera_at(h1, c1) or {}).get("privacy") is True, 10)
     w.blind(h1, c1)
-    w.owner("ann", "camera", "privacy", "Ann's back door", "off")
+    w.change("ann", "camera", "privacy", "Ann's back door", "off")
     w.confirmed("ann", c1)
     w.sees(h1, c1)
     steps.done("privacy on, and off again")
@@ -98,7 +100,7 @@ def household(w, steps):
     secrets = secrets_of(w, strings, [c1, c2, c3], [h1, h2, h3])
     old_id = c2.id
     old_string = strings[1]
-    w.owner("ann", "camera", "reset", "Ann's garden", "--yes")
+    w.change("ann", "camera", "reset", "Ann's garden", "--yes")
     new_string = w.pairing_string(c2, before=old_string)
     check(old_id not in new_string, "the camera kept its identity over the reset")
     steps.done("reset: a new identity, unpaired")
@@ -148,15 +150,15 @@ def revocation(w, steps):
     w.sees(goes, camera)
     times = []
     for n in range(rounds):
-        w.owner("ann", "hub", "deny", "Goes", "Camera")
+        w.change("ann", "hub", "deny", "Goes", "Camera")
         w.confirmed("ann", camera)
         time.sleep(0.5)
         begun = time.monotonic()
-        w.owner("ann", "hub", "allow", "Goes", "Camera")
+        w.change("ann", "hub", "allow", "Goes", "Camera")
         w.confirmed("ann", camera)
         w.sees(goes, camera)
         times.append(time.monotonic() - begun)
-    w.owner("ann", "hub", "deny", "Goes", "Camera")
+    w.change("ann", "hub", "deny", "Goes", "Camera")
     w.confirmed("ann", camera)
     time.sleep(1)
     steps.done(f"removed {rounds + 1} times, allowed again {rounds} times (longest {max(times):.1f} s until it shows again)")
@@ -180,7 +182,80 @@ def revocation(w, steps):
     check(before == sealed_before > 0, "control: as a member it opens all")
 
 
-CASES = {"household": household, "revocation": revocation}
+def broker(w, steps):
+    w.account("ann")
+    w.start_broker()
+    recorder = w.record_everything()
+    camera = w.unpaired("camera", "camera1", number=1)
+    stays, goes = w.unpaired("hub", "hub1"), w.unpaired("hub", "hub2")
+    for device, label in ((stays, "Stays"), (goes, "Goes"), (camera, "Camera")):
+        w.pair("ann", device, label)
+    w.sees(goes, camera)
+    secret = w.folder / "passphrase"
+    secret.write_text("a long enough passphrase\n")
+    w.owner("ann", "account", "backup", w.folder / "backup", "--passphrase-file", secret)
+    steps.done("paired, both hubs watch, a backup is made")
+
+    before = camera.status()["rosters"]
+    answer = w.masquerade(goes, camera)
+    check(answer["publish"] >= 0x80, f"the broker let a hub write a camera's grants: {answer}")
+    check(w.masquerade(goes, goes)["publish"] >= 0x80 and answer["connect"] == 0, f"the hub's own connection: {answer}")
+    check(camera.status()["connected"], "the camera was thrown off by another device with its client identifier")
+    w.sees(stays, camera)
+    steps.done("another device's client identifier: what it may do stays its own, the camera stays connected")
+
+    here = f"sealcam/1/{camera.account}/{camera.id}"
+    old = {leaf: next(payload for topic, payload in w.messages(recorder.output) if topic == f"{here}/{leaf}" and payload)
+           for leaf in ("roster", "grants")}
+    w.plant([(f"{here}/{leaf}", b"") for leaf in ("roster", "command", "grants", "status", "still")]).stop()
+    time.sleep(1)
+    check(camera.status()["rosters"] == before, "the camera obeyed a wiped roster")
+    w.sees(stays, camera)
+    camera.process.kill()
+    camera.process.start()
+    w.sees(stays, camera)
+    steps.done("retained messages wiped: the camera keeps its roster, also over a restart")
+
+    w.change("ann", "hub", "deny", "Goes", "Camera")
+    w.confirmed("ann", camera)
+    version = w.roster_version(camera)
+    w.blind(goes, camera)
+    w.plant([(f"{here}/{leaf}", payload) for leaf, payload in old.items()]).stop()
+    wait_for("the camera refuses the old roster", lambda: camera.status()["rosters_refused"] > 0, 10)
+    check(w.roster_version(camera) == version, "the camera went back to an old roster")
+    w.blind(goes, camera)
+    w.sees(stays, camera)
+    steps.done("rolled back to the roster with the removed hub: refused, that hub stays blind")
+
+    w.change("ann", "hub", "allow", "Goes", "Camera")
+    w.confirmed("ann", camera)
+    w.sees(goes, camera)
+    with w.withheld(camera, "roster"):
+        check(not w.change("ann", "hub", "deny", "Goes", "Camera", "--wait", "2"), "a withheld roster counts as obeyed")
+        entry = w.camera_in_list("ann", camera)
+        check(entry["pending"], f"withheld, and not pending: {entry}")
+        w.sees(goes, camera)  # what 'pending' means
+    w.confirmed("ann", camera)
+    w.blind(goes, camera)
+    steps.done("withheld: pending until the broker hands it on, and then obeyed")
+
+    version = w.roster_version(camera)
+    w.owner("ann2", "account", "restore", w.folder / "backup", "--passphrase-file", secret)
+    w.accounts["ann2"] = w.accounts["ann"]
+    code, text = w.owner_fails("ann2", "hub", "deny", "Stays", "Camera")
+    check("sync" in text, f"a restored owner may not change anything before it learned: {code} {text}")
+    w.confirmed("ann2", camera, 30)
+    check(w.roster_version(camera) >= version, "the camera's roster went back")
+    w.blind(goes, camera)
+    w.sees(stays, camera)
+    w.change("ann2", "hub", "deny", "Stays", "Camera")
+    w.confirmed("ann2", camera)
+    check(w.roster_version(camera) > version, "the restored owner's change has no newer version")
+    w.blind(stays, camera)
+    steps.done("restored from a backup older than the removal: the removed hub stays removed, versions go on")
+
+
+CASES = {"household": household, "revocation": revocation, "broker": broker}
 
 
 def main():
