@@ -12,6 +12,7 @@ below = {
     "crypto": {"core"},
     "protocol": {"core", "crypto"},
     "hal": {"core"},
+    "service": {"core"},
     "transport": {"core", "crypto"},
     "stream": {"core", "crypto", "protocol", "transport", "hal"},
     "watch": {"core", "crypto", "protocol", "transport", "hal"},

@@ -2,7 +2,6 @@
 #include "camera/camera.hpp"
 
 #include <sys/eventfd.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
@@ -18,6 +17,7 @@
 #include "camera/running_board.hpp"
 #include "camera/state_actions.hpp"
 #include "camera/status_report.hpp"
+#include "service/service_manager.hpp"
 #include "stream/publisher.hpp"
 #include "stream/stores.hpp"
 #include "transport/mqtt5_client.hpp"
@@ -89,6 +89,7 @@ class Camera {
   ResetButton button_;
   stream::Publisher publisher_;
   StatusReport report_;
+  service::ServiceManager service_{clock_};
   asio::io_context io_{1};
   asio::posix::stream_descriptor frames_{io_};
   asio::steady_timer tick_{io_}, status_{io_}, deadline_{io_};
@@ -177,6 +178,7 @@ void Camera::wait_for_tick() {
     if (error) return;
     publisher_.tick();
     watch_for_reset();
+    service_.alive();
     if (stopping_ && publisher_.stopped()) disconnect();
     wait_for_tick();
   });
@@ -221,7 +223,7 @@ void Camera::on_signal(int signal) {
     return;
   }
   log_.info("stopping on {}", signal == SIGINT ? "SIGINT" : "SIGTERM");
-  (void)::sd_notify(0, "STOPPING=1");
+  service_.stopping();  // not after a reset, when the camera starts again by itself
   stop();
 }
 
@@ -260,7 +262,7 @@ Result<End> Camera::run() {
   wait_for_status();
   wait_for_signal();
   // Ready means running, not connected: a broker that is away must not fail the unit's start.
-  (void)::sd_notify(0, "READY=1");
+  service_.ready();
   io_.run();
   return end_;
 }

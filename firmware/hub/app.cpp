@@ -2,7 +2,6 @@
 #include "hub/app.hpp"
 
 #include <sysexits.h>
-#include <systemd/sd-daemon.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -16,6 +15,7 @@
 #include "hub/web/messages.hpp"
 #include "hub/web/metrics.hpp"
 #include "hub/web/server.hpp"
+#include "service/service_manager.hpp"
 #include "transport/mqtt5_client.hpp"
 #include "watch/file_stores.hpp"
 #include "watch/verify_pool.hpp"
@@ -94,6 +94,7 @@ class App final : private watch::PictureSink, private web::Host {
   std::unique_ptr<watch::Watcher> watcher_;
   std::unique_ptr<web::Server> server_;
   std::unique_ptr<transport::Mqtt5Client> client_;
+  service::ServiceManager service_{clock_};
   RateLimit status_log_{std::chrono::minutes(1)};
   int ticks_ = 0;
   bool state_changed_ = false;
@@ -144,7 +145,7 @@ void App::run() {
   });
   log_.info("the page is at http://{}/", server_->address());
   tick();
-  sd_notify(0, "READY=1");
+  service_.ready();
   io_.run();
 }
 
@@ -163,6 +164,7 @@ void App::tick() {
   if (stopping_) return;
   watcher_->tick();
   server_->tick();
+  service_.alive();
   if (ticks_++ % ticks_per_state == 0) say_state();
   timer_.expires_after(tick_interval);
   timer_.async_wait([this](const boost::system::error_code& ec) {
@@ -179,7 +181,7 @@ void App::say_state() {
 
 void App::begin_stop() {
   stopping_ = true;
-  sd_notify(0, "STOPPING=1");
+  service_.stopping();
   log_.info("stopping");
   timer_.cancel();
   watcher_->stop();
