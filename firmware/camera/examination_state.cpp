@@ -22,8 +22,10 @@ void Examination::check_state() {
   const pairing::StateFiles files{subject_.state};
   const auto folder = status_of(files.folder);
   const auto start = std::format("sealcam-camera --state {} keys", files.folder.string());
-  if (!folder) {
-    warn("state", files.folder.string() + " is not there yet", start);
+  std::error_code ec;
+  const bool empty = folder && fs::is_empty(files.folder, ec);  // made for the camera, which was not started yet
+  if (!folder || (empty && folder->st_uid == ::geteuid() && mode_of(*folder) == 0700)) {
+    warn("state", files.folder.string() + (folder ? " is empty: there are no keys yet" : " is not there yet"), start);
     return;
   }
   if (mode_of(*folder) != 0700) {

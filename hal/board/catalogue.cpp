@@ -52,6 +52,8 @@ std::expected<fs::path, std::string> find_catalogue() {
   if (const fs::path program = fs::read_symlink("/proc/self/exe", ec); !ec) {
     const fs::path build = program.parent_path().parent_path();
     if (fs::exists(build / "CMakeCache.txt", ec)) places.push_back((build / "../../board").lexically_normal());
+    // A package of one program alone has the data under that program's name: no two packages own one file.
+    places.push_back((build / SEALCAM_DATADIR / program.filename() / "boards").lexically_normal());
     places.push_back((build / SEALCAM_DATADIR "/sealcam/boards").lexically_normal());
   }
   places.emplace_back(SEALCAM_FULL_DATADIR "/sealcam/boards");

@@ -284,6 +284,16 @@ TEST_CASE("a state folder that others may read, or that lost a part") {
   CHECK(is(find(patient, "enrolment"), fault, "enrolment.json", "sealcam camera enroll"));
 }
 
+TEST_CASE("a state folder that was made for a camera and is empty") {
+  const FakeBoardTree tree("linux,dummy-virt", "v", debian, 2000);
+  const Patient patient(tree, "fake");
+  const auto& folder = patient.state.folder.path();
+  for (const auto& entry : fs::directory_iterator(folder)) fs::remove_all(entry);
+  CHECK(is(find(patient, "state"), warning, "is empty: there are no keys yet", "keys"));
+  fs::permissions(folder, fs::perms::others_read, fs::perm_options::add);
+  CHECK(is(find(patient, "state"), fault, "others may look at the keys"));
+}
+
 TEST_CASE("what is printed") {
   const FakeBoardTree tree(zero2, "Pi \xff", debian, 400);  // a name that is not UTF-8
   const auto diagnosis = Patient(tree).diagnosis();
