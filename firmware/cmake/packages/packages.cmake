@@ -1,0 +1,125 @@
+# Units and man pages, and the Debian packages sealcam-camera, sealcam-hub and sealcam: `scripts/package`. A plain
+# `cmake --install` of a build without SEALCAM_PACKAGES puts programs, modules and the boards' data in place and no more.
+if(NOT SEALCAM_PACKAGES)
+  return()
+endif()
+
+set(common ${PROJECT_SOURCE_DIR}/board/common)
+set(here ${CMAKE_CURRENT_LIST_DIR})
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+find_program(READELF readelf REQUIRED)
+
+# From --help of what was built; of another architecture's under the toolchain file's emulator.
+add_custom_target(man_pages ALL)
+foreach(program sealcam-camera sealcam-hub sealcam)
+  set(page ${PROJECT_BINARY_DIR}/man/${program}.1.gz)
+  add_custom_command(OUTPUT ${page}
+    COMMAND ${Python3_EXECUTABLE} ${here}/man_page.py ${page} ${PROJECT_VERSION}
+      "$<TARGET_PROPERTY:${program},CROSSCOMPILING_EMULATOR>" $<TARGET_FILE:${program}>
+    DEPENDS ${program} ${here}/man_page.py
+    COMMENT "Writing ${program}(1)" COMMAND_EXPAND_LISTS VERBATIM)
+  add_custom_target(man_${program} DEPENDS ${page})
+  add_dependencies(man_pages man_${program})
+  install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT ${program})
+  install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${program} RENAME copyright COMPONENT ${program})
+endforeach()
+
+foreach(device camera hub)
+  set(name sealcam-${device})
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/board/ DESTINATION ${CMAKE_INSTALL_DATADIR}/${name}/boards COMPONENT ${name}
+    FILES_MATCHING PATTERN "board.json" PATTERN "board.schema.json" PATTERN "README.md")
+  install(FILES ${common}/${name}.service DESTINATION lib/systemd/system COMPONENT ${name})
+  install(FILES ${common}/${name}.sysusers DESTINATION lib/sysusers.d RENAME ${name}.conf COMPONENT ${name})
+  install(FILES ${common}/${name}.tmpfiles DESTINATION lib/tmpfiles.d RENAME ${name}.conf COMPONENT ${name})
+  install(FILES ${common}/${device}.json DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/sealcam COMPONENT ${name})
+  install(FILES ${PROJECT_SOURCE_DIR}/firmware/${device}/README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${name} COMPONENT ${name})
+endforeach()
+install(FILES ${common}/60-sealcam-camera.rules DESTINATION lib/udev/rules.d COMPONENT sealcam-camera)
+install(FILES ${common}/sealcam-hub-kiosk.service DESTINATION lib/systemd/system COMPONENT sealcam-hub)
+install(FILES ${PROJECT_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/sealcam COMPONENT sealcam)
+
+# What dpkg runs. @unit@ is enabled and started, @others@ are only taken away; @users@ go with the package's last trace.
+function(maintainer_scripts name unit others users folders)
+  foreach(script postinst prerm postrm)
+    configure_file(${here}/${script}.in ${PROJECT_BINARY_DIR}/packages/${name}/${script} @ONLY NEWLINE_STYLE UNIX
+      FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+  endforeach()
+endfunction()
+maintainer_scripts(sealcam-camera sealcam-camera.service "" "sealcam-camera" "/var/lib/sealcam/camera")
+maintainer_scripts(sealcam-hub sealcam-hub.service sealcam-hub-kiosk.service "sealcam-hub sealcam-kiosk" "/var/lib/sealcam/hub")
+file(WRITE ${PROJECT_BINARY_DIR}/packages/sealcam-camera/conffiles "/etc/sealcam/camera.json\n")
+file(WRITE ${PROJECT_BINARY_DIR}/packages/sealcam-hub/conffiles "/etc/sealcam/hub.json\n")
+foreach(name sealcam-camera sealcam-hub)
+  string(TOUPPER ${name} upper)
+  set(CPACK_DEBIAN_${upper}_PACKAGE_CONTROL_EXTRA
+    "${PROJECT_BINARY_DIR}/packages/${name}/postinst;${PROJECT_BINARY_DIR}/packages/${name}/prerm;${PROJECT_BINARY_DIR}/packages/${name}/postrm;${PROJECT_BINARY_DIR}/packages/${name}/conffiles")
+  set(CPACK_DEBIAN_${upper}_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+endforeach()
+
+set(architecture_x86_64 amd64)
+set(architecture_aarch64 arm64)
+set(architecture_armv7l armhf)
+set(CPACK_GENERATOR DEB)
+set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE ${architecture_${CMAKE_SYSTEM_PROCESSOR}})
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_COMPONENTS_ALL sealcam-camera sealcam-hub sealcam)
+set(CPACK_COMPONENTS_GROUPING IGNORE)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
+  OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+set(CPACK_PACKAGE_DIRECTORY ${PROJECT_SOURCE_DIR}/build/package)
+set(CPACK_PACKAGE_VENDOR Sealcam)
+set(CPACK_PACKAGE_CONTACT "Sealcam <maintainers@sealcam.invalid>")
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
+set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
+
+set(users "systemd | systemd-standalone-sysusers | systemd-sysusers, systemd | systemd-standalone-tmpfiles | systemd-tmpfiles, passwd")
+
+set(CPACK_DEBIAN_SEALCAM-CAMERA_PACKAGE_NAME sealcam-camera)
+set(CPACK_DEBIAN_SEALCAM-CAMERA_PACKAGE_SECTION video)
+set(CPACK_DEBIAN_SEALCAM-CAMERA_DESCRIPTION "camera whose pictures only its owner's account can open
+Captures, encodes, seals and signs pictures, and publishes them at an MQTT 5
+broker that cannot open them. Runs as a service; listens on no port once it
+has an owner. Sensors by V4L2 and, where libcamera is installed, by libcamera.")
+set(CPACK_DEBIAN_SEALCAM-CAMERA_PACKAGE_RECOMMENDS "libcamera-ipa")
+set(CPACK_DEBIAN_SEALCAM-CAMERA_PACKAGE_SUGGESTS "sealcam, v4l-utils")
+
+set(CPACK_DEBIAN_SEALCAM-HUB_PACKAGE_NAME sealcam-hub)
+set(CPACK_DEBIAN_SEALCAM-HUB_PACKAGE_SECTION video)
+set(CPACK_DEBIAN_SEALCAM-HUB_DESCRIPTION "shows the pictures of one account's Sealcam cameras
+Verifies and opens every frame, says what is live and what is not, and serves a
+page, snapshots and streams on this machine's loopback address only. Runs as a
+service; sealcam-hub-kiosk.service shows the page on the machine's own screen.")
+set(CPACK_DEBIAN_SEALCAM-HUB_PACKAGE_SUGGESTS "cage, chromium, sealcam")
+
+set(CPACK_DEBIAN_SEALCAM_PACKAGE_NAME sealcam)
+set(CPACK_DEBIAN_SEALCAM_PACKAGE_SECTION video)
+set(CPACK_DEBIAN_SEALCAM_DESCRIPTION "the owner's command line of Sealcam cameras
+Makes accounts, sets brokers up, gives cameras and hubs an owner, records
+cameras, and shows what passes at the broker and who could open it.")
+set(CPACK_DEBIAN_SEALCAM_PACKAGE_SUGGESTS "mosquitto, sealcam-hub")
+
+# Which libraries each package needs is known once they are built: cpack asks then. Modules that are loaded only where
+# they are configured do not make a camera need what they need: FFmpeg's containers for clips, libcamera.
+set(bin ${PROJECT_BINARY_DIR}/bin)
+file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/cpack-project.cmake CONTENT "
+function(depends variable)
+  execute_process(COMMAND \"${Python3_EXECUTABLE}\" \"${here}/depends.py\" \${ARGN}
+    OUTPUT_VARIABLE line OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  set(\${variable} \"\${line}\" PARENT_SCOPE)
+endfunction()
+depends(camera \"${bin}/sealcam-camera\")
+depends(replay --beyond \"${bin}/sealcam-camera\" \"${bin}/sealcam-replay.so\")
+depends(hub \"${bin}/sealcam-hub\" \"${bin}/sealcam-media.so\")
+depends(owner \"${bin}/sealcam\")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY \"\")  # each package has its own
+set(CPACK_DEBIAN_SEALCAM-CAMERA_PACKAGE_DEPENDS \"\${camera}, ${users}\")
+set(CPACK_DEBIAN_SEALCAM-CAMERA_PACKAGE_SUGGESTS \"\${CPACK_DEBIAN_SEALCAM-CAMERA_PACKAGE_SUGGESTS}, \${replay}\")
+set(CPACK_DEBIAN_SEALCAM-HUB_PACKAGE_DEPENDS \"\${hub}, ${users}\")
+set(CPACK_DEBIAN_SEALCAM_PACKAGE_DEPENDS \"\${owner}\")
+$<$<TARGET_EXISTS:sealcam_libcamera>:depends(libcamera --beyond \"${bin}/sealcam-camera\" \"${bin}/sealcam-libcamera.so\")
+set(CPACK_DEBIAN_SEALCAM-CAMERA_PACKAGE_RECOMMENDS \"\${libcamera}, \${CPACK_DEBIAN_SEALCAM-CAMERA_PACKAGE_RECOMMENDS}\")>
+")
+set(CPACK_PROJECT_CONFIG_FILE ${PROJECT_BINARY_DIR}/cpack-project.cmake)
+include(CPack)

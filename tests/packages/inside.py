@@ -1,0 +1,388 @@
+#!/usr/bin/env python3
+"""The packages in a fresh Debian root: installed, tried, upgraded, removed, purged. Runs as root in that root.
+
+Simulated, since no systemd runs in a chroot: the service manager. Programs are started with the user, groups, folders,
+environment, capabilities and watchdog of their units, read from the installed unit files, in a network of their own. Not
+simulated: the units' limits on files, devices and system calls. They are judged by systemd-analyze alone.
+"""
+import configparser
+import hashlib
+import json
+import os
+import pathlib
+import pwd
+import grp
+import re
+import shutil
+import signal
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import time
+import xml.sax.saxutils as xml
+
+packages = pathlib.Path(sys.argv[1])
+names = ["sealcam-camera", "sealcam-hub", "sealcam"]
+debs = {name: next(packages.glob(f"{name}_*.deb")) for name in names}
+results = []
+patience = 60  # seconds, for what takes one on a machine that is not busy
+
+# What no package answers for: apt's and dpkg's own records, the copies that each change of the list of users leaves, and
+# what is not on a disk.
+not_ours = re.compile(r"/(proc|sys|dev|run|mnt|tmp)(/|$)|/var/(cache|log)/|/var/lib/apt/|/var/lib/dpkg/(?!info)|"
+                      r"/etc/(passwd|group|shadow|gshadow|subuid|subgid)-$|/etc/\.pwd\.lock$")
+
+
+def snapshot():
+    found = {}
+    for folder, folders, files in os.walk("/"):
+        folders[:] = [d for d in folders if not not_ours.match(os.path.join(folder, d))]
+        for name in folders + files:
+            path = os.path.join(folder, name)
+            if not_ours.match(path):
+                continue
+            info = os.lstat(path)
+            content = ""
+            if stat.S_ISLNK(info.st_mode):
+                content = os.readlink(path)
+            elif stat.S_ISREG(info.st_mode):
+                content = hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+            found[path] = (oct(info.st_mode), info.st_uid, info.st_gid, content)
+    return found
+
+
+def differences(before, after):
+    return sorted(p for p in before.keys() | after.keys() if before.get(p) != after.get(p))
+
+
+def run(*command, code=0, **more):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, **more)
+    if code is not None and done.returncode != code:
+        raise AssertionError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done
+
+
+def apt(*words):
+    return run("apt-get", "--yes", "--quiet", "--no-install-recommends", *map(str, words),
+               env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"})
+
+
+def check(truth, *what):
+    if not truth:
+        raise AssertionError(" ".join(map(str, what)))
+
+
+class Skip(Exception):
+    pass
+
+
+def case(title):
+    def decorate(function):
+        started = time.monotonic()
+        failure = ""
+        try:
+            note = function() or ""
+            print(f"passed  {title} {note}", flush=True)
+        except Skip as why:
+            note = f"SKIPPED: {why}"
+            print(f"skipped {title}: {why}", flush=True)
+        except Exception as error:  # noqa: BLE001: whatever it is, the next case tells more
+            note, failure = "", f"{type(error).__name__}: {error}"
+            print(f"FAILED  {title}\n{failure}", flush=True)
+        results.append((title, time.monotonic() - started, note, failure))
+    return decorate
+
+
+def unit(name):
+    parser = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",))
+    parser.optionxform = str
+    parser.read(f"/usr/lib/systemd/system/{name}.service")
+    return parser["Service"]
+
+
+def as_unit(name, *more, service=None):
+    """(command, environment) as systemd.exec(5) makes them of the unit."""
+    service = service or unit(name)
+    user = pwd.getpwnam(service["User"])
+    groups = [user.pw_gid] + [grp.getgrnam(g).gr_gid for g in service.get("SupplementaryGroups", "").split()]
+    runtime = pathlib.Path("/run", service["RuntimeDirectory"])
+    state = pathlib.Path("/var/lib", service["StateDirectory"])
+    for folder, mode in ((runtime, service["RuntimeDirectoryMode"]), (state, service["StateDirectoryMode"])):
+        folder.mkdir(parents=True, exist_ok=True)
+        os.chown(folder, user.pw_uid, user.pw_gid)
+        folder.chmod(int(mode, 8))
+    command = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", f"--groups={','.join(map(str, groups))}",
+               "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--", *service["ExecStart"].split(), *more]
+    environment = {"PATH": "/usr/local/bin:/usr/bin", "LANG": "C.UTF-8", "USER": user.pw_name, "LOGNAME": user.pw_name,
+                   "HOME": user.pw_dir, "SHELL": user.pw_shell, "STATE_DIRECTORY": str(state),
+                   "CONFIGURATION_DIRECTORY": f"/etc/{service['ConfigurationDirectory']}", "RUNTIME_DIRECTORY": str(runtime)}
+    return command, environment
+
+
+class Service:
+    """A unit's program, and what it says to its service manager."""
+
+    def __init__(self, name):
+        service = unit(name)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        path = f"/run/{name}.notify"
+        pathlib.Path(path).unlink(missing_ok=True)
+        self.socket.bind(path)
+        os.chmod(path, 0o777)
+        self.heard = []
+        self.watchdog = int(service["WatchdogSec"])
+        command, environment = as_unit(name, service=service)
+        # A tenth of the unit's time, so that the test need not wait for it.
+        environment |= {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": str(self.watchdog * 100_000)}
+        self.log = open(f"/run/{name}.log", "w+")
+        self.process = subprocess.Popen(command, env=environment, stdout=self.log, stderr=self.log,
+                                        umask=int(service["UMask"], 8), cwd="/")
+
+    def wait_for(self, word, count=1):
+        until = time.monotonic() + patience
+        while self.heard.count(word) < count:
+            ended = self.process.poll()
+            self.socket.settimeout(0.2)
+            try:
+                self.heard += self.socket.recv(4096).decode().split("\n")
+            except TimeoutError:
+                check(ended is None, "it ended with", ended, self.words())
+                check(time.monotonic() < until, f"{word} was said {self.heard.count(word)} times in {patience} s\n{self.words()}")
+
+    def words(self):
+        self.log.flush()
+        return pathlib.Path(self.log.name).read_text()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(patience)
+        finally:
+            self.process.kill()
+
+
+def listening():
+    """TCP ports that something listens on in this network (proc_net_tcp(5))."""
+    ports = set()
+    for table in ("tcp", "tcp6"):
+        for line in pathlib.Path("/proc/net", table).read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A":
+                ports.add(int(words[1].rsplit(":", 1)[1], 16))
+    return ports
+
+
+def own_network():
+    """Nobody else's ports here, and nobody reaches these."""
+    os.unshare(os.CLONE_NEWNET)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        import fcntl
+        fcntl.ioctl(s, 0x8914, struct.pack("16sh", b"lo", 0x1 | 0x40))  # SIOCSIFFLAGS: up, running (netdevice(7))
+
+
+os.environ.pop("SEALCAM_PACKAGES", None)
+before = snapshot()
+own_network()
+version = run("dpkg-deb", "-f", debs["sealcam"], "Version").stdout.strip()
+
+
+@case("the packages install with nothing but their Depends")
+def _():
+    apt("install", *debs.values())
+    for name in names:
+        check(run("dpkg-query", "-W", "-f", "${db:Status-Status}", name).stdout == "installed", name)
+    check(run("dpkg", "--verify", *names).stdout == "", "files differ from the packages'")
+    return f"({sum(d.stat().st_size for d in debs.values()) // 1024} KiB of packages)"
+
+
+@case("control: the comparison sees what an installation leaves")
+def _():
+    seen = differences(before, snapshot())
+    for path in ("/usr/bin/sealcam-camera", "/etc/passwd", "/var/lib/sealcam/camera", "/etc/sealcam/hub.json",
+                 "/var/lib/dpkg/info/sealcam.list", "/etc/systemd/system/multi-user.target.wants/sealcam-camera.service"):
+        check(path in seen, path, "is not seen")
+    return f"({len(seen)} paths)"
+
+
+@case("users, folders and units are as the files say")
+def _():
+    for name, folder in (("sealcam-camera", "camera"), ("sealcam-hub", "hub")):
+        user = pwd.getpwnam(name)
+        check(user.pw_uid < 1000 and user.pw_shell.endswith("nologin"), name, user)
+        info = os.stat(f"/var/lib/sealcam/{folder}")
+        check((info.st_uid, stat.S_IMODE(info.st_mode)) == (user.pw_uid, 0o700), folder, info)
+        check(os.path.islink(f"/etc/systemd/system/multi-user.target.wants/{name}.service"), name, "is not enabled")
+    check("sealcam-camera" in grp.getgrnam("video").gr_mem, "not in the group video")
+    check(not list(pathlib.Path("/etc/systemd/system").rglob("*kiosk*")), "the kiosk is enabled by itself")
+
+
+@case("systemd finds nothing wrong with the units, nor udev with the rules")
+def _():
+    for name in ("sealcam-camera", "sealcam-hub"):
+        done = run("systemd-analyze", "verify", "--man=no", f"{name}.service")
+        check(not done.stderr, done.stderr)
+    words = run("systemd-analyze", "verify", "--man=no", "sealcam-hub-kiosk.service", code=None).stderr.splitlines()
+    check(all("ommand cage" in w for w in words), "\n".join(words))  # only suggested
+    run("udevadm", "verify", "/usr/lib/udev/rules.d/60-sealcam-camera.rules")
+
+
+@case("the units expose at most 2.0")
+def _():
+    scores = []
+    for name in ("sealcam-camera", "sealcam-hub"):
+        done = run("systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=20",
+                   f"/usr/lib/systemd/system/{name}.service")
+        scores.append(name + " " + re.search(r"exposure level for \S+: ([\d.]+)", done.stdout).group(1))
+    return f"({', '.join(scores)})"
+
+
+@case("versions are the package's, man pages are there, configurations are good")
+def _():
+    for name in names:
+        check(run(name, "--version").stdout.strip().endswith(version), name)
+        check(os.path.getsize(f"/usr/share/man/man1/{name}.1.gz") > 300, name, "has no man page")
+    for name in names[:2]:
+        command, environment = as_unit(name, "--check-config")
+        run(*command, env=environment)
+
+
+@case("the doctor knows the boards, as the camera's user")
+def _():
+    command, environment = as_unit("sealcam-camera", "--doctor", "--json")
+    done = run(*command, env=environment, code=None)
+    check(done.returncode in (0, 1), done.returncode, done.stderr)
+    report = json.loads(done.stdout)
+    checks = {f["check"]: f for f in report["findings"]}
+    check("boards" not in checks, checks.get("boards"))
+    check(checks["state"]["severity"] != "fault", checks["state"])
+    return f"({len(report['findings'])} findings)"
+
+
+@case("keys are made by hand for the service's user, and each program finds the boards' data of its own package")
+def _():
+    for name in names[:2]:
+        command, environment = as_unit(name, "keys")
+        done = run(*command, env=environment)
+        check(re.fullmatch("[a-z2-7]{32}\n", done.stdout), done.stdout)
+        check("serial number is not compared" not in done.stderr, done.stderr)
+
+
+@case("modules load, or name the suggested package's library that is not there")
+def _():
+    clip = pathlib.Path("/run/replay.json")
+    clip.write_text('{"source": {"backend": "replay", "file": "/none.avi"}}')
+    check(os.path.exists("/usr/lib/sealcam/sealcam-replay.so"), "no replay module")
+    sensors = run("sealcam-camera", "--list-sensors", code=None)
+    words = sensors.stdout + sensors.stderr
+    check("sealcam-libcamera.so is in none of" not in words, words)  # found, and libcamera itself is only recommended
+    check(run("ldd", "/usr/lib/sealcam/sealcam-media.so").stdout.count("not found") == 0, "the hub's module lacks libraries")
+
+
+def can_wait(name):
+    if "--pairing-listen" not in run(name, "--help").stdout:
+        raise Skip(f"this {name} ends when it belongs to nobody")
+
+
+def waits_for_its_owner(name):
+    can_wait(name)
+    service = Service(name)
+    try:
+        service.wait_for("READY=1")
+        check(8421 in listening(), "nothing listens on 8421:", listening())
+        service.wait_for("WATCHDOG=1", 2)
+        folder = pathlib.Path("/var/lib", unit(name)["StateDirectory"])
+        owner = pwd.getpwnam(unit(name)["User"]).pw_uid
+        files = [p for p in folder.rglob("*") if p.is_file()]
+        check(files, "no keys were made")
+        for path in files:
+            info = path.stat()
+            check(info.st_uid == owner and not info.st_mode & 0o077, path, oct(info.st_mode), info.st_uid)
+    finally:
+        code = service.stop()
+    check(code == 0, "it ended with", code, service.words())
+    check(8421 not in listening(), "something still listens")
+
+
+@case("a camera that belongs to nobody is ready, alive, and waits for its owner")
+def _():
+    waits_for_its_owner("sealcam-camera")
+
+
+@case("a hub that belongs to nobody is ready, alive, and waits for its owner")
+def _():
+    waits_for_its_owner("sealcam-hub")
+
+
+@case("a stopped program says nothing of life")
+def _():
+    can_wait("sealcam-camera")
+    service = Service("sealcam-camera")
+    try:
+        service.wait_for("WATCHDOG=1")
+        service.process.send_signal(signal.SIGSTOP)
+        state = pathlib.Path(f"/proc/{service.process.pid}/stat")
+        while state.read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.02)
+        service.socket.settimeout(0)
+        try:
+            while True:
+                service.socket.recv(4096)
+        except BlockingIOError:
+            pass
+        service.socket.settimeout(service.watchdog / 10 * 2)
+        try:
+            check(False, "it said", service.socket.recv(4096))
+        except TimeoutError:
+            pass
+    finally:
+        service.process.kill()
+        service.process.wait()
+
+
+@case("installed again, it keeps keys, settings, and what the administrator decided")
+def _():
+    mark = pathlib.Path("/var/lib/sealcam/camera/mark")
+    mark.write_text("kept")
+    config = pathlib.Path("/etc/sealcam/camera.json")
+    config.write_text('{"source": {"backend": "fake"}}\n')
+    run("systemctl", "disable", "sealcam-hub.service")
+    run("dpkg", "--force-confdef", "--force-confold", "-i", *map(str, debs.values()))
+    check(mark.read_text() == "kept" and "fake" in config.read_text(), "state or settings were lost")
+    wants = pathlib.Path("/etc/systemd/system/multi-user.target.wants")
+    check((wants / "sealcam-camera.service").is_symlink(), "the camera is no longer enabled")
+    check(not (wants / "sealcam-hub.service").is_symlink(), "the hub was enabled again")
+
+
+@case("removed, it leaves keys and settings and nothing that runs")
+def _():
+    apt("remove", *names)
+    for name in names:
+        check(shutil.which(name) is None, name, "is still there")
+    check(os.path.exists("/var/lib/sealcam/camera/mark"), "keys were lost")
+    check(os.path.exists("/etc/sealcam/camera.json"), "settings were lost")
+    check(not os.path.exists("/usr/lib/systemd/system/sealcam-camera.service"), "the unit is still there")
+    apt("install", *debs.values())
+    check(os.path.exists("/var/lib/sealcam/camera/mark"), "keys were lost")
+    check("/dev/null" not in os.path.realpath("/etc/systemd/system/sealcam-camera.service"), "the unit is still masked")
+
+
+@case("purged, it leaves nothing")
+def _():
+    apt("purge", *names)
+    left = differences(before, snapshot())
+    check(not left, "left behind:\n" + "\n".join(left))
+    check("sealcam" not in run("dpkg-query", "-W").stdout, "dpkg still knows them")
+    return f"({len(before)} paths compared)"
+
+
+with open(packages / "results.xml", "w") as out:
+    out.write("<testsuite name=\"packages\">\n")
+    for title, seconds, note, failure in results:
+        out.write(f"<testcase name={xml.quoteattr('packages: ' + title)} time=\"{seconds:.1f}\">")
+        out.write(f"<system-out>{xml.escape(note)}</system-out>")
+        out.write("<skipped/>" if note.startswith("SKIPPED") else "")
+        out.write(f"<failure>{xml.escape(failure)}</failure>" if failure else "")
+        out.write("</testcase>\n")
+    out.write("</testsuite>\n")
