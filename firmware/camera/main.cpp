@@ -2,7 +2,6 @@
 /// sealcam-camera: captures, encodes, seals, signs, publishes.
 #include <fcntl.h>
 #include <sysexits.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -19,6 +18,7 @@
 #include "hal/board/this_board.hpp"
 #include "pairing/display.hpp"
 #include "pairing/station.hpp"
+#include "service/service_manager.hpp"
 
 namespace {
 
@@ -99,11 +99,13 @@ std::optional<int> wait_for_owner(const Options& given, const pairing::DeviceSta
               state.files().folder.string());
     return EX_CONFIG;
   }
+  service::ServiceManager manager(clock);
   // Ready means running: a camera that waits for its owner must not fail the unit's start.
   const auto end = pairing::run_station(given.pairing, {.state = state,
                                                         .role = protocol::Role::camera,
                                                         .version = SEALCAM_VERSION,
-                                                        .ready = [] { (void)::sd_notify(0, "READY=1"); },
+                                                        .ready = [&] { manager.ready(); },
+                                                        .alive = [&] { manager.alive(); },
                                                         .clock = clock,
                                                         .log = log});
   if (!end) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sealcam-hub: shows the pictures of one account's cameras on this machine.
 #include <sysexits.h>
-#include <systemd/sd-daemon.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -13,6 +12,7 @@
 #include "hub/app.hpp"
 #include "pairing/display.hpp"
 #include "pairing/station.hpp"
+#include "service/service_manager.hpp"
 
 namespace {
 
@@ -80,10 +80,12 @@ std::optional<int> wait_for_owner(const Options& options, const pairing::DeviceS
     return EX_CONFIG;
   }
   const SystemClock clock;
+  service::ServiceManager manager(clock);
   const auto end = pairing::run_station(options.pairing, {.state = state,
                                                           .role = protocol::Role::hub,
                                                           .version = SEALCAM_VERSION,
-                                                          .ready = [] { (void)::sd_notify(0, "READY=1"); },
+                                                          .ready = [&] { manager.ready(); },
+                                                          .alive = [&] { manager.alive(); },
                                                           .clock = clock,
                                                           .log = log});
   if (!end) {

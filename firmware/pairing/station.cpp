@@ -167,6 +167,7 @@ void Station::look() {
     return finish(StationEnd::paired);
   }
   show();
+  if (parts_.alive) parts_.alive();
   timer_.expires_after(look_interval);
   timer_.async_wait([this](error_code stop) {
     if (!stop) look();

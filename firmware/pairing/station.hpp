@@ -26,6 +26,7 @@ struct StationParts {
   protocol::Role role;
   std::string version;          ///< of the firmware, for the owner's eyes
   std::function<void()> ready;  ///< called once the port is open
+  std::function<void()> alive;  ///< called at least each second from then on, by the thread that does all of it
   const Clock& clock;
   Log& log;
 };
