@@ -25,8 +25,8 @@ class Installer {
                                             const std::optional<protocol::Wifi>& wifi) = 0;
 };
 
-/// Into a state folder: Wi-Fi access (wifi_file.hpp) and the roster first, enrolment.json last, since with it the device
-/// is somebody's.
+/// Into a state folder: Wi-Fi access (wifi_file.hpp) and the roster first, enrolment.json last, since with it the
+/// device is somebody's.
 class FolderInstaller final : public Installer {
  public:
   explicit FolderInstaller(StateFiles files) : files_(std::move(files)) {}
