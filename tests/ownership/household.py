@@ -221,8 +221,8 @@ class Household(World):
         grants: the broker's reason codes (0x80 and above: refused)."""
         enrolment = json.loads((device.state / "enrolment.json").read_text())
         chain, authority = self.folder / "masquerade.pem", self.folder / "masquerade-ca.pem"
-        chain.write_text(enrolment["certificate_pem"] + (device.state / "tls.key").read_text())
-        authority.write_text(enrolment["ca_pem"])
+        chain.write_text(enrolment["certificate"] + (device.state / "tls.key").read_text())
+        authority.write_text(enrolment["authority"])
         context = ssl.create_default_context(cafile=authority)
         context.load_cert_chain(chain)
         topic = f"sealcam/1/{victim.account}/{victim.id}/grants"
