@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t largest_block = 4096;
+constexpr std::size_t largest_own = 1U << 20;
 constexpr std::size_t largest_pem = 16U << 10;
 
 fs::path block_path(const BrokerFiles& files, const DeviceId& device) {
@@ -34,7 +35,10 @@ Outcome<Admitted> read_block(const fs::path& path) {
 Outcome<> write_access_list(const BrokerFiles& files) {
   auto everybody = list_admitted(files);
   if (!everybody) return std::unexpected(everybody.error());
-  return write(files.access_list(), as_bytes(access_list(std::move(*everybody))));
+  auto text = access_list(std::move(*everybody));
+  if (const auto own = read_file(files.own_access(), largest_own); own) text += as_text(*own);
+  else if (own.error().code != Errc::not_found) return failure(own.error(), files.own_access().string());
+  return write(files.access_list(), as_bytes(text));
 }
 
 /// The statement is about this request, and by whom it says.

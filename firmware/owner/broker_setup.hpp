@@ -38,6 +38,8 @@ struct BrokerFiles {
   [[nodiscard]] std::filesystem::path configuration() const { return folder / "mosquitto.conf"; }
   [[nodiscard]] std::filesystem::path access_list() const { return folder / "acl"; }
   [[nodiscard]] std::filesystem::path access_blocks() const { return folder / "acl.d"; }
+  /// The operator's own rules in Mosquitto's form, for what else connects to this broker; may be missing.
+  [[nodiscard]] std::filesystem::path own_access() const { return folder / "acl.own"; }
   [[nodiscard]] std::filesystem::path pid() const { return folder / "mosquitto.pid"; }
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "crypto/cbor.hpp"
+#include "crypto/cose.hpp"
 #include "protocol/fields.hpp"
 
 namespace sealcam::protocol {
@@ -17,10 +18,8 @@ Result<Bytes> encode_ask(const Ask& ask, const Route& route, const crypto::Signi
   return sign_message(MessageName::ask, route, hub, writer.view());
 }
 
-Result<Ask> decode_ask(ByteView message, const Route& route, const crypto::Verifier& hub) {
-  const auto payload = verify_message(MessageName::ask, route, hub, message);
-  if (!payload) return std::unexpected(payload.error());
-  crypto::CborReader reader(*payload);
+static Result<Ask> parse_ask(ByteView payload) {
+  crypto::CborReader reader(payload);
   Ask ask;
   if (auto r = reader.map(4); !r) return std::unexpected(r.error());
   if (auto r = reader.key(1); !r) return std::unexpected(r.error());
@@ -37,6 +36,18 @@ Result<Ask> decode_ask(ByteView message, const Route& route, const crypto::Verif
   if (auto r = read_number(reader, 4, ask.seq); !r) return std::unexpected(r.error());
   if (auto r = reader.finish(); !r) return std::unexpected(r.error());
   return ask;
+}
+
+Result<Ask> claimed_ask(ByteView message) {
+  const auto parts = crypto::cose::parse_sign1(message);
+  if (!parts) return std::unexpected(parts.error());
+  return parse_ask(parts->payload);
+}
+
+Result<Ask> decode_ask(ByteView message, const Route& route, const crypto::Verifier& hub) {
+  const auto payload = verify_message(MessageName::ask, route, hub, message);
+  if (!payload) return std::unexpected(payload.error());
+  return parse_ask(*payload);
 }
 
 }  // namespace sealcam::protocol

@@ -26,6 +26,8 @@ struct Ask {
 
 /// Errors: crypto.
 [[nodiscard]] Result<Bytes> encode_ask(const Ask& ask, const Route& route, const crypto::SigningKey& hub);
+/// What an ask says; neither signer nor signature was looked at. Errors: malformed.
+[[nodiscard]] Result<Ask> claimed_ask(ByteView message);
 /// Errors: as verify_message(), malformed (unknown want, challenge zero).
 [[nodiscard]] Result<Ask> decode_ask(ByteView message, const Route& route, const crypto::Verifier& hub);
 

@@ -72,6 +72,11 @@ std::expected<AcceptedAsk, AskRefusal> AskKeeper::check(const DeviceId& hub, Byt
   const auto signer = protocol::claimed_signer(message);
   if (!signer) return unexpected(AskRefusal::malformed);
   if (*signer != hub) return unexpected(AskRefusal::foreign_signer);
+  // Before anything is counted: a hub that knows several epochs asks for each of them, and its asks for the others
+  // must not use up what it may ask for this one.
+  const auto claimed = protocol::claimed_ask(message);
+  if (!claimed) return unexpected(AskRefusal::malformed);
+  if (!epoch_ || claimed->epoch != *epoch_) return unexpected(AskRefusal::wrong_epoch);
   Hub& entry = found->second;
   const MonotonicTime now = clock_.monotonic();
   if (entry.window.full(now) || window_.full(now)) return unexpected(AskRefusal::too_often);
@@ -80,7 +85,6 @@ std::expected<AcceptedAsk, AskRefusal> AskKeeper::check(const DeviceId& hub, Byt
   ++counters_.verified;
   const auto ask = protocol::decode_ask(message, route_, entry.verifier);
   if (!ask) return unexpected(refusal_of(ask.error()));
-  if (!epoch_ || ask->epoch != *epoch_) return unexpected(AskRefusal::wrong_epoch);
   if (entry.any && ask->seq <= entry.last) return unexpected(AskRefusal::replayed);
   entry.any = true;
   entry.last = ask->seq;

@@ -6,6 +6,7 @@ import subprocess
 
 from support.world import Failure
 
+SSID = "Ann-and-nobody-else"
 WIFI = "Correct-Horse-Battery-Staple-77"
 
 
@@ -19,7 +20,7 @@ def secrets_of(w, strings, cameras, hubs):
     for number, string in enumerate(strings):
         secrets[f"pairing code {number}"] = re.fullmatch(r"sealcam:1:[a-z2-7]{32}:([a-z2-7]+)@.*", string)[1].encode()
     secrets["new name"] = b"Ann's back door"
-    secrets["Wi-Fi passphrase"] = WIFI.encode()
+    secrets["Wi-Fi passphrase"], secrets["Wi-Fi name"] = WIFI.encode(), SSID.encode()
     return secrets
 
 

@@ -141,8 +141,11 @@ class Household(World):
 
     @staticmethod
     def roster_version(camera):
-        """Of the roster that the camera obeys, by its own status file."""
-        return camera.status()["roster_version"]
+        """Of the roster that the camera obeys, by its own status file, written now."""
+        before = camera.status().get("uptime_ms")
+        camera.process.send(signal.SIGUSR1)
+        return wait_for("a new status", lambda: (camera.status().get("uptime_ms") != before and camera.status()), 10,
+                        camera.process)["roster_version"]
 
     # -- hubs ---------------------------------------------------------------------------------------------------
 
@@ -162,14 +165,23 @@ class Household(World):
         return self.probe(f"probe-{hub.name}-{time.monotonic_ns()}", hub, "--decode")
 
     def sees(self, hub, camera, seconds=20):
-        """Until the hub shows LIVE pictures of the camera with the number drawn into them."""
-        probe = self.probe(f"probe-{hub.name}-{time.monotonic_ns()}", hub, "--decode", "--expect-camera", camera.number)
+        """Until the hub shows new LIVE pictures of the camera, with the number that it draws into them and no other."""
+        def shown():
+            return (self.camera_at(hub, camera) or {}).get("shown", {}).get("live", 0)
+
+        before = shown()
+        probe = self.watch(hub)
         try:
-            wait_for(f"{hub.name} shows {camera.name}",
-                     lambda: (read_json(probe.result) or {}).get("live", 0) > 0
-                     and (self.camera_at(hub, camera) or {}).get("state") == "live", seconds, probe)
+            try:
+                wait_for(f"{hub.name} shows {camera.name}", lambda: shown() >= before + 5, seconds, probe)
+            except Failure as failure:
+                raise Failure(f"{failure}\n{json.dumps(self.camera_at(hub, camera))}\n{json.dumps(camera.status())}") from None
+            marks = wait_for(f"pictures of {camera.name} at {hub.name}", lambda: (
+                (read_json(probe.result) or {}).get("cameras", {}).get(camera.id, {}).get("marks")), 10, probe)
         finally:
             probe.stop()
+        if set(marks) != {str(camera.number)}:
+            raise Failure(f"{hub.name} showed pictures with the numbers {sorted(marks)} as {camera.name}'s")
 
     def blind(self, hub, camera, seconds=3):
         """For so long the hub, asked for it, shows nothing of the camera that is new."""
@@ -186,7 +198,6 @@ class Household(World):
     # -- somebody with the broker in hand -----------------------------------------------------------------------
 
     def record_everything(self):
-        self.admit_relay()
         output = self.folder / "everything.recording"
         recorder = self.spawn("recorder", self.program("sealcam-recorder"), "--broker", self.folder / "broker",
                               "--port", self.port, "--output", output)

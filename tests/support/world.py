@@ -144,12 +144,15 @@ class World:
 
     # -- broker -------------------------------------------------------------------------------------------------
 
-    def start_broker(self):
+    def start_broker(self, relay=False):
+        """`relay`: with operator's rights for sealcam-relay and sealcam-recorder from the start."""
         self.port = self.port or free_port()
         where = self.folder / "broker"
         if not where.exists():
             hosts = [word for host in self.broker_hosts for word in ("--host", host)]
             self.run(self.program("sealcam"), "broker", "init", where, "--port", self.port, *hosts)
+            if relay:
+                self.allow_relay()
         mosquitto = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
         self.broker = self.spawn("mosquitto", mosquitto, "-c", where / "mosquitto.conf")
         self.wait_broker()
@@ -199,10 +202,15 @@ class World:
         device.port = port
         return device
 
+    def allow_relay(self):
+        for name in ("acl", "acl.own"):
+            with (self.folder / "broker" / name).open("a") as f:
+                f.write("\nuser relay\ntopic readwrite sealcam/1/#\n")
+
     def admit_relay(self):
-        """Operator's rights for sealcam-relay: one more entry in the broker's access list."""
-        with (self.folder / "broker" / "acl").open("a") as f:
-            f.write("\nuser relay\ntopic readwrite sealcam/1/#\n")
+        """Operator's rights for sealcam-relay: one more entry in the access list of a broker that runs for a while. (One
+        that has just been started would not survive the signal.)"""
+        self.allow_relay()
         self.broker.send(signal.SIGHUP)
 
     def relay(self, source, target=None):

@@ -210,6 +210,17 @@ TEST_CASE("expelling takes effect on a running broker, for who is connected as w
   CHECK(again.publish_becomes(true, status));
 }
 
+TEST_CASE("the operator's own rules outlive admissions") {
+  World w;
+  const std::string rules = "user monitor\ntopic read $SYS/#\n";
+  REQUIRE(write_file_durably(w.broker / "acl.own", as_bytes(rules)));
+  w.add_account("a");
+  const auto access = read_file(w.path("B/acl"), 1 << 20);
+  REQUIRE(access);
+  CHECK(as_text(*access).ends_with(rules));
+  CHECK(as_text(*access).contains("/grants"));
+}
+
 TEST_CASE("an account does not take over what belongs to another") {
   World w;
   w.add_account("a");

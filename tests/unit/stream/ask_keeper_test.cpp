@@ -126,6 +126,18 @@ TEST_CASE("of a thousand asks in a second two signatures are checked") {
   CHECK(s.keeper.offer(s.hub.id(), s.ask(2000)));
 }
 
+TEST_CASE("asks for other epochs do not use up those for this one") {
+  Scene s;
+  for (std::uint64_t n = 1; n <= 30; n += 3) {
+    s.clock.advance(1s);
+    CHECK_FALSE(s.keeper.offer(s.hub.id(), s.ask(s.hub, n, Epoch(75))));
+    CHECK_FALSE(s.keeper.offer(s.hub.id(), s.ask(s.hub, n + 1, Epoch(76))));
+    CHECK(s.keeper.offer(s.hub.id(), s.ask(n + 2)));
+  }
+  CHECK(s.keeper.counters()[AskRefusal::wrong_epoch] == 20);
+  CHECK(s.keeper.counters().verified == 10);
+}
+
 TEST_CASE("all hubs together are bounded") {
   Scene s;
   std::vector<Actor> crowd(40);
