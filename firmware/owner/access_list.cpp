@@ -78,7 +78,8 @@ Result<Admitted> parse_access_block(std::string_view block) {
 
 std::string access_list(std::vector<Admitted> everybody) {
   std::ranges::sort(everybody, {}, &Admitted::device);
-  std::string out = "# Made by 'sealcam broker' from the blocks in acl.d; changes by hand are lost: yours go into acl.own.\n";
+  std::string out =
+      "# Made by 'sealcam broker' from the blocks in acl.d; changes by hand are lost: yours go into acl.own.\n";
   for (const auto& who : everybody) out += "\n" + access_block(who);
   return out;
 }
