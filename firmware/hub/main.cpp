@@ -150,7 +150,7 @@ int main(int argc, char** argv) {
   app.add_option("--listen", options.listen, "address of the page, loopback only")->type_name("ADDRESS:PORT");
   app.add_option("--status", options.status, "JSON file that is replaced each second")->type_name("FILE");
   app.add_option("--pairing-listen", options.pairing.listen,
-                 "where a hub that belongs to nobody waits for its owner (default: port 8421 on every address)")
+                 "where a hub that belongs to nobody waits for its owner (default: port 8422 on every address)")
       ->type_name("ADDRESS:PORT");
   app.add_option("--pairing-host", options.pairing.host,
                  "address in the pairing string (default: the one towards the default route)")

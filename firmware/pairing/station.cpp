@@ -114,7 +114,8 @@ class Station {
 };
 
 Result<> Station::open() {
-  std::vector<tcp::endpoint> addresses = {{tcp::v4(), default_port}, {tcp::v6(), default_port}};
+  const auto port = parts_.role == protocol::Role::hub ? hub_port : camera_port;
+  std::vector<tcp::endpoint> addresses = {{tcp::v4(), port}, {tcp::v6(), port}};
   if (!options_.listen.empty()) {
     const auto asked = parse_address(options_.listen);
     if (!asked) return fail(Errc::invalid_argument, "--pairing-listen takes ADDRESS:PORT, such as 0.0.0.0:8421");

@@ -12,11 +12,12 @@
 
 namespace sealcam::pairing {
 
-inline constexpr std::uint16_t default_port = 8421;
+/// Of a camera, a hub: one machine can be both.
+inline constexpr std::uint16_t camera_port = 8421, hub_port = 8422;
 
 /// As the command line says it.
 struct StationOptions {
-  std::string listen;          ///< ADDRESS:PORT, port 0 for a free one; empty: port 8421 on every address
+  std::string listen;          ///< ADDRESS:PORT, port 0 for a free one; empty: every address, 8421 or a hub's 8422
   std::string host;            ///< what the pairing string says; empty: the address towards the default route
   std::filesystem::path file;  ///< absolute; empty: none (display.hpp)
 };
