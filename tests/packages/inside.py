@@ -274,10 +274,11 @@ def _():
 
 
 def waits_for_its_owner(name):
+    port = {"sealcam-camera": 8421, "sealcam-hub": 8422}[name]
     service = Service(name, "--pairing-host", "192.0.2.7")  # this network has no address to tell
     try:
         service.wait_for("READY=1")
-        check(8421 in listening(), "nothing listens on 8421:", listening())
+        check(port in listening(), f"nothing listens on {port}:", listening())
         service.wait_for("WATCHDOG=1", 2)
         told = pathlib.Path("/run", unit(name)["RuntimeDirectory"], "pairing.txt")
         check(told.read_text().startswith("sealcam:") and stat.S_IMODE(told.stat().st_mode) == 0o600, "no pairing string for root alone")
@@ -292,7 +293,7 @@ def waits_for_its_owner(name):
         code = service.stop()
     check(code == 0, "it ended with", code, service.words())
     check(not told.exists(), "the pairing string outlived its use")
-    check(8421 not in listening(), "something still listens")
+    check(port not in listening(), "something still listens")
 
 
 @case("a camera that belongs to nobody is ready, alive, and waits for its owner")
