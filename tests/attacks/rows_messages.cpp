@@ -78,6 +78,13 @@ Harmed flip_header(const Target& t, ByteView message, int i) {
   return flip(message, at, 0, t.names.malformed);
 }
 
+/// What stands in an ask is read before its signature is checked: another epoch, or what is no ask at all, costs none.
+std::string counted_of_ask(const Target& t, ByteView harmed, ByteView message) {
+  const auto says = protocol::claimed_ask(harmed);
+  if (!says) return t.names.malformed;
+  return says->epoch == must(protocol::claimed_ask(message)).epoch ? t.names.forged : "ask wrong_epoch";
+}
+
 /// The payload, 11 bytes further each time: every byte of the small messages, samples of large ones.
 Harmed flip_payload(const Target& t, ByteView message, int i) {
   const auto parts = parts_of(t, message);
@@ -85,6 +92,7 @@ Harmed flip_payload(const Target& t, ByteView message, int i) {
   const std::size_t at = parts.payload + static_cast<std::size_t>(i) * 11 % size;
   auto harmed = flip(message, at, i % 8, t.names.forged);
   if (t.kind && at == parts.payload && !protocol::parse_frame(harmed.message)) harmed.counted = t.names.malformed;
+  if (t.ask) harmed.counted = counted_of_ask(t, harmed.message, message);
   return harmed;
 }
 
@@ -291,7 +299,9 @@ void add_message_rows(std::vector<Row>& rows) {
     const bool slow = t.pace > 100ms;
     rows.push_back(
         make_row(t, "bit flipped in the header", join({n.malformed, n.foreign, n.forged}), flip_header, slow ? 8 : 16));
-    rows.push_back(make_row(t, "bit flipped in the payload", join({n.forged}), flip_payload, slow ? 8 : 20));
+    rows.push_back(make_row(t, "bit flipped in the payload",
+                            t.ask ? join({n.malformed, "ask wrong_epoch", n.forged}) : join({n.forged}), flip_payload,
+                            slow ? 8 : 20));
     rows.push_back(make_row(t, "bit flipped in the signature", join({n.forged}), flip_signature, slow ? 6 : 8));
     rows.push_back(make_row(t, "cut short", join({n.malformed}), cut_short, slow && t.ask ? 20 : 50));
     rows.push_back(make_row(t, "made longer, to 1 MiB", join({n.malformed}), made_longer, 8));

@@ -50,6 +50,7 @@ TEST_CASE("a passphrase has 1 to 256 bytes") {
 }
 
 TEST_CASE("a sealed key comes back with its passphrase only, and never twice in one form") {
+  REQUIRE(init());
   const auto right = phrase("correct horse battery staple");
   const auto text = must(write_encrypted_key(scalar(), right));
   CHECK(equal(must(read_encrypted_key("some words\n" + text + "more words", right)).reveal(), scalar().reveal()));
