@@ -46,7 +46,7 @@ def main():
     libraries, rows = {}, []
     with tempfile.TemporaryDirectory() as scratch:
         for name in [*PROGRAMS, *MODULES]:
-            path = next(iter(options.build.rglob(name)), None)
+            path = next((p for p in options.build.rglob(name) if p.is_file() and p.read_bytes()[:4] == b"\x7fELF"), None)
             if path is None:
                 continue
             stripped = pathlib.Path(scratch) / name
