@@ -7,7 +7,7 @@ import sys
 import time
 
 from card import MIB, USAGE, Trouble, printable, settings, size_words
-from card.image import Image
+from card.image import Image, need_mtools
 from card.target import Target
 from card.writer import Writer, lock
 
@@ -52,7 +52,11 @@ class Progress:
         now = time.monotonic()
         if phase != self.phase:
             self.phase, self.tenth, self.started, self.shown = phase, -1, now, 0.0
-        if done < total and (now - self.shown < 0.2 if self.moving else done * 10 // total <= self.tenth):
+        if done < total:
+            too_soon = now - self.shown < 0.2 if self.moving else done * 10 // total <= self.tenth
+        else:
+            too_soon = self.tenth == 10  # the end was told
+        if too_soon:
             return
         self.tenth, self.shown = done * 10 // total, now
         seconds = now - self.started
@@ -76,6 +80,8 @@ def flash(options):
     target.refuse(image.size)
     if not options.yes and not sys.stdin.isatty():
         raise Trouble(USAGE, "nobody can be asked here; look at what is on the disk, then add --yes")
+    if options.wifi is not None or options.name is not None or options.country is not None:
+        need_mtools()
     disk = target.claim()
     try:
         lock(disk)

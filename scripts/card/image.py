@@ -151,10 +151,14 @@ class Joined:
         self.stream.close()
 
 
-def put_settings(partition, settings):
-    """Partition 1 with sealcam.json in it. It never leaves memory: it holds a Wi-Fi passphrase."""
+def need_mtools():
     if not shutil.which("mcopy"):
         raise Trouble(UNAVAILABLE, "settings are put onto the card with mtools, which are not here: sudo apt install mtools")
+
+
+def put_settings(partition, settings):
+    """Partition 1 with sealcam.json in it. It never leaves memory: it holds a Wi-Fi passphrase."""
+    need_mtools()
     memory = os.memfd_create("sealcam-settings")
     try:
         with open(memory, "wb", closefd=False) as file:

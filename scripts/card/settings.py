@@ -15,7 +15,8 @@ def passphrase(file):
             with open(file, encoding="utf-8") as stream:
                 given = stream.readline()
         except (OSError, UnicodeDecodeError) as error:
-            raise Trouble(NO_INPUT, f"the Wi-Fi passphrase cannot be read: {file}: {getattr(error, 'strerror', 'not UTF-8')}") from None
+            why = getattr(error, "strerror", "not UTF-8")
+            raise Trouble(NO_INPUT, f"the Wi-Fi passphrase cannot be read: {file}: {why}") from None
     elif sys.stdin.isatty():
         given = getpass.getpass("Wi-Fi passphrase: ")
         if getpass.getpass("Once more: ") != given:

@@ -127,7 +127,8 @@ class Target:
         if text(self.node / "ro") == "1":
             raise Trouble(WOULD_OVERWRITE, f"{self.path} is read-only; move the lock at the card's side, or use another reader")
         if (block := int(text(self.node / "queue/logical_block_size") or SECTOR)) != SECTOR:
-            raise Trouble(WOULD_OVERWRITE, f"{self.path} has sectors of {block} bytes, and a card image needs {SECTOR}; use another card")
+            raise Trouble(WOULD_OVERWRITE, f"{self.path} has sectors of {block} bytes, and a card image needs {SECTOR}; "
+                                           "use another card")
         if self.size < needed:
             raise Trouble(WOULD_OVERWRITE, f"{self.path} is too small: it has {size_words(self.size)}, the image needs "
                                            f"{size_words(needed)}; use a larger card")
@@ -138,14 +139,16 @@ class Target:
             if name == member.name and place == "[SWAP]":
                 raise Trouble(WOULD_OVERWRITE, f"{device} is swap space in use; if that is the card: sudo swapoff {device}")
             if name == member.name:
-                raise Trouble(WOULD_OVERWRITE, f"{device} is mounted at {printable(place)}; if that is the card: sudo umount {device}")
+                raise Trouble(WOULD_OVERWRITE, f"{device} is mounted at {printable(place)}; if that is the card: "
+                                               f"sudo umount {device}")
         for holder in sorted((member / "holders").iterdir()) if (member / "holders").is_dir() else []:
             title = text(holder / "dm/name") or holder.name
-            raise Trouble(WOULD_OVERWRITE, f"{device} is part of {printable(title)} (device mapper or RAID); if that is the card, "
-                                           "close that first, with dmsetup remove or mdadm --stop")
+            raise Trouble(WOULD_OVERWRITE, f"{device} is part of {printable(title)} (device mapper or RAID); if that is the "
+                                           "card, close that first, with dmsetup remove or mdadm --stop")
         for loop, backing in self.machine.loops():
             if backing == device:
-                raise Trouble(WOULD_OVERWRITE, f"{device} is used by /dev/{loop}; if that is the card: sudo losetup -d /dev/{loop}")
+                raise Trouble(WOULD_OVERWRITE, f"{device} is used by /dev/{loop}; if that is the card: "
+                                               f"sudo losetup -d /dev/{loop}")
 
     def claim(self):
         """The open device, ours alone until it is closed."""
@@ -175,8 +178,8 @@ class Target:
 def contents(node):
     """What a disk or partition holds, as far as blkid can tell."""
     try:
-        done = subprocess.run(["blkid", "-p", "-o", "export", f"/dev/{node.name}"], capture_output=True, text=True, errors="replace",
-                              timeout=30, env=os.environ | {"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"})
+        done = subprocess.run(["blkid", "-p", "-o", "export", f"/dev/{node.name}"], capture_output=True, text=True,
+                              errors="replace", timeout=30, env=os.environ | {"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"})
         found = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
     except (OSError, subprocess.TimeoutExpired):
         found = {}
@@ -185,4 +188,5 @@ def contents(node):
         return []
     label = f' "{found["LABEL"]}"' if found.get("LABEL") else ""
     size = size_words(int(text(node / "size") or 0) * SECTOR)
-    return [printable(f"  {node.name}  {size}  {found.get('TYPE', 'unknown content')}{label}")]
+    kind = found.get("TYPE", "unknown content")
+    return [printable(f"{node.name}  {size}  {kind}{label}")]

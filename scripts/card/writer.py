@@ -26,7 +26,8 @@ def lock(disk, patience=10.0):
             return
         except BlockingIOError:
             if time.monotonic() >= ends:
-                raise Trouble(WOULD_OVERWRITE, "another program works on this disk; wait for it, then run the command again") from None
+                raise Trouble(WOULD_OVERWRITE, "another program works on this disk; wait for it, then run the command "
+                                               "again") from None
             time.sleep(0.1)
 
 
@@ -112,8 +113,8 @@ class Writer:
         for offset, length, digest in self.written:
             self._read(offset, length)
             if hashlib.blake2b(self.view[:length]).digest() != digest:
-                raise Trouble(IO, f"the card did not keep what was written at {offset / MIB:.0f} MiB: it is worn out, or smaller than it "
-                                  "says. It starts nothing now; use another card")
+                raise Trouble(IO, f"the card did not keep what was written at {offset / MIB:.0f} MiB: it is worn out, or smaller "
+                                  "than it says. It starts nothing now; use another card")
             self.progress("verifying", min(offset + length, total), total)
 
     def _read(self, offset, length):

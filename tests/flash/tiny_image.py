@@ -34,8 +34,8 @@ def make(path, label="SEALCAM"):
         file.write(bytes(MIB))
     subprocess.run(["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", str(path)], input=TABLE, text=True, check=True)
     first = f"{path}@@{FIRST_START}"
-    subprocess.run(["mformat", "-i", first, "-F", "-T", str(FIRST_SIZE // 512), "-h", "16", "-s", "63", "-v", label, "-N", "5ea1ca3d", "::"],
-                   env=QUIET, check=True)
+    geometry = ["-T", str(FIRST_SIZE // 512), "-h", "16", "-s", "63"]
+    subprocess.run(["mformat", "-i", first, "-F", *geometry, "-v", label, "-N", "5ea1ca3d", "::"], env=QUIET, check=True)
     subprocess.run(["mcopy", "-i", first, "-", "::README.txt"], input=b"A card of Sealcam.\n", env=QUIET, check=True)
     return path
 

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lists what an image is made of (software bill of materials) as CycloneDX 1.6 JSON: of an unpacked Debian root and of our own
+packages each name, version, source package, supplier, licences as far as they are machine readable, bytes, and what needs what.
+
+The same input gives the same bytes: the time is SOURCE_DATE_EPOCH, the serial number is made of the content."""
+import argparse
+import dataclasses
+import datetime
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import urllib.parse
+import uuid
+
+import licences
+
+OURS = "Sealcam"
+DISTRIBUTION = "debian-13"
+NAMESPACE = uuid.UUID("5ea1ca30-0000-4000-8000-000000000001")  # of our serial numbers alone
+
+
+class Failure(Exception):
+    """A sentence, and an exit code of sysexits.h."""
+
+    def __init__(self, code, words):
+        super().__init__(words)
+        self.code = code
+
+
+@dataclasses.dataclass
+class Package:
+    name: str
+    version: str
+    architecture: str
+    source: str = ""
+    source_version: str = ""
+    supplier: str = ""
+    section: str = ""
+    depends: list = dataclasses.field(default_factory=list)  # of alternatives' names
+    provides: list = dataclasses.field(default_factory=list)
+    size: int = 0  # bytes
+    licences: list | None = None  # as the copyright file names them
+    copyright: str = "missing"  # or 'machine readable', 'not machine readable'
+    compiled_in: bool = False
+    vendor: str = "debian"
+
+    @property
+    def purl(self):
+        """package-url, type deb: epoch and all that is not unreserved is percent-encoded."""
+        def quoted(text):
+            return urllib.parse.quote(text, safe="~.-_")
+        distro = f"&distro={DISTRIBUTION}" if self.vendor == "debian" else ""
+        return f"pkg:deb/{self.vendor}/{quoted(self.name)}@{quoted(self.version)}?arch={quoted(self.architecture)}{distro}"
+
+    @property
+    def kind(self):
+        if self.name.startswith("linux-image"):
+            return "operating-system"
+        if "firmware" in self.section or "firmware" in self.name:
+            return "firmware"
+        return "library" if "lib" in self.section.rpartition("/")[2] else "application"
+
+
+def relations(field):
+    """'a (>= 1) | b, c:any' -> [[a, b], [c]]"""
+    return [[re.split(r"[\s(:\[<]", alternative.strip(), maxsplit=1)[0] for alternative in group.split("|")]
+            for group in field.replace("\n", " ").split(",") if group.strip()]
+
+
+def package(fields):
+    """Of a control file's fields."""
+    try:
+        name, version, architecture = fields["package"], fields["version"], fields["architecture"]
+    except KeyError as missing:
+        raise Failure(os.EX_DATAERR, f"a package has no field {missing}: {fields.get('package', fields)}") from None
+    source = re.fullmatch(r"(\S+)(?:\s+\((.+)\))?", fields.get("source", name))
+    maintainer = fields.get("maintainer", "").partition("<")[0].strip(' "')
+    found = Package(name, version, architecture, source[1], source[2] or version, maintainer, fields.get("section", ""))
+    found.depends = relations(fields.get("pre-depends", "")) + relations(fields.get("depends", ""))
+    found.provides = [group[0] for group in relations(fields.get("provides", ""))]
+    found.size = int(fields.get("installed-size", "0")) * 1024
+    return found
+
+
+def below(root, path, hops=10):
+    """A file of the root, with links followed inside of it; None where there is none."""
+    here = pathlib.Path()
+    parts = list(pathlib.PurePosixPath(path).parts)
+    while parts:
+        part = parts.pop(0)
+        if part == "/":
+            here = pathlib.Path()
+        elif part == "..":
+            here = here.parent
+        elif (root / here / part).is_symlink():
+            hops -= 1
+            if hops < 0:
+                return None
+            parts = list(pathlib.PurePosixPath(os.readlink(root / here / part)).parts) + parts
+        else:
+            here /= part
+    return root / here if (root / here).is_file() else None
+
+
+def tell_licences(found, text):
+    found.licences = licences.of_copyright(text)
+    found.copyright = "machine readable" if found.licences else "not machine readable"
+
+
+def read_root(root):
+    """Every installed package of a Debian root, {name: Package}, with the bytes that its files take there."""
+    status = root / "var/lib/dpkg/status"
+    try:
+        text = status.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise Failure(os.EX_NOINPUT, f"{status} cannot be read: {error.strerror}; give an unpacked Debian root") from None
+    packages = {}
+    for fields in licences.paragraphs(text):
+        if not fields.get("status", "").endswith(" installed"):
+            continue
+        found = package(fields)
+        if copyright_file := below(root, f"usr/share/doc/{found.name}/copyright"):
+            tell_licences(found, copyright_file.read_text(encoding="utf-8", errors="replace"))
+        for name in (found.name, f"{found.name}:{found.architecture}"):
+            if (files := root / f"var/lib/dpkg/info/{name}.list").is_file():
+                found.size = sum(bytes_of(root / line.lstrip("/")) for line in files.read_text().splitlines())
+        packages[found.name if found.name not in packages else f"{found.name}:{found.architecture}"] = found
+    if not packages:
+        raise Failure(os.EX_DATAERR, f"{status} lists no package; give an unpacked Debian root")
+    return packages
+
+
+def bytes_of(path):
+    return path.stat().st_size if path.is_file() and not path.is_symlink() else 0
+
+
+def read_deb(path):
+    """One of our own packages. Its size is what its control file says."""
+    def told(*arguments):
+        done = subprocess.run(["dpkg-deb", *arguments], capture_output=True)
+        if done.returncode:
+            raise Failure(os.EX_DATAERR, f"{path} is no Debian package: {done.stderr.decode(errors='replace').strip()}")
+        return done.stdout
+    found = package(licences.paragraphs(told("-f", str(path)).decode())[0])
+    found.vendor = OURS.lower()
+    member = f"./usr/share/doc/{found.name}/copyright"
+    archive = told("--fsys-tarfile", str(path))
+    done = subprocess.run(["tar", "-x", "-O", "-f", "-", member], input=archive, capture_output=True)
+    if done.returncode == 0:
+        tell_licences(found, done.stdout.decode(errors="replace"))
+    return found
+
+
+def ours(name, version, size):
+    """A program of ours that is in no package."""
+    return Package(name, version, "all", name, version, OURS, "", size=size, licences=["Apache-2.0"], copyright="machine readable",
+                   vendor=OURS.lower())
+
+
+def component(found):
+    told = {"type": found.kind, "bom-ref": found.purl, "name": found.name, "version": found.version, "purl": found.purl}
+    if found.supplier:
+        told["supplier"] = {"name": found.supplier}
+    if found.licences:
+        told["licenses"] = licences.cyclonedx(found.licences)
+    properties = {"debian:source": found.source, "debian:source-version": found.source_version, "debian:copyright": found.copyright,
+                  "sealcam:bytes": str(found.size)}
+    if found.compiled_in:
+        properties["sealcam:compiled-in"] = "true"
+    told["properties"] = [{"name": name, "value": value} for name, value in sorted(properties.items())]
+    return told
+
+
+def dependencies(packages, product):
+    """What needs what, of those that are here: of alternatives the first that is."""
+    by_name = {}
+    for found in packages:
+        for name in found.provides:
+            by_name.setdefault(name, found)
+    by_name |= {found.name: found for found in packages if not found.compiled_in}
+    told = [{"ref": product, "dependsOn": [found.purl for found in packages]}]
+    for found in packages:
+        needs = {next((by_name[name].purl for name in group if name in by_name), None) for group in found.depends}
+        told.append({"ref": found.purl, "dependsOn": sorted(needs - {None, found.purl})})
+    return told
+
+
+def document(packages, name, version, epoch):
+    """The whole list as a dictionary."""
+    packages = sorted(packages, key=lambda p: (p.name, p.version, p.architecture))
+    product = f"{name}@{version}"
+    metadata = {
+        "tools": {"components": [{"type": "application", "name": "scripts/sbom", "supplier": {"name": OURS}}]},
+        "component": {"type": "firmware", "bom-ref": product, "name": name, "version": version, "supplier": {"name": OURS}}}
+    if epoch is not None:
+        at = datetime.datetime.fromtimestamp(epoch, datetime.timezone.utc)
+        metadata = {"timestamp": at.strftime("%Y-%m-%dT%H:%M:%SZ")} | metadata
+    told = {"$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json", "bomFormat": "CycloneDX", "specVersion": "1.6",
+            "version": 1, "metadata": metadata, "components": [component(p) for p in packages],
+            "dependencies": dependencies(packages, product)}
+    return told | {"serialNumber": f"urn:uuid:{uuid.uuid5(NAMESPACE, json.dumps(told, sort_keys=True))}"}
+
+
+def gather(options):
+    packages = read_root(options.root)
+    for path in options.deb:
+        found = read_deb(path)
+        packages[found.name] = found
+    if options.only:
+        packages = only(packages, options)
+    found = list(packages.values())
+    if options.compiled_in:
+        built_with = read_root(options.build_root)
+        for name in options.compiled_in:
+            if name not in built_with:
+                raise Failure(os.EX_NOINPUT, f"--compiled-in {name} is not installed in {options.build_root}")
+            found.append(dataclasses.replace(built_with[name], compiled_in=True, size=0))
+    return found
+
+
+def only(packages, options):
+    """Those that an image has, with the bytes that they take there."""
+    try:
+        sizes = json.loads(options.only.read_text())
+        wanted = {str(name): int(size) for name, size in sizes.items()}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise Failure(os.EX_NOINPUT, f"--only {options.only}: {error}; it is JSON, {{\"package\": bytes}}") from None
+    for name, size in wanted.items():
+        if name in packages:
+            packages[name].size = size
+        elif name in options.own:
+            packages[name] = ours(name, options.version, size)
+        else:
+            raise Failure(os.EX_DATAERR, f"--only names {name}, which is no package of {options.root}; "
+                                         "a program of ours is named with --own")
+    return {name: packages[name] for name in wanted}
+
+
+def print_sizes(packages):
+    for found in sorted(packages, key=lambda p: (-p.size, p.name)):
+        print(f"{found.size / 1024:10.0f} KiB  {found.name} {found.version}")
+    print(f"{sum(p.size for p in packages) / 1024:10.0f} KiB  {len(packages)} packages")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="scripts/sbom", description=__doc__, allow_abbrev=False,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("root", type=pathlib.Path, help="an unpacked Debian root, with var/lib/dpkg/status and usr/share/doc")
+    parser.add_argument("--deb", type=pathlib.Path, action="append", default=[], metavar="FILE",
+                        help="a package of our own, in addition")
+    parser.add_argument("--only", type=pathlib.Path, metavar="FILE",
+                        help='JSON {"package": bytes}: what of all this the image has')
+    parser.add_argument("--own", action="append", default=[], metavar="NAME",
+                        help="a name in --only's file that is a program of ours in no package")
+    parser.add_argument("--compiled-in", action="append", default=[], metavar="NAME",
+                        help="a package of which only headers were used, so that our programs contain it")
+    parser.add_argument("--build-root", type=pathlib.Path, default=pathlib.Path("/"),
+                        help="where those were installed (default: /)")
+    parser.add_argument("--name", default="sealcam-image", help="what all this is (default: %(default)s)")
+    parser.add_argument("--version", default="unknown", help="its version (default: %(default)s)")
+    parser.add_argument("--sizes", action="store_true", help="print packages by size instead")
+    parser.add_argument("-o", "--output", type=pathlib.Path, metavar="FILE", help="default: standard output")
+    return parser
+
+
+def main():
+    parser = arguments()
+    parser.error = lambda message: parser.exit(os.EX_USAGE, f"error: {message}; scripts/sbom --help tells more\n")
+    options = parser.parse_args()
+    try:
+        packages = gather(options)
+        if options.sizes:
+            print_sizes(packages)
+            return 0
+        epoch = os.environ.get("SOURCE_DATE_EPOCH")
+        if epoch is not None and not epoch.isdecimal():
+            raise Failure(os.EX_USAGE, "SOURCE_DATE_EPOCH is seconds since 1970")
+        whole = document(packages, options.name, options.version, int(epoch) if epoch else None)
+        told = json.dumps(whole, indent=1, sort_keys=True)
+        if options.output:
+            options.output.write_text(told + "\n", encoding="utf-8")
+        else:
+            print(told)
+        return 0
+    except Failure as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return failure.code
+    except OSError as error:
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return os.EX_IOERR
+
+
+if __name__ == "__main__":
+    sys.exit(main())
