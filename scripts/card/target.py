@@ -189,4 +189,4 @@ def contents(node):
     label = f' "{found["LABEL"]}"' if found.get("LABEL") else ""
     size = size_words(int(text(node / "size") or 0) * SECTOR)
     kind = found.get("TYPE", "unknown content")
-    return [printable(f"{node.name}  {size}  {kind}{label}")]
+    return [printable(f"  {node.name}  {size}  {kind}{label}")]

@@ -236,6 +236,7 @@ def _():
     for name in names:
         check(run(name, "--version").stdout.strip().endswith(version), name)
         check(os.path.getsize(f"/usr/share/man/man1/{name}.1.gz") > 300, name, "has no man page")
+        check(pathlib.Path(f"/usr/share/doc/{name}/copyright").read_text().startswith("Format: "), name, "has no machine-readable licence")
     for name in names[:2]:
         command, environment = as_unit(name, "--check-config")
         run(*command, env=environment)

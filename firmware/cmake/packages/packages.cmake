@@ -9,6 +9,22 @@ set(here ${CMAKE_CURRENT_LIST_DIR})
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 find_program(READELF readelf REQUIRED)
 
+# LICENSE as a machine-readable copyright file (Debian's copyright-format 1.0): scripts/sbom reads those.
+file(READ ${PROJECT_SOURCE_DIR}/LICENSE licence)
+string(REPLACE "\n" "\n " licence "${licence}")
+foreach(round 1 2)  # neighbouring empty lines share a line end
+  string(REPLACE "\n \n" "\n .\n" licence "${licence}")
+endforeach()
+string(STRIP "${licence}" licence)
+file(WRITE ${PROJECT_BINARY_DIR}/packages/copyright "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: Sealcam
+
+Files: *
+Copyright: the authors of Sealcam
+License: Apache-2.0
+ ${licence}
+")
+
 # From --help of what was built; of another architecture's under the toolchain file's emulator.
 add_custom_target(man_pages ALL)
 foreach(program sealcam-camera sealcam-hub sealcam)
@@ -21,7 +37,7 @@ foreach(program sealcam-camera sealcam-hub sealcam)
   add_custom_target(man_${program} DEPENDS ${page})
   add_dependencies(man_pages man_${program})
   install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT ${program})
-  install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${program} RENAME copyright COMPONENT ${program})
+  install(FILES ${PROJECT_BINARY_DIR}/packages/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${program} COMPONENT ${program})
 endforeach()
 
 foreach(device camera hub)
