@@ -24,8 +24,7 @@ def passphrase(file):
     else:
         given = sys.stdin.readline()
     given = given.rstrip("\r\n")
-    # IEEE 802.11 J.4: 8 to 63 characters of ASCII, or the key itself as 64 hexadecimal digits.
-    if not re.fullmatch(r"[ -~]{8,63}|[0-9A-Fa-f]{64}", given):
+    if not re.fullmatch(r"[ -~]{8,63}", given):  # IEEE 802.11 J.4.1
         raise Trouble(USAGE, "a Wi-Fi passphrase has 8 to 63 ASCII characters; this one was not used, run the command again")
     return given
 
@@ -34,9 +33,9 @@ def compose(options):
     """The file's bytes, or None where nothing is to be said."""
     said = {}
     if options.name is not None:
-        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", options.name):
-            raise Trouble(USAGE, "--name is the camera's name in your network: letters, digits and hyphens, at most 63; "
-                                 "any other name is given when it is paired")
+        if not re.search(r"[A-Za-z0-9]", options.name) or not options.name.isprintable() or len(options.name) > 64:
+            raise Trouble(USAGE, "--name is the camera's name, at most 64 characters; its host name is made of the letters "
+                                 "A to Z and digits in it, so it needs one of them")
         said["name"] = options.name
     if options.country is not None:
         if not re.fullmatch(r"[A-Za-z]{2}", options.country):

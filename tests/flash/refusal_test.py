@@ -104,7 +104,7 @@ class Refusals(LoopCase):
 
     def test_settings_that_a_camera_would_refuse(self):
         card = self.card()
-        self.refused(os.EX_USAGE, "--name", card, "--name", "Front door")
+        self.refused(os.EX_USAGE, "--name", card, "--name", "-")
         self.refused(os.EX_USAGE, "8 to 63", card, "--wifi", "Home")
         self.refused(os.EX_USAGE, "--country", card, "--country", "Germany")
         self.refused(os.EX_USAGE, "unrecognized arguments", card, "--wifi-password", PASSPHRASE)
