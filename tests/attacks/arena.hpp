@@ -36,6 +36,8 @@ class Home {
   void publish_roster(std::size_t camera = 0, const std::set<std::size_t>& without = {});
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
   [[nodiscard]] std::uint64_t next_version() noexcept { return ++version_; }
+  /// Of commands, which are the tests' to make.
+  [[nodiscard]] CommandSeq next_command() noexcept { return CommandSeq(++command_); }
 
  private:
   Ground ground_;
@@ -44,6 +46,7 @@ class Home {
   std::vector<std::unique_ptr<CameraSide>> cameras_;
   std::unique_ptr<HubSide> hub_;
   std::uint64_t version_ = 0;
+  std::uint64_t command_ = 0;
 };
 
 struct ArenaOptions {

@@ -48,7 +48,8 @@ struct Outcome {
 [[nodiscard]] Outcome run(const Row& row);
 
 /// All refusals and oddities that the first account's hub and cameras counted in their present runs: "frame REASON",
-/// "control REASON" (hub), "ask REASON", "roster refused", "foreign topic" (camera), "held back", "overload".
+/// "control REASON" (hub), "ask REASON", "roster refused", "command refused",
+/// "foreign topic" (camera), "held back", "overload".
 [[nodiscard]] Counts counts(Arena& arena);
 
 /// Every row, in the order of the table.
@@ -62,6 +63,7 @@ void add_key_rows(std::vector<Row>& rows);
 void add_insider_rows(std::vector<Row>& rows);
 void add_roster_rows(std::vector<Row>& rows);
 void add_clone_rows(std::vector<Row>& rows);
+void add_command_rows(std::vector<Row>& rows);
 void add_ask_rows(std::vector<Row>& rows);
 void add_size_rows(std::vector<Row>& rows);
 

@@ -175,6 +175,7 @@ Counts counts(Arena& arena) {
     for (std::size_t i = 0; i < stream::ask_refusals; ++i)
       all[std::format("ask {}", stream::name(static_cast<stream::AskRefusal>(i)))] += camera->asks().refused[i];
     all["roster refused"] += camera->publisher().counters().rosters_refused;
+    all["command refused"] += camera->orders().refused();
     all["foreign topic"] += camera->publisher().counters().foreign;
   }
   return all;
@@ -183,8 +184,9 @@ Counts counts(Arena& arena) {
 const std::vector<Row>& all_rows() {
   static const std::vector<Row> rows = [] {
     std::vector<Row> made;
-    for (const auto add : {add_message_rows, add_moved_rows, add_time_rows, add_order_rows, add_key_rows,
-                           add_insider_rows, add_clone_rows, add_roster_rows, add_ask_rows, add_size_rows})
+    for (const auto add :
+         {add_message_rows, add_moved_rows, add_time_rows, add_order_rows, add_key_rows, add_insider_rows,
+          add_clone_rows, add_roster_rows, add_command_rows, add_ask_rows, add_size_rows})
       add(made);
     return made;
   }();

@@ -16,6 +16,12 @@ Result<> CameraRosterMemory::do_store(ByteView message) {
   return {};
 }
 
+Result<> CommandMemory::do_store(const stream::CommandRecord& record) {
+  const OutsideTest uncounted;
+  record_ = record;
+  return {};
+}
+
 Result<std::vector<watch::StoredRoster>> HubRosterMemory::do_load() const {
   std::vector<watch::StoredRoster> all;
   for (const auto& [camera, message] : messages_) all.push_back({camera, message});
@@ -35,10 +41,14 @@ CameraSide::Run::Run(CameraSide& side, const crypto::Verifier& owner)
     : roster(side.rosters_, side.route_, must(crypto::Verifier::open(owner.key())), side.actor_.keys()),
       epochs(side.epochs_, side.ground_.clock, side.route_, side.actor_.keys().identity, "garden"),
       asks(side.route_, side.ground_.clock),
+      commands(side.commands_, side.route_, must(crypto::Verifier::open(owner.key())), side.actor_.keys().hpke),
+      privacy(side.privacy_, control),
+      orders({side.ground_.clock, side.ground_.log, commands, side.actions_, privacy, epochs}),
       publisher({.route = side.route_, .pace = {}}, {side.ground_.clock, side.ground_.log, queue, board, control,
-                                                     roster, epochs, asks, side.actor_.keys().identity}),
+                                                     roster, epochs, asks, side.actor_.keys().identity, &orders}),
       client(std::make_unique<Broker::Client>(side.ground_.broker, publisher)) {
   publisher.attach(*client);
+  must(privacy.load());
   must(publisher.start());
 }
 

@@ -43,6 +43,43 @@ class CameraRosterMemory final : public stream::RosterStore {
   Bytes content_;
 };
 
+class CommandMemory final : public stream::CommandStore {
+  [[nodiscard]] Result<stream::CommandRecord> do_load() const override {
+    if (!record_) return fail(Errc::not_found, "no command");
+    return *record_;
+  }
+  Result<> do_store(const stream::CommandRecord& record) override;
+  std::optional<stream::CommandRecord> record_;
+};
+
+class PrivacyMemory final : public stream::PrivacyStore {
+  [[nodiscard]] Result<bool> do_load() const override { return on_; }
+  Result<> do_store(bool on) override {
+    on_ = on;
+    return {};
+  }
+  bool on_ = false;
+};
+
+/// How often commands changed something beyond the stream.
+class ActionsMemory final : public stream::CommandActions {
+ public:
+  [[nodiscard]] std::uint64_t done() const noexcept { return done_; }
+
+ private:
+  Result<> do_rename(std::string_view) override { return note(); }
+  Result<stream::Quality> do_change(const protocol::CameraSettings&) override {
+    ++done_;
+    return stream::Quality{};
+  }
+  Result<> do_join(const protocol::Wifi&) override { return note(); }
+  Result<> note() {
+    ++done_;
+    return {};
+  }
+  std::uint64_t done_ = 0;
+};
+
 class HubRosterMemory final : public watch::RosterStore {
   [[nodiscard]] Result<std::vector<watch::StoredRoster>> do_load() const override;
   [[nodiscard]] Result<> do_save(const DeviceId& camera, ByteView message) override;
@@ -90,6 +127,9 @@ class CameraSide {
   [[nodiscard]] const stream::Publisher& publisher() const noexcept { return run_->publisher; }
   [[nodiscard]] std::optional<Epoch> epoch() const noexcept { return run_->epochs.current(); }
   [[nodiscard]] const protocol::Roster* roster() const noexcept { return run_->roster.current(); }
+  [[nodiscard]] const stream::Orders& orders() const noexcept { return run_->orders; }
+  /// Items of commands that were obeyed, privacy and resets left out; over all runs.
+  [[nodiscard]] std::uint64_t obeyed_items() const noexcept { return actions_.done(); }
   [[nodiscard]] Broker::Client& client() noexcept { return *run_->client; }
 
   bool keyframes_only = false;
@@ -103,6 +143,9 @@ class CameraSide {
     stream::RosterKeeper roster;
     stream::Epochs epochs;
     stream::AskKeeper asks;
+    stream::CommandKeeper commands;
+    stream::Privacy privacy;
+    stream::Orders orders;
     stream::Publisher publisher;
     std::unique_ptr<Broker::Client> client;
   };
@@ -115,6 +158,9 @@ class CameraSide {
   std::uint16_t number_;
   EpochMemory epochs_;
   CameraRosterMemory rosters_;
+  CommandMemory commands_;
+  PrivacyMemory privacy_;
+  ActionsMemory actions_;
   std::uint32_t serial_ = 0;     // over all runs
   std::uint32_t pictures_ = 0;   // of this run
   std::uint32_t reference_ = 0;  // serial of the newest encoded picture
