@@ -74,13 +74,12 @@ Failure explain(const ClientFailure& why, const PairRequest& request, const std:
   }
 }
 
-protocol::PairingEnrolment to_message(const Welcome& result, const Clock& clock) {
+protocol::PairingEnrolment to_message(const Welcome& result) {
   return {.broker_host = result.enrolment.broker_host,
           .broker_port = result.enrolment.broker_port,
           .ca_pem = result.enrolment.ca_pem,
           .certificate_pem = result.enrolment.certificate_pem,
           .name = result.enrolment.name,
-          .time = clock.wall(),
           .roster = result.roster,
           .wifi = std::nullopt};
 }
@@ -103,7 +102,7 @@ Outcome<Paired> pair(Account& account, const PairRequest& request, const Clock& 
   if (!csr) return fail_with(csr.error(), Step::code);
   const auto result = welcome(account, device->card, *csr, request.terms, clock);
   if (!result) return std::unexpected(result.error());
-  if (auto r = client->enrol(to_message(*result, clock), account.key()); !r)
+  if (auto r = client->enrol(to_message(*result), account.key()); !r)
     return fail_with(r.error(), Step::after_code);
   return Paired{{device->card.identity.id(), result->reloaded}, device->model, device->version};
 }

@@ -48,14 +48,14 @@ Result<> read_port(crypto::CborReader& reader, std::int64_t key, std::uint16_t& 
 
 /// The optional fields, of which `pairs` are there.
 Result<> read_options(crypto::CborReader& reader, std::size_t pairs, PairingEnrolment& enrolment) {
-  if (pairs > 0 && reader.key(8)) {
+  if (pairs > 0 && reader.key(7)) {
     const auto roster = reader.bytes();
     if (!roster) return std::unexpected(roster.error());
     enrolment.roster.emplace(roster->begin(), roster->end());
     --pairs;
   }
   if (pairs > 0) {
-    if (auto r = reader.key(9); !r) return r;
+    if (auto r = reader.key(8); !r) return r;
     auto wifi = read_wifi(reader);
     if (!wifi) return std::unexpected(wifi.error());
     enrolment.wifi = std::move(*wifi);
@@ -126,13 +126,13 @@ Result<Bytes> encode_pairing_enrolment(const PairingEnrolment& enrolment, const 
   if (!fits(enrolment)) return fail(Errc::invalid_argument, "a field of an enrolment is too long or empty");
   const std::size_t options = (enrolment.roster ? 1U : 0U) + (enrolment.wifi ? 1U : 0U);
   crypto::CborWriter writer;
-  writer.map(7 + options).integer(1).bytes(channel.reveal());
+  writer.map(6 + options).integer(1).bytes(channel.reveal());
   writer.integer(2).text(enrolment.broker_host).integer(3).integer(enrolment.broker_port);
   writer.integer(4).text(enrolment.ca_pem).integer(5).text(enrolment.certificate_pem);
-  writer.integer(6).text(enrolment.name).integer(7).integer(enrolment.time.since_epoch.count());
-  if (enrolment.roster) writer.integer(8).bytes(*enrolment.roster);
+  writer.integer(6).text(enrolment.name);
+  if (enrolment.roster) writer.integer(7).bytes(*enrolment.roster);
   if (enrolment.wifi) {
-    writer.integer(9);
+    writer.integer(8);
     write_wifi(writer, *enrolment.wifi);
   }
   return sign_and_wipe(MessageName::enrolment, {owner.public_key().account(), device}, owner, writer);
@@ -145,7 +145,7 @@ Result<PairingEnrolment> decode_pairing_enrolment(ByteView message, const Channe
   crypto::CborReader reader(*payload);
   const auto pairs = reader.map();
   if (!pairs) return std::unexpected(pairs.error());
-  if (*pairs < 7 || *pairs > 9) return fail(Errc::malformed, "fields of an enrolment");
+  if (*pairs < 6 || *pairs > 8) return fail(Errc::malformed, "fields of an enrolment");
   if (auto r = read_channel(reader, channel); !r) return std::unexpected(r.error());
   PairingEnrolment e;
   using E = PairingEnrolment;
@@ -154,8 +154,7 @@ Result<PairingEnrolment> decode_pairing_enrolment(ByteView message, const Channe
   if (auto r = read_text(reader, 4, 0, E::max_pem, e.ca_pem); !r) return std::unexpected(r.error());
   if (auto r = read_text(reader, 5, 0, E::max_pem, e.certificate_pem); !r) return std::unexpected(r.error());
   if (auto r = read_text(reader, 6, 0, E::max_name, e.name); !r) return std::unexpected(r.error());
-  if (auto r = read_time(reader, 7, e.time); !r) return std::unexpected(r.error());
-  if (auto r = read_options(reader, *pairs - 7, e); !r) return std::unexpected(r.error());
+  if (auto r = read_options(reader, *pairs - 6, e); !r) return std::unexpected(r.error());
   return e;
 }
 

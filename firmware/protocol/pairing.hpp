@@ -7,7 +7,6 @@
 #include <string>
 #include <string_view>
 
-#include "core/clock.hpp"
 #include "protocol/envelope.hpp"
 #include "protocol/pairing_string.hpp"
 #include "protocol/wifi.hpp"
@@ -51,7 +50,6 @@ struct PairingEnrolment {
   std::string ca_pem;           ///< the operator's authority; at most 16 KiB
   std::string certificate_pem;  ///< of the device's TLS key; at most 16 KiB
   std::string name;             ///< UTF-8, at most 64 bytes; a hub's is empty
-  CaptureTime time;             ///< by the owner's clock
   std::optional<Bytes> roster;  ///< cameras: the whole signed message
   std::optional<Wifi> wifi;
 };

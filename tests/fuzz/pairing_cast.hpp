@@ -62,7 +62,6 @@ inline protocol::PairingEnrolment pairing_enrolment() {
       must(transport::sign_request(e.ca_pem, authority_key, pairing_device().request_pem,
                                    cast().camera.id().to_string(), transport::CertificateUse::client, {}));
   e.name = "Front door";
-  e.time = CaptureTime{std::chrono::seconds(1'790'000'000)};
   e.roster = must(protocol::encode_roster(cast().roster(1), cast().route, cast().owner.keys().identity));
   return e;
 }

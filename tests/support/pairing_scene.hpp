@@ -57,7 +57,6 @@ struct OwnerDesk {
     e.certificate_pem = must(
         transport::sign_request(ca, ca_key, request, device.id().to_string(), transport::CertificateUse::client, {}));
     e.name = role == protocol::Role::camera ? "Front door" : "";
-    e.time = CaptureTime{std::chrono::seconds(1'790'000'000)};
     if (role == protocol::Role::camera)
       e.roster =
           must(protocol::encode_roster(roster_of(device, 1, {}), route_of(owner, device), owner.keys().identity));

@@ -237,7 +237,7 @@ def main(path):
     _, payload = verify(message["enrolment"], "enrolment", account, camera, raw["owner"])
     enrolment = decode(payload)
     assert enrolment[1] == channel and (enrolment[2], enrolment[3]) == ("broker.example", 8883)
-    assert enrolment[6] == "Front door" and enrolment[8] == message["roster"] and 9 not in enrolment
+    assert enrolment[6] == "Front door" and enrolment[7] == message["roster"] and 8 not in enrolment
 
     for name in ("roster", "command", "grants", "ask", "status"):
         try:

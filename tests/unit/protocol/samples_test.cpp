@@ -120,7 +120,6 @@ TEST_CASE("a sample of every message is written and holds") {
   enrolment.ca_pem = "the authority's certificate";
   enrolment.certificate_pem = "the device's certificate";
   enrolment.name = "Front door";
-  enrolment.time = time;
   enrolment.roster = roster_message;
   const auto claim = must(encode_pairing_claim(code, exported, route.camera, owner.keys().identity));
   const auto proof = must(encode_pairing_proof(exported, camera.keys().identity));
