@@ -251,6 +251,15 @@ class Kills:
         check(self.comes_back() == "owned", "a camera lost its owner over an epoch")
         self.live()
 
+    def carry_reset_on(self, identity):
+        """The owner's command may have died before or after it stored what it wants; the camera may have it or not."""
+        record = next((c for c in self.w.ask("ann", "camera", "list") if c["id"] == identity), None)
+        check(record, "the account lost a camera that is not reset")
+        words = ("sync", "--timeout", "2") if "reset" in record["command"] else ("camera", "reset", identity, "--yes", "--wait", "0")
+        command = self.command(*words)
+        out = command.communicate(timeout=PATIENCE)[0]
+        check(command.returncode in (0, os.EX_TEMPFAIL), f"{words}: {out}")
+
     def reset(self):
         """By the owner from afar, or by whoever stands in front of it."""
         identity = self.camera.id
@@ -268,14 +277,13 @@ class Kills:
             # One that has the owner's command, or gets it now, is reset by it.
             check(back == "nobody" or owned, "a reset camera is somebody's")
             self.became("reset", not owned)
-            if back == "owned":
-                if not afar:
-                    self.live()
-                    self.camera.process.kill()
-                command = self.command("camera", "reset", identity, "--yes", "--wait", "0") if afar else self.local("reset", "--yes")
-                command.communicate(timeout=PATIENCE)
-                if not afar:
-                    self.start()
+            if back == "owned" and afar:
+                self.carry_reset_on(identity)
+            elif back == "owned":
+                self.live()
+                self.camera.process.kill()
+                self.local("reset", "--yes").communicate(timeout=PATIENCE)
+                self.start()
         else:
             command.communicate(timeout=PATIENCE)
         wait_for("a reset camera shows its new pairing string", lambda: self.shown() and identity not in self.shown(),
