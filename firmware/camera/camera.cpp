@@ -230,7 +230,7 @@ void Camera::on_signal(int signal) {
 void Camera::stop() {
   if (std::exchange(stopping_, true)) return;
   capture_thread_.request_stop();
-  publisher_.stop();
+  publisher_.stop(end_ == End::reset ? stream::Publisher::Ending::reset : stream::Publisher::Ending::stopped);
   deadline_.expires_after(farewell);
   deadline_.async_wait([this](error_code error) {
     if (!error) disconnect();

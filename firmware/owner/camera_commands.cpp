@@ -33,7 +33,8 @@ Outcome<CameraRecord*> camera_to_tell(AccountFile& next, const std::string& text
   if (!found) return std::unexpected(found.error());
   auto& camera = next.cameras[static_cast<std::size_t>(*found - next.cameras.data())];
   if (camera.removed || camera.command.reset)
-    return failure(EX_USAGE, std::format("'{}' is on its way out of the account. How far it is: sealcam sync", camera.name));
+    return failure(EX_USAGE,
+                   std::format("'{}' is on its way out of the account. How far it is: sealcam sync", camera.name));
   return &camera;
 }
 

@@ -45,9 +45,9 @@ void Hearing::hear(const transport::Message& message) {
     return;
   }
   const auto camera = cameras_.find(topic->route.camera);
-  if (topic->leaf != Leaf::status || message.retained || camera == cameras_.end()) return;
+  if (topic->leaf != Leaf::status || camera == cameras_.end()) return;
   const auto status = protocol::decode_status(message.payload, topic->route, camera->second);
-  auto* heard = status && !status->online ? entry(topic->route.camera) : nullptr;
+  auto* heard = status && status->reset ? entry(topic->route.camera) : nullptr;
   if (heard != nullptr) heard->left = true;
 }
 

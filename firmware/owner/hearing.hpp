@@ -19,7 +19,7 @@ struct Heard {
   std::optional<protocol::Roster> roster;  ///< newest that the owner signed
   std::optional<CommandSeq> command;       ///< newest that the owner signed
   bool contradiction = false;              ///< one version, two hashes
-  bool left = false;                       ///< the camera went offline while we listened
+  bool left = false;                       ///< the camera said, signed, that it forgets its owner
 };
 
 /// Thread-bound.

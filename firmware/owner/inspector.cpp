@@ -128,7 +128,10 @@ void Inspector::status(Inspection& out, const Camera& camera, ByteView message) 
   const auto status = protocol::decode_status(message, camera.route, camera.verifier);
   out.verified = status.has_value();
   if (status)
-    out.content = std::format("{}{}, running since {}", status->online ? "online" : "offline",
+    out.content = std::format("{}{}, running since {}",
+                              status->online  ? "online"
+                              : status->reset ? "offline for good, reset"
+                                              : "offline",
                               status->privacy ? ", sensor closed" : "", seconds_of(status->started));
   else out.why = explain(status.error());
 }

@@ -102,8 +102,7 @@ Outcome<Paired> pair(Account& account, const PairRequest& request, const Clock& 
   if (!csr) return fail_with(csr.error(), Step::code);
   const auto result = welcome(account, device->card, *csr, request.terms, clock);
   if (!result) return std::unexpected(result.error());
-  if (auto r = client->enrol(to_message(*result), account.key()); !r)
-    return fail_with(r.error(), Step::after_code);
+  if (auto r = client->enrol(to_message(*result), account.key()); !r) return fail_with(r.error(), Step::after_code);
   return Paired{{device->card.identity.id(), result->reloaded}, device->model, device->version};
 }
 

@@ -71,7 +71,7 @@ std::optional<crypto::Digest> hash_of_roster(const Account& account, const Camer
   return digest ? std::optional(*digest) : std::nullopt;
 }
 
-/// A reset camera has no key left to confirm with: its word that it goes offline is the last of it.
+/// A reset camera has no key left to confirm with: its goodbye is the last of it.
 bool reset_is_over(const CameraRecord& camera, const Heard& heard) {
   return camera.command.reset && camera.command.published >= *camera.command.reset && heard.left;
 }

@@ -55,7 +55,7 @@ Result<> Publisher::start() {
 void Publisher::follow(const Orders::Change& change) {
   if (change.reset) {
     reset_wanted_ = true;
-    stop();
+    stop(Ending::reset);
     return;
   }
   if (change.best) {
@@ -139,7 +139,10 @@ void Publisher::on_disconnected(const Error& why) {
 }
 
 void Publisher::publish_status(bool online) {
-  const auto payload = protocol::encode_status({.online = online, .started = started_, .privacy = online && closed()},
+  const auto payload = protocol::encode_status({.online = online,
+                                                .started = started_,
+                                                .privacy = online && closed(),
+                                                .reset = !online && ending_ == Ending::reset},
                                                config_.route, parts_.camera);
   if (!payload) {
     if (stopping_) stopped_ = true;
@@ -152,8 +155,9 @@ void Publisher::publish_status(bool online) {
                    });
 }
 
-void Publisher::stop() {
+void Publisher::stop(Ending ending) {
   if (std::exchange(stopping_, true)) return;
+  ending_ = ending;
   parts_.epochs.close();
   parts_.asks.set_epoch(std::nullopt);
   update_active();

@@ -78,8 +78,9 @@ class Publisher final : public transport::MqttListener {
   void tick();
   /// The queue has something new.
   void frames_ready() { pump(); }
-  /// No frame leaves after this; says offline. Ends with stopped().
-  void stop();
+  /// No frame leaves after this; says offline, and with `reset` that it is for good. Ends with stopped().
+  enum class Ending : std::uint8_t { stopped, reset };
+  void stop(Ending ending = Ending::stopped);
   [[nodiscard]] bool stopped() const noexcept { return stopped_; }
   /// The owner wants the camera to forget everything; stop() was called.
   [[nodiscard]] bool reset_wanted() const noexcept { return reset_wanted_; }
@@ -136,6 +137,7 @@ class Publisher final : public transport::MqttListener {
   bool stopping_ = false;
   bool stopped_ = false;
   bool reset_wanted_ = false;
+  Ending ending_ = Ending::stopped;
   PublisherCounters counters_;
 };
 

@@ -124,12 +124,21 @@ TEST_CASE("a removed camera stays until it confirmed, a reset one until it said 
     CHECK(w.json({"sync"}, 0).at("gone").size() == 1);
   }
   SECTION("removed without waiting") { (void)w.json(at_once({"camera", "remove", "Door", "--forget"}), 0); }
+  SECTION("reset while nobody listens") {
+    (void)w.json(at_once({"camera", "reset", "Door", "--yes"}), EX_TEMPFAIL);
+    REQUIRE(w.camera.receives_command(CommandSeq(1)));
+    w.camera.says_offline(false);  // its connection broke: it has the command, or will get it
+    CHECK(w.json({"sync", "--timeout", "1"}, EX_TEMPFAIL).at("waiting").size() == 1);
+    CHECK(w.owner({"camera", "privacy", "Door", "on"}).output.contains("sealcam sync"));
+    w.camera.says_offline(true);
+    CHECK(w.json({"sync"}, 0).at("gone").size() == 1);
+  }
   SECTION("transferred") {
     CHECK(w.owner({"camera", "reset", "Door"}).exit_code == EX_USAGE);  // without --yes
     std::optional<test::Ran> ran;
     std::thread command([&] { ran = w.owner({"camera", "transfer", "Door", "--wait", "60"}); });
     const bool received = w.camera.receives_command(CommandSeq(1));
-    if (received) w.camera.says_offline();
+    if (received) w.camera.says_offline(true);
     command.join();
     REQUIRE(received);
     CHECK(w.camera.command()->reset.has_value());

@@ -73,10 +73,11 @@ class ScriptedCamera {
                                                       (as == nullptr ? keys : *as).keys().identity, obeyed));
     must(client_->publish(protocol::topic(route_, protocol::Leaf::grants), message, true));
   }
-  void says_offline() {
+  /// As a camera says it that is stopped, and as its will does; or the goodbye of one that is reset.
+  void says_offline(bool reset) {
     must(client_->publish(
         protocol::topic(route_, protocol::Leaf::status),
-        must(protocol::encode_status({.online = false, .started = {}, .privacy = false}, route_, keys.keys().identity)),
+        must(protocol::encode_status({.online = false, .started = {}, .reset = reset}, route_, keys.keys().identity)),
         true));
   }
 

@@ -188,10 +188,24 @@ TEST_CASE("a status says that the sensor is closed, in one spelling") {
   const auto closed = must(encode_status({.online = true, .started = {}, .privacy = true}, w.route, key));
   CHECK(to_hex(payload_of(closed)) == "a301f5020003f5");
   CHECK(must(decode_status(closed, w.route, w.camera.verifier())).privacy);
-  for (const char* other : {"a301f5020003f4", "a301f5020004f5", "a401f5020003f504f5"}) {
+  for (const char* other : {"a301f5020003f4", "a301f5020004f5", "a401f5020003f504f5", "a301f4020004f4",
+                            "a301f4020005f5", "a201f4020004f5"}) {
     const auto message = must(sign_message(MessageName::status, w.route, key, must(from_hex(other))));
     CHECK(decode_status(message, w.route, w.camera.verifier()).error().code == Errc::malformed);
   }
+}
+
+TEST_CASE("the goodbye of a camera that is reset is no other offline") {
+  World w;
+  const auto& key = w.camera.keys().identity;
+  const auto offline = must(encode_status({.online = false, .started = {}}, w.route, key));
+  CHECK_FALSE(must(decode_status(offline, w.route, w.camera.verifier())).reset);
+  const auto goodbye = must(encode_status({.online = false, .started = {}, .reset = true}, w.route, key));
+  CHECK(to_hex(payload_of(goodbye)) == "a301f4020004f5");
+  CHECK(must(decode_status(goodbye, w.route, w.camera.verifier())).reset);
+  CHECK_FALSE(must(decode_status(goodbye, w.route, w.camera.verifier())).privacy);
+  CHECK(encode_status({.online = true, .started = {}, .reset = true}, w.route, key).error().code ==
+        Errc::invalid_argument);
 }
 
 TEST_CASE("a roster says which hub may switch privacy") {

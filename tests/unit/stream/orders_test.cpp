@@ -133,8 +133,11 @@ TEST_CASE("a reset says offline, ends, and stays ordered until it is done") {
   CHECK_FALSE(s.publisher.stopped());
   s.client.settle();
   CHECK(s.publisher.stopped());
-  CHECK_FALSE(
-      must(protocol::decode_status(s.client.on("/status").back()->payload, s.route, s.camera.verifier())).online);
+  const auto goodbye =
+      must(protocol::decode_status(s.client.on("/status").back()->payload, s.route, s.camera.verifier()));
+  CHECK_FALSE(goodbye.online);
+  CHECK(goodbye.reset);
+  CHECK_FALSE(must(protocol::decode_status(must(s.publisher.will()).payload, s.route, s.camera.verifier())).reset);
   CHECK(s.actions.done.empty());
   CHECK_FALSE(s.epochs.is_open());
 
