@@ -68,7 +68,7 @@ void deny_ungranted(AccountFile& account, const protocol::Grants& grants, const 
 
 void add_unknown_cameras(AccountFile& account, const Hearing& hearing) {
   for (const auto& [id, heard] : hearing.all()) {
-    if (!heard.roster || heard.roster->hubs.empty()) continue;  // without hubs: it was removed
+    if (!heard.roster || heard.roster->hubs.empty() || heard.left) continue;  // without hubs: it was removed
     if (std::ranges::contains(account.cameras, id, &CameraRecord::id)) continue;
     CameraRecord camera;
     camera.id = id;

@@ -113,7 +113,7 @@ void Inspector::roster(Inspection& out, const protocol::Route& route, ByteView m
   }
   out.verified = true;
   const bool ours = hub_ && roster->active(hub_->identity.id()) != nullptr;
-  out.content = std::format("version {} of {}, {} hubs, this machine is {}on it", roster->version.value(),
+  out.content = std::format("version {} of {} by the owner's clock, {} hubs, this machine is {}on it", roster->version.value(),
                             seconds_of(roster->issued), roster->hubs.size(), ours ? "" : "not ");
 }
 
@@ -128,7 +128,7 @@ void Inspector::status(Inspection& out, const Camera& camera, ByteView message) 
   const auto status = protocol::decode_status(message, camera.route, camera.verifier);
   out.verified = status.has_value();
   if (status)
-    out.content = std::format("{}{}, running since {}",
+    out.content = std::format("{}{}, running since {} by its clock",
                               status->online  ? "online"
                               : status->reset ? "offline for good, reset"
                                               : "offline",
@@ -220,7 +220,7 @@ void Inspector::frame(Inspection& out, const Camera& camera, ByteView message) c
     return;
   }
   out.content =
-      std::format("picture {} of {}, {}x{}, {} bytes, sealed {} ms after it was taken{}", header.number.value(),
+      std::format("picture {} of {} by its clock, {}x{}, {} bytes, sealed {} ms after it was taken{}", header.number.value(),
                   seconds_of(header.captured), header.width, header.height, opened->content.size(), header.age.count(),
                   header.echo == protocol::Challenge() ? "" : ", echoes a challenge");
 }

@@ -117,7 +117,7 @@ Outcome<> learn_again(Account& account, const SyncOptions& options, SyncReport& 
   const auto satisfied = [&] {
     return !account.file().learn && std::ranges::all_of(account.file().cameras, [&](const CameraRecord& camera) {
       const auto& heard = hearing->of(camera.id);
-      return !camera.unlearned || (heard.grants && heard.roster);
+      return !camera.unlearned || heard.left || (heard.grants && heard.roster);
     });
   };
   auto config = owners_connection(account);
@@ -126,13 +126,17 @@ Outcome<> learn_again(Account& account, const SyncOptions& options, SyncReport& 
       {}, {options.patience, options.patience, longest_silence, options.once},
       [&](const transport::Message& message) { hearing->hear(message); }, satisfied);
   std::vector<std::string> filters;
-  for (const auto leaf : {Leaf::roster, Leaf::command, Leaf::grants})
+  // Rosters first: they name the keys of cameras that the backup does not know.
+  for (const auto leaf : {Leaf::roster, Leaf::command, Leaf::grants, Leaf::status})
     filters.push_back(protocol::account_filter(account.id(), leaf));
   if (auto r = exchange.run(std::move(*config), filters); !r) return failure(r.error(), "Connecting to the broker");
   report.reached = exchange.reached();
   report.why_pending = exchange.reached() ? "" : exchange.why();
   if (!exchange.reached()) return {};
   auto next = account.file();
+  for (const auto& camera : account.file().cameras)
+    if (hearing->of(camera.id).left) report.gone.push_back(camera.id);
+  for (const auto& camera : report.gone) forget_camera(next, camera);
   (void)learn(next, *hearing);
   next.learn = false;
   return account.store(std::move(next));
@@ -181,7 +185,7 @@ Outcome<> publish_and_listen(Account& account, const SyncOptions& options, SyncR
   for (const auto& item : exchange.acknowledged())
     if (!std::ranges::contains(report.published, item.camera)) report.published.push_back(item.camera);
   auto [next, gone] = heard_so_far();
-  report.gone = std::move(gone);
+  report.gone.insert(report.gone.end(), gone.begin(), gone.end());
   return account.store(std::move(next));
 }
 

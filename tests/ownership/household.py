@@ -56,15 +56,29 @@ class Household(World):
     def __init__(self, build, folder):
         super().__init__(build, folder)
         self.devices = {}
+        self.owners_clock = 0  # seconds by which it is wrong
+
+    def started(self, program, clock=0):
+        """The beginning of a command line: a program whose wall clock is wrong by so many seconds."""
+        if not clock:
+            return [self.program(program)]
+        return ["env", f"LD_PRELOAD={self.program('sealcam-shifted-clock.so')}", f"SEALCAM_CLOCK_SHIFT={clock}",
+                self.program(program)]
+
+    def owners(self, account):
+        return [*self.started("sealcam", self.owners_clock), "--account", self.folder / account]
+
+    def owner(self, account, *args, check=True):
+        return self.run(*self.owners(account), *args, check=check)
 
     # -- devices ------------------------------------------------------------------------------------------------
 
-    def unpaired(self, kind, name, number=0):
+    def unpaired(self, kind, name, number=0, clock=0):
         """A camera or a hub that belongs to nobody, started; it waits for its owner."""
         state = self.folder / name
         pairing_file = self.folder / f"{name}.pairing"
         status = self.folder / f"{name}.status"
-        argv = [self.program(f"sealcam-{kind}"), "--state", state, "--status", status,
+        argv = [*self.started(f"sealcam-{kind}", clock), "--state", state, "--status", status,
                 "--pairing-listen", "127.0.0.1:0", "--pairing-file", pairing_file]
         if kind == "camera":
             config = self.folder / f"{name}.json"
@@ -113,16 +127,14 @@ class Household(World):
 
     def change(self, account, *words):
         """A command that changes something: obeyed by the cameras, or stored and waiting for them (EX_TEMPFAIL)."""
-        done = subprocess.run([str(a) for a in (self.program("sealcam"), "--account", self.folder / account, *words)],
-                              capture_output=True, text=True, timeout=90)
+        done = subprocess.run([str(a) for a in (*self.owners(account), *words)], capture_output=True, text=True, timeout=90)
         if done.returncode not in (0, os.EX_TEMPFAIL):
             raise Failure(f"{' '.join(map(str, words))} exited with {done.returncode}:\n{done.stderr or done.stdout}")
         return done.returncode == 0
 
     def owner_fails(self, account, *words):
         """A command that must not succeed: its exit code and what it says."""
-        done = subprocess.run([str(a) for a in (self.program("sealcam"), "--account", self.folder / account, *words)],
-                              capture_output=True, text=True, timeout=60)
+        done = subprocess.run([str(a) for a in (*self.owners(account), *words)], capture_output=True, text=True, timeout=60)
         if done.returncode == 0:
             raise Failure(f"{' '.join(map(str, words))} should have failed")
         return done.returncode, done.stderr

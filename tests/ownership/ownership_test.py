@@ -2,20 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ownership from the box to the next owner, with real processes and a real Mosquitto on loopback.
 
-    ownership_test.py --build DIR CASE        household | revocation | broker
+    ownership_test.py --build DIR CASE        household | revocation | broker | clocks
 
 household: two accounts, three cameras, three hubs: pair, link, watch, unlink, suspend, rename, privacy, reset, pair to
 the other account; then what the previous owner's hub opens of every message ever published, and what of all that must
 stay secret is found in the broker's memory, its file, and the messages.
 revocation: a hub is removed again and again while it records everything at 30 pictures a second.
 broker: what a broker can do to an account: another device's client identifier, retained messages wiped and rolled back,
-rosters withheld; and an owner who comes back from an old backup.
+rosters withheld; an owner who comes back from an old backup; a camera whose power fails while it is told to reset.
+clocks: camera, hub and owner each live ten years too early or too late: pair, watch LIVE, revoke.
 """
 import argparse
 import json
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +26,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from ownership.forensics import SSID, WIFI, broker_memory, plant_and_find, search, secrets_of  # noqa: E402
 from ownership.household import Household  # noqa: E402
 from support.world import Failure, wait_for  # noqa: E402
+
+
+YEARS = 10 * 365 * 86400
 
 
 def check(condition, text):
@@ -189,6 +194,27 @@ def revocation(w, steps):
     check(before == sealed_before > 0, "control: as a member it opens all")
 
 
+def power_fails_at_reset(w, hub, recorder):
+    camera = w.unpaired("camera", "camera2", number=2)
+    w.pair("ann", camera, "Garage")
+    w.sees(hub, camera)
+    string = camera.id
+    camera.process.send(signal.SIGSTOP)
+    words = [str(a) for a in (*w.owners("ann"), "camera", "reset", "Garage", "--yes", "--wait", "6")]
+    command = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    topic = f"sealcam/1/{camera.account}/{camera.id}/command"
+    wait_for("the command is published", lambda: any(t == topic for t, _ in w.messages(recorder.output)), 20)
+    camera.process.kill()
+    out = command.communicate(timeout=60)[0]
+    check(command.returncode == os.EX_TEMPFAIL, f"a camera whose power failed counts as reset: {out}")
+    camera.process.start()
+    w.pairing_string(camera, before=string)
+    wait_for("another identity", lambda: string not in camera.pairing_file.read_text(), 10, camera.process)
+    w.owner("ann", "sync", "--timeout", "3", check=False)
+    check(w.camera_in_list("ann", camera) is None, "the camera said goodbye, and the account still waits")
+    camera.process.stop()
+
+
 def broker(w, steps):
     w.account("ann")
     w.start_broker(relay=True)
@@ -243,9 +269,19 @@ def broker(w, steps):
         entry = w.camera_in_list("ann", camera)
         check(entry["pending"], f"withheld, and not pending: {entry}")
         check(w.roster_version(camera) == before, "the camera follows a roster that it cannot have")
+        for later in (600, YEARS):  # by the owner's clock
+            w.owners_clock = later
+            check(w.owner_fails("ann", "sync", "--timeout", "1")[0] == os.EX_TEMPFAIL, "sync takes silence for obedience")
+            check(w.camera_in_list("ann", camera)["pending"], f"{later} s later, and not pending any more")
+            who = next(h for h in w.ask("ann", "hub", "list") if h["name"] == "Goes")
+            check(who["why_pending"], f"{later} s later, and nothing says that the hub may still watch")
+        w.owners_clock = 0
     w.confirmed("ann", camera)
     w.blind(goes, camera)
-    steps.done("withheld: pending until the broker hands it on, and then obeyed")
+    steps.done("withheld: pending after ten minutes and ten years, until the broker hands it on, and then obeyed")
+
+    power_fails_at_reset(w, stays, recorder)
+    steps.done("power fails while a camera is told to reset: pending, and obeyed when it comes back")
 
     version = w.roster_version(camera)
     w.owner("ann2", "account", "restore", w.folder / "backup", "--passphrase-file", secret)
@@ -254,6 +290,7 @@ def broker(w, steps):
     check("sync" in text, f"a restored owner may not change anything before it learned: {code} {text}")
     w.confirmed("ann2", camera, 30)
     check(w.roster_version(camera) >= version, "the camera's roster went back")
+    check(len(w.ask("ann2", "camera", "list")) == 1, "a camera that was reset since came back as a ghost")
     w.blind(goes, camera)
     w.sees(stays, camera)
     w.change("ann2", "hub", "deny", "Stays", "Camera")
@@ -263,7 +300,62 @@ def broker(w, steps):
     steps.done("restored from a backup older than the removal: the removed hub stays removed, versions go on")
 
 
-CASES = {"household": household, "revocation": revocation, "broker": broker}
+def clocks(w, steps):
+    w.start_broker()
+    wrong = [(role, by) for role in ("camera", "hub", "owner") for by in (YEARS, -YEARS)] + [("all", YEARS)]
+    for n, (role, by) in enumerate(wrong, 1):
+        # All at once, and no two agree: the camera ahead, the hub right, the owner behind.
+        shifts = {role: by} if role != "all" else {"camera": by, "owner": -by}
+        account = f"account{n}"
+        w.owners_clock = shifts.get("owner", 0)
+        w.account(account)
+        camera = w.unpaired("camera", f"camera{n}", number=n, clock=shifts.get("camera", 0))
+        hub = w.unpaired("hub", f"hub{n}", clock=shifts.get("hub", 0))
+        w.pair(account, hub, "Hub")
+        w.pair(account, camera, "Camera")
+        # Somebody else on that machine turns the clock back between two commands: rosters go on by their version.
+        w.owners_clock = -w.owners_clock
+        w.sees(hub, camera)
+        says_clock(w, hub, camera, shifts.get("camera", 0) - shifts.get("hub", 0))
+        says_times(w, account, shifts)
+        w.change(account, "hub", "deny", "Hub", "Camera")
+        w.confirmed(account, camera)
+        w.blind(hub, camera, 2)
+        w.owners_clock = shifts.get("owner", 0)
+        w.change(account, "hub", "allow", "Hub", "Camera")
+        w.confirmed(account, camera)
+        w.sees(hub, camera)
+        for device in (hub, camera):
+            device.process.stop()
+        steps.done(f"{', '.join(f'{who} {seconds / YEARS * 10:+.0f} years' for who, seconds in shifts.items())}: "
+                   "paired, LIVE, revoked, allowed again")
+
+
+def says_clock(w, hub, camera, ahead):
+    """The page says whose clock is wrong by how much, and nothing when the two agree."""
+    def look():
+        with_picture = w.watch(hub)
+        try:
+            said = wait_for("a LIVE picture", lambda: (
+                w.camera_at(hub, camera) if (w.camera_at(hub, camera) or {}).get("state") == "LIVE" else None), 20, with_picture)
+        finally:
+            with_picture.stop()
+        return said["reason"], said["clock_ahead_s"]
+
+    reason, seconds = look()
+    right = abs(seconds - ahead) < 60 and reason == "clock" if ahead else seconds is None and reason is None
+    check(right, f"the page says {reason}, {seconds} s ahead; it is {ahead} s")
+
+
+def says_times(w, account, shifts):
+    """The year that `inspect` shows for what the camera dates is the camera's, and it says so."""
+    year = time.gmtime(time.time() + shifts.get("camera", 0)).tm_year
+    shown = [json.loads(line) for line in w.owner(account, "inspect", "--seconds", "2", "--json").splitlines()]
+    status = next((m["content"] for m in shown if m["leaf"] == "status" and m["verified"]), None)
+    check(status and f"since {year}-" in status and "by its clock" in status, f"inspect says {status}, not {year}")
+
+
+CASES = {"clocks": clocks, "household": household, "revocation": revocation, "broker": broker}
 
 
 def main():
