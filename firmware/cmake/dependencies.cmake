@@ -4,6 +4,7 @@ find_package(nlohmann_json 3.11 REQUIRED)
 find_package(CLI11 2.4 REQUIRED)
 find_package(Boost 1.88 CONFIG REQUIRED)        # headers only: Asio, Beast, MQTT5
 find_package(MbedTLS 3.6 REQUIRED)
+include(mbedtls_configuration)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(libcbor REQUIRED IMPORTED_TARGET libcbor>=0.10)
 pkg_check_modules(avcodec REQUIRED IMPORTED_TARGET libavcodec>=61)

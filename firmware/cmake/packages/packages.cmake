@@ -1,10 +1,8 @@
-# Units and man pages, and the Debian packages sealcam-camera, sealcam-hub and sealcam: `scripts/package`. A plain
-# `cmake --install` of a build without SEALCAM_PACKAGES puts programs, modules and the boards' data in place and no more.
+# Man pages, and the Debian packages sealcam-camera, sealcam-hub and sealcam: `scripts/package`.
 if(NOT SEALCAM_PACKAGES)
   return()
 endif()
 
-set(common ${PROJECT_SOURCE_DIR}/board/common)
 set(here ${CMAKE_CURRENT_LIST_DIR})
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 find_program(READELF readelf REQUIRED)
@@ -43,15 +41,9 @@ endforeach()
 foreach(device camera hub)
   set(name sealcam-${device})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/board/ DESTINATION ${CMAKE_INSTALL_DATADIR}/${name}/boards COMPONENT ${name}
-    FILES_MATCHING PATTERN "board.json" PATTERN "board.schema.json" PATTERN "README.md")
-  install(FILES ${common}/${name}.service DESTINATION lib/systemd/system COMPONENT ${name})
-  install(FILES ${common}/${name}.sysusers DESTINATION lib/sysusers.d RENAME ${name}.conf COMPONENT ${name})
-  install(FILES ${common}/${name}.tmpfiles DESTINATION lib/tmpfiles.d RENAME ${name}.conf COMPONENT ${name})
-  install(FILES ${common}/${device}.json DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/sealcam COMPONENT ${name})
+    FILES_MATCHING PATTERN "yocto" EXCLUDE PATTERN "board.json" PATTERN "board.schema.json" PATTERN "README.md")
   install(FILES ${PROJECT_SOURCE_DIR}/firmware/${device}/README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${name} COMPONENT ${name})
 endforeach()
-install(FILES ${common}/60-sealcam-camera.rules DESTINATION lib/udev/rules.d COMPONENT sealcam-camera)
-install(FILES ${common}/sealcam-hub-kiosk.service DESTINATION lib/systemd/system COMPONENT sealcam-hub)
 install(FILES ${PROJECT_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/sealcam COMPONENT sealcam)
 
 # What dpkg runs. @unit@ is enabled and started, @others@ are only taken away; @users@ go with the package's last trace.

@@ -1,0 +1,16 @@
+# What makes the two devices services: units, users, state folders, udev rules, first settings (board/common/README.md).
+# Without SEALCAM_SERVICES `cmake --install` puts programs, modules and the boards' data in place and no more.
+if(NOT SEALCAM_SERVICES AND NOT SEALCAM_PACKAGES)
+  return()
+endif()
+
+set(common ${PROJECT_SOURCE_DIR}/board/common)
+foreach(device camera hub)
+  set(name sealcam-${device})
+  install(FILES ${common}/${name}.service DESTINATION lib/systemd/system COMPONENT ${name})
+  install(FILES ${common}/${name}.sysusers DESTINATION lib/sysusers.d RENAME ${name}.conf COMPONENT ${name})
+  install(FILES ${common}/${name}.tmpfiles DESTINATION lib/tmpfiles.d RENAME ${name}.conf COMPONENT ${name})
+  install(FILES ${common}/${device}.json DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/sealcam COMPONENT ${name})
+endforeach()
+install(FILES ${common}/60-sealcam-camera.rules DESTINATION lib/udev/rules.d COMPONENT sealcam-camera)
+install(FILES ${common}/sealcam-hub-kiosk.service DESTINATION lib/systemd/system COMPONENT sealcam-hub)
