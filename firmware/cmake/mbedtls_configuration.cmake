@@ -10,7 +10,7 @@ foreach(option THREADING_C THREADING_PTHREAD PSA_CRYPTO_STORAGE_C PSA_ITS_FILE_C
 #endif
 int present;" SEALCAM_MBEDTLS_${option})
   if(NOT SEALCAM_MBEDTLS_${option})
-    message(FATAL_ERROR "mbedTLS was built without MBEDTLS_${option}; board/yocto/README.md says why Sealcam needs it")
+    message(FATAL_ERROR "mbedTLS was built without MBEDTLS_${option}; board/yocto/meta-sealcam/README.md says why Sealcam needs it")
   endif()
 endforeach()
 unset(CMAKE_TRY_COMPILE_TARGET_TYPE)

@@ -1,0 +1,11 @@
+SUMMARY = "A board as a Sealcam camera"
+HOMEPAGE = "https://sealcam.invalid"
+
+# kernel-modules are the machine's.
+PACKAGE_ARCH = "${MACHINE_ARCH}"
+
+inherit packagegroup
+
+RDEPENDS:${PN} = "sealcam-camera sealcam-appliance"
+# Drivers of sensors and encoders, by whatever name the board's kernel has them.
+RRECOMMENDS:${PN} = "kernel-modules"

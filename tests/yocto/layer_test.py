@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""board/yocto/meta-sealcam against the rest of the repository, without BitBake.
+
+    layer_test.py recipes|functions|mbedtls|control --source DIR
+    layer_test.py packages --source DIR --tree DIR      (the tree that `cmake --install` made)
+"""
+import argparse
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+
+import checks
+
+
+def complaints(top, tree=None):
+    world = checks.World(top, tree)
+    return [c for check in checks.STATIC + ([checks.packages] if tree else []) for c in check(world)]
+
+
+def expect(good, what):
+    if not good:
+        sys.exit(f"error: {what}")
+
+
+def part_recipes(options):
+    found = complaints(options.source)
+    expect(not found, "\n".join(found))
+    world = checks.World(options.source)
+    print(f"{len(world.recipes)} recipes and appends, {len(checks.STATIC)} checks")
+
+
+def part_packages(options):
+    if not options.tree.is_dir():
+        print("SKIPPED: nothing was installed")
+        return 77
+    found = complaints(options.source, options.tree)
+    expect(not found, "\n".join(found))
+    print(f"{sum(p.is_file() for p in options.tree.rglob('*'))} installed files, each in one package")
+
+
+# What is broken, in which file, and a word of the complaint that has to come.
+FAULTS = [
+    ("a dependency less", "recipes-sealcam/sealcam/sealcam.inc", "libgpiod mbedtls", "mbedtls", "libgpiod"),
+    ("a dependency more", "recipes-sealcam/sealcam/sealcam.inc", "boost cli11", "boost catch2 cli11", "catch2"),
+    ("another licence", "recipes-sealcam/sealcam/sealcam.inc", "3b83ef96", "4b83ef96", "licence"),
+    ("an old version", "recipes-sealcam/sealcam/sealcam_git.bb", '"0.1.0+git"', '"0.0.9+git"', "project"),
+    ("a file less", "recipes-sealcam/sealcam-appliance/sealcam-appliance_1.0.bb", "file://var-lib-sealcam.mount", "file://other.mount", "other.mount"),
+    ("another home", "recipes-sealcam/sealcam/sealcam.inc", "lib/sealcam/hub --shell", "lib/hub --shell", "sysusers"),
+    ("no group", "recipes-sealcam/sealcam/sealcam.inc", "--groups video ", "", "sysusers"),
+    ("a unit less", "recipes-sealcam/sealcam/sealcam.inc", '"sealcam-hub.service"', '"sealcam-hubs.service"', "sealcam-hubs"),
+    ("another label", "files/wic/sealcam-raspberrypi.wks", "sealcam-state", "sealcam", "partition"),
+    ("a root to write to", "recipes-sealcam/images/sealcam-image-camera.bb", '"read-only-rootfs"', '""', "written"),
+    ("ssh from outside", "recipes-sealcam/images/sealcam-image-camera.bb", "ssh-server-openssh ", "", "ssh-server-openssh"),
+    ("another series", "conf/layer.conf", "wrynose blacksail", "blacksail", "wrynose"),
+]
+FAULTS_OF_PACKAGES = [
+    ("a file in no package", "recipes-sealcam/sealcam/sealcam.inc", "${bindir}/sealcam-hub ", "", "in 0 packages"),
+    ("a file in two packages", "recipes-sealcam/sealcam/sealcam.inc", '"${bindir}/sealcam"', '"${bindir}/sealcam ${bindir}/sealcam-hub"', "in 2 packages"),
+    ("a name of nothing", "recipes-sealcam/sealcam/sealcam.inc", '"${bindir}/sealcam"', '"${bindir}/sealcam ${bindir}/other"', "not installed"),
+]
+
+
+def part_control(options):
+    """Each fault by itself, in a copy; a fault that no check sees fails here."""
+    faults = FAULTS + (FAULTS_OF_PACKAGES if options.tree and options.tree.is_dir() else [])
+    for name, file, old, new, word in faults:
+        with tempfile.TemporaryDirectory() as folder:
+            top = pathlib.Path(folder)
+            for part in ("board", "firmware/cmake"):
+                shutil.copytree(options.source / part, top / part)
+            for part in ("CMakeLists.txt", "LICENSE"):
+                shutil.copy(options.source / part, top / part)
+            broken = top / "board/yocto/meta-sealcam" / file
+            text = broken.read_text()
+            expect(old in text, f"{name}: '{old}' is not in {file}")
+            broken.write_text(text.replace(old, new))
+            found = complaints(top, options.tree if (name, file, old, new, word) in FAULTS_OF_PACKAGES else None)
+            expect(any(word in c for c in found), f"{name}: not seen; complaints: {found}")
+    print(f"{len(faults)} faults seen")
+
+
+def run_function(body, **variables):
+    """A recipe's shell function, with BitBake's variables filled in."""
+    for name, value in variables.items():
+        body = body.replace("${" + name + "}", str(value))
+    script = f"set -e\nbbfatal() {{ echo \"fatal: $*\"; exit 1; }}\n{body}\n"
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+
+
+def part_functions(options):
+    world = checks.World(options.source)
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder) / "rootfs"
+        (root / "etc").mkdir(parents=True)
+        no_login = world.recipes["sealcam-image-camera.bb"].functions["sealcam_no_login"]
+        (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nsealcam-camera:x:999:999::/:/sbin/nologin\n")
+        for shadow, good in (("root:*:1::::::\nsealcam-camera:!:1::::::\n", True), ("root::1::::::\n", False),
+                             ("root:*:1::::::\nsealcam-camera:$6$salt$hash:1::::::\n", False)):
+            (root / "etc/shadow").write_text(shadow)
+            done = run_function(no_login, IMAGE_ROOTFS=root, sysconfdir="/etc")
+            expect((done.returncode == 0) == good, f"a shadow file of {shadow!r} is {'refused' if good else 'taken'}: {done}")
+        for unit in ("getty@.service", "serial-getty@.service"):
+            expect(os.readlink(root / "etc/systemd/system" / unit) == "/dev/null", f"{unit} is not masked")
+
+        source = pathlib.Path(folder) / "mbedtls"
+        header = source / "include/mbedtls/mbedtls_config.h"
+        header.parent.mkdir(parents=True)
+        configure = world.recipes["mbedtls_%.bbappend"].functions["do_configure:prepend"]
+        ours = pathlib.Path("/usr/include/mbedtls/mbedtls_config.h").read_text()
+        upstream = ours
+        for option in ("THREADING_C", "THREADING_PTHREAD"):
+            upstream = upstream.replace(f"\n#define MBEDTLS_{option}\n", f"\n//#define MBEDTLS_{option}\n")
+        expect(upstream != ours, "this machine's mbedTLS has no threads either")
+        header.write_text(upstream)
+        done = run_function(configure, S=source)
+        expect(done.returncode == 0 and header.read_text() == ours, f"the append does not make mbedTLS's header as Debian's: {done}")
+        header.write_text(upstream.replace("//#define MBEDTLS_THREADING_C\n", ""))
+        expect(run_function(configure, S=source).returncode != 0, "a header without the option is taken")
+    print("functions of recipes: logins, mbedTLS's header")
+
+
+def part_mbedtls(options):
+    """CMake takes an mbedTLS that is built for threads and refuses one that is not."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, lacking in (("good", None), ("bad", "THREADING_PTHREAD")):
+            top = pathlib.Path(folder) / name
+            (top / "mbedtls").mkdir(parents=True)
+            options_on = {"THREADING_C", "THREADING_PTHREAD", "PSA_CRYPTO_STORAGE_C", "PSA_ITS_FILE_C", "SSL_PROTO_TLS1_3",
+                          "SSL_KEYING_MATERIAL_EXPORT"} - {lacking}
+            (top / "mbedtls/build_info.h").write_text("".join(f"#define MBEDTLS_{o}\n" for o in sorted(options_on)))
+            (top / "CMakeLists.txt").write_text(textwrap.dedent(f"""\
+                cmake_minimum_required(VERSION 3.31)
+                project(mbedtls_of_somebody C)
+                add_library(MbedTLS::mbedcrypto INTERFACE IMPORTED)
+                target_include_directories(MbedTLS::mbedcrypto INTERFACE ${{PROJECT_SOURCE_DIR}})
+                include({options.source}/firmware/cmake/mbedtls_configuration.cmake)
+                """))
+            done = subprocess.run(["cmake", "-G", "Ninja", "-B", top / "build", "-S", top], capture_output=True, text=True)
+            expect((done.returncode == 0) == (lacking is None), f"{name}: {done.stdout}{done.stderr}")
+            expect(lacking is None or f"MBEDTLS_{lacking}" in done.stderr, done.stderr)
+    print("an mbedTLS for one thread is refused")
+
+
+def main():
+    parts = {"recipes": part_recipes, "packages": part_packages, "control": part_control, "functions": part_functions, "mbedtls": part_mbedtls}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=parts)
+    parser.add_argument("--source", required=True, type=lambda p: pathlib.Path(p).resolve())
+    parser.add_argument("--tree", type=pathlib.Path)
+    options = parser.parse_args()
+    return parts[options.part](options) or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

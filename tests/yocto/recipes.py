@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""As much of BitBake's language as board/yocto/meta-sealcam uses. What is not understood is an error, not a guess."""
+import pathlib
+import re
+
+ASSIGNMENT = re.compile(r'^(?P<name>[A-Za-z0-9_./-]+(?::[A-Za-z0-9_${}.-]+)*)(?P<flag>\[[\w.-]+\])?\s*'
+                        r'(?P<operator>\?\?=|\?=|\+=|=\+|:=|\.=|=\.|=)\s*"(?P<value>(?:[^"\\]|\\.|\\\n)*)"$', re.S)
+FUNCTION = re.compile(r"^(?P<python>python\s+)?(?P<name>[\w:-]*)\s*\(\)\s*\{$")
+
+# Where Yocto installs, with usrmerge and without multilib.
+FOLDERS = {
+    "prefix": "/usr", "bindir": "/usr/bin", "libdir": "/usr/lib", "datadir": "/usr/share", "sysconfdir": "/etc",
+    "localstatedir": "/var", "nonarch_libdir": "/usr/lib", "systemd_system_unitdir": "/usr/lib/systemd/system",
+}
+
+
+class Malformed(Exception):
+    pass
+
+
+class Recipe:
+    """One recipe or append with what it requires. Values are last-assignment-wins, :append and += joined behind."""
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        self.files = []
+        self.values = {}
+        self.functions = {}
+        self.inherits = []
+        name = self.path.stem.split("_")
+        self.values["PN"] = self.values["BPN"] = name[0]
+        if len(name) > 1 and name[1] != "%":
+            self.values["PV"] = name[1]
+        self.values.update(FOLDERS)
+        self._read(self.path)
+
+    def _read(self, path):
+        if not path.exists():
+            raise Malformed(f"{self.path.name}: {path.name} is required and is not there")
+        self.files.append(path)
+        lines = iter(path.read_text().splitlines())
+        for line in lines:
+            if not line.strip() or line.startswith("#"):
+                continue
+            if function := FUNCTION.match(line):
+                body = []
+                for inner in lines:
+                    if inner == "}":
+                        break
+                    body.append(inner)
+                else:
+                    raise Malformed(f"{path.name}: {line} has no end")
+                self.functions[function["name"]] = "\n".join(body)
+                continue
+            while line.endswith("\\"):
+                line = line[:-1] + " " + next(lines, "")
+            self._statement(path, line)
+
+    def _statement(self, path, line):
+        word, _, rest = line.partition(" ")
+        if word == "inherit":
+            self.inherits += rest.split()
+        elif word == "require":
+            self._read(path.parent / rest.strip())
+        elif assigned := ASSIGNMENT.match(line):
+            self._assign(assigned["name"] + (assigned["flag"] or ""), assigned["operator"], assigned["value"])
+        else:
+            raise Malformed(f"{path.name}: not understood: {line}")
+
+    def _assign(self, name, operator, value):
+        for joined in (":append", ":remove"):
+            if name.endswith(joined):
+                name = name if joined == ":remove" else name.removesuffix(joined)
+                operator = ".="
+        if operator in ("?=", "??="):
+            self.values.setdefault(name, value)
+        elif operator in ("+=", ".="):
+            self.values[name] = self.values.get(name, "") + (" " if operator == "+=" else "") + value
+        elif operator in ("=+", "=."):
+            self.values[name] = value + (" " if operator == "=+" else "") + self.values.get(name, "")
+        else:
+            self.values[name] = value
+
+    def get(self, name):
+        """The value, expanded, of a variable whose name may have ${PN} in it; "" without one."""
+        for key, value in self.values.items():
+            if self.expand(key) == name:
+                return self.expand(value)
+        return ""
+
+    def expand(self, text):
+        return re.sub(r"\$\{(\w+)\}", lambda m: self.expand(self.values[m[1]]) if m[1] in self.values else m[0], text)
