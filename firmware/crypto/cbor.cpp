@@ -98,6 +98,8 @@ Result<Item> take(ByteView& rest) {
   const bool tag = !rest.empty() && (rest[0] >> 5) == std::byte{6};
   const auto size = tag ? decode_tag(rest, item) : decode(rest, item);
   if (!size) return std::unexpected(size.error());
+  // libcbor before 0.14.1 compares lengths cut to 32 bits where that is what size_t has (GHSA-frh9-3gqx-pqg2).
+  if (is_string(item.type) && item.argument > rest.size()) return fail(Errc::malformed, "CBOR is cut short");
   const auto expected =
       item.type == CborType::boolean || item.type == CborType::other ? 1 : shortest_head(item.argument);
   const auto content = is_string(item.type) ? static_cast<std::size_t>(item.argument) : 0;
