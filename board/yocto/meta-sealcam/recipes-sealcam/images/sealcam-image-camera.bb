@@ -17,7 +17,6 @@ PACKAGE_EXCLUDE += "dropbear openssh-sshd"
 
 # Other machines need a partition with the label sealcam-state as well; README.md.
 WKS_FILE:rpi = "sealcam-raspberrypi.wks"
-IMAGE_FSTYPES:rpi = "wic.bz2 wic.bmap"
 
 ROOTFS_POSTPROCESS_COMMAND += "sealcam_no_login"
 sealcam_no_login() {
