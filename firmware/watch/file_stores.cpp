@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "watch/file_stores.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include "core/file.hpp"
@@ -52,8 +53,8 @@ Result<FileSequenceStore> FileSequenceStore::open(std::filesystem::path path) {
 
 Result<AskSeq> FileSequenceStore::do_reserve(std::uint64_t count) {
   if (free_ > std::numeric_limits<std::uint64_t>::max() - count) return fail(Errc::exhausted, "numbers of asks");
-  Bytes file(as_bytes(sequence_magic).begin(), as_bytes(sequence_magic).end());
-  file.resize(magic_size + 8);
+  Bytes file(magic_size + 8);
+  std::ranges::copy(as_bytes(sequence_magic), file.begin());
   store_be(MutableBytes(file).subspan(magic_size), free_ + count);
   if (auto r = write_file_durably(path_, file); !r) return std::unexpected(r.error());
   const AskSeq first(free_);

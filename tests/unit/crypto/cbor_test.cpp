@@ -232,8 +232,8 @@ TEST_CASE("null and undefined can be passed over and nothing else") {
 
 TEST_CASE("huge lengths are refused without reserving room for them") {
   for (const unsigned major : {2U, 3U, 4U, 5U}) {
-    for (const std::uint64_t value :
-         {0x100000000ULL, 0x100000005ULL, 0x7fffffffffffffffULL, 0x8000000000000000ULL, 0xfffffffffffffff6ULL, 0xffffffffffffffffULL}) {
+    for (const std::uint64_t value : {0x100000000ULL, 0x100000005ULL, 0x7fffffffffffffffULL, 0x8000000000000000ULL,
+                                      0xfffffffffffffff6ULL, 0xffffffffffffffffULL}) {
       Bytes in{static_cast<std::byte>(major << 5 | 27)};
       for (std::size_t i = 8; i-- > 0;) in.push_back(static_cast<std::byte>(value >> (8 * i)));
       in.resize(64);
