@@ -133,6 +133,9 @@ def part_build(work, source, sysroot):
     alien, looked_at = strangers(build, sysroot, source)
     require(not alien and looked_at > 1000, f"of the host, in a target build ({looked_at} names read): {sorted(alien)[:10]}")
     target = build / "target"
+    # Also once the folder is configured again; on a writable machine that would else be a way into its own /usr.
+    subprocess.run(["rm", "-rf", target], check=True)
+    run(script, f"cmake '{build}' && cmake --install '{build}'", cwd=source)
     programs = sorted((target / "usr/bin").iterdir())
     modules = sorted(target.glob("usr/lib/**/sealcam/*.so"))
     require([p.name for p in programs] == ["sealcam", "sealcam-camera", "sealcam-hub"], f"installed: {programs}")
