@@ -7,6 +7,9 @@ target_compile_options(sealcam_flags INTERFACE
   $<$<NOT:$<BOOL:${SEALCAM_FUZZ}>>:-fno-strict-overflow>  # signed overflow wraps instead of licensing the optimiser; fuzzers report it
   $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=3>
   $<$<CONFIG:Debug>:-D_GLIBCXX_ASSERTIONS>)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^arm")
+  target_compile_options(sealcam_flags INTERFACE -Wno-psabi)  # thousands of notes about how GCC 6 passed arguments
+endif()
 if("${CMAKE_CXX_COMPILER_ARG1} ${CMAKE_CXX_FLAGS}" MATCHES "-D_FORTIFY_SOURCE")
   target_compile_options(sealcam_flags BEFORE INTERFACE -U_FORTIFY_SOURCE)  # a distribution's weaker one, as Yocto's
 endif()

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stream/publisher.hpp"
 
+#include <algorithm>
+
 #include "protocol/status.hpp"
 
 namespace sealcam::stream {
@@ -22,7 +24,8 @@ Publisher::Publisher(const PublisherConfig& config, const Parts& parts)
       grants_backoff_(500ms, 30s),
       epoch_backoff_(1s, 60s),
       roster_log_(10s),
-      seal_log_(10s) {
+      seal_log_(10s),
+      unanswered_(config.frames_in_flight + 1) {  // the last one under way may be a still beside its picture
   reports_.reserve(protocol::Roster::max_hubs);
   parts_.control.set_quality(pace_.quality());
 }
@@ -307,24 +310,27 @@ bool Publisher::publish_frame(const Result<ByteView>& message, bool still) {
     clear_queue();
     return false;
   }
+  const auto place = std::ranges::find(unanswered_, 0U, &Unanswered::size);
+  SC_ASSERT(place != unanswered_.end());
+  *place = {parts_.clock.monotonic(), static_cast<std::uint32_t>(message->size())};
   ++frames_in_flight_;
-  const auto size = static_cast<std::uint32_t>(message->size());
-  const MonotonicTime begun = parts_.clock.monotonic();
   const Publication publication{.topic = still ? still_topic_ : video_topic_,
                                 .payload = *message,
                                 .qos = Qos::at_most_once,
                                 .retain = still,
                                 .expiry = still ? config_.still_expiry : config_.video_expiry};
-  client_->publish(publication, [this, begun, size](const Result<>& result) { frame_answered(begun, size, result); });
+  const auto slot = static_cast<std::size_t>(place - unanswered_.begin());
+  client_->publish(publication, [this, slot](const Result<>& result) { frame_answered(slot, result); });
   return true;
 }
 
-void Publisher::frame_answered(MonotonicTime begun, std::uint32_t size, const Result<>& result) {
-  SC_ASSERT(frames_in_flight_ > 0);
+void Publisher::frame_answered(std::size_t slot, const Result<>& result) {
+  const auto frame = std::exchange(unanswered_.at(slot), {});
+  SC_ASSERT(frames_in_flight_ > 0 && frame.size > 0);
   --frames_in_flight_;
   if (result) {
-    counters_.published_bytes += size;
-    pace_.published(parts_.clock.monotonic() - begun);
+    counters_.published_bytes += frame.size;
+    pace_.published(parts_.clock.monotonic() - frame.begun);
   } else {
     // The rest of its group can be decoded by nobody.
     ++counters_.failed;

@@ -110,7 +110,7 @@ class Publisher final : public transport::MqttListener {
   void send(const AccessUnitQueue::Unit& unit);
   /// False when nothing more can be sent now.
   bool publish_frame(const Result<ByteView>& message, bool still);
-  void frame_answered(MonotonicTime begun, std::uint32_t size, const Result<>& result);
+  void frame_answered(std::size_t slot, const Result<>& result);
   void clear_queue();
   [[nodiscard]] bool still_due(MonotonicTime now) const noexcept;
 
@@ -128,6 +128,13 @@ class Publisher final : public transport::MqttListener {
   Window<4> roster_window_;
   std::optional<MonotonicTime> last_still_, first_published_;
   std::uint64_t dropped_before_ = 0;
+  /// Frames that the connection has not answered. Kept here and not in the handlers, which then fit into a function
+  /// object without an allocation, on 32-bit boards, too.
+  struct Unanswered {
+    MonotonicTime begun;
+    std::uint32_t size = 0;  ///< bytes; 0: this place is free
+  };
+  std::vector<Unanswered> unanswered_;
   std::size_t frames_in_flight_ = 0;
   bool subscribed_ = false;
   bool connected_ = false;
