@@ -11,6 +11,7 @@
 #include "owner/backup.hpp"
 #include "owner/commands.hpp"
 #include "owner/enroll.hpp"
+#include "owner/operator_options.hpp"
 #include "owner/passphrase_input.hpp"
 #include "owner/pending.hpp"
 
@@ -23,7 +24,8 @@ namespace {
 constexpr std::size_t largest_backup = 16U << 20;
 
 struct AccountWords {
-  std::string file, passphrase_file, broker;
+  std::string file, passphrase_file;
+  OperatorOptions broker;
 };
 
 constexpr std::string_view how_to_back_up =
@@ -104,15 +106,29 @@ Outcome<> restore(const Context& context, const AccountWords& words) {
   return {};
 }
 
-/// The owner's connection and this machine's hub at a broker on this machine.
+/// The owner's connection and this machine's hub.
 Outcome<> connect(const Context& context, const AccountWords& words) {
-  const BrokerFiles broker{absolute(words.broker)};
+  std::shared_ptr<const Operator> broker;
+  if (auto r = words.broker.resolve(broker); !r) return r;
   auto account = Account::open(context.account());
   if (!account) return std::unexpected(account.error());
-  if (auto r = connect_account(*account, broker); !r) return r;
-  if (auto r = remember_broker(*account, broker); !r) return r;
-  if (context.json) std::println("{}", Json{{"account", account->id().to_string()}, {"broker", words.broker}}.dump());
-  else std::println("the account and this machine are admitted at the broker in {}", broker.folder.string());
+  if (words.broker.asks()) {
+    const auto requests = requests_of_this_machine(*account);
+    if (!requests) return std::unexpected(requests.error());
+    if (requests->empty()) return failure(EX_USAGE, "The account and this machine are admitted at a broker already");
+    return send_requests(context, words.broker, *requests, std::nullopt);
+  }
+  if (auto r = connect_account(*account, *broker); !r) return r;
+  if (auto r = remember_broker(*account, *broker); !r) return r;
+  const auto address = broker->address();
+  if (!address) return std::unexpected(address.error());
+  if (context.json)
+    std::println("{}", Json{{"account", account->id().to_string()},
+                            {"broker", broker->folder().string()},
+                            {"host", address->host},
+                            {"port", address->port}}
+                           .dump());
+  else std::println("the account and this machine are admitted at the broker {} port {}", address->host, address->port);
   return {};
 }
 
@@ -164,8 +180,8 @@ void add_backup_commands(CLI::App& account, Context& context) {
   command->callback([&context, words] { context.action = [&context, words] { return restore(context, *words); }; });
 
   words = std::make_shared<AccountWords>();
-  command = account.add_subcommand("connect", "Have the account and this machine admitted at a broker on this machine");
-  command->add_option("--broker", words->broker, "The broker's folder")->required();
+  command = account.add_subcommand("connect", "Have the account and this machine admitted at a broker");
+  add_operator_options(*command, words->broker);
   command->fallthrough();
   command->callback([&context, words] { context.action = [&context, words] { return connect(context, *words); }; });
 }

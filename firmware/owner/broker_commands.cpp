@@ -73,6 +73,35 @@ Outcome<> run_admit(const Context& context, const BrokerFiles& files, const std:
   return {};
 }
 
+/// Admits each device of a file of requests.
+Outcome<> run_answer(const Context& context, const BrokerFiles& files, const std::filesystem::path& requests_file,
+                     const std::filesystem::path& output) {
+  if (auto r = crypto::init(); !r) return failure(r.error(), "Starting the crypto library");
+  const auto here = operator_here(files);
+  auto address = here->address();
+  if (!address) return std::unexpected(address.error());
+  auto authority = here->authority();
+  if (!authority) return std::unexpected(authority.error());
+  const auto requests = read_requests(requests_file);
+  if (!requests) return std::unexpected(requests.error());
+  Answer answer{std::move(*address), std::move(*authority), {}};
+  auto json = Json::array();
+  for (const auto& request : *requests) {
+    auto admitted = admit(files, request.request_pem, request.admission);
+    if (!admitted) return std::unexpected(admitted.error());
+    answer.certificates_pem.push_back(std::move(admitted->certificate_pem));
+    const auto& who = admitted->who;
+    if (context.json) json.push_back(to_json(who));
+    else
+      std::println("admitted {} {} of account {}; {}", protocol::name(who.role), who.device.to_string(),
+                   who.account.to_string(), reload_words(admitted->reloaded));
+  }
+  if (auto r = write_answer(output, answer); !r) return r;
+  if (context.json) std::println("{}", Json{{"admitted", json}, {"answer", output.string()}}.dump());
+  else std::println("send this back: {}", output.string());
+  return {};
+}
+
 Outcome<> run_expel(const Context& context, const BrokerFiles& files, const std::string& text) {
   const auto device = DeviceId::parse(text);
   if (!device) return failure(EX_USAGE, std::format("'{}' is not an identity of 32 letters", text));
@@ -138,6 +167,23 @@ void add_admit(CLI::App& broker, Context& context) {
   });
 }
 
+void add_answer(CLI::App& broker, Context& context) {
+  struct Options {
+    std::string folder, requests, output;
+  };
+  auto options = std::make_shared<Options>();
+  auto* command = broker.add_subcommand("answer", "Admit what an owner elsewhere asks for with --request");
+  command->add_option("DIR", options->folder, "The broker's folder")->required();
+  command->add_option("FILE", options->requests, "What the owner sent")->required();
+  command->add_option("-o,--output", options->output, "What to send back, for --answer")->required();
+  command->fallthrough();
+  command->callback([&context, options] {
+    context.action = [&context, options] {
+      return run_answer(context, {absolute(options->folder)}, absolute(options->requests), absolute(options->output));
+    };
+  });
+}
+
 }  // namespace
 
 void add_broker_commands(CLI::App& app, Context& context) {
@@ -146,6 +192,7 @@ void add_broker_commands(CLI::App& app, Context& context) {
   broker->fallthrough();
   add_init(*broker, context);
   add_admit(*broker, context);
+  add_answer(*broker, context);
 
   auto words = std::make_shared<std::pair<std::string, std::string>>();
   auto* out = broker->add_subcommand("expel", "Take a device's access away");

@@ -47,10 +47,11 @@ Outcome<> may_change(const AccountFile& account) {
                  "sealcam sync (a camera that is gone for good: sealcam camera remove NAME --forget)");
 }
 
-Outcome<> remember_broker(Account& account, const BrokerFiles& broker) {
-  if (account.file().broker_folder == broker.folder.string()) return {};
+Outcome<> remember_broker(Account& account, const Operator& broker) {
+  const auto folder = broker.folder().string();
+  if (folder.empty() || account.file().broker_folder == folder) return {};
   auto next = account.file();
-  next.broker_folder = broker.folder.string();
+  next.broker_folder = folder;
   return account.store(std::move(next));
 }
 

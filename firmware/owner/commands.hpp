@@ -11,6 +11,7 @@
 #include "core/clock.hpp"
 #include "owner/account.hpp"
 #include "owner/broker_setup.hpp"
+#include "owner/operator.hpp"
 #include "owner/sync.hpp"
 
 namespace CLI {
@@ -40,8 +41,8 @@ struct Context {
 
 /// Fails after a restore, as long as the cameras were not heard: nothing may be changed before.
 [[nodiscard]] Outcome<> may_change(const AccountFile& account);
-/// Notes in the account where its broker's folder is, so that it need not be said again.
-[[nodiscard]] Outcome<> remember_broker(Account& account, const BrokerFiles& broker);
+/// Notes in the account where its broker's folder is, if it has one, so that it need not be said again.
+[[nodiscard]] Outcome<> remember_broker(Account& account, const Operator& broker);
 
 void add_account_commands(CLI::App& app, Context& context);
 void add_broker_commands(CLI::App& app, Context& context);

@@ -7,6 +7,7 @@
 
 #include "owner/commands.hpp"
 #include "owner/enroll.hpp"
+#include "owner/operator_options.hpp"
 #include "owner/pair.hpp"
 #include "owner/sync.hpp"
 
@@ -18,13 +19,14 @@ using protocol::Role;
 namespace {
 
 struct EnrollOptions {
-  std::string state, name, broker, host;
+  std::string state, name, host;
+  OperatorOptions broker;
   int port = 0;
   std::string shown, at;  ///< of pairing
 };
 
 Terms to_terms(const EnrollOptions& options) {
-  Terms terms{.name = options.name, .broker = {absolute(options.broker)}, .host = std::nullopt, .port = std::nullopt};
+  Terms terms{.name = options.name, .broker = nullptr, .host = std::nullopt, .port = std::nullopt};
   if (!options.host.empty()) terms.host = options.host;
   if (options.port != 0) terms.port = static_cast<std::uint16_t>(options.port);
   return terms;
@@ -57,6 +59,18 @@ Outcome<> publish_and_tell(const Context& context, Account& account, Role role, 
   return {};
 }
 
+/// Writes what an operator elsewhere is to admit: the device, and what of this machine is not admitted yet.
+Outcome<> ask_operator(const Context& context, const Account& account, const OperatorOptions& broker,
+                       const Outcome<std::pair<protocol::Card, std::string>>& device) {
+  if (!device) return std::unexpected(device.error());
+  auto requests = requests_of_this_machine(account);
+  if (!requests) return std::unexpected(requests.error());
+  auto own = admission_request(account, device->first, device->second);
+  if (!own) return std::unexpected(own.error());
+  requests->push_back(std::move(*own));
+  return send_requests(context, broker, *requests, device->first.identity.id());
+}
+
 Outcome<> run_pair(const Context& context, Role role, const EnrollOptions& options) {
   auto shown = protocol::PairingString::parse(options.shown);
   if (!shown) return failure(EX_USAGE, std::format("{}. Copy what the device shows as a whole", shown.error().what));
@@ -66,23 +80,27 @@ Outcome<> run_pair(const Context& context, Role role, const EnrollOptions& optio
     if (!at) return failure(EX_USAGE, std::format("--at {}: {}", options.at, at.error().what));
     instead = *at;
   }
-  const PairRequest request{role, std::move(*shown), instead, to_terms(options)};
+  PairRequest request{role, std::move(*shown), instead, to_terms(options)};
+  if (auto r = options.broker.resolve(request.terms.broker); !r) return r;
   auto account = Account::open(context.account());
   if (!account) return std::unexpected(account.error());
   if (auto r = may_change(account->file()); !r) return r;
+  if (options.broker.asks()) return ask_operator(context, *account, options.broker, introduce(*account, request));
   const auto paired = pair(*account, request, context.clock);
   if (!paired) return std::unexpected(paired.error());
-  if (auto r = remember_broker(*account, request.terms.broker); !r) return r;
+  if (auto r = remember_broker(*account, *request.terms.broker); !r) return r;
   return publish_and_tell(context, *account, role, request.terms.name, paired->enrolled, paired->model);
 }
 
-Outcome<> run_enroll(const Context& context, const EnrollRequest& request) {
+Outcome<> run_enroll(const Context& context, EnrollRequest request, const OperatorOptions& broker) {
+  if (auto r = broker.resolve(request.terms.broker); !r) return r;
   auto account = Account::open(context.account());
   if (!account) return std::unexpected(account.error());
   if (auto r = may_change(account->file()); !r) return r;
+  if (broker.asks()) return ask_operator(context, *account, broker, device_here(*account, request.role, request.state));
   const auto enrolled = enroll(*account, request, context.clock);
   if (!enrolled) return std::unexpected(enrolled.error());
-  if (auto r = remember_broker(*account, request.terms.broker); !r) return r;
+  if (auto r = remember_broker(*account, *request.terms.broker); !r) return r;
   return publish_and_tell(context, *account, request.role, request.terms.name, *enrolled, "");
 }
 
@@ -116,13 +134,14 @@ void add_enroll(CLI::App& parent, Context& context, Role role) {
       ->required();
   auto* name = command->add_option("--name", options->name, "What it is called, at most 64 bytes");
   if (role == Role::camera) name->required();
-  command->add_option("--broker", options->broker, "Folder of the broker ('sealcam broker init') on this machine")
-      ->required();
+  add_operator_options(*command, options->broker);
   command->add_option("--host", options->host, "Where the device finds the broker (default: as the broker says)");
   command->add_option("--port", options->port, "And its port")->check(CLI::Range(1, 65535));
   command->fallthrough();
   command->callback([&context, options, role] {
-    context.action = [&context, options, role] { return run_enroll(context, to_request(role, *options)); };
+    context.action = [&context, options, role] {
+      return run_enroll(context, to_request(role, *options), options->broker);
+    };
   });
 }
 
@@ -133,8 +152,7 @@ void add_pair(CLI::App& parent, Context& context, Role role) {
                                         std::format("Make a {} in this network the account's", what));
   command->add_option("STRING", options->shown, std::format("What the {} shows: sealcam:1:…", what))->required();
   command->add_option("--name", options->name, "What it is called, at most 64 bytes")->required();
-  command->add_option("--broker", options->broker, "Folder of the broker ('sealcam broker init') on this machine")
-      ->required();
+  add_operator_options(*command, options->broker);
   command->add_option("--at", options->at, std::format("Where the {} is, instead of what it shows", what))
       ->type_name("HOST:PORT");
   command->add_option("--host", options->host, "Where the device finds the broker (default: as the broker says)");

@@ -2,9 +2,9 @@
 #include "owner/enroll.hpp"
 
 #include <algorithm>
+#include <array>
 #include <format>
 
-#include "owner/admission.hpp"
 #include "owner/rosters.hpp"
 #include "transport/certificate.hpp"
 
@@ -18,21 +18,11 @@ namespace {
 
 constexpr std::size_t largest_pem = 16U << 10;
 
-/// Where devices find the broker.
-struct Address {
-  std::string host;
-  std::uint16_t port;
-};
-
-Outcome<Address> advertised_address(const BrokerFiles& broker) {
-  const auto settings = read_broker(broker);
-  if (!settings) return std::unexpected(settings.error());
-  return Address{settings->advertised_host(), settings->port};
-}
+using Address = Operator::Address;
 
 /// The device may see the broker under another address than this machine does.
 Outcome<Address> address_for_device(const Terms& terms) {
-  auto address = advertised_address(terms.broker);
+  auto address = terms.broker->address();
   if (!address) return address;
   return Address{terms.host.value_or(address->host), terms.port.value_or(address->port)};
 }
@@ -52,19 +42,19 @@ Outcome<> not_anothers(const Account& account, const StateFiles& files) {
 
 /// Admits a device and returns what its enrolment will say; nothing is written into its folder.
 Outcome<std::pair<Enrolment, bool>> admit_here(const Account& account, const protocol::Card& card,
-                                               std::string_view request_pem, const BrokerFiles& broker,
+                                               std::string_view request_pem, const Operator& broker,
                                                const Address& address, std::string name) {
   const auto admission = make_admission(account, card, request_pem);
   if (!admission) return std::unexpected(admission.error());
-  auto admitted = admit(broker, request_pem, *admission);
+  auto admitted = broker.admit(request_pem, *admission);
   if (!admitted) return std::unexpected(admitted.error());
-  const auto authority = read(broker.authority(), largest_pem);
+  auto authority = broker.authority();
   if (!authority) return std::unexpected(authority.error());
   return std::pair{Enrolment{.role = card.role,
                              .owner = account.key().public_key(),
                              .broker_host = address.host,
                              .broker_port = address.port,
-                             .ca_pem = std::string(as_text(*authority)),
+                             .ca_pem = std::move(*authority),
                              .certificate_pem = std::move(admitted->certificate_pem),
                              .name = std::move(name)},
                    admitted->reloaded};
@@ -75,16 +65,22 @@ Outcome<> finish(const StateFiles& files, const Enrolment& enrolment) {
   return {};
 }
 
+/// Both have keys.
+Outcome<std::array<std::pair<StateFiles, Role>, 2>> this_machine(const Account& account) {
+  if (auto r = ensure_device_keys(account.files().hub(), Role::hub); !r) return std::unexpected(r.error());
+  return std::array<std::pair<StateFiles, Role>, 2>{
+      {{account.files().hub(), Role::hub}, {account.files().owner(), Role::owner}}};
+}
+
 /// The owner and this machine's hub, when they are not enrolled at this broker yet.
-Outcome<> enroll_this_machine(const Account& account, const BrokerFiles& broker, const Address& address) {
-  const auto authority = read(broker.authority(), largest_pem);
+Outcome<> enroll_this_machine(const Account& account, const Operator& broker, const Address& address) {
+  const auto authority = broker.authority();
   if (!authority) return std::unexpected(authority.error());
-  if (auto r = ensure_device_keys(account.files().hub(), Role::hub); !r) return r;
-  const std::pair<StateFiles, Role> both[] = {{account.files().hub(), Role::hub},
-                                              {account.files().owner(), Role::owner}};
-  for (const auto& [files, role] : both) {
+  const auto both = this_machine(account);
+  if (!both) return std::unexpected(both.error());
+  for (const auto& [files, role] : *both) {
     const auto before = pairing::read_enrolment(files);
-    if (before && before->ca_pem != as_text(*authority))
+    if (before && before->ca_pem != *authority)
       return failure(EX_USAGE,
                      std::format("The account's devices meet at another broker, {}:{}. An account has one broker",
                                  before->broker_host, before->broker_port));
@@ -157,19 +153,45 @@ Outcome<Bytes> make_admission(const Account& account, const protocol::Card& card
   return std::move(*admission);
 }
 
-Outcome<> connect_account(const Account& account, const BrokerFiles& broker) {
-  const auto advertised = advertised_address(broker);
+Outcome<AdmissionRequest> admission_request(const Account& account, const protocol::Card& card,
+                                            std::string request_pem) {
+  auto admission = make_admission(account, card, request_pem);
+  if (!admission) return std::unexpected(admission.error());
+  return AdmissionRequest{std::move(request_pem), std::move(*admission)};
+}
+
+Outcome<std::vector<AdmissionRequest>> requests_of_this_machine(const Account& account) {
+  std::vector<AdmissionRequest> out;
+  const auto both = this_machine(account);
+  if (!both) return std::unexpected(both.error());
+  for (const auto& [files, role] : *both) {
+    if (pairing::read_enrolment(files)) continue;
+    const auto card = read_card(files, role);
+    if (!card) return std::unexpected(card.error());
+    const auto request = read(files.tls_request(), largest_pem);
+    if (!request) return std::unexpected(request.error());
+    auto made = admission_request(account, *card, std::string(as_text(*request)));
+    if (!made) return std::unexpected(made.error());
+    out.push_back(std::move(*made));
+  }
+  return out;
+}
+
+Outcome<> connect_account(const Account& account, const Operator& broker) {
+  const auto advertised = broker.address();
   if (!advertised) return std::unexpected(advertised.error());
   return enroll_this_machine(account, broker, *advertised);
 }
 
-Outcome<> prepare(const Account& account, const Terms& terms, Role role, const DeviceId& device) {
+Outcome<> check_terms(const Account& account, const Terms& terms, Role role, const DeviceId& device) {
   if (auto r = check_name(terms.name); !r) return r;
   const auto& file = account.file();
-  const auto unused =
-      role == Role::camera ? free_name(file.cameras, device, terms.name) : free_name(file.hubs, device, terms.name);
-  if (!unused) return unused;
-  return connect_account(account, terms.broker);
+  return role == Role::camera ? free_name(file.cameras, device, terms.name) : free_name(file.hubs, device, terms.name);
+}
+
+Outcome<> prepare(const Account& account, const Terms& terms, Role role, const DeviceId& device) {
+  if (auto r = check_terms(account, terms, role, device); !r) return r;
+  return connect_account(account, *terms.broker);
 }
 
 Outcome<Welcome> welcome(Account& account, const protocol::Card& card, std::string_view request_pem, const Terms& terms,
@@ -177,7 +199,7 @@ Outcome<Welcome> welcome(Account& account, const protocol::Card& card, std::stri
   const auto address = address_for_device(terms);
   if (!address) return std::unexpected(address.error());
   const bool is_camera = card.role == Role::camera;
-  auto admitted = admit_here(account, card, request_pem, terms.broker, *address, is_camera ? terms.name : "");
+  auto admitted = admit_here(account, card, request_pem, *terms.broker, *address, is_camera ? terms.name : "");
   if (!admitted) return std::unexpected(admitted.error());
   if (auto r = record(account, card, terms.name); !r) return std::unexpected(r.error());
   if (auto r = renew_rosters(account, clock); !r) return std::unexpected(r.error());
@@ -190,19 +212,28 @@ Outcome<Welcome> welcome(Account& account, const protocol::Card& card, std::stri
   return result;
 }
 
-Outcome<Enrolled> enroll(Account& account, const EnrollRequest& request, const Clock& clock) {
-  if (auto r = check_name(request.terms.name); !r) return std::unexpected(r.error());
-  if (auto r = advertised_address(request.terms.broker); !r) return std::unexpected(r.error());
-  const StateFiles files{request.state};
-  if (auto r = ensure_device_keys(files, request.role); !r) return std::unexpected(r.error());
-  const auto card = read_card(files, request.role);
+Outcome<std::pair<protocol::Card, std::string>> device_here(const Account& account, Role role,
+                                                            const std::filesystem::path& state) {
+  const StateFiles files{state};
+  if (auto r = ensure_device_keys(files, role); !r) return std::unexpected(r.error());
+  auto card = read_card(files, role);
   if (!card) return std::unexpected(card.error());
-  const auto id = card->identity.id();
   if (auto r = not_anothers(account, files); !r) return std::unexpected(r.error());
-  if (auto r = prepare(account, request.terms, request.role, id); !r) return std::unexpected(r.error());
   const auto csr = read(files.tls_request(), largest_pem);
   if (!csr) return std::unexpected(csr.error());
-  const auto result = welcome(account, *card, as_text(*csr), request.terms, clock);
+  return std::pair{std::move(*card), std::string(as_text(*csr))};
+}
+
+Outcome<Enrolled> enroll(Account& account, const EnrollRequest& request, const Clock& clock) {
+  if (auto r = check_name(request.terms.name); !r) return std::unexpected(r.error());
+  if (auto r = request.terms.broker->address(); !r) return std::unexpected(r.error());
+  const StateFiles files{request.state};
+  const auto device = device_here(account, request.role, request.state);
+  if (!device) return std::unexpected(device.error());
+  const auto& [card, csr] = *device;
+  const auto id = card.identity.id();
+  if (auto r = prepare(account, request.terms, request.role, id); !r) return std::unexpected(r.error());
+  const auto result = welcome(account, card, csr, request.terms, clock);
   if (!result) return std::unexpected(result.error());
   if (result->roster) {
     const auto camera = std::ranges::find(account.file().cameras, id, &CameraRecord::id);

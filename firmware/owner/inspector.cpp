@@ -113,8 +113,9 @@ void Inspector::roster(Inspection& out, const protocol::Route& route, ByteView m
   }
   out.verified = true;
   const bool ours = hub_ && roster->active(hub_->identity.id()) != nullptr;
-  out.content = std::format("version {} of {} by the owner's clock, {} hubs, this machine is {}on it", roster->version.value(),
-                            seconds_of(roster->issued), roster->hubs.size(), ours ? "" : "not ");
+  out.content =
+      std::format("version {} of {} by the owner's clock, {} hubs, this machine is {}on it", roster->version.value(),
+                  seconds_of(roster->issued), roster->hubs.size(), ours ? "" : "not ");
 }
 
 void Inspector::command(Inspection& out, const protocol::Route& route, ByteView message) const {
@@ -219,10 +220,10 @@ void Inspector::frame(Inspection& out, const Camera& camera, ByteView message) c
       out.content = std::format("the camera obeys roster {}", report->roster_version.value());
     return;
   }
-  out.content =
-      std::format("picture {} of {} by its clock, {}x{}, {} bytes, sealed {} ms after it was taken{}", header.number.value(),
-                  seconds_of(header.captured), header.width, header.height, opened->content.size(), header.age.count(),
-                  header.echo == protocol::Challenge() ? "" : ", echoes a challenge");
+  out.content = std::format("picture {} of {} by its clock, {}x{}, {} bytes, sealed {} ms after it was taken{}",
+                            header.number.value(), seconds_of(header.captured), header.width, header.height,
+                            opened->content.size(), header.age.count(),
+                            header.echo == protocol::Challenge() ? "" : ", echoes a challenge");
 }
 
 }  // namespace sealcam::owner

@@ -84,26 +84,52 @@ protocol::PairingEnrolment to_message(const Welcome& result) {
           .wifi = std::nullopt};
 }
 
+const protocol::HostPort& address_of(const PairRequest& request) {
+  return request.instead ? *request.instead : request.shown.at;
+}
+
+/// A device that proved who it is, and let itself be claimed.
+struct Claimed {
+  pairing::Client client;
+  pairing::Introduction device;
+  std::string request_pem;
+};
+
+Outcome<Claimed> claim(const Account& account, const PairRequest& request) {
+  const auto& address = address_of(request);
+  const auto fail_with = [&](const ClientFailure& why, Step step) {
+    return std::unexpected(explain(why, request, address.to_string(), step));
+  };
+  auto client = pairing::Client::connect(address);
+  if (!client) return fail_with(client.error(), Step::before_code);
+  auto device = client->hello(request.shown.device, request.role);
+  if (!device) return fail_with(device.error(), Step::before_code);
+  auto csr = client->claim(request.shown.code, account.key());
+  if (!csr) return fail_with(csr.error(), Step::code);
+  return Claimed{std::move(*client), std::move(*device), std::move(*csr)};
+}
+
 }  // namespace
+
+Outcome<std::pair<protocol::Card, std::string>> introduce(const Account& account, const PairRequest& request) {
+  if (auto r = check_terms(account, request.terms, request.role, request.shown.device); !r)
+    return std::unexpected(r.error());
+  auto claimed = claim(account, request);
+  if (!claimed) return std::unexpected(claimed.error());
+  return std::pair{claimed->device.card, std::move(claimed->request_pem)};
+}
 
 Outcome<Paired> pair(Account& account, const PairRequest& request, const Clock& clock) {
   if (auto r = prepare(account, request.terms, request.role, request.shown.device); !r)
     return std::unexpected(r.error());
-  const auto& address = request.instead ? *request.instead : request.shown.at;
-  const auto at = address.to_string();
-  const auto fail_with = [&](const ClientFailure& why, Step step) {
-    return std::unexpected(explain(why, request, at, step));
-  };
-  auto client = pairing::Client::connect(address);
-  if (!client) return fail_with(client.error(), Step::before_code);
-  const auto device = client->hello(request.shown.device, request.role);
-  if (!device) return fail_with(device.error(), Step::before_code);
-  const auto csr = client->claim(request.shown.code, account.key());
-  if (!csr) return fail_with(csr.error(), Step::code);
-  const auto result = welcome(account, device->card, *csr, request.terms, clock);
+  auto claimed = claim(account, request);
+  if (!claimed) return std::unexpected(claimed.error());
+  const auto& device = claimed->device;
+  const auto result = welcome(account, device.card, claimed->request_pem, request.terms, clock);
   if (!result) return std::unexpected(result.error());
-  if (auto r = client->enrol(to_message(*result), account.key()); !r) return fail_with(r.error(), Step::after_code);
-  return Paired{{device->card.identity.id(), result->reloaded}, device->model, device->version};
+  if (auto r = claimed->client.enrol(to_message(*result), account.key()); !r)
+    return std::unexpected(explain(r.error(), request, address_of(request).to_string(), Step::after_code));
+  return Paired{{device.card.identity.id(), result->reloaded}, device.model, device.version};
 }
 
 }  // namespace sealcam::owner

@@ -22,6 +22,11 @@ struct Paired {
   std::string model, version;  ///< the device's own words
 };
 
+/// The first visit, for an operator elsewhere: the device proves who it is and hands out its certificate request. It
+/// stays nobody's, and its code good. Failures as of pair().
+[[nodiscard]] Outcome<std::pair<protocol::Card, std::string>> introduce(const Account& account,
+                                                                        const PairRequest& request);
+
 /// Blocks for at most about a minute. Every failure is a sentence with the next step. Rosters are renewed, not
 /// published.
 [[nodiscard]] Outcome<Paired> pair(Account& account, const PairRequest& request, const Clock& clock);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ownership from the box to the next owner, with real processes and a real Mosquitto on loopback.
 
-    ownership_test.py --build DIR CASE        household | revocation | broker | clocks
+    ownership_test.py --build DIR CASE        household | revocation | broker | clocks | operator
 
 household: two accounts, three cameras, three hubs: pair, link, watch, unlink, suspend, rename, privacy, reset, pair to
 the other account; then what the previous owner's hub opens of every message ever published, and what of all that must
@@ -10,6 +10,7 @@ stay secret is found in the broker's memory, its file, and the messages.
 revocation: a hub is removed again and again while it records everything at 30 pictures a second.
 broker: what a broker can do to an account: another device's client identifier, retained messages wiped and rolled back,
 rosters withheld; an owner who comes back from an old backup; a camera whose power fails while it is told to reset.
+operator: the broker is somebody else's, on another machine: one file to its operator, one file back.
 clocks: camera, hub and owner each live ten years too early or too late: pair, watch LIVE, revoke.
 """
 import argparse
@@ -355,7 +356,50 @@ def says_times(w, account, shifts):
     check(status and f"since {year}-" in status and "by its clock" in status, f"inspect says {status}, not {year}")
 
 
-CASES = {"clocks": clocks, "household": household, "revocation": revocation, "broker": broker}
+def operator(w, steps):
+    """Nothing of the owner's ever sees the broker's folder."""
+    w.account("ann")
+    w.start_broker()
+    camera, hub = w.unpaired("camera", "camera1", number=1), w.unpaired("hub", "hub1")
+    devices = ((camera, "Door", ("camera", "pair")), (hub, "Kitchen", ("hub", "link")))
+    for device, label, words in devices:
+        string = w.pairing_string(device)
+        asked = w.ask("ann", *words, string, "--name", label, "--request", w.folder / f"{label}.request")
+        check(w.pairing_string(device) == string, "a device that was only asked takes its pairing string away")
+        check(not (device.state / "enrolment.json").exists(), "a device that was only asked is somebody's")
+        device.id = asked["device"]
+    check(not w.ask("ann", "camera", "list"), "a camera that was only asked is in the account")
+    steps.done("camera and hub proved who they are, and hand out their requests")
+
+    for _, label, _ in devices:
+        w.run(w.program("sealcam"), "broker", "answer", w.folder / "broker", w.folder / f"{label}.request",
+              "-o", w.folder / f"{label}.answer")
+    code, text = w.owner_fails("ann", "camera", "pair", w.pairing_string(camera), "--name", "Door",
+                               "--answer", w.folder / "Kitchen.answer")
+    check(code == os.EX_CONFIG and "no certificate" in text, f"another device's answer: {code} {text}")
+    check(not w.ask("ann", "camera", "list"), "a camera without a certificate is in the account")
+    # The device was switched off and on meanwhile: it shows another code.
+    before = w.pairing_string(camera)
+    camera.process.stop()
+    camera.process.start()
+    w.pairing_string(camera, before=before)
+    for device, label, words in devices:
+        w.ask("ann", *words, w.pairing_string(device), "--name", label, "--answer", w.folder / f"{label}.answer")
+        device.account = w.accounts["ann"]
+    w.confirmed("ann", camera)
+    w.sees(hub, camera)
+    steps.done("with the operator's answer they are paired, and the hub shows the camera LIVE")
+
+    code, text = w.owner_fails("ann", "account", "connect", "--request", w.folder / "mine")
+    check("already" in text, f"owner and this machine's hub were among the requests: {code} {text}")
+    out = w.owner("ann", "hub", "unlink", "Kitchen", check=False)
+    check(f"sealcam broker expel DIR {hub.id}" in out, f"who takes its access away? {out}")
+    w.confirmed("ann", camera)
+    w.blind(hub, camera)
+    steps.done("unlinked: blind, and the operator's part is named")
+
+
+CASES = {"operator": operator, "clocks": clocks, "household": household, "revocation": revocation, "broker": broker}
 
 
 def main():
