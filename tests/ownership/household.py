@@ -21,6 +21,11 @@ from support.world import Device, Failure, Process, World, free_port, read_json,
 RATE = 30
 
 
+def check(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
 def text(words):
     """A UTF-8 string as MQTT writes it."""
     return struct.pack(">H", len(words)) + words.encode()

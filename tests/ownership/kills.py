@@ -21,7 +21,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from ownership.household import Household  # noqa: E402
+from ownership.household import Household, check  # noqa: E402
 from ownership.key_use import KeyUse, controls  # noqa: E402
 from support.world import Failure, read_json, wait_for  # noqa: E402
 
@@ -29,11 +29,6 @@ PATIENCE = 60  # seconds; a machine that is busy with other things
 LEFT_BY_RESET = {"lock", "keys", "tls.key", "tls.csr", "device.card", "board"}
 # What one life of a camera is made of; each is a round.
 LIFE = ("first start", "pairing", "epoch", "roster", "command", "roster", "command", "epoch", "reset")
-
-
-def check(condition, text):
-    if not condition:
-        raise Failure(text)
 
 
 class Kills:
