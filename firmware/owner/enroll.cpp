@@ -221,7 +221,7 @@ Outcome<std::pair<protocol::Card, std::string>> device_here(const Account& accou
   if (auto r = not_anothers(account, files); !r) return std::unexpected(r.error());
   const auto csr = read(files.tls_request(), largest_pem);
   if (!csr) return std::unexpected(csr.error());
-  return std::pair{std::move(*card), std::string(as_text(*csr))};
+  return std::pair{*card, std::string(as_text(*csr))};
 }
 
 Outcome<Enrolled> enroll(Account& account, const EnrollRequest& request, const Clock& clock) {
