@@ -3,7 +3,8 @@
 """board/yocto/meta-sealcam against the rest of the repository, without BitBake.
 
     layer_test.py recipes|functions|mbedtls|control --source DIR
-    layer_test.py packages --source DIR --tree DIR      (the tree that `cmake --install` made)
+    layer_test.py packages|control --source DIR --tree DIR      (the tree that `cmake --install` made)
+    layer_test.py placeholders --source DIR                     (a tree made here, without compiling)
 """
 import argparse
 import os
@@ -41,6 +42,21 @@ def part_packages(options):
     found = complaints(options.source, options.tree)
     expect(not found, "\n".join(found))
     print(f"{sum(p.is_file() for p in options.tree.rglob('*'))} installed files, each in one package")
+
+
+def part_placeholders(options):
+    """The install rules themselves, with this machine's `true` in place of programs and modules."""
+    with tempfile.TemporaryDirectory() as folder:
+        build = pathlib.Path(folder) / "build"
+        subprocess.run(["cmake", "-G", "Ninja", "-S", options.source, "-B", build, "-DSEALCAM_SERVICES=ON", "-DSEALCAM_TESTS=OFF",
+                        "-DCMAKE_INSTALL_PREFIX=/usr"], check=True, stdout=subprocess.DEVNULL)
+        (build / "bin").mkdir(exist_ok=True)
+        for name in ("sealcam", "sealcam-camera", "sealcam-hub", "sealcam-libcamera.so", "sealcam-media.so", "sealcam-replay.so"):
+            shutil.copy("/usr/bin/true", build / "bin" / name)
+        options.tree = pathlib.Path(folder) / "target"
+        subprocess.run(["cmake", "--install", build], check=True, stdout=subprocess.DEVNULL, env={**os.environ, "DESTDIR": str(options.tree)})
+        part_packages(options)
+        part_control(options)
 
 
 # What is broken, in which file, and a word of the complaint that has to come.
@@ -147,7 +163,8 @@ def part_mbedtls(options):
 
 
 def main():
-    parts = {"recipes": part_recipes, "packages": part_packages, "control": part_control, "functions": part_functions, "mbedtls": part_mbedtls}
+    parts = {"recipes": part_recipes, "packages": part_packages, "control": part_control, "placeholders": part_placeholders,
+             "functions": part_functions, "mbedtls": part_mbedtls}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=parts)
     parser.add_argument("--source", required=True, type=lambda p: pathlib.Path(p).resolve())
