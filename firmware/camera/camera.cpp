@@ -17,6 +17,8 @@
 #include "camera/running_board.hpp"
 #include "camera/state_actions.hpp"
 #include "camera/status_report.hpp"
+#include "camera/wifi_keeper.hpp"
+#include "hal/networkmanager/networkmanager.hpp"
 #include "service/service_manager.hpp"
 #include "stream/publisher.hpp"
 #include "stream/stores.hpp"
@@ -56,6 +58,7 @@ class Camera {
   void wait_for_status();
   void wait_for_signal();
   void write_status();
+  void tell_of_wifi();
   void watch_for_reset();
   void on_signal(int signal);
   void stop();
@@ -81,7 +84,8 @@ class Camera {
   stream::RosterKeeper roster_;
   stream::Epochs epochs_;
   stream::AskKeeper asks_;
-  hal::UnmanagedNetwork network_;
+  hal::networkmanager::NetworkManager network_;
+  WifiKeeper wifi_;
   StateActions actions_;
   stream::CommandKeeper commands_;
   stream::Privacy privacy_;
@@ -123,14 +127,16 @@ Camera::Camera(const RunOptions& options, CameraConfig effective, const protocol
       roster_(roster_file_, route, std::move(owner.of_rosters), state.keys()),
       epochs_(epoch_file_, clock, route, state.keys().identity, enrolment.name),
       asks_(route, clock),
-      actions_({state.files(), options_.config, factory_, control_, network_, log}, enrolment, effective_),
+      network_(clock),
+      wifi_({state.files(), network_, clock, log}),
+      actions_({state.files(), options_.config, factory_, control_, wifi_, log}, enrolment, effective_),
       commands_(command_file_, route, std::move(owner.of_commands), state.keys().hpke),
       privacy_(privacy_file_, control_),
       orders_({clock, log, commands_, actions_, privacy_, epochs_}),
       button_(open_reset_button(hal::board::SystemView(), log), log),
       publisher_({.route = route, .pace = {.best = best_quality(effective_), .lowest = options.config.lowest_bitrate}},
                  {clock, log, queue_, board_, control_, roster_, epochs_, asks_, state.keys().identity, &orders_}),
-      report_({clock, publisher_, epochs_, roster_, asks_, queue_, control_, capture_, route, options.started}) {}
+      report_({clock, publisher_, epochs_, roster_, asks_, queue_, control_, capture_, wifi_, route, options.started}) {}
 
 Result<transport::MqttConfig> Camera::client_config() {
   auto will = publisher_.will();
@@ -177,6 +183,7 @@ void Camera::wait_for_tick() {
   tick_.async_wait([this](error_code error) {
     if (error) return;
     publisher_.tick();
+    if (!stopping_ && wifi_.tick(client_->connected())) tell_of_wifi();
     watch_for_reset();
     service_.alive();
     if (stopping_ && publisher_.stopped()) disconnect();
@@ -206,6 +213,13 @@ void Camera::wait_for_signal() {
     else on_signal(signal);
     wait_for_signal();
   });
+}
+
+/// The next grants say it to the owner.
+void Camera::tell_of_wifi() {
+  const auto* const fault = wifi_.trouble();
+  epochs_.set_wifi(fault == nullptr ? std::nullopt : std::optional(fault->trouble));
+  publisher_.renew();
 }
 
 void Camera::watch_for_reset() {
@@ -251,6 +265,8 @@ Result<End> Camera::run() {
   if (!wake_) return fail(Errc::io, "eventfd", errno);
   // Before the sensor is opened: with privacy on it never is.
   if (auto r = privacy_.load(); !r) return std::unexpected(r.error());
+  wifi_.load();
+  if (const auto* fault = wifi_.trouble()) epochs_.set_wifi(fault->trouble);
   frames_.assign(::dup(wake_.get()));
   // Sensor and encoder open while the network connects.
   capture_thread_ = std::jthread([this](const std::stop_token& stop) { capture_.run(stop); });

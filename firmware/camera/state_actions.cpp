@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "camera/state_actions.hpp"
 
-#include "pairing/wifi_file.hpp"
-
 namespace sealcam::camera {
 
 Result<> StateActions::do_rename(std::string_view name) {
@@ -24,12 +22,6 @@ Result<stream::Quality> StateActions::do_change(const protocol::CameraSettings& 
   return best_quality(now_);
 }
 
-Result<> StateActions::do_join(const protocol::Wifi& wifi) {
-  if (auto r = pairing::write_wifi_file(parts_.files, wifi); !r) return r;
-  // Stored in any case: what manages the network may read it.
-  if (auto r = parts_.network.join(wifi.ssid, wifi.passphrase.reveal()); !r)
-    parts_.log.warning("the owner's Wi-Fi network is not joined: {}", to_string(r.error()));
-  return {};
-}
+Result<> StateActions::do_join(const protocol::Wifi& wifi) { return parts_.wifi.want(wifi); }
 
 }  // namespace sealcam::camera

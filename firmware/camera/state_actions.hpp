@@ -4,7 +4,7 @@
 
 #include "camera/capture_factory.hpp"
 #include "camera/stored_settings.hpp"
-#include "hal/network_control.hpp"
+#include "camera/wifi_keeper.hpp"
 #include "pairing/device_state.hpp"
 #include "stream/command_actions.hpp"
 
@@ -19,7 +19,7 @@ class StateActions final : public stream::CommandActions {
     const CameraConfig& configured;  ///< by the configuration file alone
     ConfiguredCapture& capture;
     stream::CaptureControl& control;
-    hal::NetworkControl& network;
+    WifiKeeper& wifi;
     Log& log;
   };
   StateActions(const Parts& parts, pairing::Enrolment enrolment, CameraConfig now)

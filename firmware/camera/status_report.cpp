@@ -95,6 +95,7 @@ std::string StatusReport::line(bool connected) {
   json["cpu_ms_per_frame"] =
       frames > 0 ? Json(static_cast<double>((now.cpu - cpu_before_).count()) / 1000 / static_cast<double>(frames))
                  : Json(nullptr);
+  json["wifi"] = parts_.wifi.state();
   json["rss_kib"] = now.rss_kib;
   json["peak_rss_kib"] = now.peak_rss_kib;
   return json.dump();

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "camera/usage.hpp"
+#include "camera/wifi_keeper.hpp"
 #include "stream/capture_loop.hpp"
 #include "stream/publisher.hpp"
 
@@ -24,6 +25,7 @@ class StatusReport {
     const stream::AccessUnitQueue& queue;
     const stream::CaptureControl& control;
     const stream::CaptureLoop& capture;
+    const WifiKeeper& wifi;
     protocol::Route route;
     MonotonicTime started;
   };

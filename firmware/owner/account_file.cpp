@@ -108,6 +108,8 @@ CameraRecord read_camera(RecordReader record) {
   camera.contradicted = record.boolean("contradicted");
   camera.unlearned = record.boolean("unlearned");
   camera.removed = record.boolean("removed");
+  if (record.has("wifi_trouble"))
+    camera.wifi_trouble = static_cast<protocol::WifiTrouble>(record.number("wifi_trouble", 1, 6));
   if (record.has("command")) camera.command = read_command(record.below("command"));
   if (camera.identity.id() != camera.id) record.reject("identity", "is not the key of this id");
   if (camera.published > camera.version) record.reject("published", "is newer than the newest roster");
@@ -171,6 +173,7 @@ Json to_json(const CameraRecord& camera) {
   note(json, "contradicted", camera.contradicted);
   note(json, "unlearned", camera.unlearned);
   note(json, "removed", camera.removed);
+  if (camera.wifi_trouble) json["wifi_trouble"] = static_cast<int>(*camera.wifi_trouble);
   if (camera.command.newest != CommandSeq()) json["command"] = to_json(camera.command);
   return json;
 }

@@ -171,6 +171,7 @@ Outcome<> list_cameras(const Context& context) {
   auto json = Json::array();
   for (const auto& camera : account->cameras) {
     const auto sentence = pending_sentence(camera);
+    const auto trouble = wifi_sentence(camera);
     const auto who = watchers(*account, camera);
     if (context.json)
       json.push_back({{"id", camera.id.to_string()},
@@ -181,12 +182,13 @@ Outcome<> list_cameras(const Context& context) {
                       {"pending", !sentence.empty()},
                       {"why_pending", sentence},
                       {"removed", camera.removed},
+                      {"wifi_trouble", wifi_sentence(camera)},
                       {"command", wanted_json(camera.command)},
                       {"hubs", texts(who)}});
     else
-      std::println("{} '{}', {} hubs may watch{}{}{}", camera.id.to_string(), camera.name, who.size(),
+      std::println("{} '{}', {} hubs may watch{}{}{}{}{}", camera.id.to_string(), camera.name, who.size(),
                    camera.command.privacy && camera.command.privacy->value ? ", privacy on" : "",
-                   sentence.empty() ? "" : "; ", sentence);
+                   sentence.empty() ? "" : "; ", sentence, trouble.empty() ? "" : "; ", trouble);
   }
   if (context.json) std::println("{}", json.dump());
   else if (account->cameras.empty()) std::println("no cameras yet; enrol one: sealcam camera enroll");

@@ -86,7 +86,8 @@ void add_unknown_cameras(AccountFile& account, const Hearing& hearing) {
 }  // namespace
 
 bool note_heard(CameraRecord& camera, const Heard& heard, const std::optional<crypto::Digest>& ours) {
-  const auto before = std::tuple(camera.confirmed, camera.contradicted, camera.command.obeyed);
+  const auto before = std::tuple(camera.confirmed, camera.contradicted, camera.command.obeyed, camera.wifi_trouble);
+  if (heard.grants) camera.wifi_trouble = heard.grants->wifi;
   if (heard.obeyed) note_obeyed(camera, *heard.obeyed);
   if (heard.grants && !camera.unlearned) {
     const auto& grants = *heard.grants;
@@ -97,7 +98,7 @@ bool note_heard(CameraRecord& camera, const Heard& heard, const std::optional<cr
       if (same) camera.confirmed = camera.version;
     }
   }
-  return before != std::tuple(camera.confirmed, camera.contradicted, camera.command.obeyed);
+  return before != std::tuple(camera.confirmed, camera.contradicted, camera.command.obeyed, camera.wifi_trouble);
 }
 
 std::vector<DeviceId> learn(AccountFile& account, const Hearing& hearing) {

@@ -14,7 +14,8 @@ namespace sealcam::owner {
 /// made after the backup and that the broker did not show has a smaller one, so that no number gets two contents.
 inline constexpr std::uint64_t restore_leap = 1U << 20;
 
-/// Notes what a camera confirmed by its signed grants: the roster by version and hash, the command by its number.
+/// Notes what a camera confirmed by its signed grants: the roster by version and hash, the command by its number; and
+/// why it is not in the network that it was told.
 /// `ours`: hash of the newest signed roster, where there is one. True when something changed.
 bool note_heard(CameraRecord& camera, const Heard& heard, const std::optional<crypto::Digest>& ours);
 

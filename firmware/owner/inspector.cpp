@@ -164,6 +164,7 @@ void Inspector::grants(Inspection& out, Camera& camera, ByteView message) {
   out.epoch = grants->epoch;
   out.content = std::format("for {} hubs, by roster {}", grants->grants.size(), grants->roster_version.value());
   if (grants->command) out.content += std::format(", obeyed command {}", grants->command->value());
+  if (grants->wifi) out.content += ", not in the owner's Wi-Fi network";
   out.opened = false;
   if (!hub_) {
     out.why = "this machine's keys are in use by another command";

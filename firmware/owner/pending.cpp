@@ -27,6 +27,25 @@ std::string pending_sentence(const CameraRecord& camera) {
   return "told, the camera has not obeyed yet";
 }
 
+std::string wifi_sentence(const CameraRecord& camera) {
+  if (!camera.wifi_trouble) return "";
+  static constexpr auto again = "say it again: sealcam camera wifi";
+  switch (*camera.wifi_trouble) {
+    case protocol::WifiTrouble::cannot:
+      return "its board could not join the Wi-Fi network; 'sealcam-camera --doctor' there says why";
+    case protocol::WifiTrouble::not_found:
+      return std::format("it did not find the Wi-Fi network and went back; check the name, and {}", again);
+    case protocol::WifiTrouble::refused:
+      return std::format("the Wi-Fi network refused the passphrase and it went back; {}", again);
+    case protocol::WifiTrouble::no_address:
+      return "the Wi-Fi network gave it no address and it went back; look at the router's DHCP";
+    case protocol::WifiTrouble::no_broker:
+      return "it did not reach the broker over the Wi-Fi network and went back";
+    case protocol::WifiTrouble::other: break;
+  }
+  return std::format("it could not join the Wi-Fi network and went back; {}", again);
+}
+
 std::string pending_sentence(const AccountFile& account, const HubRecord& hub) {
   std::vector<DeviceId> cameras;
   for (const auto& camera : account.cameras)

@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pairing/wifi_file.hpp"
 
+#include <algorithm>
+#include <format>
+
 #include "core/config.hpp"
 
 namespace sealcam::pairing {
 
 static constexpr std::size_t largest_file = 1024;
 
-Result<> write_wifi_file(const StateFiles& files, const protocol::Wifi& wifi) {
+static bool is_word(std::string_view text) {
+  return text.size() <= 32 && std::ranges::all_of(text, [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
+}
+
+Result<> write_wifi_file(const StateFiles& files, const protocol::Wifi& wifi, const WifiOutcome& outcome) {
+  SC_ASSERT(is_word(outcome.word));
   // Written by hand, into a buffer that is wiped. A passphrase is printable ASCII: two characters need care.
   Bytes json;
   json.reserve(largest_file);
@@ -22,13 +30,16 @@ Result<> write_wifi_file(const StateFiles& files, const protocol::Wifi& wifi) {
     if (c == '"' || c == '\\') append("\\");
     append({&c, 1});
   }
-  append("\"}\n");
+  append("\"");
+  if (!outcome.word.empty()) append(std::format(", \"outcome\": \"{}\"", outcome.word));
+  if (outcome.interrupted > 0) append(std::format(", \"interrupted\": {}", outcome.interrupted));
+  append("}\n");
   const auto written = write_file_durably(files.wifi(), json);
   wipe(json);
   return written;
 }
 
-Result<protocol::Wifi> read_wifi_file(const StateFiles& files) {
+Result<protocol::Wifi> read_wifi_file(const StateFiles& files, WifiOutcome* outcome) {
   auto content = read_file(files.wifi(), largest_file);
   if (!content && content.error().code != Errc::exhausted) return std::unexpected(content.error());
   static constexpr auto damaged = "wifi.json is damaged: delete it, and hand the network over again";
@@ -40,8 +51,12 @@ Result<protocol::Wifi> read_wifi_file(const StateFiles& files) {
   std::string text = reader.required_text("/passphrase");
   auto passphrase = protocol::Passphrase::parse(text);
   wipe(std::as_writable_bytes(std::span(text.data(), text.size())));
-  if (reader.finish() || !known || !ssid || ssid->empty() || ssid->size() > 32 || !passphrase)
+  WifiOutcome known_outcome{reader.text("/outcome", ""),
+                            static_cast<std::uint32_t>(reader.integer("/interrupted", 0, 0, UINT32_MAX))};
+  if (reader.finish() || !known || !ssid || ssid->empty() || ssid->size() > 32 || !passphrase ||
+      !is_word(known_outcome.word))
     return fail(Errc::malformed, damaged);
+  if (outcome != nullptr) *outcome = std::move(known_outcome);
   return protocol::Wifi{std::move(*ssid), std::move(*passphrase)};
 }
 

@@ -22,7 +22,8 @@ Bytes grant_info(const Route& route, const DeviceId& hub, Epoch epoch) {
 
 Result<Bytes> encode_grants(const Roster& roster, const crypto::Digest& roster_hash, Epoch epoch,
                             sframe::CipherSuite suite, const GrantContent& content, CaptureTime created,
-                            const Route& route, const crypto::SigningKey& camera, std::optional<CommandSeq> command) {
+                            const Route& route, const crypto::SigningKey& camera, std::optional<CommandSeq> command,
+                            std::optional<WifiTrouble> wifi) {
   if (command == CommandSeq()) return fail(Errc::invalid_argument, "a command without a number");
   if (content.camera_name.size() > max_name) return fail(Errc::invalid_argument, "camera's name is too long");
   SC_ASSERT(sframe::key_size(suite) > 0);
@@ -36,7 +37,8 @@ Result<Bytes> encode_grants(const Roster& roster, const crypto::Digest& roster_h
     if (roster.active(hub.identity.id()) != nullptr) hubs.push_back(&hub);
 
   crypto::CborWriter writer;
-  writer.map(command ? 7 : 6).integer(1).unsigned_integer(epoch.value()).integer(2).integer(static_cast<int>(suite));
+  writer.map(6U + (command ? 1 : 0) + (wifi ? 1 : 0));
+  writer.integer(1).unsigned_integer(epoch.value()).integer(2).integer(static_cast<int>(suite));
   writer.integer(3).unsigned_integer(roster.version.value()).integer(4).bytes(roster_hash);
   writer.integer(5).integer(created.since_epoch.count()).integer(6).map(hubs.size());
   for (const RosterHub* hub : hubs) {
@@ -50,6 +52,7 @@ Result<Bytes> encode_grants(const Roster& roster, const crypto::Digest& roster_h
   }
   wipe(plaintext);
   if (command) writer.integer(7).unsigned_integer(command->value());
+  if (wifi) writer.integer(8).integer(static_cast<int>(*wifi));
   return sign_message(MessageName::grants, route, camera, writer.view());
 }
 
@@ -82,6 +85,27 @@ static Result<> read_grants(crypto::CborReader& reader, std::vector<Grant>& gran
   return {};
 }
 
+/// The fields that need not be there.
+static Result<> read_more(crypto::CborReader& reader, std::size_t pairs, Grants& grants) {
+  for (std::int64_t last = 6; pairs > 0; --pairs) {
+    const auto key = reader.integer();
+    if (!key) return std::unexpected(key.error());
+    if (*key <= last || *key > 8) return fail(Errc::malformed, "grants have other fields");
+    last = *key;
+    const auto value = reader.unsigned_integer();
+    if (!value) return std::unexpected(value.error());
+    if (*value == 0) return fail(Errc::malformed, last == 7 ? "a command without a number" : "a trouble that is none");
+    if (last == 7) {
+      grants.command = CommandSeq(*value);
+      continue;
+    }
+    // Later cameras may know more of them.
+    if (*value > 255) return fail(Errc::malformed, "trouble with a network");
+    grants.wifi = static_cast<WifiTrouble>(std::min<std::uint64_t>(*value, static_cast<int>(WifiTrouble::other)));
+  }
+  return {};
+}
+
 Result<Grants> decode_grants(ByteView message, const Route& route, const crypto::Verifier& camera) {
   const auto payload = verify_message(MessageName::grants, route, camera, message);
   if (!payload) return std::unexpected(payload.error());
@@ -89,7 +113,7 @@ Result<Grants> decode_grants(ByteView message, const Route& route, const crypto:
   Grants grants;
   const auto pairs = reader.map();
   if (!pairs) return std::unexpected(pairs.error());
-  if (*pairs != 6 && *pairs != 7) return fail(Errc::malformed, "grants have other fields");
+  if (*pairs < 6 || *pairs > 8) return fail(Errc::malformed, "grants have other fields");
   if (auto r = read_number(reader, 1, grants.epoch); !r) return std::unexpected(r.error());
   if (auto r = reader.key(2); !r) return std::unexpected(r.error());
   const auto suite = reader.unsigned_integer();
@@ -101,10 +125,7 @@ Result<Grants> decode_grants(ByteView message, const Route& route, const crypto:
   if (auto r = read_time(reader, 5, grants.created); !r) return std::unexpected(r.error());
   if (auto r = reader.key(6); !r) return std::unexpected(r.error());
   if (auto r = read_grants(reader, grants.grants); !r) return std::unexpected(r.error());
-  if (*pairs == 7) {
-    if (auto r = read_number(reader, 7, grants.command.emplace()); !r) return std::unexpected(r.error());
-    if (grants.command == CommandSeq()) return fail(Errc::malformed, "a command without a number");
-  }
+  if (auto r = read_more(reader, *pairs - 6, grants); !r) return std::unexpected(r.error());
   if (auto r = reader.finish(); !r) return std::unexpected(r.error());
   return grants;
 }

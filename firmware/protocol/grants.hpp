@@ -11,6 +11,7 @@
 #include "crypto/hpke.hpp"
 #include "crypto/sframe.hpp"
 #include "protocol/roster.hpp"
+#include "protocol/wifi.hpp"
 
 namespace sealcam::protocol {
 
@@ -28,6 +29,7 @@ struct Grants {
   CaptureTime created;                ///< by the camera's clock; shown, never judged by
   std::vector<Grant> grants;          ///< ascending by hub, one each
   std::optional<CommandSeq> command;  ///< the newest command that the camera obeyed
+  std::optional<WifiTrouble> wifi;    ///< why the camera is not in the network that its owner named last
 };
 
 /// What a grant says to its hub.
@@ -44,7 +46,8 @@ struct GrantContent {
 [[nodiscard]] Result<Bytes> encode_grants(const Roster& roster, const crypto::Digest& roster_hash, Epoch epoch,
                                           crypto::sframe::CipherSuite suite, const GrantContent& content,
                                           CaptureTime created, const Route& route, const crypto::SigningKey& camera,
-                                          std::optional<CommandSeq> command = std::nullopt);
+                                          std::optional<CommandSeq> command = std::nullopt,
+                                          std::optional<WifiTrouble> wifi = std::nullopt);
 /// Checks and takes apart; opens nothing. Errors: as verify_message(), unsupported (suite).
 [[nodiscard]] Result<Grants> decode_grants(ByteView message, const Route& route, const crypto::Verifier& camera);
 /// Errors: not_found (no grant for this hub), not_decryptable, malformed.

@@ -2,6 +2,7 @@
 /// Wi-Fi access as owners hand it to a device: in a command, and at pairing.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "core/bytes.hpp"
@@ -30,6 +31,16 @@ class Passphrase {
 struct Wifi {
   Bytes ssid;  ///< 1 to 32 bytes; no text (IEEE 802.11-2020 9.4.2.2)
   Passphrase passphrase;
+};
+
+/// Why a camera is not in the network that its owner named last, as its grants say it.
+enum class WifiTrouble : std::uint8_t {
+  cannot = 1,      ///< this board joins no networks; the camera's own doctor says why
+  not_found = 2,   ///< no such network in reach
+  refused = 3,     ///< the network refused the passphrase
+  no_address = 4,  ///< the network gave no address
+  no_broker = 5,   ///< the broker was not reached over it
+  other = 6,
 };
 
 /// {1: ssid, 2: passphrase}. The buffer then holds a secret.

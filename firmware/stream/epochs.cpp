@@ -48,8 +48,8 @@ Result<> Epochs::begin(const protocol::Roster& roster, const crypto::Digest& ros
     return std::unexpected(r.error());
   auto key = SealingKey::open(suite, *epoch, content.base_key, limits_.frames.next());
   if (!key) return std::unexpected(key.error());
-  auto grants =
-      protocol::encode_grants(roster, roster_hash, *epoch, suite, content, clock_.wall(), route_, camera_, command_);
+  auto grants = protocol::encode_grants(roster, roster_hash, *epoch, suite, content, clock_.wall(), route_, camera_,
+                                        command_, wifi_);
   if (!grants) return std::unexpected(grants.error());
   key_.emplace(std::move(*key));
   grants_ = std::move(*grants);

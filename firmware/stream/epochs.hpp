@@ -25,9 +25,11 @@ class Epochs {
   Epochs(EpochStore& store, const Clock& clock, const protocol::Route& route, const crypto::SigningKey& camera,
          std::string camera_name, const EpochLimits& limits = {});
 
-  /// Of the epochs that begin from now on: the camera's name; the newest command that was obeyed.
+  /// Of the epochs that begin from now on: the camera's name; the newest command that was obeyed; why the camera is not
+  /// in the owner's network.
   void set_name(std::string name) { camera_name_ = std::move(name); }
   void set_command(std::optional<CommandSeq> command) noexcept { command_ = command; }
+  void set_wifi(std::optional<protocol::WifiTrouble> trouble) noexcept { wifi_ = trouble; }
 
   /// Ends the current epoch for good, whether or not a new one can be made, then stores the new
   /// number, draws a new key and grants it to the roster's active hubs. The new epoch is pending.
@@ -56,6 +58,7 @@ class Epochs {
   crypto::SigningKey camera_;
   std::string camera_name_;
   std::optional<CommandSeq> command_;
+  std::optional<protocol::WifiTrouble> wifi_;
   EpochLimits limits_;
   std::optional<Epoch> current_;
   std::optional<crypto::sframe::SealingKey> key_;

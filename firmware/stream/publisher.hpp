@@ -76,6 +76,10 @@ class Publisher final : public transport::MqttListener {
   [[nodiscard]] Result<> start();
   /// Ten times a second or so.
   void tick();
+  /// What epochs are made from has changed: a new one says so.
+  void renew() {
+    if (parts_.roster.current() != nullptr && !stopping_) begin_epoch();
+  }
   /// The queue has something new.
   void frames_ready() { pump(); }
   /// No frame leaves after this; says offline, and with `reset` that it is for good. Ends with stopped().

@@ -53,6 +53,7 @@ struct Device {
   stream::CaptureControl control{stream::Quality{}};
   camera::ConfiguredCapture capture{config, std::nullopt, clock, log};
   hal::UnmanagedNetwork network;
+  camera::WifiKeeper wifi{{state.files(), network, clock, log}};
   stream::RosterFile roster_file{state.files().folder / "roster"};
   stream::EpochFile epoch_file{state.files().folder / "epoch"};
   stream::CommandFile command_file{state.files().folder / "command-seq"};
@@ -62,7 +63,7 @@ struct Device {
   stream::CommandKeeper commands{command_file, route, owner.verifier(), state.keys().hpke};
   stream::Privacy privacy{privacy_file, control};
   camera::StateActions actions{
-      {state.files(), config, capture, control, network, log}, enrolment_of(owner.identity.second), config};
+      {state.files(), config, capture, control, wifi, log}, enrolment_of(owner.identity.second), config};
   stream::Orders orders{{clock, log, commands, actions, privacy, epochs}};
 
   [[nodiscard]] protocol::Roster roster_of(std::uint64_t version) const {

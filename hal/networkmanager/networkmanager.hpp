@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Wireless networks by NetworkManager's D-Bus interface, version 1.18 or newer.
+///
+/// A trial is a checkpoint of the wireless card with a profile that is in NetworkManager's memory alone and that it does
+/// not join by itself:
+///
+///     CheckpointCreate(card, limit)  AddConnection2(in memory)  ActivateConnection           what was before is untouched
+///     keep:   Update2(to disk)  CheckpointDestroy  Delete of the older profiles of ours
+///     else:   CheckpointRollback, or NetworkManager itself after `limit`: joins what was before, deletes the profile
+///
+/// So a process that dies, and a power cut, both lead back to what was there before.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/clock.hpp"
+#include "hal/network_control.hpp"
+
+namespace sealcam::hal::networkmanager {
+
+/// Connects to the bus when a trial begins and leaves it when it is over. A card, or NetworkManager itself, that is not
+/// there yet is waited for, 20 s at most. Thread-bound.
+class NetworkManager final : public NetworkControl {
+ public:
+  /// `address`: of the bus, as DBUS_SYSTEM_BUS_ADDRESS has it; empty: the system's. `clock` outlives this.
+  explicit NetworkManager(const Clock& clock, std::string address = {});
+  ~NetworkManager() override;
+
+ private:
+  class Trial;
+  Result<> do_join(ByteView ssid, std::string_view passphrase, std::chrono::seconds limit) override;
+  void do_keep() override;
+  void do_leave(JoinFault why) override;
+  JoinProgress do_step() override;
+
+  const Clock& clock_;
+  std::string address_;
+  std::unique_ptr<Trial> trial_;
+  JoinProgress progress_;
+};
+
+}  // namespace sealcam::hal::networkmanager

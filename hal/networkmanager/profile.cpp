@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/networkmanager/profile.hpp"
+
+#include <string>
+
+#include "core/secret.hpp"
+
+namespace sealcam::hal::networkmanager {
+
+namespace {
+
+constexpr int before_others = 10;  // autoconnect-priority: the owner's word counts more than what was there before
+
+int open_section(sd_bus_message& m, const char* name) {
+  int r = ::sd_bus_message_open_container(&m, 'e', "sa{sv}");
+  if (r >= 0) r = ::sd_bus_message_append(&m, "s", name);
+  if (r >= 0) r = ::sd_bus_message_open_container(&m, 'a', "{sv}");
+  return r;
+}
+
+int close_section(sd_bus_message& m) {
+  const int r = ::sd_bus_message_close_container(&m);
+  return r < 0 ? r : ::sd_bus_message_close_container(&m);
+}
+
+int put(sd_bus_message& m, const char* key, const char* value) {
+  return ::sd_bus_message_append(&m, "{sv}", key, "s", value);
+}
+
+int put_bytes(sd_bus_message& m, const char* key, ByteView bytes) {
+  int r = ::sd_bus_message_open_container(&m, 'e', "sv");
+  if (r >= 0) r = ::sd_bus_message_append(&m, "s", key);
+  if (r >= 0) r = ::sd_bus_message_open_container(&m, 'v', "ay");
+  if (r >= 0) r = ::sd_bus_message_append_array(&m, 'y', bytes.data(), bytes.size());
+  if (r >= 0) r = ::sd_bus_message_close_container(&m);
+  if (r >= 0) r = ::sd_bus_message_close_container(&m);
+  return r;
+}
+
+int put_connection(sd_bus_message& m, const std::string& uuid, Use use) {
+  int r = open_section(m, "connection");
+  if (r >= 0) r = put(m, "id", profile_name);
+  if (r >= 0) r = put(m, "uuid", uuid.c_str());
+  if (r >= 0) r = put(m, "type", "802-11-wireless");
+  if (r >= 0) r = ::sd_bus_message_append(&m, "{sv}", "autoconnect", "b", use == Use::kept ? 1 : 0);
+  if (r >= 0) r = ::sd_bus_message_append(&m, "{sv}", "autoconnect-priority", "i", before_others);
+  return r < 0 ? r : close_section(m);
+}
+
+int put_wireless(sd_bus_message& m, ByteView ssid) {
+  int r = open_section(m, "802-11-wireless");
+  if (r >= 0) r = put_bytes(m, "ssid", ssid);
+  if (r >= 0) r = put(m, "mode", "infrastructure");
+  return r < 0 ? r : close_section(m);
+}
+
+int put_security(sd_bus_message& m, std::string_view passphrase) {
+  std::string text(passphrase);  // with a terminating zero
+  int r = open_section(m, "802-11-wireless-security");
+  if (r >= 0) r = put(m, "key-mgmt", "wpa-psk");
+  if (r >= 0) r = put(m, "psk", text.c_str());
+  wipe(std::as_writable_bytes(std::span(text)));
+  return r < 0 ? r : close_section(m);
+}
+
+int put_automatic(sd_bus_message& m, const char* protocol) {
+  int r = open_section(m, protocol);
+  if (r >= 0) r = put(m, "method", "auto");
+  return r < 0 ? r : close_section(m);
+}
+
+}  // namespace
+
+int append_profile(sd_bus_message& message, const std::string& uuid, ByteView ssid, std::string_view passphrase, Use use) {
+  int r = ::sd_bus_message_sensitive(&message);
+  if (r >= 0) r = ::sd_bus_message_open_container(&message, 'a', "{sa{sv}}");
+  if (r >= 0) r = put_connection(message, uuid, use);
+  if (r >= 0) r = put_wireless(message, ssid);
+  if (r >= 0) r = put_security(message, passphrase);
+  if (r >= 0) r = put_automatic(message, "ipv4");
+  if (r >= 0) r = put_automatic(message, "ipv6");
+  return r < 0 ? r : ::sd_bus_message_close_container(&message);
+}
+
+bool is_ours(sd_bus_message& m) {
+  if (::sd_bus_message_enter_container(&m, 'a', "{sa{sv}}") < 0) return false;
+  while (::sd_bus_message_enter_container(&m, 'e', "sa{sv}") > 0) {
+    const char* section = nullptr;
+    if (::sd_bus_message_read(&m, "s", &section) < 0) return false;
+    if (std::string_view(section) != "connection") {
+      if (::sd_bus_message_skip(&m, "a{sv}") < 0 || ::sd_bus_message_exit_container(&m) < 0) return false;
+      continue;
+    }
+    if (::sd_bus_message_enter_container(&m, 'a', "{sv}") < 0) return false;
+    while (::sd_bus_message_enter_container(&m, 'e', "sv") > 0) {
+      const char* key = nullptr;
+      const char* value = nullptr;
+      if (::sd_bus_message_read(&m, "s", &key) < 0) return false;
+      if (std::string_view(key) == "id")
+        return ::sd_bus_message_read(&m, "v", "s", &value) > 0 && std::string_view(value) == profile_name;
+      if (::sd_bus_message_skip(&m, "v") < 0 || ::sd_bus_message_exit_container(&m) < 0) return false;
+    }
+    return false;
+  }
+  return false;
+}
+
+}  // namespace sealcam::hal::networkmanager

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hal/networkmanager/trial.hpp"
+
+#include <systemd/sd-id128.h>
+
+#include <algorithm>
+
+namespace sealcam::hal::networkmanager {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto search_limit = 20s;
+constexpr auto pause = 1s;           // between two searches
+constexpr auto look_interval = 500ms;  // whether it is joined
+constexpr std::uint32_t delete_new_profiles = 0x02;                    // NMCheckpointCreateFlags
+constexpr std::uint32_t in_memory = 0x02, no_autoconnect = 0x20;       // NMSettingsAddConnection2Flags
+constexpr std::uint32_t to_disk = 0x01;                                // NMSettingsUpdate2Flags
+constexpr std::uint32_t activating = 1, activated = 2;                 // NMActiveConnectionState
+
+}  // namespace
+
+NetworkManager::Trial::Trial(const Clock& clock, std::string address, ByteView ssid, std::string_view passphrase,
+                             std::chrono::seconds limit)
+    : clock_(clock),
+      address_(std::move(address)),
+      ssid_(ssid.begin(), ssid.end()),
+      passphrase_size_(passphrase.size()),
+      limit_(limit),
+      begun_(clock.monotonic()),
+      again_at_(begun_),
+      search_limit_(search_limit) {
+  std::ranges::copy(as_bytes(passphrase), passphrase_.fill().begin());
+  sd_id128_t id{};
+  std::array<char, SD_ID128_UUID_STRING_MAX> text{};
+  if (::sd_id128_randomize(&id) >= 0) uuid_ = ::sd_id128_to_uuid_string(id, text.data());
+}
+
+void NetworkManager::Trial::step() {
+  if (over_) return;
+  if (bus_) {
+    if (const auto r = bus_->process(); !r) {
+      bus_.reset();
+      if (searching_) return not_yet({.fault = JoinFault::unmanaged, .words = r.error().what});
+      // What was begun is taken back by NetworkManager, or went with it.
+      progress_.fault = JoinFault::other;
+      progress_.detail = r.error().what;
+      return finish(Phase::back);
+    }
+  }
+  if (over_ || clock_.monotonic() < again_at_ || (bus_ && bus_->busy())) return;
+  if (searching_) search();
+  else if (!keeping_ && !leaving_) ask_whether_joined();
+}
+
+void NetworkManager::Trial::not_yet(const Refusal& why) {
+  missing_ = why;
+  if (clock_.monotonic() - begun_ >= search_limit_) return give_up(why.fault, why.words);
+  again_at_ = clock_.monotonic() + pause;
+}
+
+void NetworkManager::Trial::search() {
+  if (!bus_) {
+    auto bus = Bus::connect(address_);
+    if (!bus) return not_yet({.fault = JoinFault::unmanaged, .words = bus.error().what});
+    bus_ = std::move(*bus);
+  }
+  cards_.clear();
+  bus_->call(
+      bus_->method(manager_path, manager_interface, "GetDevices"),
+      [this](sd_bus_message& reply) {
+        todo_ = read_paths(reply);
+        look_at_next_card();
+      },
+      [this](const Refusal& refusal) { not_yet(refusal); });
+}
+
+void NetworkManager::Trial::look_at_next_card() {
+  if (todo_.empty()) return decide();
+  const auto path = std::move(todo_.back());
+  todo_.pop_back();
+  auto message = bus_->method(path.c_str(), properties_interface, "GetAll");
+  if (message && ::sd_bus_message_append(message.get(), "s", device_interface) < 0) message.reset();
+  bus_->call(
+      std::move(message),
+      [this, path](sd_bus_message& reply) {
+        if (const auto card = read_card(path, reply)) cards_.push_back(*card);
+        look_at_next_card();
+      },
+      [this](const Refusal&) { look_at_next_card(); });  // unplugged meanwhile
+}
+
+void NetworkManager::Trial::decide() {
+  const auto card = choose(cards_);
+  if (!card) return not_yet({.fault = card.error()});
+  card_ = card->path;
+  make_checkpoint();
+}
+
+/// The checkpoint of a trial that another process began is still there: NetworkManager takes that one back in time.
+void NetworkManager::Trial::make_checkpoint() {
+  auto message = bus_->method(manager_path, manager_interface, "CheckpointCreate");
+  if (message && ::sd_bus_message_append(message.get(), "aouu", 1, card_.c_str(),
+                                         static_cast<std::uint32_t>(limit_.count()), delete_new_profiles) < 0)
+    message.reset();
+  bus_->call(
+      std::move(message),
+      [this](sd_bus_message& reply) {
+        checkpoint_ = read_path(reply);
+        searching_ = false;
+        progress_.phase = Phase::joining;
+        add_profile();
+      },
+      [this](const Refusal& refusal) {
+        if (refusal.fault == JoinFault::not_permitted) return give_up(refusal.fault, refusal.words);
+        search_limit_ = search_limit + limit_;  // the other one's time
+        not_yet(refusal);
+      });
+}
+
+Bus::Otherwise NetworkManager::Trial::or_give_up() {
+  return [this](const Refusal& refusal) { give_up(refusal.fault, refusal.words); };
+}
+
+MessagePtr NetworkManager::Trial::with_profile(const char* path, const char* interface, const char* member, Use use,
+                                               std::uint32_t flags) const {
+  auto message = bus_->method(path, interface, member);
+  if (!message) return nullptr;
+  const auto passphrase = as_text(ByteView(passphrase_.reveal()).first(passphrase_size_));
+  if (append_profile(*message, uuid_, ssid_, passphrase, use) < 0) return nullptr;
+  if (::sd_bus_message_append(message.get(), "ua{sv}", flags, 0) < 0) return nullptr;
+  return message;
+}
+
+void NetworkManager::Trial::add_profile() {
+  bus_->call(
+      with_profile(settings_path, settings_interface, "AddConnection2", Use::trial, in_memory | no_autoconnect),
+      [this](sd_bus_message& reply) {
+        profile_ = read_path(reply);
+        activate();
+      },
+      or_give_up());
+}
+
+void NetworkManager::Trial::activate() {
+  const auto watched =
+      bus_->watch(card_, device_interface, "StateChanged", [this](sd_bus_message& signal) { card_changed(signal); });
+  if (!watched) return give_up(JoinFault::other, watched.error().what);
+  auto message = bus_->method(manager_path, manager_interface, "ActivateConnection");
+  if (message && ::sd_bus_message_append(message.get(), "ooo", profile_.c_str(), card_.c_str(), "/") < 0)
+    message.reset();
+  bus_->call(
+      std::move(message),
+      [this](sd_bus_message& reply) {
+        active_ = read_path(reply);
+        again_at_ = clock_.monotonic() + look_interval;
+      },
+      or_give_up());
+}
+
+/// How far an activation comes, and why it fails, is only ever said here.
+void NetworkManager::Trial::card_changed(sd_bus_message& signal) {
+  std::uint32_t now = 0, before = 0, reason = 0;
+  if (::sd_bus_message_read(&signal, "uuu", &now, &before, &reason) <= 0) return;
+  if (leaving_ || over_ || progress_.phase == Phase::kept) return;
+  const auto state = static_cast<CardState>(now);
+  if (state == CardState::failed) {
+    bus_->forget();
+    return give_up(fault_of(reason), "");
+  }
+  // The earlier network's end comes first.
+  if (state > CardState::disconnected && state <= CardState::activated) reached_ = state;
+}
+
+void NetworkManager::Trial::ask_whether_joined() {
+  again_at_ = clock_.monotonic() + look_interval;
+  if (active_.empty()) return;
+  bus_->call(
+      bus_->get(active_, active_interface, "State"),
+      [this](sd_bus_message& reply) { joined_or_not(read_number(reply)); },
+      [this](const Refusal& refusal) {
+        if (refusal.gone) joined_or_not(0);
+        else give_up(refusal.fault, refusal.words);
+      });
+}
+
+void NetworkManager::Trial::joined_or_not(std::uint32_t state) {
+  if (state == activated) {
+    if (keeping_) return save();
+    progress_.phase = Phase::joined;
+  } else if (state == activating && !keeping_) {
+    progress_.phase = Phase::joining;
+  } else {
+    give_up(progress_.phase == Phase::joined ? JoinFault::other : fault_of(reached_), "the network was left again");
+  }
+}
+
+void NetworkManager::Trial::keep() {
+  if (progress_.phase != Phase::joined || keeping_ || leaving_) return;
+  keeping_ = true;
+  // Whatever the broker was reached over: only this network is kept, and only if it is there.
+  ask_whether_joined();
+}
+
+void NetworkManager::Trial::save() {
+  bus_->call(
+      with_profile(profile_.c_str(), profile_interface, "Update2", Use::kept, to_disk),
+      [this](sd_bus_message&) { destroy_checkpoint(); }, or_give_up());
+}
+
+void NetworkManager::Trial::destroy_checkpoint() {
+  auto message = bus_->method(manager_path, manager_interface, "CheckpointDestroy");
+  if (message && ::sd_bus_message_append(message.get(), "o", checkpoint_.c_str()) < 0) message.reset();
+  bus_->call(
+      std::move(message),
+      [this](sd_bus_message&) {
+        progress_.phase = Phase::kept;
+        list_profiles();
+      },
+      or_give_up());
+}
+
+/// From here on the network is kept, whatever is refused.
+void NetworkManager::Trial::list_profiles() {
+  bus_->call(
+      bus_->method(settings_path, settings_interface, "ListConnections"),
+      [this](sd_bus_message& reply) {
+        todo_ = read_paths(reply);
+        std::erase(todo_, profile_);
+        look_at_next_profile();
+      },
+      [this](const Refusal&) { finish(Phase::kept); });
+}
+
+void NetworkManager::Trial::look_at_next_profile() {
+  if (todo_.empty()) return finish(Phase::kept);
+  const auto path = std::move(todo_.back());
+  todo_.pop_back();
+  bus_->call(
+      bus_->method(path.c_str(), profile_interface, "GetSettings"),
+      [this, path](sd_bus_message& reply) {
+        if (is_ours(reply)) remove(path, &Trial::look_at_next_profile);
+        else look_at_next_profile();
+      },
+      [this](const Refusal&) { look_at_next_profile(); });
+}
+
+void NetworkManager::Trial::remove(const std::string& profile, Chain then) {
+  bus_->call(
+      bus_->method(profile.c_str(), profile_interface, "Delete"), [this, then](sd_bus_message&) { (this->*then)(); },
+      [this, then](const Refusal&) { (this->*then)(); });
+}
+
+void NetworkManager::Trial::leave(JoinFault why) {
+  if (over_ || leaving_ || progress_.phase == Phase::kept) return;
+  if (why == JoinFault::none) why = searching_ ? missing_.fault : fault_of(reached_);
+  if (bus_) bus_->forget();
+  give_up(why, "");
+}
+
+void NetworkManager::Trial::give_up(JoinFault why, std::string detail) {
+  if (leaving_ || over_) return;
+  leaving_ = true;
+  progress_.fault = why;
+  progress_.detail = std::move(detail);
+  if (checkpoint_.empty() || !bus_) return finish(Phase::back);
+  roll_back();
+}
+
+void NetworkManager::Trial::roll_back() {
+  auto message = bus_->method(manager_path, manager_interface, "CheckpointRollback");
+  if (message && ::sd_bus_message_append(message.get(), "o", checkpoint_.c_str()) < 0) message.reset();
+  // The profile is gone with it; where it is not, it must not stay.
+  const auto clean_up = [this] {
+    if (profile_.empty()) return finish(Phase::back);
+    bus_->call(
+        bus_->method(profile_.c_str(), profile_interface, "Delete"), [this](sd_bus_message&) { finish(Phase::back); },
+        [this](const Refusal&) { finish(Phase::back); });
+  };
+  bus_->call(
+      std::move(message), [clean_up](sd_bus_message&) { clean_up(); }, [clean_up](const Refusal&) { clean_up(); });
+}
+
+void NetworkManager::Trial::finish(Phase phase) {
+  progress_.phase = phase;
+  over_ = true;
+}
+
+}  // namespace sealcam::hal::networkmanager
