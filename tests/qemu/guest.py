@@ -126,11 +126,11 @@ class Kernel:
         return self.tree / f"usr/lib/linux-image-{self.version}" / name
 
 
-def libraries(programs, sysroot, objdump="aarch64-linux-gnu-objdump"):
-    """The shared libraries that `programs` need, read from their headers: {name in the guest: path}."""
+def libraries(programs, sysroot, more=(), objdump="aarch64-linux-gnu-objdump"):
+    """The shared libraries that `programs` need, read from their headers: {name in the guest: path}. `more`: folders."""
     folders = [sysroot / "usr/lib/aarch64-linux-gnu", sysroot / "usr/lib", sysroot / "usr/lib/aarch64-linux-gnu/libproxy",
                sysroot / "usr/lib/aarch64-linux-gnu/blas", sysroot / "usr/lib/aarch64-linux-gnu/lapack",
-               sysroot / "usr/lib/aarch64-linux-gnu/pulseaudio"]
+               sysroot / "usr/lib/aarch64-linux-gnu/pulseaudio", *more]
     found, queue = {}, [pathlib.Path(p) for p in programs]
     while queue:
         text = subprocess.run([objdump, "-p", *queue], capture_output=True, text=True, check=True).stdout
@@ -152,13 +152,18 @@ class Guest:
         self.sysroot, self.folder = pathlib.Path(sysroot), pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def initramfs(self, programs, modules=(VIVID,), job=None):
-        """`programs`: paths of ARM programs and modules that go to /usr/bin; `job`: an Archive with what belongs below job/."""
+    def initramfs(self, programs, modules=(VIVID,), job=None, services=None):
+        """`programs`: paths of ARM programs and modules that go to /usr/bin; `job`: an Archive with what belongs below job/;
+        `services`: programs of the guest's own packages, {path in the guest: path}."""
         archive = Archive()
         archive.add("init", HERE / "init", 0o755)
         archive.add("bin/busybox", self.kernel.tree / "usr/bin/busybox", 0o755)
         self.kernel.load(archive, [*self.spec["modules"], *modules])
-        for name, path in libraries(programs, self.sysroot).items():
+        services = services or {}
+        for name, path in services.items():
+            archive.add(name, path, 0o755)
+        own = [self.kernel.tree / "usr/lib/aarch64-linux-gnu"]
+        for name, path in libraries([*programs, *services.values()], self.sysroot, own).items():
             archive.add(f"usr/lib/{name}", path, 0o755)
         archive.add("lib/ld-linux-aarch64.so.1", (self.sysroot / "usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1").resolve(), 0o755)
         for program in programs:

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The board's Wi-Fi as it is on a board: NetworkManager, wpa_supplicant and polkit of Debian's arm64 packages, the camera
+as its own user, and radios that the kernel simulates (mac80211_hwsim). Owner and broker are on this machine."""
+import json
+import os
+import pathlib
+import re
+import tempfile
+import time
+
+from guest import Archive
+from support.world import Failure, World, wait_for
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parent.parent
+HOST = "10.0.2.2"
+NETWORKS = {"Old": "first-and-old", "New": "second-and-new", "Nowhere": "leads-to-nothing"}
+WRONG = "not-the-passphrase"
+MODULES = ["af_packet", "bridge", "ccm", "ctr", "cmac", "gcm", "mac80211_hwsim radios=4"]
+PASSWD = """root:x:0:0:root:/root:/bin/sh
+messagebus:x:101:101::/nonexistent:/bin/false
+polkitd:x:103:103::/nonexistent:/bin/false
+sealcam-camera:x:990:990::/nonexistent:/bin/false
+nobody:x:65534:65534::/nonexistent:/bin/false
+"""
+GROUP = "root:x:0:\nmessagebus:x:101:\npolkitd:x:103:\nsealcam-camera:x:990:\nnetdev:x:104:\nvideo:x:44:\nnogroup:x:65534:\n"
+ACCESS_POINT = 'network={{\n ssid="{name}"\n mode=2\n frequency={frequency}\n key_mgmt=WPA-PSK\n proto=RSN\n pairwise=CCMP\n psk="{psk}"\n}}\n'
+OLD_PROFILE = """[connection]
+id=first
+uuid=6a0a7c3e-51a3-4d0c-9d54-52a2c1f0aa01
+type=wifi
+[wifi]
+ssid=Old
+[wifi-security]
+key-mgmt=wpa-psk
+psk={psk}
+[ipv4]
+method=auto
+[ipv6]
+method=disabled
+"""
+SETTINGS = """[main]
+plugins=keyfile
+dns=none
+[device]
+wifi.scan-rand-mac-address=no
+[connectivity]
+enabled=false
+"""
+SERVICES = ["usr/bin/dbus-daemon", "usr/lib/polkit-1/polkitd", "usr/sbin/NetworkManager", "usr/sbin/wpa_supplicant", "usr/sbin/iw"]
+WIFI_PLUGIN = "usr/lib/aarch64-linux-gnu/NetworkManager/*/libnm-device-plugin-wifi.so"
+
+
+def services(tree):
+    """{path in the guest: path} of the programs, and of what they are told by."""
+    tree = pathlib.Path(tree)
+    programs = {p: tree / p for p in SERVICES}
+    programs |= {str(p.relative_to(tree)): p for p in tree.glob(WIFI_PLUGIN)}
+    if len(programs) != len(SERVICES) + 1:
+        raise Failure("NetworkManager's plugin for Wi-Fi is not in the guest's packages")
+    folders = ("usr/share/dbus-1", "usr/share/polkit-1", "etc/dbus-1")
+    files = {str(p.relative_to(tree)): p for f in folders for p in (tree / f).rglob("*") if p.is_file()}
+    return programs, files
+
+
+class Scene:
+    """An owner and a broker here, and the job of the guest."""
+
+    def __init__(self, world, tree):
+        self.world = world
+        world.broker_hosts = ["127.0.0.1", HOST]
+        world.account("owner")
+        world.start_broker()
+        self.config = {"source": {"backend": "fake", "size": "320x240", "rate": 2}, "encoder": {"bitrate": 100_000}}
+        self.camera = world.camera("owner", "camera", self.config, "Board", "--host", HOST)
+        self.files = services(tree)[1]
+
+    def job(self, seconds, kill=False):
+        job = Archive()
+        job.tree("job/state", self.camera.state)
+        job.write("job/camera.json", json.dumps(self.config))
+        job.add("job/run", HERE / "wifi_job.sh", 0o755)
+        for i, (name, psk) in enumerate(NETWORKS.items()):
+            job.write(f"job/{name}.conf", ACCESS_POINT.format(name=name, psk=psk, frequency=2412 + 25 * i))
+        job.write("job/udhcpd.conf", "start 10.7.7.10\nend 10.7.7.20\ninterface wlan3\nlease_file /tmp/leases\n"
+                                     "option subnet 255.255.255.0\noption router 10.7.7.1\n")
+        secrets = " ".join([*NETWORKS.values(), WRONG])
+        job.write("job/settings", f"SECONDS_UP={seconds}\nKILL_AFTER={'yes' if kill else ''}\nSECRETS='{secrets}'\n"
+                                  f"SHOW={os.environ.get('SEALCAM_SHOW', '')}\n")
+        job.write("etc/passwd", PASSWD)
+        job.write("etc/group", GROUP)
+        job.write("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n")
+        job.write("etc/NetworkManager/NetworkManager.conf", SETTINGS)
+        job.write("etc/NetworkManager/system-connections/first.nmconnection", OLD_PROFILE.format(psk=NETWORKS["Old"]), 0o600)
+        for name, path in self.files.items():
+            job.add(name, path, 0o644)
+        job.add("usr/share/polkit-1/rules.d/50-sealcam-camera.rules", TOP / "board/common/50-sealcam-camera.rules", 0o644)
+        job.folder("var/lib")
+        return job
+
+    def tell(self, ssid, passphrase):
+        """The owner names a network; how the command ended is for later."""
+        file = self.world.folder / "passphrase"
+        file.write_text(passphrase + "\n")
+        self.world.owner("owner", "camera", "wifi", "Board", "--ssid", ssid, "--password-file", file, check=False)
+
+    def listed(self):
+        self.world.owner("owner", "sync", check=False)
+        return json.loads(self.world.owner("owner", "camera", "list", "--json"))[0]

@@ -1,0 +1,106 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A board with one Wi-Fi card among three access points, on radios that the kernel simulates; runs in the test guest.
+#
+#   phy0 wlan0   the board: NetworkManager, wpa_supplicant, polkit, the camera as its own user
+#   phy1 phy2    'Old' and 'New', both bridged to the network where the broker is
+#   phy3         'Nowhere': gives addresses, and leads to nothing
+#
+# The access points live in a network namespace of their own, with the guest's Ethernet. Arguments come from /job/settings.
+. /job/settings
+export PATH=$PATH:/usr/sbin
+
+say() { echo "$(cut -d' ' -f1 /proc/uptime) $*"; }
+
+# ---- what an image has -------------------------------------------------------------------------------------------
+mkdir -p /run /var/lib/NetworkManager /var/lib/dbus /root
+mount -t tmpfs none /run
+mkdir -p /run/dbus /run/NetworkManager
+ln -s /run /var/run
+head -c 16 /dev/urandom | md5sum | cut -d' ' -f1 >/etc/machine-id
+hostname board
+chmod 600 /etc/NetworkManager/system-connections/*
+
+# ---- the air -----------------------------------------------------------------------------------------------------
+unshare -n sleep 100000 &
+air=$!
+sleep 1
+inside() { nsenter -t "$air" -n "$@"; }
+ip addr flush dev eth0
+ip link set eth0 netns $air
+for n in 1 2 3; do iw phy phy$n set netns $air; done
+inside ip link set lo up
+inside brctl addbr br0
+inside brctl addif br0 eth0
+inside ip link set eth0 up
+inside ip link set br0 up
+n=0
+for name in Old New Nowhere; do
+  n=$((n + 1))
+  inside ip link set wlan$n up
+  inside wpa_supplicant -B -i wlan$n -c /job/$name.conf >/dev/null
+done
+for n in 1 2; do
+  i=0
+  until inside brctl addif br0 wlan$n 2>/dev/null; do i=$((i + 1)); [ $i -lt 100 ] || say "no access point wlan$n"; sleep 0.3; done
+done
+inside ip addr add 10.7.7.1/24 dev wlan3
+inside udhcpd -f /job/udhcpd.conf >/tmp/udhcpd.log 2>&1 &
+say "access points are there"
+
+# ---- the board's services ----------------------------------------------------------------------------------------
+dbus-daemon --system --nofork --nopidfile >/tmp/dbus.log 2>&1 &
+until [ -S /run/dbus/system_bus_socket ]; do sleep 0.1; done
+setpriv --reuid=103 --regid=103 --clear-groups /usr/lib/polkit-1/polkitd --no-debug >/tmp/polkit.log 2>&1 &
+wpa_supplicant -u >/tmp/supplicant.log 2>&1 &
+NetworkManager --no-daemon --log-level=INFO >/tmp/manager.log 2>&1 &
+ssid() { iw dev wlan0 link | sed -n 's/^.*SSID: //p'; }
+i=0
+until [ "$(ssid)" = Old ] && ip addr show dev wlan0 | grep -q 'inet 10.0.2'; do
+  i=$((i + 1))
+  if [ $i -gt 240 ]; then say "the board did not get into Old"; tail -30 /tmp/manager.log /tmp/polkit.log /tmp/supplicant.log; exit 1; fi
+  sleep 0.5
+done
+say "the board is in Old"
+
+# ---- the camera --------------------------------------------------------------------------------------------------
+chown -R 990:990 /job/state
+start_camera() {
+  setpriv --reuid=990 --regid=990 --clear-groups sealcam-camera --state /job/state --config /job/camera.json --status /tmp/status.json &
+  camera=$!
+}
+# setpriv becomes the camera.
+touch /tmp/status.json && chown 990 /tmp/status.json && chmod 1777 /tmp
+start_camera
+(
+  last=
+  while sleep 0.2; do
+    state=$(sed -n 's/.*"connected":\([a-z]*\).*"wifi":"\([a-z_]*\)".*/\1 \2/p' /tmp/status.json 2>/dev/null)
+    now="$(ssid) $state"
+    [ "$now" = "$last" ] || say "NOW $now"
+    last=$now
+  done
+) &
+
+# What the test wants, in a file that the host cannot write: at times of its own.
+if [ "$KILL_AFTER" ]; then
+  (
+    until grep -q . /tmp/kill 2>/dev/null; do
+      [ "$(sed -n 's/.*"wifi":"\([a-z_]*\)".*/\1/p' /tmp/status.json)" = trying ] && [ "$(ssid)" = Nowhere ] && echo yes >/tmp/kill
+      sleep 0.2
+    done
+    kill -9 $camera && say "KILLED the camera on trial"
+    say "PROFILES $(ls /run/NetworkManager/system-connections)"
+  ) &
+fi
+sleep "$SECONDS_UP"
+
+say "FILES $(stat -c '%a %U %n' /etc/NetworkManager/system-connections/* | tr '\n' ' ')"
+say "MEMORY $(ls /run/NetworkManager/system-connections)"
+for secret in $SECRETS; do
+  grep -l "$secret" /tmp/*.log && say "SECRET in a log"
+done
+grep -q 'Not authorized\|denied' /tmp/manager.log && tail -20 /tmp/manager.log
+[ "$SHOW" ] && cat /tmp/manager.log
+kill $camera 2>/dev/null
+exit 0
