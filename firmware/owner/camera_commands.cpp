@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <print>
 
-#include "core/secret.hpp"
 #include "owner/change.hpp"
 #include "owner/membership.hpp"
+#include "owner/passphrase_input.hpp"
 #include "owner/pending.hpp"
 #include "owner/wanted.hpp"
 
@@ -82,22 +82,14 @@ Outcome<protocol::CameraSettings> settings_of(const CameraWords& words) {
 }
 
 Outcome<> set_wifi(const Context& context, const CameraWords& words) {
-  if (words.value.empty() || words.value.size() > 32)
-    return failure(EX_USAGE, "A network's name (SSID) has 1 to 32 bytes");
-  auto text = read(absolute(words.password_file), 256);
-  if (!text) return std::unexpected(text.error());
-  auto line = as_text(*text);
-  line = line.substr(0, line.find_first_of("\r\n"));
-  auto passphrase = protocol::Passphrase::parse(line);
-  wipe(*text);
-  if (!passphrase)
-    return failure(EX_USAGE,
-                   std::format("{}: a Wi-Fi passphrase has 8 to 63 printable ASCII characters", words.password_file));
+  const auto ssid = parse_ssid(words.value);
+  if (!ssid) return std::unexpected(ssid.error());
+  const auto passphrase = read_wifi_passphrase(words.password_file, "--password-file");
+  if (!passphrase) return std::unexpected(passphrase.error());
   return make_change(context, *words.change, [&](const Account& account, AccountFile& next) -> Outcome<> {
     const auto camera = camera_to_tell(next, words.camera);
     if (!camera) return std::unexpected(camera.error());
-    const auto ssid = as_bytes(words.value);
-    want_wifi(**camera, Bytes(ssid.begin(), ssid.end()));
+    want_wifi(**camera, *ssid);
     return keep_wifi(account.files(), (*camera)->id, *passphrase);
   });
 }
@@ -235,7 +227,8 @@ void add_telling(CLI::App& camera, Context& context) {
   words = std::make_shared<CameraWords>();
   command = add(camera, context, "wifi", "Tell a camera its wireless network", words, set_wifi);
   command->add_option("--ssid", words->value, "The network's name")->required();
-  command->add_option("--password-file", words->password_file, "File whose first line is the passphrase")->required();
+  command->add_option("--password-file", words->password_file,
+                      "File whose first line is the passphrase, - for standard input (default: it is asked for)");
   add_wait_option(*command, words->change);
 }
 

@@ -9,6 +9,7 @@
 #include "owner/enroll.hpp"
 #include "owner/operator_options.hpp"
 #include "owner/pair.hpp"
+#include "owner/passphrase_input.hpp"
 #include "owner/sync.hpp"
 
 namespace sealcam::owner {
@@ -23,6 +24,7 @@ struct EnrollOptions {
   OperatorOptions broker;
   int port = 0;
   std::string shown, at;  ///< of pairing
+  std::string ssid, password_file;
 };
 
 Terms to_terms(const EnrollOptions& options) {
@@ -82,6 +84,13 @@ Outcome<> run_pair(const Context& context, Role role, const EnrollOptions& optio
   }
   PairRequest request{role, std::move(*shown), instead, to_terms(options)};
   if (auto r = options.broker.resolve(request.terms.broker); !r) return r;
+  if (!options.ssid.empty()) {
+    auto ssid = parse_ssid(options.ssid);
+    if (!ssid) return std::unexpected(ssid.error());
+    auto passphrase = read_wifi_passphrase(options.password_file, "--wifi-password-file");
+    if (!passphrase) return std::unexpected(passphrase.error());
+    request.wifi = protocol::Wifi{std::move(*ssid), std::move(*passphrase)};
+  }
   auto account = Account::open(context.account());
   if (!account) return std::unexpected(account.error());
   if (auto r = may_change(account->file()); !r) return r;
@@ -157,6 +166,14 @@ void add_pair(CLI::App& parent, Context& context, Role role) {
       ->type_name("HOST:PORT");
   command->add_option("--host", options->host, "Where the device finds the broker (default: as the broker says)");
   command->add_option("--port", options->port, "And its port")->check(CLI::Range(1, 65535));
+  if (role == Role::camera) {
+    auto* wifi = command->add_option("--wifi", options->ssid, "Wi-Fi network that it is to join once it is paired")
+                     ->type_name("SSID");
+    command
+        ->add_option("--wifi-password-file", options->password_file,
+                     "File whose first line is the network's passphrase, - for standard input (default: it is asked for)")
+        ->needs(wifi);
+  }
   command->fallthrough();
   command->callback([&context, options, role] {
     context.action = [&context, options, role] { return run_pair(context, role, *options); };

@@ -74,14 +74,20 @@ Failure explain(const ClientFailure& why, const PairRequest& request, const std:
   }
 }
 
-protocol::PairingEnrolment to_message(const Welcome& result) {
+std::optional<protocol::Wifi> copy(const std::optional<protocol::Wifi>& wifi) {
+  if (!wifi) return std::nullopt;
+  auto passphrase = protocol::Passphrase::parse(wifi->passphrase.reveal());
+  return protocol::Wifi{wifi->ssid, std::move(*passphrase)};
+}
+
+protocol::PairingEnrolment to_message(const Welcome& result, const PairRequest& request) {
   return {.broker_host = result.enrolment.broker_host,
           .broker_port = result.enrolment.broker_port,
           .ca_pem = result.enrolment.ca_pem,
           .certificate_pem = result.enrolment.certificate_pem,
           .name = result.enrolment.name,
           .roster = result.roster,
-          .wifi = std::nullopt};
+          .wifi = copy(request.wifi)};
 }
 
 const protocol::HostPort& address_of(const PairRequest& request) {
@@ -127,7 +133,7 @@ Outcome<Paired> pair(Account& account, const PairRequest& request, const Clock& 
   const auto& device = claimed->device;
   const auto result = welcome(account, device.card, claimed->request_pem, request.terms, clock);
   if (!result) return std::unexpected(result.error());
-  if (auto r = claimed->client.enrol(to_message(*result), account.key()); !r)
+  if (auto r = claimed->client.enrol(to_message(*result, request), account.key()); !r)
     return std::unexpected(explain(r.error(), request, address_of(request).to_string(), Step::after_code));
   return Paired{{device.card.identity.id(), result->reloaded}, device.model, device.version};
 }

@@ -7,6 +7,7 @@
 
 #include "owner/enroll.hpp"
 #include "protocol/pairing_string.hpp"
+#include "protocol/wifi.hpp"
 
 namespace sealcam::owner {
 
@@ -15,6 +16,7 @@ struct PairRequest {
   protocol::PairingString shown;              ///< what the device shows
   std::optional<protocol::HostPort> instead;  ///< of the address in it
   Terms terms;
+  std::optional<protocol::Wifi> wifi{};  ///< a camera's: what it joins once it is paired
 };
 
 struct Paired {

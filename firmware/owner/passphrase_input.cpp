@@ -63,9 +63,9 @@ Outcome<crypto::Passphrase> read_line(int fd, std::string_view from) {
 
 void say(int fd, std::string_view words) { (void)!::write(fd, words.data(), words.size()); }
 
-Outcome<crypto::Passphrase> ask(int terminal, std::string_view question) {
+Outcome<crypto::Passphrase> ask(int terminal, std::string_view question, std::string_view option) {
   const SilentTerminal silent(terminal);
-  if (!silent.works()) return failure(EX_IOERR, "The terminal cannot be silenced. Use --passphrase-file");
+  if (!silent.works()) return failure(EX_IOERR, std::format("The terminal cannot be silenced. Use {}", option));
   say(terminal, question);
   auto answer = read_line(terminal, "The terminal");
   say(terminal, "\n");
@@ -83,19 +83,47 @@ Outcome<> long_enough(const crypto::Passphrase& passphrase) {
 
 }  // namespace
 
-Outcome<crypto::Passphrase> read_passphrase(const std::string& file, Asking asking) {
-  const bool is_new = asking == Asking::twice;
-  const UniqueFd fd(
+/// A file, or the terminal where none is named.
+static Outcome<UniqueFd> open_input(const std::string& file, std::string_view option) {
+  UniqueFd fd(
       ::open(file.empty() ? "/dev/tty" : file.c_str(), (file.empty() ? O_RDWR | O_NOCTTY : O_RDONLY) | O_CLOEXEC));
   if (!fd && file.empty())
-    return failure(EX_NOINPUT, "There is no terminal to ask for the passphrase on. Use --passphrase-file FILE");
+    return failure(EX_NOINPUT,
+                   std::format("There is no terminal to ask for the passphrase on. Use {} FILE", option));
   if (!fd) return failure(EX_NOINPUT, std::format("{} cannot be opened", file));
-  auto first = file.empty() ? ask(fd.get(), is_new ? "Passphrase for the backup: " : "Passphrase of the backup: ")
-                            : read_line(fd.get(), file);
+  return fd;
+}
+
+Outcome<protocol::Passphrase> read_wifi_passphrase(const std::string& file, std::string_view option) {
+  const auto input = open_input(file == "-" ? "/dev/stdin" : file, option);
+  if (!input) return std::unexpected(input.error());
+  const auto words = file.empty() ? ask(input->get(), "Passphrase of the Wi-Fi network: ", option)
+                                  : read_line(input->get(), file == "-" ? "Standard input" : file);
+  if (!words) return std::unexpected(words.error());
+  auto passphrase = protocol::Passphrase::parse(as_text(words->reveal()));
+  if (!passphrase) return failure(EX_USAGE, std::format("Not a passphrase: {}", passphrase.error().what));
+  return std::move(*passphrase);
+}
+
+Outcome<Bytes> parse_ssid(std::string_view text) {
+  if (text.empty() || text.size() > 32) return failure(EX_USAGE, "A network's name (SSID) has 1 to 32 bytes");
+  const auto bytes = as_bytes(text);
+  return Bytes(bytes.begin(), bytes.end());
+}
+
+Outcome<crypto::Passphrase> read_passphrase(const std::string& file, Asking asking) {
+  static constexpr auto option = "--passphrase-file";
+  const bool is_new = asking == Asking::twice;
+  const auto input = open_input(file, option);
+  if (!input) return std::unexpected(input.error());
+  const auto& fd = *input;
+  auto first = file.empty()
+                   ? ask(fd.get(), is_new ? "Passphrase for the backup: " : "Passphrase of the backup: ", option)
+                   : read_line(fd.get(), file);
   if (!first || !is_new) return first;
   if (auto r = long_enough(*first); !r) return std::unexpected(r.error());
   if (!file.empty()) return first;
-  const auto second = ask(fd.get(), "The same again: ");
+  const auto second = ask(fd.get(), "The same again: ", option);
   if (!second) return std::unexpected(second.error());
   if (!equal(first->reveal(), second->reveal())) return failure(EX_USAGE, "The two differ. Begin again");
   return first;

@@ -50,15 +50,20 @@ say "access points are there"
 
 # ---- the board's services ----------------------------------------------------------------------------------------
 dbus-daemon --system --nofork --nopidfile >/tmp/dbus.log 2>&1 &
-until [ -S /run/dbus/system_bus_socket ]; do sleep 0.1; done
-setpriv --reuid=103 --regid=103 --clear-groups /usr/lib/polkit-1/polkitd --no-debug >/tmp/polkit.log 2>&1 &
+i=0
+until [ -S /run/dbus/system_bus_socket ]; do
+  i=$((i + 1))
+  if [ $i -gt 200 ]; then say "no message bus"; cat /tmp/dbus.log; exit 1; fi
+  sleep 0.1
+done
+start-stop-daemon -S -c polkitd -x /usr/lib/polkit-1/polkitd -- --no-debug >/tmp/polkit.log 2>&1 &
 wpa_supplicant -u >/tmp/supplicant.log 2>&1 &
-NetworkManager --no-daemon --log-level=INFO >/tmp/manager.log 2>&1 &
+NetworkManager --debug --log-level=INFO >/tmp/manager.log 2>&1 &
 ssid() { iw dev wlan0 link | sed -n 's/^.*SSID: //p'; }
 i=0
 until [ "$(ssid)" = Old ] && ip addr show dev wlan0 | grep -q 'inet 10.0.2'; do
   i=$((i + 1))
-  if [ $i -gt 240 ]; then say "the board did not get into Old"; tail -30 /tmp/manager.log /tmp/polkit.log /tmp/supplicant.log; exit 1; fi
+  if [ $i -gt 90 ]; then say "the board did not get into Old"; tail -30 /tmp/manager.log /tmp/polkit.log /tmp/supplicant.log; exit 1; fi
   sleep 0.5
 done
 say "the board is in Old"
@@ -66,10 +71,9 @@ say "the board is in Old"
 # ---- the camera --------------------------------------------------------------------------------------------------
 chown -R 990:990 /job/state
 start_camera() {
-  setpriv --reuid=990 --regid=990 --clear-groups sealcam-camera --state /job/state --config /job/camera.json --status /tmp/status.json &
+  start-stop-daemon -S -c sealcam-camera:sealcam-camera -x /usr/bin/sealcam-camera -- --state /job/state --config /job/camera.json --status /tmp/status.json &
   camera=$!
 }
-# setpriv becomes the camera.
 touch /tmp/status.json && chown 990 /tmp/status.json && chmod 1777 /tmp
 start_camera
 (
