@@ -50,10 +50,9 @@ class NetworkControl {
   /// A trial that is under way ends by itself, with the earlier network.
   virtual ~NetworkControl() = default;
 
-  /// Begins to join. Unless keep() is called, the earlier network is back `limit` after the phase `looking` at most, also
-  /// when this process is gone, and nothing of this one is left. `limit`: 10 s to 10 min. `looking` has an end of its
-  /// own.
-  /// Errors: conflict (another trial is under way), invalid_argument.
+  /// Begins to join. Unless keep() is called, the earlier network is back `limit` after the phase `looking` at most,
+  /// also when this process is gone, and nothing of this one is left. `limit`: 10 s to 10 min. `looking` has an end of
+  /// its own. Errors: conflict (another trial is under way), invalid_argument.
   [[nodiscard]] Result<> join(ByteView ssid, std::string_view passphrase, std::chrono::seconds limit) {
     return do_join(ssid, passphrase, limit);
   }
@@ -62,6 +61,9 @@ class NetworkControl {
   void keep() { do_keep(); }
   /// Before it is kept: what was before, now. `why` is what step() says from then on; `none`: what is seen to be wrong.
   void leave(JoinFault why) { do_leave(why); }
+  /// Ends a trial and takes away every network that was ever kept here, its passphrase with it. The phase is `looking`
+  /// until that is done or cannot be done, then `idle`.
+  void forget() { do_forget(); }
   /// Ten times a second or so.
   [[nodiscard]] JoinProgress step() { return do_step(); }
 
@@ -69,6 +71,7 @@ class NetworkControl {
   virtual Result<> do_join(ByteView ssid, std::string_view passphrase, std::chrono::seconds limit) = 0;
   virtual void do_keep() = 0;
   virtual void do_leave(JoinFault why) = 0;
+  virtual void do_forget() = 0;
   [[nodiscard]] virtual JoinProgress do_step() = 0;
 };
 
@@ -80,6 +83,7 @@ class UnmanagedNetwork final : public NetworkControl {
   }
   void do_keep() override {}
   void do_leave(JoinFault) override {}
+  void do_forget() override { progress_ = {}; }
   JoinProgress do_step() override { return progress_; }
 
   JoinProgress progress_;

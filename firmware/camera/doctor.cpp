@@ -50,6 +50,7 @@ Diagnosis examine(const DoctorSubject& subject) {
   examination.check_serial();
   examination.check_state();
   examination.check_enrolment();
+  examination.check_wifi();
   examination.check_space();
   examination.check_memory();
   examination.check_clock();

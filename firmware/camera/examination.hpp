@@ -37,6 +37,7 @@ class Examination {
   void check_serial();
   void check_state();
   void check_enrolment();
+  void check_wifi();
   void check_space();
   void check_memory();
   void check_clock();

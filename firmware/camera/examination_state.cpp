@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include "camera/examination.hpp"
+#include "camera/wifi_outcome.hpp"
 #include "pairing/device_state.hpp"
+#include "pairing/wifi_file.hpp"
 
 namespace sealcam::camera {
 
@@ -73,6 +75,21 @@ void Examination::check_enrolment() {
     fault("enrolment", files.enrolment().string() + " is not a camera's", "name the camera's folder with --state");
   } else {
     ok("enrolment", std::format("broker {}:{}", enrolment->broker_host, enrolment->broker_port));
+  }
+}
+
+void Examination::check_wifi() {
+  const pairing::StateFiles files{subject_.state};
+  pairing::WifiOutcome outcome;
+  const auto wifi = pairing::read_wifi_file(files, &outcome);
+  if (!wifi && wifi.error().code == Errc::malformed) {
+    warn("wifi", "wifi.json is damaged", std::format("rm {}, and hand the network over again", files.wifi().string()));
+  } else if (!wifi) {
+    ok("wifi", "the owner has named no network: the board's own are used");
+  } else if (const auto* const fault = fault_of(outcome.word)) {
+    warn("wifi", std::format("{}; the camera is where it was before", fault->sentence), std::string(fault->next));
+  } else {
+    ok("wifi", outcome.word.empty() ? "the owner's network is still to be tried" : "in the owner's network");
   }
 }
 

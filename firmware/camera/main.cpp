@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <print>
+#include <thread>
 
 #include "camera/camera.hpp"
 #include "camera/capture_factory.hpp"
@@ -16,6 +17,7 @@
 #include "camera/sensor_list.hpp"
 #include "core/folders.hpp"
 #include "hal/board/this_board.hpp"
+#include "hal/networkmanager/networkmanager.hpp"
 #include "pairing/display.hpp"
 #include "pairing/station.hpp"
 #include "service/service_manager.hpp"
@@ -72,8 +74,22 @@ int print_keys(const pairing::DeviceState& state, bool json) {
   return EX_OK;
 }
 
+/// The networks of the owner go with the owner: those on the board, that wifi.json only repeats.
+void forget_networks(const fs::path& folder, const Clock& clock, Log& log) {
+  std::error_code ec;
+  if (!fs::exists(pairing::StateFiles{folder}.wifi(), ec)) return;
+  hal::networkmanager::NetworkManager network(clock);
+  network.forget();
+  const auto until = clock.monotonic() + std::chrono::seconds(5);
+  while (network.step().phase != hal::JoinProgress::Phase::idle) {
+    if (clock.monotonic() > until) return log.warning("the owner's Wi-Fi network may be left in NetworkManager");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
 /// The one thing that a camera which is running must not do to itself.
-int reset(const fs::path& folder, Log& log) {
+int reset(const fs::path& folder, const Clock& clock, Log& log) {
+  forget_networks(folder, clock, log);
   const auto done = pairing::DeviceState::reset(folder, protocol::Role::camera);
   if (!done) {
     log.error("{}", state_problem(folder, done.error()));
@@ -173,7 +189,7 @@ int run(const Options& given, char** argv, MonotonicTime started, const Clock& c
   if (given.doctor) return camera::run_doctor(config_file, given.config.empty(), folder, given.json, clock);
   if (!given.status.empty()) options.status_file = fs::absolute(given.status);
   if (given.reset) {
-    if (given.yes) return reset(folder, log);
+    if (given.yes) return reset(folder, clock, log);
     std::println(stderr,
                  "This deletes the keys and everything else in {}.\nTo do it: sealcam-camera --state {} reset --yes",
                  folder.string(), folder.string());
@@ -194,7 +210,7 @@ int run(const Options& given, char** argv, MonotonicTime started, const Clock& c
   }
   const Ran ran = run_state(given, folder, options, clock, log);
   if (!ran.reset) return ran.code;
-  if (const int code = reset(folder, log); code != EX_OK) return code;
+  if (const int code = reset(folder, clock, log); code != EX_OK) return code;
   return start_again(started_in, argv, log);
 }
 

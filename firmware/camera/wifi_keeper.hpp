@@ -17,12 +17,12 @@ namespace sealcam::camera {
 /// The time line of a trial; whichever way it ends, the camera is in a network that worked after at most
 /// grace + limit = 110 s, and NetworkControl keeps `limit` without us.
 struct WifiTimes {
-  std::chrono::seconds grace{5};      ///< before it begins, for the answer to the command
-  std::chrono::seconds join{60};      ///< until it is in the network
-  std::chrono::seconds prove{85};     ///< until the broker is reached over it; both count from the begin
-  std::chrono::seconds limit{105};    ///< until the board goes back by itself
-  std::chrono::seconds settled{15};   ///< a connection that lasted from before counts after so long: see README.md
-  std::chrono::seconds alone{120};    ///< without a broker, until a network that failed is tried again; doubles
+  std::chrono::seconds grace{5};     ///< before it begins, for the answer to the command
+  std::chrono::seconds join{60};     ///< until it is in the network
+  std::chrono::seconds prove{85};    ///< until the broker is reached over it; both count from the begin
+  std::chrono::seconds limit{105};   ///< until the board goes back by itself
+  std::chrono::seconds settled{15};  ///< a connection that lasted from before counts after so long: see README.md
+  std::chrono::seconds alone{120};   ///< without a broker, until a network that failed is tried again; doubles
   std::chrono::seconds longest{1800};
 };
 

@@ -170,8 +170,9 @@ void add_pair(CLI::App& parent, Context& context, Role role) {
     auto* wifi = command->add_option("--wifi", options->ssid, "Wi-Fi network that it is to join once it is paired")
                      ->type_name("SSID");
     command
-        ->add_option("--wifi-password-file", options->password_file,
-                     "File whose first line is the network's passphrase, - for standard input (default: it is asked for)")
+        ->add_option(
+            "--wifi-password-file", options->password_file,
+            "File whose first line is the network's passphrase, - for standard input (default: it is asked for)")
         ->needs(wifi);
   }
   command->fallthrough();

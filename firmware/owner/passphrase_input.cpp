@@ -88,8 +88,7 @@ static Outcome<UniqueFd> open_input(const std::string& file, std::string_view op
   UniqueFd fd(
       ::open(file.empty() ? "/dev/tty" : file.c_str(), (file.empty() ? O_RDWR | O_NOCTTY : O_RDONLY) | O_CLOEXEC));
   if (!fd && file.empty())
-    return failure(EX_NOINPUT,
-                   std::format("There is no terminal to ask for the passphrase on. Use {} FILE", option));
+    return failure(EX_NOINPUT, std::format("There is no terminal to ask for the passphrase on. Use {} FILE", option));
   if (!fd) return failure(EX_NOINPUT, std::format("{} cannot be opened", file));
   return fd;
 }

@@ -39,8 +39,7 @@ std::string wifi_sentence(const CameraRecord& camera) {
       return std::format("the Wi-Fi network refused the passphrase and it went back; {}", again);
     case protocol::WifiTrouble::no_address:
       return "the Wi-Fi network gave it no address and it went back; look at the router's DHCP";
-    case protocol::WifiTrouble::no_broker:
-      return "it did not reach the broker over the Wi-Fi network and went back";
+    case protocol::WifiTrouble::no_broker: return "it did not reach the broker over the Wi-Fi network and went back";
     case protocol::WifiTrouble::other: break;
   }
   return std::format("it could not join the Wi-Fi network and went back; {}", again);

@@ -74,7 +74,12 @@ class FakeNetwork final : public NetworkControl {
       waiting_.reset();
       progress_ = {Phase::back, why, ""};
     }
-    if (progress_.phase == Phase::joining || progress_.phase == Phase::joined) back(why == JoinFault::none ? JoinFault::not_found : why);
+    if (progress_.phase == Phase::joining || progress_.phase == Phase::joined)
+      back(why == JoinFault::none ? JoinFault::not_found : why);
+  }
+  void do_forget() override {
+    kept_.clear();
+    power_cut();
   }
   JoinProgress do_step() override {
     const MonotonicTime now = clock_.monotonic();
@@ -103,8 +108,7 @@ class FakeNetwork final : public NetworkControl {
   void back(JoinFault why) {
     deadline_.reset();
     network_ = kept_;
-    if (progress_.phase == Phase::joining || progress_.phase == Phase::joined)
-      progress_ = {Phase::back, why, ""};
+    if (progress_.phase == Phase::joining || progress_.phase == Phase::joined) progress_ = {Phase::back, why, ""};
   }
 
   const Clock& clock_;

@@ -52,8 +52,8 @@ std::uint32_t read_number(sd_bus_message& reply) {
 
 JoinFault fault_of(std::uint32_t reason) noexcept {
   switch (reason) {
-    case 7:   // NO_SECRETS: asked for another passphrase, and nobody is there to answer
-    case 8:   // SUPPLICANT_DISCONNECT
+    case 7:  // NO_SECRETS: asked for another passphrase, and nobody is there to answer
+    case 8:  // SUPPLICANT_DISCONNECT
       return JoinFault::refused;
     case 11:  // SUPPLICANT_TIMEOUT
     case 53:  // SSID_NOT_FOUND

@@ -12,7 +12,8 @@ NetworkManager::~NetworkManager() = default;
 
 Result<> NetworkManager::do_join(ByteView ssid, std::string_view passphrase, std::chrono::seconds limit) {
   if (trial_) return fail(Errc::conflict, "another network is on trial");
-  if (ssid.empty() || ssid.size() > 32 || passphrase.size() < 8 || passphrase.size() > 63 || limit < 10s || limit > 10min)
+  if (ssid.empty() || ssid.size() > 32 || passphrase.size() < 8 || passphrase.size() > 63 || limit < 10s ||
+      limit > 10min)
     return fail(Errc::invalid_argument, "a network to join");
   trial_ = std::make_unique<Trial>(clock_, address_, ssid, passphrase, limit);
   progress_ = trial_->progress();
@@ -26,6 +27,11 @@ void NetworkManager::do_keep() {
 void NetworkManager::do_leave(JoinFault why) {
   if (!trial_) return;
   trial_->leave(why);
+  progress_ = trial_->progress();
+}
+
+void NetworkManager::do_forget() {
+  trial_ = std::make_unique<Trial>(clock_, address_);
   progress_ = trial_->progress();
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Wireless networks by NetworkManager's D-Bus interface, version 1.18 or newer.
 ///
-/// A trial is a checkpoint of the wireless card with a profile that is in NetworkManager's memory alone and that it does
-/// not join by itself:
+/// A trial is a checkpoint of the wireless card with a profile that is in NetworkManager's memory alone and that it
+/// does not join by itself:
 ///
-///     CheckpointCreate(card, limit)  AddConnection2(in memory)  ActivateConnection           what was before is untouched
-///     keep:   Update2(to disk)  CheckpointDestroy  Delete of the older profiles of ours
-///     else:   CheckpointRollback, or NetworkManager itself after `limit`: joins what was before, deletes the profile
+///     CheckpointCreate(card, limit)  AddConnection2(in memory)  ActivateConnection           what was before is
+///     untouched keep:   Update2(to disk)  CheckpointDestroy  Delete of the older profiles of ours else:
+///     CheckpointRollback, or NetworkManager itself after `limit`: joins what was before, deletes the profile
 ///
 /// So a process that dies, and a power cut, both lead back to what was there before.
 #pragma once
@@ -32,6 +32,7 @@ class NetworkManager final : public NetworkControl {
   Result<> do_join(ByteView ssid, std::string_view passphrase, std::chrono::seconds limit) override;
   void do_keep() override;
   void do_leave(JoinFault why) override;
+  void do_forget() override;
   JoinProgress do_step() override;
 
   const Clock& clock_;

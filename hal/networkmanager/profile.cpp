@@ -71,7 +71,8 @@ int put_automatic(sd_bus_message& m, const char* protocol) {
 
 }  // namespace
 
-int append_profile(sd_bus_message& message, const std::string& uuid, ByteView ssid, std::string_view passphrase, Use use) {
+int append_profile(sd_bus_message& message, const std::string& uuid, ByteView ssid, std::string_view passphrase,
+                   Use use) {
   int r = ::sd_bus_message_sensitive(&message);
   if (r >= 0) r = ::sd_bus_message_open_container(&message, 'a', "{sa{sv}}");
   if (r >= 0) r = put_connection(message, uuid, use);

@@ -20,8 +20,8 @@ enum class Use {
 };
 
 /// Appends a{sa{sv}}: WPA with a passphrase, addresses by DHCP and router advertisements. The passphrase belongs to the
-/// system: NetworkManager stores it in a file of root's alone. The message is marked as sensitive, so that its memory is
-/// wiped. Negative: errno.
+/// system: NetworkManager stores it in a file of root's alone. The message is marked as sensitive, so that its memory
+/// is wiped. Negative: errno.
 [[nodiscard]] int append_profile(sd_bus_message& message, const std::string& uuid, ByteView ssid,
                                  std::string_view passphrase, Use use);
 

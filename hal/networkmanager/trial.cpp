@@ -12,12 +12,12 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto search_limit = 20s;
-constexpr auto pause = 1s;           // between two searches
-constexpr auto look_interval = 500ms;  // whether it is joined
-constexpr std::uint32_t delete_new_profiles = 0x02;                    // NMCheckpointCreateFlags
-constexpr std::uint32_t in_memory = 0x02, no_autoconnect = 0x20;       // NMSettingsAddConnection2Flags
-constexpr std::uint32_t to_disk = 0x01;                                // NMSettingsUpdate2Flags
-constexpr std::uint32_t activating = 1, activated = 2;                 // NMActiveConnectionState
+constexpr auto pause = 1s;                                        // between two searches
+constexpr auto look_interval = 500ms;                             // whether it is joined
+constexpr std::uint32_t delete_new_profiles = 0x02;               // NMCheckpointCreateFlags
+constexpr std::uint32_t in_memory = 0x02, no_autoconnect = 0x20;  // NMSettingsAddConnection2Flags
+constexpr std::uint32_t to_disk = 0x01;                           // NMSettingsUpdate2Flags
+constexpr std::uint32_t activating = 1, activated = 2;            // NMActiveConnectionState
 
 }  // namespace
 
@@ -37,12 +37,21 @@ NetworkManager::Trial::Trial(const Clock& clock, std::string address, ByteView s
   if (::sd_id128_randomize(&id) >= 0) uuid_ = ::sd_id128_to_uuid_string(id, text.data());
 }
 
+NetworkManager::Trial::Trial(const Clock& clock, std::string address)
+    : clock_(clock),
+      address_(std::move(address)),
+      begun_(clock.monotonic()),
+      again_at_(begun_),
+      search_limit_(0),
+      forgetting_(true) {}
+
 void NetworkManager::Trial::step() {
   if (over_) return;
   if (bus_) {
     if (const auto r = bus_->process(); !r) {
       bus_.reset();
       if (searching_) return not_yet({.fault = JoinFault::unmanaged, .words = r.error().what});
+      if (kept_ || forgetting_) return finish(Phase::kept);
       // What was begun is taken back by NetworkManager, or went with it.
       progress_.fault = JoinFault::other;
       progress_.detail = r.error().what;
@@ -51,10 +60,11 @@ void NetworkManager::Trial::step() {
   }
   if (over_ || clock_.monotonic() < again_at_ || (bus_ && bus_->busy())) return;
   if (searching_) search();
-  else if (!keeping_ && !leaving_) ask_whether_joined();
+  else if (!keeping_ && !leaving_ && !forgetting_) ask_whether_joined();
 }
 
 void NetworkManager::Trial::not_yet(const Refusal& why) {
+  if (forgetting_) return finish(Phase::idle);
   missing_ = why;
   if (clock_.monotonic() - begun_ >= search_limit_) return give_up(why.fault, why.words);
   again_at_ = clock_.monotonic() + pause;
@@ -65,6 +75,10 @@ void NetworkManager::Trial::search() {
     auto bus = Bus::connect(address_);
     if (!bus) return not_yet({.fault = JoinFault::unmanaged, .words = bus.error().what});
     bus_ = std::move(*bus);
+  }
+  if (forgetting_) {
+    searching_ = false;
+    return list_profiles();
   }
   cards_.clear();
   bus_->call(
@@ -163,7 +177,7 @@ void NetworkManager::Trial::activate() {
 void NetworkManager::Trial::card_changed(sd_bus_message& signal) {
   std::uint32_t now = 0, before = 0, reason = 0;
   if (::sd_bus_message_read(&signal, "uuu", &now, &before, &reason) <= 0) return;
-  if (leaving_ || over_ || progress_.phase == Phase::kept) return;
+  if (leaving_ || over_ || kept_) return;
   const auto state = static_cast<CardState>(now);
   if (state == CardState::failed) {
     bus_->forget();
@@ -215,13 +229,13 @@ void NetworkManager::Trial::destroy_checkpoint() {
   bus_->call(
       std::move(message),
       [this](sd_bus_message&) {
-        progress_.phase = Phase::kept;
+        kept_ = true;
         list_profiles();
       },
       or_give_up());
 }
 
-/// From here on the network is kept, whatever is refused.
+/// From here on the network is kept, whatever is refused. Ours but this one go.
 void NetworkManager::Trial::list_profiles() {
   bus_->call(
       bus_->method(settings_path, settings_interface, "ListConnections"),
@@ -253,7 +267,7 @@ void NetworkManager::Trial::remove(const std::string& profile, Chain then) {
 }
 
 void NetworkManager::Trial::leave(JoinFault why) {
-  if (over_ || leaving_ || progress_.phase == Phase::kept) return;
+  if (over_ || leaving_ || kept_ || forgetting_) return;
   if (why == JoinFault::none) why = searching_ ? missing_.fault : fault_of(reached_);
   if (bus_) bus_->forget();
   give_up(why, "");
@@ -283,7 +297,7 @@ void NetworkManager::Trial::roll_back() {
 }
 
 void NetworkManager::Trial::finish(Phase phase) {
-  progress_.phase = phase;
+  progress_.phase = forgetting_ ? Phase::idle : phase;
   over_ = true;
 }
 

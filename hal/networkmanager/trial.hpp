@@ -2,6 +2,8 @@
 /// One network on trial, from the search for a card to the end. Private to this folder.
 #pragma once
 
+#include <systemd/sd-bus.h>
+
 #include <array>
 #include <optional>
 #include <vector>
@@ -18,7 +20,10 @@ namespace sealcam::hal::networkmanager {
 /// A chain of calls on the bus, one at a time; the answer of each begins the next.
 class NetworkManager::Trial {
  public:
-  Trial(const Clock& clock, std::string address, ByteView ssid, std::string_view passphrase, std::chrono::seconds limit);
+  Trial(const Clock& clock, std::string address, ByteView ssid, std::string_view passphrase,
+        std::chrono::seconds limit);
+  /// No trial, but the end of all that were kept.
+  Trial(const Clock& clock, std::string address);
   Trial(const Trial&) = delete;
   Trial& operator=(const Trial&) = delete;
   ~Trial() = default;
@@ -67,7 +72,7 @@ class NetworkManager::Trial {
   Bytes ssid_;
   Secret<63> passphrase_;
   std::size_t passphrase_size_ = 0;
-  std::chrono::seconds limit_;
+  std::chrono::seconds limit_{};
   MonotonicTime begun_, again_at_;
   std::chrono::nanoseconds search_limit_;
   std::unique_ptr<Bus> bus_;
@@ -77,7 +82,7 @@ class NetworkManager::Trial {
   CardState reached_ = CardState::unknown;  // since the activation
   JoinProgress progress_{Phase::looking, JoinFault::none, ""};
   Refusal missing_;  // why the search has found nothing so far
-  bool keeping_ = false, leaving_ = false, over_ = false, searching_ = true;
+  bool forgetting_ = false, searching_ = true, keeping_ = false, kept_ = false, leaving_ = false, over_ = false;
 };
 
 }  // namespace sealcam::hal::networkmanager

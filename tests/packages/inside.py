@@ -219,6 +219,8 @@ def _():
     words = run("systemd-analyze", "verify", "--man=no", "sealcam-hub-kiosk.service", code=None).stderr.splitlines()
     check(all("ommand cage" in w for w in words), "\n".join(words))  # only suggested
     run("udevadm", "verify", "/usr/lib/udev/rules.d/60-sealcam-camera.rules")
+    rule = pathlib.Path("/usr/share/polkit-1/rules.d/50-sealcam-camera.rules")
+    check(f'"{unit("sealcam-camera")["User"]}"' in rule.read_text(), "polkit's rule is for another user")
 
 
 @case("the units expose at most 2.0")

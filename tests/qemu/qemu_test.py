@@ -3,7 +3,7 @@
 """Boots an ARM board in QEMU with the kernel's vivid as its sensor and runs this build's programs on it.
 
     scripts/qemu BOARD                  the camera on BOARD, watched by a hub on this machine, for --seconds
-    scripts/qemu BOARD --case NAME      one test: contract, camera, rebind, memory, libcamera
+    scripts/qemu BOARD --case NAME      one test: contract, camera, rebind, memory, libcamera, wifi
     scripts/qemu BOARD --interactive    a shell on the board's serial console (Ctrl-A X ends it)
 
 BOARD is 'virt' or 'raspi3b'. Consoles are kept below build/arm64/qemu.
@@ -21,6 +21,7 @@ import time
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "tests"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import wifi  # noqa: E402
 from guest import BOARDS, Archive, Guest, Kernel, Run  # noqa: E402
 from support.world import Failure, World, read_json, wait_for  # noqa: E402
 
@@ -52,8 +53,8 @@ class Bench:
             raise Failure(f"{name} is not built: scripts/build arm64 qemu_programs")
         return path
 
-    def boot(self, name, programs, job, vivid="n_devs=1", memory=None):
-        initramfs = self.guest.initramfs([self.program(p) for p in programs], [f"vivid {vivid}"], job)
+    def boot(self, name, programs, job, vivid="n_devs=1", memory=None, modules=None, services=None):
+        initramfs = self.guest.initramfs([self.program(p) for p in programs], modules or [f"vivid {vivid}"], job, services)
         echo = (lambda line: say(f"  | {line}")) if self.options.verbose else None
         return Run(self.guest.command(initramfs, memory), self.folder / f"{self.board}-{name}.log", echo)
 
@@ -210,7 +211,7 @@ free"""
           f"{result['live']} live pictures")
 
 
-CASES = {f.__name__: f for f in (contract, camera, rebind, memory, libcamera)}
+CASES = {f.__name__: f for f in (contract, camera, rebind, memory, libcamera)} | {"wifi": wifi.case}
 
 
 def interactive(bench):

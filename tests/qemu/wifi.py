@@ -6,7 +6,6 @@ import os
 import pathlib
 import re
 import tempfile
-import time
 
 from guest import Archive
 from support.world import Failure, World, wait_for
@@ -75,7 +74,7 @@ class Scene:
         self.camera = world.camera("owner", "camera", self.config, "Board", "--host", HOST)
         self.files = services(tree)[1]
 
-    def job(self, seconds, kill=False):
+    def job(self):
         job = Archive()
         job.tree("job/state", self.camera.state)
         job.write("job/camera.json", json.dumps(self.config))
@@ -85,8 +84,7 @@ class Scene:
         job.write("job/udhcpd.conf", "start 10.7.7.10\nend 10.7.7.20\ninterface wlan3\nlease_file /tmp/leases\n"
                                      "option subnet 255.255.255.0\noption router 10.7.7.1\n")
         secrets = " ".join([*NETWORKS.values(), WRONG])
-        job.write("job/settings", f"SECONDS_UP={seconds}\nKILL_AFTER={'yes' if kill else ''}\nSECRETS='{secrets}'\n"
-                                  f"SHOW={os.environ.get('SEALCAM_SHOW', '')}\n")
+        job.write("job/settings", f"SECRETS='{secrets}'\nSHOW={os.environ.get('SEALCAM_SHOW', '')}\n")
         job.write("etc/passwd", PASSWD)
         job.write("etc/group", GROUP)
         job.write("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n")
@@ -99,7 +97,7 @@ class Scene:
         return job
 
     def tell(self, ssid, passphrase):
-        """The owner names a network; how the command ended is for later."""
+        """The owner names a network. Whether the camera confirmed it in time is for sync to say."""
         file = self.world.folder / "passphrase"
         file.write_text(passphrase + "\n")
         self.world.owner("owner", "camera", "wifi", "Board", "--ssid", ssid, "--password-file", file, check=False)
@@ -107,3 +105,101 @@ class Scene:
     def listed(self):
         self.world.owner("owner", "sync", check=False)
         return json.loads(self.world.owner("owner", "camera", "list", "--json"))[0]
+
+    def wait_listed(self, words):
+        """Until the owner is told so by the camera's own grants."""
+        wait_for(f"the owner is told '{words}'", lambda: words in self.listed()["wifi_trouble"] or (
+            not words and not self.listed()["wifi_trouble"]), 60, step=1)
+
+
+class Story:
+    """What the guest said, in its own time."""
+
+    def __init__(self, run):
+        self.run, self.seen = run, 0
+
+    def wait(self, pattern, seconds):
+        """The next line that matches from where the last wait ended; the guest's uptime in it, 0 where there is none."""
+        found = []
+
+        def look():
+            lines = self.run.lines
+            for i in range(self.seen, len(lines)):
+                if re.search(pattern, lines[i][1]):
+                    self.seen = i + 1
+                    found.append(lines[i][1])
+                    return True
+            return self.run.child.poll() is not None
+
+        try:
+            wait_for("the guest", look, seconds)
+        except Failure:
+            pass
+        if not found:
+            raise Failure(f"the guest did not say '{pattern}' within {seconds} s; it said:\n" +
+                          "\n".join(line for _, line in self.run.lines[-40:]))
+        first = found[0].split()[0]
+        return float(first) if re.fullmatch(r"[0-9.]+", first) else 0.0
+
+
+def story(scene, run):
+    """Every way a network can end; {what: seconds from one network to the next, by the guest's clock}."""
+    told, took = Story(run), {}
+    told.wait(r"NOW Old true none", 240)
+
+    # The control: without the rule of our package the camera's user may nothing.
+    scene.tell("New", NETWORKS["New"])
+    told.wait(r"NOW Old true not_permitted", 120)
+    told.wait(r"RULE is there", 60)
+
+    scene.tell("New", NETWORKS["New"])
+    left = told.wait(r"NOW \S* ?\S* ?trying", 60)
+    took["joined"] = told.wait(r"NOW New true joined", 180) - left
+    scene.wait_listed("")
+
+    def back_from(ssid, passphrase, word, words, seconds):
+        scene.tell(ssid, passphrase)
+        left = told.wait(r"NOW \S* ?\S* ?trying", 60)
+        took[word] = told.wait(rf"NOW New true {word}", seconds) - left
+        scene.wait_listed(words)
+
+    back_from("New", WRONG, "refused", "refused the passphrase", 240)
+    back_from("Absent", "whatever-it-is", "not_found", "did not find", 240)
+    back_from("Nowhere", NETWORKS["Nowhere"], "no_broker", "did not reach the broker", 240)
+
+    scene.tell("Nowhere", NETWORKS["Nowhere"])
+    told.wait(r"PROFILES on trial: .*sealcam", 120)
+    killed = told.wait(r"KILLED", 30)
+    took["killed"] = told.wait(r"BACK in New", 240) - killed
+    return took
+
+
+def judge(text, took):
+    disk = re.search(r"DISK (.*)", text)[1]
+    ours = [line for line in disk.split(";") if "sealcam" in line]
+    if len(ours) != 1 or any(line.split()[:2] != ["600", "root"] for line in disk.split(";") if line.strip()):
+        raise Failure(f"profiles on the disk: {disk}")
+    if "sealcam" in re.search(r"MEMORY(.*)", text)[1]:
+        raise Failure("a profile of a trial was left in memory")
+    if "SECRET in a log" in text or any(p in text for p in [*NETWORKS.values(), WRONG]):
+        raise Failure("a passphrase is in a log")
+    late = {word: seconds for word, seconds in took.items() if seconds > 120}
+    if late:
+        raise Failure(f"more than two minutes until the old network was back: {late}")
+
+
+def case(bench):
+    """NetworkManager and three access points: the camera joins what its owner names, and falls back."""
+    tree = os.environ["SEALCAM_GUEST"]
+    with tempfile.TemporaryDirectory(prefix="sealcam-wifi-") as folder, World(bench.options.host_build, folder) as world:
+        scene = Scene(world, tree)
+        modules = [m for m in MODULES if m.split()[0] in bench.guest.kernel.paths]  # the others are built in
+        with bench.boot("wifi", ["sealcam-camera"], scene.job(), modules=modules, services=services(tree)[0], memory=1024) as run:
+            took = story(scene, run)
+            status = run.wait_end(120)
+            text = "\n".join(line for _, line in run.lines)
+            up = run.find("sealcam-guest: up *")[0]
+    if status != 0:
+        raise Failure(f"the job ended with {status}:\n{text[-3000:]}")
+    judge(text, took)
+    print(f"{bench.board}: up after {up:.0f} s; " + ", ".join(f"{word} {seconds:.0f} s" for word, seconds in took.items()))

@@ -91,7 +91,7 @@ Captures, encodes, seals and signs pictures, and publishes them at an MQTT 5
 broker that cannot open them. Runs as a service; listens on no port once it
 has an owner. Sensors by V4L2 and, where libcamera is installed, by libcamera.")
 set(CPACK_DEBIAN_SEALCAM-CAMERA_PACKAGE_RECOMMENDS "libcamera-ipa")
-set(CPACK_DEBIAN_SEALCAM-CAMERA_PACKAGE_SUGGESTS "sealcam, v4l-utils")
+set(CPACK_DEBIAN_SEALCAM-CAMERA_PACKAGE_SUGGESTS "network-manager, polkitd, sealcam, v4l-utils")
 
 set(CPACK_DEBIAN_SEALCAM-HUB_PACKAGE_NAME sealcam-hub)
 set(CPACK_DEBIAN_SEALCAM-HUB_PACKAGE_SECTION video)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The time line of a network on trial, by a clock that stands still until it is moved, on a board whose air is scripted.
+/// The time line of a network on trial, by a clock that stands still until it is moved, on a board whose air is
+/// scripted.
 #include "camera/wifi_keeper.hpp"
 
 #include <catch2/catch_test_macros.hpp>

@@ -33,12 +33,12 @@ struct Broker {
         protocol::encode_roster(test::roster_of(camera, version, hubs), route(camera), sample.owner.keys().identity));
   }
   [[nodiscard]] Bytes grants(const test::Actor& camera, ByteView roster, std::optional<CommandSeq> obeyed = {},
-                             const test::Actor* as = nullptr) const {
+                             const test::Actor* as = nullptr, std::optional<protocol::WifiTrouble> wifi = {}) const {
     const auto owner = sample.owner.verifier();
     return must(protocol::encode_grants(
         must(protocol::decode_roster(roster, route(camera), owner)), must(crypto::sha256(roster)), Epoch(1),
         crypto::sframe::CipherSuite::aes_128_gcm_sha256_128, {crypto::sframe::BaseKey(), "x"}, CaptureTime{},
-        route(camera), (as == nullptr ? camera : *as).keys().identity, obeyed));
+        route(camera), (as == nullptr ? camera : *as).keys().identity, obeyed, wifi));
   }
 };
 
@@ -67,6 +67,32 @@ TEST_CASE("a roster is confirmed by the camera's own grants, with its version an
   CHECK(pending_sentence(door).empty());
   CHECK(note_heard(door, heard(b.grants(b.sample.door, b.roster(b.sample.door, 9, {}))), hash));
   CHECK(pending_sentence(door).contains("sync --learn"));
+}
+
+TEST_CASE("why a camera is not in its network is known by its own grants alone, until they say otherwise") {
+  Broker b;
+  auto& door = b.file.cameras[0];
+  const auto roster = b.roster(b.sample.door, 3, {&b.sample.tablet});
+  const auto hear = [&](const test::Actor* as, std::optional<protocol::WifiTrouble> wifi) {
+    auto hearing = must(Hearing::open(b.file, b.sample.owner.identity()));
+    const auto topic = protocol::topic(b.route(b.sample.door), Leaf::grants);
+    const auto message = b.grants(b.sample.door, roster, {}, as, wifi);
+    hearing.hear({.topic = topic, .payload = message, .retained = true});
+    return note_heard(door, hearing.of(b.sample.door.id()), must(crypto::sha256(roster)));
+  };
+  (void)hear(nullptr, {});
+  CHECK_FALSE(hear(&b.sample.yard, protocol::WifiTrouble::refused));  // forged
+  CHECK(wifi_sentence(door).empty());
+  CHECK(hear(nullptr, protocol::WifiTrouble::refused));
+  CHECK(wifi_sentence(door).contains("refused the passphrase"));
+  CHECK(parse_account(account_text(b.file), "test")->cameras[0].wifi_trouble == protocol::WifiTrouble::refused);
+  CHECK_FALSE(hear(nullptr, protocol::WifiTrouble::refused));
+  CHECK(hear(nullptr, {}));
+  CHECK(wifi_sentence(door).empty());
+  for (int trouble = 1; trouble <= 6; ++trouble) {
+    door.wifi_trouble = static_cast<protocol::WifiTrouble>(trouble);
+    CHECK(wifi_sentence(door).contains("Wi-Fi"));
+  }
 }
 
 TEST_CASE("a command waits until its number is named, and a passphrase is dropped with it") {

@@ -30,6 +30,29 @@ TEST_CASE("a Wi-Fi network comes out of its file as it went in, and nobody else 
   CHECK((info.st_mode & 0777) == 0600);
 }
 
+TEST_CASE("what came of a network is kept beside it, and a new network has no past") {
+  const test::TemporaryFolder folder;
+  const StateFiles files{folder.path()};
+  auto passphrase = protocol::Passphrase::parse("12345678");
+  const protocol::Wifi wifi{Bytes{std::byte{'a'}}, std::move(*passphrase)};
+  WifiOutcome read{"left", 9};
+  for (const auto& outcome : {WifiOutcome{"no_broker", 0}, WifiOutcome{"", 2}, WifiOutcome{"joined", 1}}) {
+    REQUIRE(write_wifi_file(files, wifi, outcome));
+    REQUIRE(read_wifi_file(files, &read));
+    CHECK(read.word == outcome.word);
+    CHECK(read.interrupted == outcome.interrupted);
+  }
+  REQUIRE(write_wifi_file(files, wifi));
+  REQUIRE(read_wifi_file(files, &read));
+  CHECK(read.word.empty());
+  CHECK(read.interrupted == 0);
+  for (const char* more : {R"("outcome": 1)", R"("outcome": "TWO words")", R"("interrupted": -1)"}) {
+    const auto text = std::string(R"({"version": 1, "ssid": "61", "passphrase": "12345678", )") + more + "}";
+    REQUIRE(write_file_durably(files.wifi(), as_bytes(text)));
+    CHECK(read_wifi_file(files, &read).error().code == Errc::malformed);
+  }
+}
+
 TEST_CASE("a damaged Wi-Fi file says which, and what to do") {
   const test::TemporaryFolder folder;
   const StateFiles files{folder.path()};

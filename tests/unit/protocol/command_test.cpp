@@ -179,6 +179,41 @@ TEST_CASE("grants say which command was obeyed, and are as before when none was"
   CHECK(encode(CommandSeq()).error().code == Errc::invalid_argument);
 }
 
+TEST_CASE("grants say why the camera is not in the owner's network, with or without a command") {
+  World w;
+  const auto roster = test::roster_of(w.camera, 1, {&w.hub});
+  const auto encode = [&](std::optional<CommandSeq> command, std::optional<WifiTrouble> wifi) {
+    return must(encode_grants(roster, {}, Epoch(1), crypto::sframe::CipherSuite::aes_128_gcm_sha256_128, {}, {},
+                              w.route, w.camera.keys().identity, command, wifi));
+  };
+  for (const auto command : {std::optional<CommandSeq>(), std::optional(CommandSeq(7))})
+    for (int trouble = 0; trouble <= 6; ++trouble) {
+      const auto wifi = trouble == 0 ? std::nullopt : std::optional(static_cast<WifiTrouble>(trouble));
+      const auto read = must(decode_grants(encode(command, wifi), w.route, w.camera.verifier()));
+      CHECK(read.command == command);
+      CHECK(read.wifi == wifi);
+    }
+  // What comes behind the six fields that are always there.
+  const auto before = payload_of(encode({}, {}));
+  const auto decode = [&](std::byte head, const char* more) {
+    auto payload = before;
+    payload[0] = head;
+    const auto tail = must(from_hex(more));
+    payload.insert(payload.end(), tail.begin(), tail.end());
+    return decode_grants(must(sign_message(MessageName::grants, w.route, w.camera.keys().identity, payload)), w.route,
+                         w.camera.verifier());
+  };
+  CHECK(must(decode(std::byte{0xa8}, "07090801")).wifi == WifiTrouble::cannot);
+  CHECK(must(decode(std::byte{0xa7}, "0807")).wifi == WifiTrouble::other);  // a later camera's
+  CHECK(must(decode(std::byte{0xa7}, "0818ff")).wifi == WifiTrouble::other);
+  CHECK_FALSE(decode(std::byte{0xa7}, "0800"));
+  CHECK_FALSE(decode(std::byte{0xa7}, "08190100"));
+  CHECK_FALSE(decode(std::byte{0xa7}, "0901"));
+  CHECK_FALSE(decode(std::byte{0xa8}, "08010709"));
+  CHECK_FALSE(decode(std::byte{0xa8}, "08010801"));
+  CHECK_FALSE(decode(std::byte{0xa7}, "07090801"));
+}
+
 TEST_CASE("a status says that the sensor is closed, in one spelling") {
   World w;
   const auto& key = w.camera.keys().identity;

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+/// NetworkManager as it shows itself on the bus, at the other end of a socket, scripted; it is the bus as well. In the
+/// test's own thread: pump() lets both ends do what they can.
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <systemd/sd-bus.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <cstring>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/file.hpp"
+#include "hal/networkmanager/networkmanager.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace sealcam::test {
+
+class FakeManager {
+ public:
+  std::map<std::string, std::string> refuse;  ///< member -> name of the error
+  std::uint32_t card_type = 2, card_state = 100, active_state = 1;
+  std::vector<std::string> calls;  ///< member and what matters of the arguments
+  std::string passphrase;
+
+  FakeManager() : listening_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+    sockaddr_un where{};
+    where.sun_family = AF_UNIX;
+    REQUIRE(path().size() < sizeof(where.sun_path));
+    std::memcpy(where.sun_path, path().data(), path().size());
+    REQUIRE(::bind(listening_.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0);
+    REQUIRE(::listen(listening_.get(), 4) == 0);
+  }
+  FakeManager(const FakeManager&) = delete;
+  FakeManager& operator=(const FakeManager&) = delete;
+  ~FakeManager() { die(); }
+
+  [[nodiscard]] std::string path() const { return (folder_.path() / "bus").string(); }
+  [[nodiscard]] std::string address() const { return "unix:path=" + path(); }
+
+  hal::JoinProgress pump_once(hal::NetworkControl& network) {
+    process();
+    return network.step();
+  }
+  /// Both ends, until neither has anything to do.
+  hal::JoinProgress pump(hal::NetworkControl& network) {
+    hal::JoinProgress progress;
+    for (int i = 0; i < 60; ++i) {
+      progress = network.step();
+      process();
+    }
+    return progress;
+  }
+  void card_says(std::uint32_t now, std::uint32_t before, std::uint32_t reason) {
+    sd_bus_message* signal = nullptr;
+    REQUIRE(::sd_bus_message_new_signal(bus_, &signal, "/d/wifi", "org.freedesktop.NetworkManager.Device",
+                                        "StateChanged") >= 0);
+    REQUIRE(::sd_bus_message_set_sender(signal, "org.freedesktop.NetworkManager") >= 0);
+    REQUIRE(::sd_bus_message_append(signal, "uuu", now, before, reason) >= 0);
+    REQUIRE(::sd_bus_send(bus_, signal, nullptr) >= 0);
+    ::sd_bus_message_unref(signal);
+  }
+  /// The bus is gone, as after a crash.
+  void die() {
+    if (bus_ != nullptr) ::sd_bus_close_unref(bus_);
+    bus_ = nullptr;
+  }
+  [[nodiscard]] bool called(std::string_view what) const {
+    return std::ranges::any_of(calls, [&](const auto& call) { return call.starts_with(what); });
+  }
+
+ private:
+  void process() {
+    const int fd = ::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
+      die();
+      sd_id128_t id{};
+      id.bytes[0] = 1;
+      REQUIRE(::sd_bus_new(&bus_) >= 0);
+      REQUIRE(::sd_bus_set_fd(bus_, fd, fd) >= 0);
+      REQUIRE(::sd_bus_set_server(bus_, 1, id) >= 0);
+      REQUIRE(::sd_bus_add_filter(bus_, nullptr, on_message, this) >= 0);
+      REQUIRE(::sd_bus_start(bus_) >= 0);
+    }
+    for (int i = 0; i < 16 && bus_ != nullptr; ++i) {
+      const int r = ::sd_bus_process(bus_, nullptr);
+      if (r < 0) die();
+      if (r <= 0) break;
+    }
+  }
+
+  static int on_message(sd_bus_message* m, void* self, sd_bus_error*) {
+    if (::sd_bus_message_is_method_call(m, nullptr, nullptr) <= 0) return 0;
+    static_cast<FakeManager*>(self)->answer(m);
+    return 1;
+  }
+
+  template <class... Args>
+  static void reply(sd_bus_message* m, const char* types, Args... args) {
+    REQUIRE(::sd_bus_reply_method_return(m, types, args...) >= 0);
+  }
+
+  void answer(sd_bus_message* m) {
+    const std::string member = ::sd_bus_message_get_member(m);
+    const std::string path = ::sd_bus_message_get_path(m);
+    if (member == "Hello") return reply(m, "s", ":1.7");
+    if (member == "AddMatch" || member == "RemoveMatch") return reply(m, "");
+    if (refuse.contains(member)) {
+      calls.push_back(member + " refused");
+      REQUIRE(::sd_bus_reply_method_errorf(m, refuse[member].c_str(), "scripted") >= 0);
+      return;
+    }
+    if (member == "GetDevices") return reply(m, "ao", 2, "/d/lo", "/d/wifi");
+    if (member == "GetAll") return answer_device(m, path);
+    if (member == "Get") return reply(m, "v", "u", active_state);
+    if (member == "ListConnections") return reply(m, "ao", 3, "/s/old", "/s/home", "/s/new");
+    if (member == "GetSettings")
+      return reply(m, "a{sa{sv}}", 2, "ipv4", 1, "method", "s", "auto", "connection", 2, "type", "s", "802-11-wireless",
+                   "id", "s", path == "/s/home" ? "home" : "sealcam");
+    answer_change(m, member, path);
+  }
+
+  void answer_device(sd_bus_message* m, const std::string& path) const {
+    const bool wifi = path == "/d/wifi";
+    reply(m, "a{sv}", 3, "Interface", "s", wifi ? "wlan0" : "lo", "DeviceType", "u", wifi ? card_type : 32U, "State",
+          "u", wifi ? card_state : 100U);
+  }
+
+  void answer_change(sd_bus_message* m, const std::string& member, const std::string& path) {
+    if (member == "CheckpointCreate") {
+      std::uint32_t limit = 0, flags = 0;
+      const char* device = nullptr;
+      REQUIRE(::sd_bus_message_read(m, "aouu", 1, &device, &limit, &flags) > 0);
+      calls.push_back(member + " " + device + " " + std::to_string(limit) + " " + std::to_string(flags));
+      return reply(m, "o", "/c/1");
+    }
+    if (member == "CheckpointDestroy" || member == "CheckpointRollback") {
+      const char* checkpoint = nullptr;
+      REQUIRE(::sd_bus_message_read(m, "o", &checkpoint) > 0);
+      calls.push_back(member + " " + checkpoint);
+      return member == "CheckpointDestroy" ? reply(m, "") : reply(m, "a{su}", 0);
+    }
+    if (member == "AddConnection2" || member == "Update2") {
+      if (member == "AddConnection2") uuid_.clear();
+      const std::string profile = read_profile(m);
+      std::uint32_t flags = 0;
+      REQUIRE(::sd_bus_message_read(m, "u", &flags) > 0);
+      calls.push_back(member + " " + profile + std::to_string(flags));
+      return member == "Update2" ? reply(m, "a{sv}", 0) : reply(m, "oa{sv}", "/s/new", 0);
+    }
+    if (member == "ActivateConnection") {
+      const char *profile = nullptr, *device = nullptr, *point = nullptr;
+      REQUIRE(::sd_bus_message_read(m, "ooo", &profile, &device, &point) > 0);
+      calls.push_back(member + " " + profile + " " + device);
+      return reply(m, "o", "/a/1");
+    }
+    REQUIRE(member == "Delete");
+    calls.push_back(member + " " + path);
+    reply(m, "");
+  }
+
+  /// "ssid autoconnect " of a{sa{sv}}; notes the passphrase and the uuid.
+  std::string read_profile(sd_bus_message* m) {
+    std::string ssid, automatic;
+    REQUIRE(::sd_bus_message_enter_container(m, 'a', "{sa{sv}}") > 0);
+    while (::sd_bus_message_enter_container(m, 'e', "sa{sv}") > 0) {
+      const char* section = nullptr;
+      REQUIRE(::sd_bus_message_read(m, "s", &section) > 0);
+      REQUIRE(::sd_bus_message_enter_container(m, 'a', "{sv}") > 0);
+      while (::sd_bus_message_enter_container(m, 'e', "sv") > 0) {
+        const char* key = nullptr;
+        REQUIRE(::sd_bus_message_read(m, "s", &key) > 0);
+        read_value(m, key, ssid, automatic);
+        REQUIRE(::sd_bus_message_exit_container(m) >= 0);
+      }
+      REQUIRE(::sd_bus_message_exit_container(m) >= 0);
+      REQUIRE(::sd_bus_message_exit_container(m) >= 0);
+    }
+    REQUIRE(::sd_bus_message_exit_container(m) >= 0);
+    return ssid + " " + automatic + " ";
+  }
+
+  void read_value(sd_bus_message* m, std::string_view key, std::string& ssid, std::string& automatic) {
+    if (key == "ssid") {
+      const void* bytes = nullptr;
+      std::size_t size = 0;
+      REQUIRE(::sd_bus_message_enter_container(m, 'v', "ay") > 0);
+      REQUIRE(::sd_bus_message_read_array(m, 'y', &bytes, &size) > 0);
+      REQUIRE(::sd_bus_message_exit_container(m) >= 0);
+      ssid.assign(static_cast<const char*>(bytes), size);
+    } else if (key == "autoconnect") {
+      int on = 0;
+      REQUIRE(::sd_bus_message_read(m, "v", "b", &on) > 0);
+      automatic = on != 0 ? "by itself" : "on trial";
+    } else if (key == "psk" || key == "uuid") {
+      const char* text = nullptr;
+      REQUIRE(::sd_bus_message_read(m, "v", "s", &text) > 0);
+      if (key == "psk") passphrase = text;
+      // NetworkManager refuses an update under another uuid.
+      else if (uuid_.empty()) uuid_ = text;
+      else CHECK(uuid_ == text);
+    } else {
+      REQUIRE(::sd_bus_message_skip(m, "v") >= 0);
+    }
+  }
+
+  test::TemporaryFolder folder_;
+  UniqueFd listening_;
+  sd_bus* bus_ = nullptr;
+  std::string uuid_;
+};
+
+}  // namespace sealcam::test
