@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/bytes.hpp"
+#include "core/clock.hpp"
 #include "core/result.hpp"
 
 namespace sealcam::hal {
@@ -37,8 +38,11 @@ struct JoinProgress {
     back,     ///< given up: what was before is there again, or is about to be
   };
   Phase phase = Phase::idle;
+  /// With `joined`: when the card came into the network. What was connected since then is connected over it, unless the
+  /// board has other cards.
+  MonotonicTime since{};
   JoinFault fault = JoinFault::none;  ///< with `back`
-  std::string detail;                 ///< with `back`: what the manager said, for the log; no secret; may be empty
+  std::string detail{};               ///< with `back`: what the manager said, for the log; no secret; may be empty
 };
 
 /// Joins one network at a time, on trial. Never waits: step() is what makes it go on. Thread-bound.
@@ -78,7 +82,7 @@ class NetworkControl {
 /// For boards whose network somebody else manages.
 class UnmanagedNetwork final : public NetworkControl {
   Result<> do_join(ByteView, std::string_view, std::chrono::seconds) override {
-    progress_ = {JoinProgress::Phase::back, JoinFault::unmanaged, ""};
+    progress_ = {.phase = JoinProgress::Phase::back, .fault = JoinFault::unmanaged};
     return {};
   }
   void do_keep() override {}

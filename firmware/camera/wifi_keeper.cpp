@@ -89,7 +89,7 @@ void WifiKeeper::follow(MonotonicTime now) {
   if (!begun_) begun_ = now;
   if (progress.phase == Phase::joined) {
     if (!joined_) {
-      joined_ = now;
+      joined_ = progress.since;
       parts_.log.info("Wi-Fi: in the owner's network, waiting for the broker");
     }
     if (proven(now)) return parts_.network.keep();

@@ -60,7 +60,7 @@ class FakeNetwork final : public NetworkControl {
     wanted_ = as_text(ssid);
     limit_ = limit;
     waiting_ = clock_.monotonic();
-    progress_ = {Phase::looking, JoinFault::none, ""};
+    progress_ = {.phase = Phase::looking};
     return {};
   }
   void do_keep() override {
@@ -72,7 +72,7 @@ class FakeNetwork final : public NetworkControl {
   void do_leave(JoinFault why) override {
     if (progress_.phase == Phase::looking) {
       waiting_.reset();
-      progress_ = {Phase::back, why, ""};
+      progress_ = {.phase = Phase::back, .fault = why};
     }
     if (progress_.phase == Phase::joining || progress_.phase == Phase::joined)
       back(why == JoinFault::none ? JoinFault::not_found : why);
@@ -92,6 +92,7 @@ class FakeNetwork final : public NetworkControl {
       else if (now - begun_ >= air.takes) {
         network_ = wanted_;
         progress_.phase = Phase::joined;
+        progress_.since = now;
       }
     }
     return progress_;
@@ -108,7 +109,7 @@ class FakeNetwork final : public NetworkControl {
   void back(JoinFault why) {
     deadline_.reset();
     network_ = kept_;
-    if (progress_.phase == Phase::joining || progress_.phase == Phase::joined) progress_ = {Phase::back, why, ""};
+    if (progress_.phase == Phase::joining || progress_.phase == Phase::joined) progress_ = {.phase = Phase::back, .fault = why};
   }
 
   const Clock& clock_;

@@ -4,6 +4,7 @@
 #include <systemd/sd-id128.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace sealcam::hal::networkmanager {
 
@@ -12,7 +13,9 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto search_limit = 20s;
-constexpr auto pause = 1s;                                        // between two searches
+constexpr auto pause = 1s;  // between two searches
+// A card that failed is put back by NetworkManager in a moment; what a rollback activates before that is lost.
+constexpr auto after_failure = 2s;
 constexpr auto look_interval = 500ms;                             // whether it is joined
 constexpr std::uint32_t delete_new_profiles = 0x02;               // NMCheckpointCreateFlags
 constexpr std::uint32_t in_memory = 0x02, no_autoconnect = 0x20;  // NMSettingsAddConnection2Flags
@@ -59,7 +62,8 @@ void NetworkManager::Trial::step() {
     }
   }
   if (over_ || clock_.monotonic() < again_at_ || (bus_ && bus_->busy())) return;
-  if (searching_) search();
+  if (std::exchange(failed_, false)) roll_back();
+  else if (searching_) search();
   else if (!keeping_ && !leaving_ && !forgetting_) ask_whether_joined();
 }
 
@@ -181,10 +185,14 @@ void NetworkManager::Trial::card_changed(sd_bus_message& signal) {
   const auto state = static_cast<CardState>(now);
   if (state == CardState::failed) {
     bus_->forget();
-    return give_up(fault_of(reason), "");
+    leaving_ = failed_ = true;
+    progress_.fault = fault_of(reason);
+    again_at_ = clock_.monotonic() + after_failure;
+    return;
   }
   // The earlier network's end comes first.
   if (state > CardState::disconnected && state <= CardState::activated) reached_ = state;
+  if (state == CardState::ip_config) progress_.since = clock_.monotonic();
 }
 
 void NetworkManager::Trial::ask_whether_joined() {
@@ -202,6 +210,7 @@ void NetworkManager::Trial::ask_whether_joined() {
 void NetworkManager::Trial::joined_or_not(std::uint32_t state) {
   if (state == activated) {
     if (keeping_) return save();
+    if (progress_.phase != Phase::joined && reached_ < CardState::ip_config) progress_.since = clock_.monotonic();
     progress_.phase = Phase::joined;
   } else if (state == activating && !keeping_) {
     progress_.phase = Phase::joining;

@@ -80,9 +80,9 @@ class NetworkManager::Trial {
   std::vector<Card> cards_;
   std::string uuid_, card_, checkpoint_, profile_, active_;
   CardState reached_ = CardState::unknown;  // since the activation
-  JoinProgress progress_{Phase::looking, JoinFault::none, ""};
+  JoinProgress progress_{.phase = Phase::looking};
   Refusal missing_;  // why the search has found nothing so far
-  bool forgetting_ = false, searching_ = true, keeping_ = false, kept_ = false, leaving_ = false, over_ = false;
+  bool forgetting_ = false, searching_ = true, keeping_ = false, kept_ = false, leaving_ = false, failed_ = false, over_ = false;
 };
 
 }  // namespace sealcam::hal::networkmanager

@@ -62,6 +62,7 @@ done
 start-stop-daemon -S -c polkitd -x /usr/lib/polkit-1/polkitd -- --no-debug >/tmp/polkit.log 2>&1 &
 wpa_supplicant -u >/tmp/supplicant.log 2>&1 &
 NetworkManager --debug --log-level=INFO >/tmp/manager.log 2>&1 &
+[ "$SHOW" ] && tail -f /tmp/manager.log &
 ssid() { iw dev wlan0 link | sed -n 's/^.*SSID: //p'; }
 i=0
 until [ "$(ssid)" = Old ] && ip addr show dev wlan0 | grep -q 'inet 10.0.2'; do
@@ -111,5 +112,4 @@ say "MEMORY $(ls /run/NetworkManager/system-connections | tr '\n' ' ')"
 for secret in $SECRETS; do
   grep -l "$secret" /tmp/*.log && say "SECRET in a log"
 done
-[ "$SHOW" ] && cat /tmp/manager.log
 exit 0

@@ -71,7 +71,7 @@ TEST_CASE("who stops asking once it is kept leaves nothing half done") {
   CHECK(board.network.join(as_bytes("another"), "correct horse", 60s));
 }
 
-TEST_CASE("a failed activation is taken back at once, with what it means") {
+TEST_CASE("a failed activation is taken back once the card is free, with what it means") {
   for (const auto& [reason, fault] : {std::pair{7U, JoinFault::refused}, std::pair{53U, JoinFault::not_found},
                                       std::pair{5U, JoinFault::no_address}, std::pair{1U, JoinFault::other}}) {
     Board board;
@@ -80,7 +80,9 @@ TEST_CASE("a failed activation is taken back at once, with what it means") {
     CHECK(board.pump().phase == Phase::joining);
     board.manager.card_says(50, 40, 0);
     board.manager.card_says(120, 60, reason);
-    const auto progress = board.pump();
+    CHECK(board.after(1s).phase == Phase::joining);
+    CHECK(board.manager.calls == way_in);
+    const auto progress = board.after(1s);
     CHECK(progress.phase == Phase::back);
     CHECK(progress.fault == fault);
     CHECK(board.manager.calls == followed_by({"CheckpointRollback /c/1", "Delete /s/new"}));
