@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Wireless networks by NetworkManager's D-Bus interface, version 1.18 or newer.
 ///
-/// A trial is a checkpoint of the wireless card with a profile that is in NetworkManager's memory alone and that it
-/// does not join by itself:
+/// A trial is a checkpoint of the wireless card with a profile that is in NetworkManager's memory alone:
 ///
 ///     CheckpointCreate(card, limit)  AddConnection2(in memory)  ActivateConnection           what was before is
 ///     untouched keep:   Update2(to disk)  CheckpointDestroy  Delete of the older profiles of ours else:

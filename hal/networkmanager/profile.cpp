@@ -37,12 +37,12 @@ int put_bytes(sd_bus_message& m, const char* key, ByteView bytes) {
   return r;
 }
 
-int put_connection(sd_bus_message& m, const std::string& uuid, Use use) {
+int put_connection(sd_bus_message& m, const std::string& uuid) {
   int r = open_section(m, "connection");
   if (r >= 0) r = put(m, "id", profile_name);
   if (r >= 0) r = put(m, "uuid", uuid.c_str());
   if (r >= 0) r = put(m, "type", "802-11-wireless");
-  if (r >= 0) r = ::sd_bus_message_append(&m, "{sv}", "autoconnect", "b", use == Use::kept ? 1 : 0);
+  if (r >= 0) r = ::sd_bus_message_append(&m, "{sv}", "autoconnect", "b", 1);
   if (r >= 0) r = ::sd_bus_message_append(&m, "{sv}", "autoconnect-priority", "i", before_others);
   return r < 0 ? r : close_section(m);
 }
@@ -71,11 +71,10 @@ int put_automatic(sd_bus_message& m, const char* protocol) {
 
 }  // namespace
 
-int append_profile(sd_bus_message& message, const std::string& uuid, ByteView ssid, std::string_view passphrase,
-                   Use use) {
+int append_profile(sd_bus_message& message, const std::string& uuid, ByteView ssid, std::string_view passphrase) {
   int r = ::sd_bus_message_sensitive(&message);
   if (r >= 0) r = ::sd_bus_message_open_container(&message, 'a', "{sa{sv}}");
-  if (r >= 0) r = put_connection(message, uuid, use);
+  if (r >= 0) r = put_connection(message, uuid);
   if (r >= 0) r = put_wireless(message, ssid);
   if (r >= 0) r = put_security(message, passphrase);
   if (r >= 0) r = put_automatic(message, "ipv4");

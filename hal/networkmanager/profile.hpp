@@ -14,16 +14,11 @@ namespace sealcam::hal::networkmanager {
 /// What our profiles are called; no others are ever touched.
 inline constexpr auto profile_name = "sealcam";
 
-enum class Use {
-  trial,  ///< NetworkManager does not join it by itself
-  kept,   ///< and before others
-};
-
-/// Appends a{sa{sv}}: WPA with a passphrase, addresses by DHCP and router advertisements. The passphrase belongs to the
-/// system: NetworkManager stores it in a file of root's alone. The message is marked as sensitive, so that its memory
-/// is wiped. Negative: errno.
+/// Appends a{sa{sv}}, joined by itself and before others: WPA with a passphrase, addresses by DHCP and router
+/// advertisements. The passphrase belongs to the system: NetworkManager stores it in a file of root's alone. The
+/// message is marked as sensitive, so that its memory is wiped. Negative: errno.
 [[nodiscard]] int append_profile(sd_bus_message& message, const std::string& uuid, ByteView ssid,
-                                 std::string_view passphrase, Use use);
+                                 std::string_view passphrase);
 
 /// Whether a profile, as GetSettings returns it, is one of ours.
 [[nodiscard]] bool is_ours(sd_bus_message& settings);

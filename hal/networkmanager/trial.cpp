@@ -16,11 +16,11 @@ constexpr auto search_limit = 20s;
 constexpr auto pause = 1s;  // between two searches
 // A card that failed is put back by NetworkManager in a moment; what a rollback activates before that is lost.
 constexpr auto after_failure = 2s;
-constexpr auto look_interval = 500ms;                             // whether it is joined
-constexpr std::uint32_t delete_new_profiles = 0x02;               // NMCheckpointCreateFlags
-constexpr std::uint32_t in_memory = 0x02, no_autoconnect = 0x20;  // NMSettingsAddConnection2Flags
-constexpr std::uint32_t to_disk = 0x01;                           // NMSettingsUpdate2Flags
-constexpr std::uint32_t activating = 1, activated = 2;            // NMActiveConnectionState
+constexpr auto look_interval = 500ms;                                // whether it is joined
+constexpr std::uint32_t delete_new_profiles = 0x02;                  // NMCheckpointCreateFlags
+constexpr std::uint32_t in_memory = 0x02, not_yet_by_itself = 0x20;  // NMSettingsAddConnection2Flags
+constexpr std::uint32_t to_disk = 0x01;                              // NMSettingsUpdate2Flags
+constexpr std::uint32_t activating = 1, activated = 2;               // NMActiveConnectionState
 
 }  // namespace
 
@@ -141,19 +141,15 @@ Bus::Otherwise NetworkManager::Trial::or_give_up() {
   return [this](const Refusal& refusal) { give_up(refusal.fault, refusal.words); };
 }
 
-MessagePtr NetworkManager::Trial::with_profile(const char* path, const char* interface, const char* member, Use use,
-                                               std::uint32_t flags) const {
-  auto message = bus_->method(path, interface, member);
-  if (!message) return nullptr;
-  const auto passphrase = as_text(ByteView(passphrase_.reveal()).first(passphrase_size_));
-  if (append_profile(*message, uuid_, ssid_, passphrase, use) < 0) return nullptr;
-  if (::sd_bus_message_append(message.get(), "ua{sv}", flags, 0) < 0) return nullptr;
-  return message;
-}
-
 void NetworkManager::Trial::add_profile() {
+  auto message = bus_->method(settings_path, settings_interface, "AddConnection2");
+  const auto passphrase = as_text(ByteView(passphrase_.reveal()).first(passphrase_size_));
+  if (message && (append_profile(*message, uuid_, ssid_, passphrase) < 0 ||
+                  ::sd_bus_message_append(message.get(), "ua{sv}", in_memory | not_yet_by_itself, 0) < 0))
+    message.reset();
+  passphrase_ = {};
   bus_->call(
-      with_profile(settings_path, settings_interface, "AddConnection2", Use::trial, in_memory | no_autoconnect),
+      std::move(message),
       [this](sd_bus_message& reply) {
         profile_ = read_path(reply);
         activate();
@@ -226,10 +222,12 @@ void NetworkManager::Trial::keep() {
   ask_whether_joined();
 }
 
+/// As it is: NetworkManager cannot go back to a network whose profile was changed since it was joined, as a later trial
+/// may want.
 void NetworkManager::Trial::save() {
-  bus_->call(
-      with_profile(profile_.c_str(), profile_interface, "Update2", Use::kept, to_disk),
-      [this](sd_bus_message&) { destroy_checkpoint(); }, or_give_up());
+  auto message = bus_->method(profile_.c_str(), profile_interface, "Update2");
+  if (message && ::sd_bus_message_append(message.get(), "a{sa{sv}}ua{sv}", 0, to_disk, 0) < 0) message.reset();
+  bus_->call(std::move(message), [this](sd_bus_message&) { destroy_checkpoint(); }, or_give_up());
 }
 
 void NetworkManager::Trial::destroy_checkpoint() {

@@ -62,8 +62,6 @@ class NetworkManager::Trial {
   void roll_back();
   void finish(Phase phase);
 
-  [[nodiscard]] MessagePtr with_profile(const char* path, const char* interface, const char* member, Use use,
-                                        std::uint32_t flags) const;
   /// What ends the trial when a call is refused.
   [[nodiscard]] Bus::Otherwise or_give_up();
 
@@ -82,7 +80,8 @@ class NetworkManager::Trial {
   CardState reached_ = CardState::unknown;  // since the activation
   JoinProgress progress_{.phase = Phase::looking};
   Refusal missing_;  // why the search has found nothing so far
-  bool forgetting_ = false, searching_ = true, keeping_ = false, kept_ = false, leaving_ = false, failed_ = false, over_ = false;
+  bool forgetting_ = false, searching_ = true, keeping_ = false, kept_ = false, leaving_ = false, failed_ = false,
+       over_ = false;
 };
 
 }  // namespace sealcam::hal::networkmanager

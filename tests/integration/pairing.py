@@ -26,6 +26,7 @@ from support.world import Failure, World, cpu_and_memory, read_json, wait_for  #
 
 EX_NOPERM, EX_CONFIG, EX_UNAVAILABLE, EX_USAGE = 77, 78, 69, 64
 STRING = re.compile(r"sealcam:1:([a-z2-7]{32}):([a-z2-7]{8})@127\.0\.0\.1:(\d+)\n")
+WIFI_WORD = 'say "friend" \\ and enter'
 
 
 def expect(condition, text):
@@ -300,8 +301,20 @@ def run(world, camera, hub):
     expect(code not in (0, EX_USAGE) and error, f"paired with a broker: {code}")
     well(camera, "after pairing that could not succeed")
 
-    code, out, error = pair(world, "a", text, "Front door")
+    word = world.folder / "word"
+    word.write_text("too few")
+    network = ("--wifi", "At \"home\"", "--wifi-password-file", word)
+    code, _, error = pair(world, "a", text, "Front door", *network)
+    expect(code == EX_USAGE and "8 to 63" in error, f"a passphrase that is none: {code} {error}")
+    word.write_text(WIFI_WORD + "\nnot this line\n")
+    code, _, error = pair(world, "a", text, "Front door", "--wifi", "x" * 33, "--wifi-password-file", word)
+    expect(code == EX_USAGE and "32 bytes" in error, f"a network's name that is none: {code} {error}")
+    expect(not (camera.state / "wifi.json").exists(), "a network was stored without an owner")
+    code, out, error = pair(world, "a", text, "Front door", *network)
     expect(code == 0, f"pairing: exit {code}, {error}")
+    stored = json.loads((camera.state / "wifi.json").read_text())
+    expect(bytes.fromhex(stored["ssid"]) == b'At "home"' and stored["passphrase"] == WIFI_WORD, "another network was stored")
+    expect(WIFI_WORD not in out + error, "the passphrase was printed")
     result = json.loads(out)
     expect(result["id"] == camera.id and result["role"] == "camera" and result["pending"] == [], f"{result}")
     pid = camera.child.pid
@@ -325,6 +338,9 @@ def run(world, camera, hub):
     expect(hub.listening() == [hub.port], f"the paired hub listens on {hub.listening()}")
     for device in (camera, hub):
         expect(device.code not in device.log.read_text(), "a log holds the code")
+        expect(WIFI_WORD not in device.log.read_text(), "a log holds the network's passphrase")
+    # There is no NetworkManager in this world: told, and nothing lost.
+    wait_for("the camera says that it joins no network", lambda: read_json(camera.status_file).get("wifi") == "unmanaged", 60, camera)
 
     # Enrolling on a shared disk ends the waiting of a camera that runs already.
     other = Device(world, "sealcam-camera", "other", *camera.argv[camera.argv.index("--config"):][:2])

@@ -33,7 +33,7 @@ struct Board {
   }
 };
 
-const Calls way_in = {"CheckpointCreate /d/wifi 60 2", "AddConnection2 at home on trial 34",
+const Calls way_in = {"CheckpointCreate /d/wifi 60 2", "AddConnection2 at home by itself 34",
                       "ActivateConnection /s/new /d/wifi"};
 
 Calls followed_by(const Calls& more) {
@@ -53,7 +53,7 @@ TEST_CASE("a network is joined in memory behind a checkpoint, and kept on the di
   board.get_in();
   board.network.keep();
   CHECK(board.pump().phase == Phase::kept);
-  CHECK(board.manager.calls == followed_by({"Update2 at home by itself 1", "CheckpointDestroy /c/1", "Delete /s/old"}));
+  CHECK(board.manager.calls == followed_by({"Update2 as it is 1", "CheckpointDestroy /c/1", "Delete /s/old"}));
   board.manager.calls.clear();
   CHECK(board.after(10min).phase == Phase::kept);
   CHECK(board.manager.calls.empty());
