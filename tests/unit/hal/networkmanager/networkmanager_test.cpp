@@ -80,6 +80,7 @@ TEST_CASE("a failed activation is taken back once the card is free, with what it
     CHECK(board.pump().phase == Phase::joining);
     board.manager.card_says(50, 40, 0);
     board.manager.card_says(120, 60, reason);
+    board.pump();
     CHECK(board.after(1s).phase == Phase::joining);
     CHECK(board.manager.calls == way_in);
     const auto progress = board.after(1s);
