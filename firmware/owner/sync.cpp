@@ -149,12 +149,15 @@ Outcome<> begin_learning(Account& account) {
   return account.store(std::move(next));
 }
 
+/// Whether a camera that obeyed may have more to say: what came of a Wi-Fi network it knows only minutes later.
+bool may_have_news(const CameraRecord& camera) { return !camera.unlearned && camera.command.obeyed != CommandSeq(); }
+
 Outcome<> publish_and_listen(Account& account, const SyncOptions& options, SyncReport& report) {
   auto items = what_to_publish(account, options);
   if (!items) return std::unexpected(items.error());
-  const bool listens =
-      options.listen > 0ms &&
-      std::ranges::any_of(account.file().cameras, [](const CameraRecord& camera) { return waits(camera); });
+  const auto& cameras = account.file().cameras;
+  const bool listens = options.listen > 0ms && (std::ranges::any_of(cameras, waits) ||
+                                                (options.again && std::ranges::any_of(cameras, may_have_news)));
   if (items->empty() && !listens && options.publish) return {};
   auto hearing = Hearing::open(account.file(), account.key().public_key());
   if (!hearing) return failure(hearing.error(), account.files().account().string());
@@ -170,7 +173,9 @@ Outcome<> publish_and_listen(Account& account, const SyncOptions& options, SyncR
   };
   const auto satisfied = [&] {
     const auto [next, gone] = heard_so_far();
-    return std::ranges::none_of(next.cameras, [](const CameraRecord& camera) { return waits(camera); });
+    return std::ranges::none_of(next.cameras, [&](const CameraRecord& camera) {
+      return waits(camera) || (options.again && may_have_news(camera) && !hearing->of(camera.id).grants);
+    });
   };
   Exchange exchange(
       std::move(*items), {options.patience, options.listen, 0ms, options.once},
