@@ -136,7 +136,8 @@ Camera::Camera(const RunOptions& options, CameraConfig effective, const protocol
       button_(open_reset_button(hal::board::SystemView(), log), log),
       publisher_({.route = route, .pace = {.best = best_quality(effective_), .lowest = options.config.lowest_bitrate}},
                  {clock, log, queue_, board_, control_, roster_, epochs_, asks_, state.keys().identity, &orders_}),
-      report_({clock, publisher_, epochs_, roster_, asks_, queue_, control_, capture_, wifi_, route, options.started}) {}
+      report_({clock, publisher_, epochs_, roster_, asks_, queue_, control_, capture_, wifi_, route, options.started}) {
+}
 
 Result<transport::MqttConfig> Camera::client_config() {
   auto will = publisher_.will();

@@ -38,7 +38,7 @@ struct CameraRecord {
   bool unlearned = false;     ///< restored from a backup: the camera has not said yet which roster it follows
   /// Why the camera is not in the network that it was told last, by its own signed grants.
   std::optional<protocol::WifiTrouble> wifi_trouble;
-  bool removed = false;       ///< its roster names no hub; the record goes once the camera confirmed that
+  bool removed = false;  ///< its roster names no hub; the record goes once the camera confirmed that
   CommandRecord command;
 };
 

@@ -20,8 +20,8 @@ enum class Asking { once, twice };
 /// descriptor). Fails when there is no terminal, when both answers differ, when it is too short for a new one.
 [[nodiscard]] Outcome<crypto::Passphrase> read_passphrase(const std::string& file, Asking asking);
 
-/// The passphrase of a Wi-Fi network: the first line of `file` ("-": of standard input), empty: from the terminal, without
-/// echo. `option`: what names the file, for the sentence when there is no terminal.
+/// The passphrase of a Wi-Fi network: the first line of `file` ("-": of standard input), empty: from the terminal,
+/// without echo. `option`: what names the file, for the sentence when there is no terminal.
 [[nodiscard]] Outcome<protocol::Passphrase> read_wifi_passphrase(const std::string& file, std::string_view option);
 /// 1 to 32 bytes.
 [[nodiscard]] Outcome<Bytes> parse_ssid(std::string_view text);

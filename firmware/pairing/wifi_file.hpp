@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The Wi-Fi network that the owner handed to the device, at pairing or by a command, and what came of joining it:
 /// wifi.json in the state folder, {"version": 1, "ssid": hexadecimal, "passphrase": text, "outcome": word,
-/// "interrupted": number}, the last two only where there is something to say. Mode 0600; the only secret beside the keys.
+/// "interrupted": number}, the last two only where there is something to say. Mode 0600; the only secret beside the
+/// keys.
 #pragma once
 
 #include <cstdint>

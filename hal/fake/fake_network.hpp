@@ -109,7 +109,8 @@ class FakeNetwork final : public NetworkControl {
   void back(JoinFault why) {
     deadline_.reset();
     network_ = kept_;
-    if (progress_.phase == Phase::joining || progress_.phase == Phase::joined) progress_ = {.phase = Phase::back, .fault = why};
+    if (progress_.phase == Phase::joining || progress_.phase == Phase::joined)
+      progress_ = {.phase = Phase::back, .fault = why};
   }
 
   const Clock& clock_;
