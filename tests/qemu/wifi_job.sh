@@ -100,7 +100,7 @@ say "RULE is there"
 until [ "$(word)" = no_broker ]; do sleep 0.5; done
 until [ "$(word)" = trying ] && [ "$(ssid)" = Nowhere ]; do sleep 0.2; done
 sleep 3
-say "PROFILES on trial: $(ls /run/NetworkManager/system-connections)"
+say "PROFILES on trial: $(ls /run/NetworkManager/system-connections | tr '\n' ' ')"
 kill -9 $camera
 say "KILLED"
 i=0
