@@ -3,17 +3,18 @@
 a job. Boots QEMU's boards; nothing of the packages is run on the host."""
 import fnmatch
 import gzip
-import lzma
-import os
 import pathlib
 import re
 import shutil
-import stat
 import subprocess
+import sys
 import threading
 import time
 
-from support.world import Failure
+from support.world import TOP, Failure
+
+sys.path.insert(0, str(TOP / "scripts"))
+from initramfs import Archive, Kernel  # noqa: E402,F401
 
 HERE = pathlib.Path(__file__).resolve().parent
 BOARDS = {
@@ -34,96 +35,6 @@ BOARDS = {
     },
 }
 VIVID = "vivid n_devs=1 node_types=0x1 num_inputs=1 input_types=0x0"
-
-
-class Archive:
-    """A cpio archive (newc), as the kernel unpacks it."""
-
-    def __init__(self):
-        self.parts, self.inode, self.seen = [], 0, set()
-
-    def _entry(self, name, mode, data=b""):
-        if name in self.seen:
-            return
-        self.seen.add(name)
-        self.inode += 1
-        raw = name.encode() + b"\0"
-        fields = [self.inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(raw), 0]
-        head = b"070701" + b"".join(b"%08X" % f for f in fields) + raw
-        head += b"\0" * (-len(head) % 4)
-        self.parts.append(head + data + b"\0" * (-len(data) % 4))
-
-    def folder(self, name, mode=0o755):
-        parts = pathlib.PurePosixPath(name.strip("/")).parts
-        for i in range(1, len(parts)):
-            self._entry("/".join(parts[:i]), stat.S_IFDIR | 0o755)
-        self._entry("/".join(parts), stat.S_IFDIR | mode)
-
-    def write(self, name, data, mode=0o644):
-        name = name.strip("/")
-        if "/" in name:
-            self.folder(str(pathlib.PurePosixPath(name).parent))
-        self._entry(name, stat.S_IFREG | mode, data if isinstance(data, bytes) else data.encode())
-
-    def add(self, name, path, mode=None):
-        path = pathlib.Path(path)
-        self.write(name, path.read_bytes(), mode if mode is not None else (0o755 if os.access(path, os.X_OK) else 0o644))
-
-    def tree(self, name, path):
-        self.folder(name, pathlib.Path(path).stat().st_mode & 0o777)
-        for entry in sorted(pathlib.Path(path).rglob("*")):
-            target = f"{name}/{entry.relative_to(path)}"
-            if entry.is_dir():
-                self.folder(target, entry.stat().st_mode & 0o777)
-            elif entry.is_file():
-                self.add(target, entry, entry.stat().st_mode & 0o777)
-
-    def bytes(self):
-        end = Archive()
-        end._entry("TRAILER!!!", 0)
-        return b"".join(self.parts) + end.parts[0]
-
-
-class Kernel:
-    """The unpacked kernel package."""
-
-    def __init__(self, tree):
-        self.tree = pathlib.Path(tree)
-        images = sorted(self.tree.glob("boot/vmlinuz-*"))
-        if not images:
-            raise Failure(f"no kernel in {tree}")
-        self.image = images[-1]
-        self.version = self.image.name.removeprefix("vmlinuz-")
-        self.modules = self.tree / "usr/lib/modules" / self.version
-        self.paths = {p.name.removesuffix(".ko.xz").replace("-", "_"): p for p in self.modules.rglob("*.ko.xz")}
-
-    def _needs(self, data):
-        match = re.search(rb"\0depends=([^\0]*)\0", b"\0" + data)
-        return [d for d in match[1].decode().split(",") if d] if match else []
-
-    def load(self, archive, wanted):
-        """Adds modules with what they depend on; `wanted` are names with options. In the order of loading."""
-        order = []
-
-        def add(name, options=""):
-            name = name.replace("-", "_")
-            if name in [n for n, _ in order]:
-                return
-            if name not in self.paths:
-                raise Failure(f"the kernel has no module {name}")
-            data = lzma.decompress(self.paths[name].read_bytes())
-            for need in self._needs(data):
-                add(need)
-            order.append((name, options))
-            archive.write(f"modules/{name}.ko", data)
-
-        for line in wanted:
-            name, _, options = line.partition(" ")
-            add(name, options)
-        archive.write("modules/order", "".join(f"{n} {o}\n" for n, o in order))
-
-    def device_tree(self, name):
-        return self.tree / f"usr/lib/linux-image-{self.version}" / name
 
 
 def libraries(programs, sysroot, more=(), objdump="aarch64-linux-gnu-objdump"):
