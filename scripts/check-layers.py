@@ -18,7 +18,7 @@ below = {
     "watch": {"core", "crypto", "protocol", "transport", "hal"},
     "pairing": {"core", "crypto", "protocol", "transport"},
 }
-programs = {"camera", "hub", "owner"}
+programs = {"camera", "hub", "owner", "appliance"}
 adapters = re.compile(r'<(libav|libsw|mbedtls/|psa/|linux/videodev2|libv4l2|libcamera/|boost/mqtt5|nlohmann/|cbor\.h|gpiod\.h|systemd/)')
 include = re.compile(r'^\s*#include\s+(["<][^">]+[">])')
 problems = []

@@ -127,6 +127,13 @@ class Root:
         shutil.rmtree(folder)
         return name
 
+    def from_build(self, program):
+        """A program of ours that is in no package."""
+        target = self.folder / "usr/bin" / program.name
+        run("aarch64-linux-gnu-strip", "-o", target, program)
+        target.chmod(0o755)
+        self.packages[program.name] = target.stat().st_size
+
     def from_board(self, words):
         """The boards' own files; @WORD@ in them is replaced."""
         for folder in self.board.folders:
@@ -194,13 +201,13 @@ class Root:
             link.symlink_to("/dev/null")
         run("systemctl", f"--root={self.folder}", "enable", *self.board.lists["enable"])
         run("systemctl", f"--root={self.folder}", "set-default", "multi-user.target")
-        for path, to in (("etc/resolv.conf", "/run/NetworkManager/resolv.conf"), ("etc/mtab", "../proc/self/mounts"),
+        for path, to in (("etc/hostname", "/data/settings/host-name"), ("etc/resolv.conf", "/run/NetworkManager/resolv.conf"), ("etc/mtab", "../proc/self/mounts"),
                          ("usr/lib/firmware/regulatory.db", "regulatory.db-debian"),
                          ("usr/lib/firmware/regulatory.db.p7s", "regulatory.db.p7s-debian"), ("usr/sbin/init", "../lib/systemd/systemd")):
             link = self.folder / path
             link.unlink(missing_ok=True)
             link.symlink_to(to)
-        for path in ("data", "card", "proc", "sys", "dev", "run", "tmp", "var", "var/lib/sealcam", "var/lib/NetworkManager"):
+        for path in ("data", "card", "srv", "proc", "sys", "dev", "run", "tmp", "var", "var/lib/sealcam", "var/lib/NetworkManager"):
             (self.folder / path).mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self.folder / "etc/NetworkManager/system-connections", ignore_errors=True)
         (self.folder / "etc/NetworkManager/system-connections").mkdir(mode=0o700, parents=True)
@@ -354,14 +361,11 @@ def data_partition(path, work):
     for name, mode in (("sealcam", 0o755), ("connections", 0o700), ("network", 0o755), ("clock", 0o755), ("settings", 0o700)):
         (content / name).mkdir(parents=True)
         (content / name).chmod(mode)
+    (content / "settings/host-name").write_text("sealcam\n")
     path.unlink(missing_ok=True)
     uuid = "5ea1ca30-0000-4000-8000-0000000000da"
     run("mke2fs", "-q", "-t", "ext4", "-L", "sealcam-data", "-U", uuid, "-E", f"hash_seed={uuid},root_owner=0:0,resize={32 * 1024 * 1024}", "-O", "^64bit",
         "-b", 4096, "-J", "size=8", "-d", content, path, f"{SIZES['data']}M")
-
-
-def owned_by_root(folder):
-    """Pseudo-file lines that mksquashfs needs beside -all-root: none yet."""
 
 
 def make(options):
@@ -377,12 +381,14 @@ def make(options):
     root.from_packages()
     for deb in options.deb:
         root.from_deb(deb)
+    for program in options.program:
+        root.from_build(pathlib.Path(program))
     root.from_board({"DISK": f"{DISK:08x}", "WATCHDOG": board.watchdog})
     root.modules(kernel)
     root.users()
     root.finish()
     with (root.folder / "usr/lib/os-release").open("a") as release:
-        release.write(f'IMAGE_ID=sealcam-{board.name}\nIMAGE_VERSION={options.version}\nVARIANT="Sealcam"\nVARIANT_ID=sealcam\n')
+        release.write(f'IMAGE_ID=sealcam-{board.name}\nIMAGE_VERSION={options.version}\nDEFAULT_HOSTNAME=sealcam\n')
     root.check()
     squash = work / "root.squashfs"
     run("mksquashfs", root.folder, squash, "-all-root", "-noappend", "-comp", "zstd", "-Xcompression-level", 15, "-no-xattrs", "-quiet", "-no-progress")
@@ -419,6 +425,7 @@ def main():
     parser.add_argument("board")
     parser.add_argument("--tree", required=True, help="unpacked packages (scripts/sdk image arm64)")
     parser.add_argument("--deb", action="append", default=[], help="a package of our own")
+    parser.add_argument("--program", action="append", default=[], help="a program of our own that is in no package")
     parser.add_argument("--version", default="0")
     parser.add_argument("--fast", action="store_true", help="no packed image")
     parser.add_argument("--keep", action="store_true", help="keep the unpacked root beside the image")
