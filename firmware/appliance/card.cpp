@@ -35,7 +35,8 @@ Result<> store(const CardFolders& folders, const Settings& settings) {
     wipe(std::as_writable_bytes(std::span(text)));
     if (!written) return written;
   }
-  for (const auto& [name, value] : {std::pair("host-name", settings.host_name), std::pair("country", settings.country)}) {
+  for (const auto& [name, value] :
+       {std::pair("host-name", settings.host_name), std::pair("country", settings.country)}) {
     if (value.empty()) continue;
     if (auto written = write_file_durably(folders.settings / name, as_bytes(value)); !written) return written;
   }
@@ -44,7 +45,8 @@ Result<> store(const CardFolders& folders, const Settings& settings) {
 
 Result<Taken> refuse(const CardFolders& folders, const std::string& why, Log& log) {
   log.error("sealcam.json on the card: {}", why);
-  const std::string text = std::format("sealcam.json was not used.\r\n{}\r\nPut it right, and start the camera again.\r\n", why);
+  const std::string text =
+      std::format("sealcam.json was not used.\r\n{}\r\nPut it right, and start the camera again.\r\n", why);
   if (auto r = write_file_durably(folders.card / "sealcam-settings-error.txt", as_bytes(text)); !r)
     return std::unexpected(r.error());
   return Taken::refused;
@@ -78,8 +80,8 @@ Result<Taken> take_settings(const CardFolders& folders, Log& log) {
   if (auto r = store(folders, *settings); !r) return std::unexpected(r.error());
   if (auto r = erase_file(file); !r) return std::unexpected(r.error());
   if (auto r = erase_file(folders.card / "sealcam-settings-error.txt"); !r) return std::unexpected(r.error());
-  log.info("settings of the card are taken:{}{}{}", settings->host_name.empty() ? "" : " name", settings->wifi ? " Wi-Fi" : "",
-           settings->country.empty() ? "" : " country");
+  log.info("settings of the card are taken:{}{}{}", settings->host_name.empty() ? "" : " name",
+           settings->wifi ? " Wi-Fi" : "", settings->country.empty() ? "" : " country");
   return Taken::taken;
 }
 

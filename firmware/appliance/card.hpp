@@ -18,8 +18,8 @@ struct CardFolders {
 
 enum class Taken { none, taken, refused };
 
-/// Takes sealcam.json: what it says is made durable first, then the file is overwritten and deleted, so that a start which
-/// is cut short takes it again. One that is wrong stays, and sealcam-settings-error.txt beside it says why.
+/// Takes sealcam.json: what it says is made durable first, then the file is overwritten and deleted, so that a start
+/// which is cut short takes it again. One that is wrong stays, and sealcam-settings-error.txt beside it says why.
 /// Errors: permission, io.
 [[nodiscard]] Result<Taken> take_settings(const CardFolders& folders, Log& log);
 

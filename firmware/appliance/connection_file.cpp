@@ -7,7 +7,8 @@ namespace sealcam::appliance {
 
 namespace {
 
-/// A value as GLib's key files want it: a space in front and a backslash are escaped, nothing else that is printable is.
+/// A value as GLib's key files want it: a space in front and a backslash are escaped, nothing else that is printable
+/// is.
 std::string escaped(std::string_view text) {
   std::string out;
   out.reserve(2 * text.size() + 2);
@@ -27,7 +28,9 @@ std::string connection_file(const protocol::Wifi& wifi) {
   std::string psk = escaped(wifi.passphrase.reveal());
   std::string text;
   text.reserve(1024);  // grows nowhere, so that no copy of the passphrase is left behind
-  text += "[connection]\nid=sealcam-card\nuuid=5ea1ca30-0000-4000-8000-000000000001\ntype=wifi\n\n[wifi]\nmode=infrastructure\n";
+  text +=
+      "[connection]\nid=sealcam-card\nuuid=5ea1ca30-0000-4000-8000-000000000001\ntype=wifi\n\n[wifi]\nmode="
+      "infrastructure\n";
   text += std::format("ssid={}\n\n[wifi-security]\nkey-mgmt=wpa-psk\npsk=", ssid);
   text += psk;
   text += "\n\n[ipv4]\nmethod=auto\n\n[ipv6]\nmethod=auto\n";

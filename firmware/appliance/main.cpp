@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// sealcam-appliance: what a card image does beside the camera. `settings` takes what a person put onto the card and names
-/// the host, at each start; `pairing` shows the pairing string while there is one.
+/// sealcam-appliance: what a card image does beside the camera. `settings` takes what a person put onto the card and
+/// names the host, at each start; `pairing` shows the pairing string while there is one.
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -55,7 +55,8 @@ int show_pairing(appliance::NoticePlaces places, const std::string& active, Log&
 
 int main(int argc, char** argv) try {
   StderrLog log;
-  appliance::CardFolders folders{.card = "/card", .settings = "/data/settings", .connections = "/etc/NetworkManager/system-connections"};
+  appliance::CardFolders folders{
+      .card = "/card", .settings = "/data/settings", .connections = "/etc/NetworkManager/system-connections"};
   appliance::NoticePlaces places{.file = "/run/sealcam-camera/pairing.txt", .card = "/card", .consoles = {}};
   std::string active = "/sys/class/tty/console/active";
   CLI::App app("What a card image does beside the camera.", "sealcam-appliance");

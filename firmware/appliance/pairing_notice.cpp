@@ -74,8 +74,8 @@ void PairingNotice::show(std::string_view text) {
   wipe(std::as_writable_bytes(std::span(shown_)));
   shown_ = text;
   const auto code = pairing::qr_code(text);
-  print(std::format("\nThis camera belongs to nobody yet. Its owner runs 'sealcam camera pair' with\n\n    {}\n\n{}\n", text,
-                    code.value_or("")));
+  print(std::format("\nThis camera belongs to nobody yet. Its owner runs 'sealcam camera pair' with\n\n    {}\n\n{}\n",
+                    text, code.value_or("")));
   if (auto r = write_file_durably(places_.card / "pairing.txt", as_bytes(std::format("{}\r\n", text))); !r)
     log_.warning("the pairing string is not on the card: {}", to_string(r.error()));
 }

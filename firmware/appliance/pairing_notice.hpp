@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The pairing string of a camera that belongs to nobody, shown where its owner can see it: on every console, as text and
-/// QR code, and on the card. sealcam-camera keeps the string in a file of its own while it counts.
+/// The pairing string of a camera that belongs to nobody, shown where its owner can see it: on every console, as text
+/// and QR code, and on the card. sealcam-camera keeps the string in a file of its own while it counts.
 #pragma once
 
 #include <filesystem>

@@ -21,8 +21,8 @@ struct Settings {
   std::string country;  ///< ISO 3166-1 alpha-2 in capitals, or empty
 };
 
-/// A host name made of what people call a camera: "Front door" becomes "front-door". Letters, digits and hyphens of ASCII
-/// stay, everything between them becomes one hyphen. Empty when nothing is left.
+/// A host name made of what people call a camera: "Front door" becomes "front-door". Letters, digits and hyphens of
+/// ASCII stay, everything between them becomes one hyphen. Empty when nothing is left.
 [[nodiscard]] std::string host_name_of(std::string_view name);
 
 /// Reads it strictly; an unknown setting is an error. The error is a sentence for people and never holds a passphrase.

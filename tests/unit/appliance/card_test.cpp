@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "appliance/card.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <fstream>
+
+#include "appliance/connection_file.hpp"
+#include "core/file.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace sealcam;
+namespace fs = std::filesystem;
+using appliance::Taken;
+
+namespace {
+
+struct Scene {
+  test::TemporaryFolder folder;
+  appliance::CardFolders folders{folder.path() / "card", folder.path() / "settings", folder.path() / "connections"};
+  MemoryLog log;
+
+  Scene() {
+    for (const auto& f : {folders.card, folders.settings, folders.connections}) fs::create_directory(f);
+  }
+  void put(std::string_view text) const { std::ofstream(folders.card / "sealcam.json") << text; }
+  [[nodiscard]] static std::string read(const fs::path& path) {
+    const auto bytes = read_file(path, 4096);
+    return bytes ? std::string(as_text(*bytes)) : "";
+  }
+};
+
+constexpr auto good = R"({"name": "Shed", "wifi": {"ssid": "net", "psk": "geheimes1"}, "country": "DE"})";
+
+}  // namespace
+
+TEST_CASE("a card without settings changes nothing") {
+  Scene s;
+  CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::none);
+  CHECK(appliance::host_name(s.folders) == "sealcam");
+  CHECK(fs::is_empty(s.folders.connections));
+}
+
+TEST_CASE("settings are kept, and the file is gone") {
+  Scene s;
+  s.put(good);
+  CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::taken);
+  CHECK_FALSE(fs::exists(s.folders.card / "sealcam.json"));
+  CHECK(appliance::host_name(s.folders) == "shed");
+  CHECK(Scene::read(s.folders.settings / "country") == "DE");
+  const auto connection = s.folders.connections / appliance::connection_file_name;
+  CHECK(Scene::read(connection).contains("psk=geheimes1"));
+  // NetworkManager ignores files that others may read.
+  CHECK((fs::status(connection).permissions() & fs::perms::all) == (fs::perms::owner_read | fs::perms::owner_write));
+  for (const auto& line : s.log.lines()) CHECK_FALSE(line.contains("geheimes1"));
+}
+
+TEST_CASE("the content is overwritten before the file is deleted") {
+  Scene s;
+  s.put(good);
+  const auto other = s.folders.card / "same-file";
+  fs::create_hard_link(s.folders.card / "sealcam.json", other);
+  REQUIRE(Scene::read(other).contains("geheimes1"));  // control
+  CHECK(appliance::take_settings(s.folders, s.log).has_value());
+  CHECK_FALSE(Scene::read(other).contains("geheimes1"));
+}
+
+TEST_CASE("wrong settings stay on the card, with a file that says why, until they are right") {
+  Scene s;
+  s.put(R"({"wlan": {"ssid": "net"}})");
+  CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::refused);
+  CHECK(fs::exists(s.folders.card / "sealcam.json"));
+  CHECK(Scene::read(s.folders.card / "sealcam-settings-error.txt").contains("/wlan"));
+  CHECK(fs::is_empty(s.folders.connections));
+  s.put(std::string(appliance::connection_file_name.size() + 20'000, ' '));
+  CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::refused);
+  s.put(good);
+  CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::taken);
+  CHECK_FALSE(fs::exists(s.folders.card / "sealcam-settings-error.txt"));
+}
+
+TEST_CASE("settings that cannot be kept are not deleted") {
+  Scene s;
+  s.put(good);
+  fs::remove(s.folders.connections);
+  CHECK_FALSE(appliance::take_settings(s.folders, s.log).has_value());
+  CHECK(fs::exists(s.folders.card / "sealcam.json"));
+  fs::create_directory(s.folders.connections);
+  CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::taken);
+}
+
+TEST_CASE("a link on the card is not followed") {
+  Scene s;
+  const auto victim = s.folder.path() / "victim";
+  std::ofstream(victim) << "precious";
+  fs::create_symlink(victim, s.folders.card / "pairing.txt");
+  CHECK_FALSE(appliance::erase_file(s.folders.card / "pairing.txt").has_value());
+  CHECK(Scene::read(victim) == "precious");
+}
