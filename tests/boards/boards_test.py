@@ -139,7 +139,7 @@ def check_ports(scene, report, wanted, when):
     begun = time.monotonic()
     found = scene.neighbour.scan(BOARD, seconds=PATIENCE)
     if found != wanted or report.ports() != wanted:
-        raise Failure(f"{when} ports {found} are open, the kernel lists {report.ports()}; {wanted} should be")
+        raise Failure(f"{when} {len(found)} ports are open, {found[:10]} among them, the kernel lists {report.ports()}; {wanted} should be")
     return f"all 65535 ports scanned in {time.monotonic() - begun:.0f} s, open: {found or 'none'}"
 
 

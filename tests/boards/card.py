@@ -83,8 +83,8 @@ class Machine:
         if not self.neighbour:
             return ["-netdev", f"user,id=n0,hostfwd=tcp:127.0.0.1:{self.port}-:8421", "-device", f"{device},netdev=n0"]
         return ["-netdev", f"user,id=u0,hostfwd=tcp:127.0.0.1:{self.port}-:8421", "-netdev", "hubport,id=h0,hubid=0,netdev=u0",
-                "-netdev", self.neighbour.netdev("u1"), "-netdev", "hubport,id=h1,hubid=0,netdev=u1",
-                "-netdev", "hubport,id=n0,hubid=0", "-device", f"{device},netdev=n0"]
+                "-netdev", self.neighbour.netdev("world", "u1"), "-netdev", "hubport,id=h1,hubid=0,netdev=u1",
+                "-netdev", self.neighbour.netdev("board", "n0"), "-device", f"{device},netdev=n0"]
 
     def command(self):
         qemu = shutil.which("qemu-system-aarch64")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Somebody in the board's network: an Ethernet station without a kernel's help, so that a whole port scan needs no rights.
 
-It speaks Ethernet frames over a UNIX datagram socket with QEMU (-netdev dgram), on one hub with QEMU's user network."""
-import os
+It is the switch between the board and QEMU's user network, by UNIX datagram sockets (-netdev dgram): it passes frames on between
+the two, and sends its own to the board alone. On a hub QEMU's user network would answer in the board's place."""
 import pathlib
 import select
 import socket
@@ -28,11 +28,14 @@ def checksum(data):
 
 class Neighbour:
     def __init__(self, folder):
-        self.here, self.there = pathlib.Path(folder, "n"), pathlib.Path(folder, "q")
-        for path in (self.here, self.there):
-            path.unlink(missing_ok=True)
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(str(self.here))
+        self.sides = {}  # "board", "world" -> (socket, QEMU's path)
+        self.paths = {}
+        for side in ("board", "world"):
+            here, there = pathlib.Path(folder, f"{side}-n"), pathlib.Path(folder, f"{side}-q")
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            s.bind(str(here))
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+            self.sides[side], self.paths[side] = s, (here, there)
         self.host_names = set()  # what boards call themselves when they ask for an address (RFC 2132 section 3.14)
         self.boards = {}         # IPv4 address -> MAC
         self.answers = {}        # port -> "open" or "closed"
@@ -40,28 +43,34 @@ class Neighbour:
         self.thread = threading.Thread(target=self._listen, daemon=True)
         self.thread.start()
 
-    def netdev(self, name):
-        return (f"dgram,id={name},local.type=unix,local.path={self.there},remote.type=unix,remote.path={self.here}")
+    def netdev(self, side, name):
+        here, there = self.paths[side]
+        there.unlink(missing_ok=True)
+        return f"dgram,id={name},local.type=unix,local.path={there},remote.type=unix,remote.path={here}"
 
     def close(self):
         self.ended = True
         self.thread.join(2)
-        self.socket.close()
+        for s in self.sides.values():
+            s.close()
 
     # -- what comes ---------------------------------------------------------------------------------------------
 
     def _listen(self):
+        board, world = self.sides["board"], self.sides["world"]
         while not self.ended:
-            if not select.select([self.socket], [], [], 0.2)[0]:
-                continue
-            frame = self.socket.recv(65536)
-            if len(frame) < 34:
-                continue
-            kind = frame[12:14]
-            if kind == b"\x08\x06":
-                self._arp(frame)
-            elif kind == b"\x08\x00":
-                self._ip(frame)
+            for s in select.select([board, world], [], [], 0.2)[0]:
+                frame = s.recv(65536)
+                mine = frame[:6] == MAC
+                if s is world:
+                    self._send(frame)
+                    continue
+                if not mine:
+                    self._send(frame, "world")
+                if len(frame) >= 34 and frame[12:14] == b"\x08\x06":
+                    self._arp(frame)
+                elif len(frame) >= 34 and frame[12:14] == b"\x08\x00":
+                    self._ip(frame)
 
     def _arp(self, frame):
         operation, sender, source = frame[20:22], frame[22:28], socket.inet_ntoa(frame[28:32])
@@ -97,11 +106,11 @@ class Neighbour:
 
     # -- what goes ----------------------------------------------------------------------------------------------
 
-    def _send(self, frame):
+    def _send(self, frame, side="board"):
         try:
-            self.socket.sendto(frame, str(self.there))
+            self.sides[side].sendto(frame, socket.MSG_DONTWAIT, str(self.paths[side][1]))
         except OSError:
-            time.sleep(0.05)  # QEMU is not there yet, or has no room: what is lost is asked again
+            pass  # QEMU is not there yet, or has no room: networks lose frames
 
     def _send_arp(self, operation, to, address):
         self._send((BROADCAST if operation == 1 else to) + MAC + b"\x08\x06" + struct.pack("!HHBBH", 1, 0x800, 6, 4, operation) + MAC +
