@@ -38,9 +38,12 @@ def say(text):
 
 
 def with_report(line):
-    """The kernel line with a sensor that emulation has, and with the board's own report."""
-    words = line.rstrip("\n") + ("" if "sealcam.sensor=" in line else " sealcam.sensor=vivid") + " sealcam.report\n"
-    return words
+    """The kernel line with a sensor that emulation has, and with the board's own report. QEMU's model of a Raspberry Pi's watchdog
+    resets the board in the moment in which it is started (bcm2835_powermgt.c), so there it is left alone."""
+    words = [line.strip(), "sealcam.report"]
+    if "sealcam.sensor=" not in line:
+        words += ["sealcam.sensor=vivid", "systemd.watchdog_sec=0"]
+    return " ".join(words) + "\n"
 
 
 class Scene(World):

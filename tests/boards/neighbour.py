@@ -3,6 +3,7 @@
 
 It is the switch between the board and QEMU's user network, by UNIX datagram sockets (-netdev dgram): it passes frames on between
 the two, and sends its own to the board alone. On a hub QEMU's user network would answer in the board's place."""
+import collections
 import pathlib
 import select
 import socket
@@ -135,19 +136,21 @@ class Neighbour:
         if board not in self.boards:
             raise Failure(f"{board} does not answer to ARP")
         self.answers = {}
-        mac, left = self.boards[board], list(ports)
-        while left and time.monotonic() < deadline:
+        mac, left, asked = self.boards[board], collections.deque(ports), {}
+        while (left or asked) and time.monotonic() < deadline:
+            for port in [p for p in asked if p in self.answers]:
+                del asked[port]
+            now = time.monotonic()
+            for port in [p for p, at in asked.items() if now - at > 3]:
+                del asked[port]
+                left.append(port)
             # At most so many under way that QEMU's queue holds their answers.
-            for start in range(0, len(left), 64):
-                part = left[start:start + 64]
-                for port in part:
-                    self._send_syn(board, mac, port)
-                until = time.monotonic() + 0.5
-                while time.monotonic() < until and any(p not in self.answers for p in part):
-                    time.sleep(0.002)
-                if time.monotonic() > deadline:
-                    break
-            left = [p for p in left if p not in self.answers]
+            while left and len(asked) < 128:
+                port = left.popleft()
+                asked[port] = now
+                self._send_syn(board, mac, port)
+            time.sleep(0.005)
+        left = [p for p in ports if p not in self.answers]
         if left:
             raise Failure(f"{len(left)} ports of {board} gave no answer, {left[:5]} among them")
         return sorted(p for p in ports if self.answers[p] == "open")
