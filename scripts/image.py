@@ -410,8 +410,11 @@ def make(options):
 def report(board, root, image, options):
     sizes = sorted(((size, name) for name, size in root.packages.items()), reverse=True)
     (image.parent / f"sealcam-{board.name}.sizes.txt").write_text("".join(f"{size / 1024:10.0f} KiB  {name}\n" for size, name in sizes if size))
-    packages = image.parent / f"sealcam-{board.name}.packages.txt"
-    packages.write_text("".join(f"{name}\n" for name in sorted(root.packages)))
+    files = image.parent / f"sealcam-{board.name}.packages.json"
+    files.write_text(json.dumps(root.packages, indent=1, sort_keys=True) + "\n")
+    words = [w for d in options.deb for w in ("--deb", d)] + [w for p in options.program for w in ("--own", pathlib.Path(p).name)]
+    run(TOP / "scripts/sbom", root.tree, *words, "--only", files, "--name", f"sealcam-{board.name}", "--version", options.version,
+        "-o", image.parent / f"sealcam-{board.name}.cdx.json")
     if not options.fast:
         packed = image.with_suffix(".img.zst")
         run("zstd", "-q", "-f", "-T0", "-12", image, "-o", packed)
