@@ -6,7 +6,7 @@ Called by scripts/image inside the build root. What a board's image has is data:
 (board/common/image/README.md). Layout, 512-byte sectors, MBR: 1 card, 2 and 3 boot A and B, 4 extended, 5 and 6 root A and B, 7 data.
 """
 import argparse
-import fnmatch
+import functools
 import hashlib
 import json
 import lzma
@@ -61,8 +61,15 @@ class Board:
         self.kernel_line, self.watchdog, self.boot = own["kernel_line"], own["watchdog"], own["boot"]
 
 
+@functools.cache
+def expression(pattern):
+    """'**' is anything, '*' and '?' stay inside a folder."""
+    words = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(words.get(w, re.escape(w)) for w in re.split(r"(\*\*|\*|\?)", pattern)))
+
+
 def matches(path, patterns):
-    return any(fnmatch.fnmatchcase(path, p) for p in patterns)
+    return any(expression(p).fullmatch(path) for p in patterns)
 
 
 def copy(source, target):

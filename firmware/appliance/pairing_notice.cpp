@@ -46,7 +46,7 @@ std::vector<std::filesystem::path> consoles_of(std::string_view active) {
     const auto end = std::min(active.find_first_of(" \n"), active.size());
     const auto name = active.substr(0, end);
     active.remove_prefix(std::min(end + 1, active.size()));
-    if (name.empty() || name.contains('/')) continue;
+    if (name.empty() || name.starts_with('.') || name.contains('/')) continue;
     auto path = std::filesystem::path("/dev") / (name == "tty0" ? "tty1" : name);
     if (!std::ranges::contains(found, path)) found.push_back(std::move(path));
   }

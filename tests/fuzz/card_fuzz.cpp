@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// sealcam.json, which anybody can put onto a card, what becomes of it, and the kernel's list of consoles.
+#include <algorithm>
+
+#include "appliance/connection_file.hpp"
+#include "appliance/pairing_notice.hpp"
+#include "appliance/settings.hpp"
+#include "core/assert.hpp"
+#include "input.hpp"
+
+using namespace sealcam;
+
+namespace {
+
+bool is_label(std::string_view name) {
+  const auto good = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+  return name.size() <= appliance::largest_host_name && !name.starts_with('-') && !name.ends_with('-') &&
+         std::ranges::all_of(name, good);
+}
+
+/// Each line of the connection's file is one that we wrote: nothing in the settings makes another.
+void check_connection(const protocol::Wifi& wifi) {
+  const auto file = appliance::connection_file(wifi);
+  SC_ASSERT(std::ranges::count(file, '\n') == 18 &&
+            std::ranges::count(file, '[') == 5 + std::ranges::count(wifi.passphrase.reveal(), '['));
+  SC_ASSERT(std::ranges::none_of(file, [](char c) { return c == '\0' || c == '\r'; }));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::Input in(data, size);
+  const auto text = in.text();
+  SC_ASSERT(is_label(appliance::host_name_of(text)));
+  for (const auto& console : appliance::consoles_of(text))
+    SC_ASSERT(console.parent_path() == "/dev" && console.has_filename());
+  const auto settings = appliance::parse_settings(text);
+  if (!settings) {
+    SC_ASSERT(!settings.error().empty());
+    return 0;
+  }
+  SC_ASSERT(is_label(settings->host_name));
+  SC_ASSERT(settings->country.empty() || settings->country.size() == 2);
+  if (settings->wifi) {
+    SC_ASSERT(!settings->wifi->ssid.empty() && settings->wifi->ssid.size() <= 32);
+    check_connection(*settings->wifi);
+  }
+  return 0;
+}
