@@ -26,6 +26,8 @@ MIB = 1024 * 1024
 # In MiB: what the partitions are, whatever is in them, so that no update ever moves one.
 SIZES = {"card": 40, "boot": 128, "root": 384, "data": 64}
 
+COMPILED_IN = ("libboost1.88-dev", "libcli11-dev", "nlohmann-json3-dev")  # headers only: our programs contain them
+
 
 class Failure(Exception):
     pass
@@ -420,6 +422,7 @@ def report(board, root, image, options):
     files = image.parent / f"sealcam-{board.name}.packages.json"
     files.write_text(json.dumps(root.packages, indent=1, sort_keys=True) + "\n")
     words = [w for d in options.deb for w in ("--deb", d)] + [w for p in options.program for w in ("--own", pathlib.Path(p).name)]
+    words += [w for name in COMPILED_IN for w in ("--compiled-in", name)]
     run(TOP / "scripts/sbom", root.tree, *words, "--only", files, "--name", f"sealcam-{board.name}", "--version", options.version,
         "-o", image.parent / f"sealcam-{board.name}.cdx.json")
     if not options.fast:
