@@ -74,6 +74,11 @@ def matches(path, patterns):
     return any(expression(p).fullmatch(path) for p in patterns)
 
 
+def starts_with(path, magic):
+    with path.open("rb") as file:
+        return file.read(len(magic)) == magic
+
+
 def copy(source, target):
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_symlink():
@@ -236,7 +241,7 @@ class Root:
         library = self.folder / "usr/lib/aarch64-linux-gnu"
         missing = {}
         files = [e for e in self.folder.rglob("*") if e.is_file() and not e.is_symlink()]
-        elves = [e for e in files if e.open("rb").read(4) == b"\x7fELF"]
+        elves = [e for e in files if starts_with(e, b"\x7fELF")]
         text = run("aarch64-linux-gnu-objdump", "-p", *elves) if elves else ""
         here = {e.name for e in library.rglob("*.so*")} | {e.name for e in (self.folder / "usr/lib").glob("ld-*")}
         here |= {e.name for e in (self.folder / "usr/lib").rglob("*.so*")}

@@ -146,6 +146,12 @@ def check_ports(scene, report, wanted, when):
     return f"all 65535 ports scanned in {time.monotonic() - begun:.0f} s, open: {found or 'none'}"
 
 
+def check_grown(card):
+    whole = card.table()[7]
+    if whole < 3000 * MIB:
+        raise Failure(f"the data partition did not grow: {whole // MIB} MiB")
+
+
 def life(scene):
     """From power to the next owner: settings from the card, pairing, pictures, killed while streaming, reset."""
     card = scene.card
@@ -177,9 +183,7 @@ def life(scene):
         run.stop()  # the power goes while it streams
     if left := {"sealcam.json", "pairing.txt"} & {n.lstrip(":/") for n in card.names()}:
         raise Failure(f"on the card there is still {left}")
-    whole = card.table()[7]
-    if whole < 3000 * MIB:
-        raise Failure(f"the data partition did not grow: {whole // MIB} MiB")
+    check_grown(card)
     with scene.machine.boot() as run:
         begun = time.monotonic()
         scene.wait_live(run)
@@ -198,6 +202,7 @@ def life(scene):
 def killed(scene):
     """The power goes in the middle of the first start, three times, and of pairing; bad settings are said and harm nothing."""
     said, card = [], scene.card
+    card.half_grown()
     card.write("sealcam.json", b'{"name": "x", "wlan": {"psk": "geheimes1"}}')
     for line, seconds in (("*Starting kernel*", 12), ("*Starting kernel*", 35)) if scene.options.board == "qemu-virt" else (("*", 20), ("*", 45)):
         with scene.machine.boot() as run:
@@ -213,6 +218,7 @@ def killed(scene):
     said.append("killed twice in the first start and once while pairing")
     if b"/wlan" not in (card.read("sealcam-settings-error.txt") or b"") or card.read("sealcam.json") is None:
         raise Failure(f"bad settings: the card has {card.names()}")
+    check_grown(card)
     before = scene.live()
     with scene.machine.boot() as run:
         wait_for("the camera is somebody's, or says how it becomes that", lambda: scene.live() > before or

@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -44,6 +45,13 @@ class Card:
         """Sizes in bytes as the table on the card says now."""
         text = tool("sfdisk", "-d", self.path).stdout.decode()
         return {int(n): int(b) * 512 for n, b in re.findall(r"img(\d+) : start= *\d+, size= *(\d+)", text)}
+
+    def half_grown(self):
+        """As a first start leaves it that was cut short after the first of its three numbers."""
+        with self.path.open("r+b") as card:
+            card.seek(446 + 48 + 8)
+            begin = struct.unpack("<I", card.read(4))[0]
+            card.write(struct.pack("<I", os.path.getsize(self.path) // MIB * 2048 - begin))
 
     def fat(self, partition):
         return f"{self.path}@@{self.partitions[partition][0]}"
