@@ -405,7 +405,7 @@ def make(options):
         release.write(f'IMAGE_ID=sealcam-{board.name}\nIMAGE_VERSION={options.version}\nDEFAULT_HOSTNAME=sealcam\n')
     root.check()
     squash = work / "root.squashfs"
-    run("mksquashfs", root.folder, squash, "-all-root", "-noappend", "-comp", "zstd", "-Xcompression-level", 15, "-no-xattrs", "-quiet", "-no-progress")
+    run("mksquashfs", root.folder, squash, "-all-root", "-noappend", "-comp", "zstd", "-Xcompression-level", 3 if options.fast else 15, "-no-xattrs", "-quiet", "-no-progress")
     say(f"root: {squash.stat().st_size / MIB:.0f} MiB packed, {sum(root.packages.values()) / MIB:.0f} MiB of files")
     start = work / "initramfs"
     initramfs(board, kernel, start)
@@ -445,7 +445,7 @@ def main():
     parser.add_argument("--deb", action="append", default=[], help="a package of our own")
     parser.add_argument("--program", action="append", default=[], help="a program of our own that is in no package")
     parser.add_argument("--version", default="0")
-    parser.add_argument("--fast", action="store_true", help="no packed image")
+    parser.add_argument("--fast", action="store_true", help="no packed image, and a root that is packed in haste")
     parser.add_argument("--keep", action="store_true", help="keep the unpacked root beside the image")
     make(parser.parse_args())
 
