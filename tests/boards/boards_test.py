@@ -3,7 +3,7 @@
 """Starts a card image in QEMU as its board would, and makes the camera in it somebody's.
 
     scripts/qemu image BOARD                  from power to a picture at a hub here, then --seconds of it
-    scripts/qemu image BOARD --case NAME      one test: life, killed, slots, settings
+    scripts/qemu image BOARD --case NAME      one test: life, killed, slots (-M virt only), watch
     scripts/qemu image BOARD --interactive    the board's serial console until Ctrl-C; its pairing port is told
 
 BOARD is 'qemu-virt' or 'raspberrypi'; scripts/image BOARD makes the image. Only copies of it are changed. The kernel line gets
@@ -29,7 +29,7 @@ from support.world import Failure, World, read_json, wait_for  # noqa: E402
 
 HOST, BOARD = "10.0.2.2", "10.0.2.15"  # this machine and the board in QEMU's user network
 # Emulation on a busy machine is slow: what takes this long will not come any more.
-PATIENCE = float(os.environ.get("SEALCAM_BOARDS_PATIENCE", "600"))
+PATIENCE = float(os.environ.get("SEALCAM_BOARDS_PATIENCE", "1200"))
 CONSOLES = TOP / "build/image/consoles"
 
 
