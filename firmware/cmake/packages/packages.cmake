@@ -41,7 +41,7 @@ endforeach()
 foreach(device camera hub)
   set(name sealcam-${device})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/board/ DESTINATION ${CMAKE_INSTALL_DATADIR}/${name}/boards COMPONENT ${name}
-    FILES_MATCHING PATTERN "yocto" EXCLUDE PATTERN "board.json" PATTERN "board.schema.json" PATTERN "README.md")
+    FILES_MATCHING PATTERN "yocto" EXCLUDE PATTERN "image" EXCLUDE PATTERN "board.json" PATTERN "board.schema.json" PATTERN "README.md")
   install(FILES ${PROJECT_SOURCE_DIR}/firmware/${device}/README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${name} COMPONENT ${name})
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/sealcam COMPONENT sealcam)
