@@ -3,7 +3,7 @@
 """Makes a card image of unpacked Debian packages and Sealcam's own: nothing of them is run, nothing is mounted.
 
 Called by scripts/image inside the build root. What a board's image has is data: board/common/image and board/NAME/image
-(board/common/image/README.md). Layout, 512-byte sectors, MBR: 1 card, 2 and 3 boot A and B, 4 extended, 5 and 6 root A and B, 7 data.
+(board/common/image/README.md); image_parts.py has what a card consists of.
 """
 import argparse
 import functools
@@ -18,30 +18,15 @@ import stat
 import subprocess
 import sys
 
+from image_parts import DISK, MIB, SIZES, Failure, assemble, data_partition, fat, run
 from initramfs import Archive, Kernel
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-DISK = 0x5EA1CA30  # the disk's number in its MBR; what starts looks for it
-MIB = 1024 * 1024
-# In MiB: what the partitions are, whatever is in them, so that no update ever moves one.
-SIZES = {"card": 40, "boot": 128, "root": 384, "data": 64}
-
 COMPILED_IN = ("libboost1.88-dev", "libcli11-dev", "nlohmann-json3-dev")  # headers only: our programs contain them
-
-
-class Failure(Exception):
-    pass
 
 
 def say(text):
     print(f"\033[1m==>\033[0m {text}", file=sys.stderr, flush=True)
-
-
-def run(*argv, **options):
-    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, **options)
-    if done.returncode != 0:
-        raise Failure(f"{' '.join(map(str, argv))[:300]} exited with {done.returncode}:\n{done.stderr or done.stdout}")
-    return done.stdout
 
 
 def read_json(path):
@@ -272,27 +257,6 @@ def initramfs(board, kernel, path):
                                     capture_output=True, check=True).stdout)
 
 
-def fat(path, mib, label, files):
-    """A FAT32 file system with `files`: {name there: path or bytes}."""
-    path.unlink(missing_ok=True)
-    path.touch()
-    os.truncate(path, mib * MIB)
-    serial = hashlib.sha256(label.encode()).hexdigest()[:8]
-    run("mformat", "-i", path, "-F", "-v", label, "-N", serial, "-T", mib * MIB // 512, "-h", 255, "-s", 63, "-c", 1 if mib < 64 else 2, "::")
-    work = path.parent / "fat"
-    epoch = int(os.environ["SOURCE_DATE_EPOCH"])
-    for name, content in sorted(files.items()):
-        shutil.rmtree(work, ignore_errors=True)
-        target = work / pathlib.PurePath(name).name
-        work.mkdir()
-        target.write_bytes(content) if isinstance(content, bytes) else shutil.copyfile(content, target)
-        os.utime(target, (epoch, epoch))
-        if "/" in name:
-            subprocess.run(["mmd", "-i", str(path), "-D", "s", f"::{pathlib.PurePath(name).parent}"], capture_output=True)
-        run("mcopy", "-m", "-i", path, target, f"::{name}")
-    shutil.rmtree(work, ignore_errors=True)
-
-
 README = """This card starts a Sealcam camera.
 
 pairing.txt    is here while the camera belongs to nobody: its owner runs 'sealcam camera pair' with what it says.
@@ -334,52 +298,6 @@ def boot_files(board, kernel, start, slot=0):
         for path in sorted((firmware / "overlays").iterdir()):
             boot[f"overlays/{path.name}"] = path
     return card, boot
-
-
-def layout():
-    """(number, start, size, type) in MiB; logical partitions leave a MiB for their own record."""
-    at, table = 1, []
-    for number, name in ((1, "card"), (2, "boot"), (3, "boot")):
-        table.append((number, at, SIZES[name], "c"))
-        at += SIZES[name]
-    logical = [("root", "83"), ("root", "83"), ("data", "83")]
-    table.append((4, at, sum(SIZES[n] + 1 for n, _ in logical), "5"))
-    for number, (name, kind) in enumerate(logical, 5):
-        table.append((number, at + 1, SIZES[name], kind))
-        at += 1 + SIZES[name]
-    return table, at
-
-
-def assemble(image, parts):
-    """`parts`: {partition number: file}."""
-    table, end = layout()
-    image.unlink(missing_ok=True)
-    image.touch()
-    os.truncate(image, end * MIB)
-    script = f"label: dos\nlabel-id: 0x{DISK:08x}\nunit: sectors\n"
-    for number, start, size, kind in table:
-        script += f"{number} : start={start * 2048}, size={size * 2048}, type={kind}{', bootable' if number == 1 else ''}\n"
-    run("sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", image, input=script)
-    for number, start, size, _ in table:
-        if number not in parts:
-            continue
-        if parts[number].stat().st_size > size * MIB:
-            raise Failure(f"{parts[number].name} is larger than its partition: {parts[number].stat().st_size // MIB} of {size} MiB")
-        run("dd", f"if={parts[number]}", f"of={image}", "bs=1M", f"seek={start}", "conv=notrunc,sparse")
-
-
-def data_partition(path, work):
-    """What a camera must remember. Empty; no journal of anybody's, the same in each image."""
-    content = work / "data"
-    shutil.rmtree(content, ignore_errors=True)
-    for name, mode in (("sealcam", 0o755), ("connections", 0o700), ("network", 0o755), ("clock", 0o755), ("settings", 0o700)):
-        (content / name).mkdir(parents=True)
-        (content / name).chmod(mode)
-    (content / "settings/host-name").write_text("sealcam\n")
-    path.unlink(missing_ok=True)
-    uuid = "5ea1ca30-0000-4000-8000-0000000000da"
-    run("mke2fs", "-q", "-t", "ext4", "-L", "sealcam-data", "-U", uuid, "-E", f"hash_seed={uuid},root_owner=0:0,resize={32 * 1024 * 1024}", "-O", "^64bit",
-        "-b", 4096, "-J", "size=8", "-d", content, path, f"{SIZES['data']}M")
 
 
 def make(options):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/image.py's own parts: what its patterns take, where partitions lie, and that its last look at a root finds what must not be
+"""scripts/image.py and its parts: what its patterns take, where partitions lie, and that its last look at a root finds what must not be
 in one, each with a control."""
 import json
 import pathlib
@@ -14,6 +14,7 @@ import unittest
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(TOP / "scripts"), str(TOP / "tests/boards"), str(TOP / "tests")]
 import image  # noqa: E402
+import image_parts  # noqa: E402
 from neighbour import checksum  # noqa: E402
 
 
@@ -41,7 +42,7 @@ class Patterns(unittest.TestCase):
 
 class Layout(unittest.TestCase):
     def test_partitions_do_not_meet(self):
-        table, end = image.layout()
+        table, end = image_parts.layout()
         numbers = {n: (start, start + size) for n, start, size, _ in table}
         outer = sorted(numbers[n] for n in (1, 2, 3, 4))
         inner = sorted(numbers[n] for n in (5, 6, 7))
@@ -56,7 +57,7 @@ class Layout(unittest.TestCase):
     def test_sfdisk_writes_it_as_the_initramfs_reads_it(self):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, "x.img")
-            image.assemble(path, {})
+            image_parts.assemble(path, {})
             with path.open("rb") as card:
                 def number(at):
                     card.seek(at)
@@ -66,8 +67,8 @@ class Layout(unittest.TestCase):
                 second = extended + number(extended * 512 + 446 + 16 + 8)
                 third = extended + number(second * 512 + 446 + 16 + 8)
                 begin = third + number(third * 512 + 446 + 8)
-                table = {n: (start * 2048, size * 2048) for n, start, size, _ in image.layout()[0]}
-                self.assertEqual(number(440), image.DISK)
+                table = {n: (start * 2048, size * 2048) for n, start, size, _ in image_parts.layout()[0]}
+                self.assertEqual(number(440), image_parts.DISK)
                 self.assertEqual((begin, number(third * 512 + 446 + 12)), table[7])
                 self.assertEqual(number(446 + 48 + 12), table[4][1])
                 # The link to the last record covers it to the end, so that it can grow with it.
