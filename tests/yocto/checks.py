@@ -14,6 +14,13 @@ PROVIDERS = {
     "libv4l2": "v4l-utils", "libcamera": "libcamera", "libsystemd": "systemd", "libqrencode": "qrencode", "libgpiod": "libgpiod",
 }
 
+# In whose layers the recipes are, and the classes that recipes inherit: as read there, for wrynose and blacksail.
+COLLECTIONS = {
+    "boost": "core", "ffmpeg": "core", "systemd": "core", "libcamera": "multimedia-layer", "mbedtls": "networking-layer",
+} | {name: "openembedded-layer" for name in ("cli11", "libcbor", "libgpiod", "nlohmann-json", "qrencode", "v4l-utils")}
+FOLDERS = {"core": "meta", "openembedded-layer": "meta-oe", "networking-layer": "meta-networking", "multimedia-layer": "meta-multimedia"}
+CLASSES = {"cmake", "core-image", "externalsrc", "features_check", "packagegroup", "pkgconfig", "systemd", "useradd"}
+
 
 class World:
     """The repository, or a copy of it."""
@@ -40,9 +47,50 @@ def layer(world):
     for recipe in world.recipes.values():
         if not recipe.get("SUMMARY") and recipe.path.suffix == ".bb":
             yield f"{recipe.path.name} has no SUMMARY"
-    collections = {"core", "openembedded-layer", "networking-layer", "multimedia-layer"}
+    names = names_of_others(world)
+    for name in names - COLLECTIONS.keys():
+        yield f"{name}: in which layer is that?"
+    collections = {COLLECTIONS[name] for name in names & COLLECTIONS.keys()}
     if set(re.search(r'LAYERDEPENDS_sealcam = "(.*)"', text)[1].split()) != collections:
-        yield "the layer's dependencies are others than the recipes need"
+        yield f"the layer's dependencies are others than the recipes need: {sorted(collections)}"
+    for folder in [FOLDERS[name] for name in sorted(collections)] + ["meta-python"]:  # others of them need meta-python
+        if not re.search(rf"^ +{folder}:$", kas, re.M):
+            yield f"the kas file is without {folder}"
+    readme = (world.layer / "README.md").read_text()
+    flags = re.findall(r"LICENSE_FLAGS_ACCEPTED.*", kas)
+    if not flags or any(line not in readme for line in flags):
+        yield f"README.md and the kas file accept different licences: {flags}"
+    if not re.search(r"maintainer: [^@\s]+@[^@\s]+.*patch", readme, re.I):
+        yield "README.md does not say who maintains the layer and where patches go"
+
+
+def names_of_others(world):
+    """The recipes of other layers that these recipes need or append to."""
+    appended = {r.get("PN") for r in world.recipes.values() if r.path.suffix == ".bbappend"}
+    optional = world.archive.get("PACKAGECONFIG[libcamera]").split(",")[2].split()
+    return appended | set(world.archive.get("DEPENDS").split()) | set(optional)
+
+
+def language(world):
+    """What was taken out of these releases, and what they warn of. The parser itself wants spaces around `=`."""
+    for recipe in world.recipes.values():
+        for unknown in set(recipe.inherits) - CLASSES:
+            yield f"{recipe.path.name} inherits {unknown}; it needs what differs between architectures" if unknown == "allarch" else \
+                f"{recipe.path.name} inherits {unknown}, which nobody looked up"
+        if "WORKDIR" in "".join(file.read_text() for file in recipe.files):
+            yield f"{recipe.path.name} names WORKDIR; sources are in UNPACKDIR"
+        if recipe.path.suffix == ".bb" and "core-image" not in recipe.inherits and recipe.get("EXCLUDE_FROM_WORLD") != "1":
+            yield f"{recipe.path.name}: a world build without FFmpeg's licence flag ends here"
+
+
+def hashed(world):
+    """What decides whether the checkout is built again: all that a build reads."""
+    text = (world.top / "CMakeLists.txt").read_text()
+    wanted = {"CMakeLists.txt", "LICENSE"} | {name.split("/")[0] for name in re.findall(r"add_subdirectory\(([\w/]+)\)", text)} - {"tests"}
+    wanted |= {f"board/{entry.name}" for entry in (world.top / "board").iterdir() if entry.name != "yocto"}
+    given = set(world.checkout.get("SEALCAM_SOURCES").split())
+    if wanted != given:
+        yield f"sealcam_git.bb hashes not or needlessly {sorted(wanted ^ given)}"
 
 
 def files_named(world):
@@ -146,8 +194,12 @@ def image(world):
                "ssh-server-openssh"} - set(recipe.get("IMAGE_FEATURES:remove").split())
     if missing:
         yield f"{sorted(missing)} could be had from outside"
-    if "sealcam_no_login" not in recipe.get("ROOTFS_POSTPROCESS_COMMAND"):
+    if "sealcam_no_login" not in recipe.get("IMAGE_QA_COMMANDS"):
         yield "logins are not looked for"
+    # OE-Core's classes are inherited after the recipe: what += adds comes first, before root's password is locked.
+    if "sealcam_mask_logins" not in recipe.get("ROOTFS_POSTPROCESS_COMMAND") or (
+            "ROOTFS_POSTPROCESS_COMMAND", ":append") not in recipe.operators:
+        yield "logins are masked too early or not at all"
 
 
 def packages(world):
@@ -168,4 +220,4 @@ def packages(world):
         yield f"{package} names {entry}, which is not installed"
 
 
-STATIC = [layer, files_named, licence, version, dependencies, users, units, state_partition, image]
+STATIC = [layer, language, hashed, files_named, licence, version, dependencies, users, units, state_partition, image]

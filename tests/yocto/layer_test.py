@@ -14,12 +14,17 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import types
 
 import checks
+import recipes
 
 
 def complaints(top, tree=None):
-    world = checks.World(top, tree)
+    try:
+        world = checks.World(top, tree)
+    except recipes.Malformed as fault:
+        return [str(fault)]
     return [c for check in checks.STATIC + ([checks.packages] if tree else []) for c in check(world)]
 
 
@@ -73,6 +78,19 @@ FAULTS = [
     ("a root to write to", "recipes-sealcam/images/sealcam-image-camera.bb", '"read-only-rootfs"', '""', "written"),
     ("ssh from outside", "recipes-sealcam/images/sealcam-image-camera.bb", "ssh-server-openssh ", "", "ssh-server-openssh"),
     ("another series", "conf/layer.conf", "wrynose blacksail", "blacksail", "wrynose"),
+    ("a layer less", "conf/layer.conf", " networking-layer", "", "networking-layer"),
+    ("a layer less for kas", "../raspberrypi4-64.yml", "      meta-multimedia:\n", "", "meta-multimedia"),
+    ("other flags for kas", "../raspberrypi4-64.yml", " commercial_x264", "", "licences"),
+    ("nobody to ask", "README.md", "Maintainer: ", "By: ", "maintains"),
+    ("no spaces", "recipes-sealcam/sealcam/sealcam_git.bb", 'PV = "', 'PV="', "not understood"),
+    ("an old override", "recipes-sealcam/sealcam/sealcam.inc", "RDEPENDS:${PN}-hub", "RDEPENDS_${PN}-hub", "not understood"),
+    ("an old S", "recipes-sealcam/sealcam-appliance/sealcam-appliance_1.0.bb", '"${UNPACKDIR}"', '"${WORKDIR}/sources"', "UNPACKDIR"),
+    ("one for all architectures", "recipes-sealcam/sealcam-appliance/sealcam-appliance_1.0.bb", "inherit ", "inherit allarch ", "architectures"),
+    ("part of the world", "recipes-sealcam/sealcam/sealcam.inc", 'EXCLUDE_FROM_WORLD = "1"', "", "world"),
+    ("a folder not hashed", "recipes-sealcam/sealcam/sealcam_git.bb", "firmware hal", "firmware", "'hal'"),
+    ("a build folder hashed", "recipes-sealcam/sealcam/sealcam_git.bb", "firmware hal", "firmware hal build", "'build'"),
+    ("masked too early", "recipes-sealcam/images/sealcam-image-camera.bb", ':append = " sealcam', ' += "sealcam', "too early"),
+    ("no look at the root", "recipes-sealcam/images/sealcam-image-camera.bb", "IMAGE_QA_COMMANDS", "IMAGE_QA", "looked for"),
 ]
 FAULTS_OF_PACKAGES = [
     ("a file in no package", "recipes-sealcam/sealcam/sealcam.inc", "${bindir}/sealcam-hub ", "", "in 0 packages"),
@@ -108,36 +126,78 @@ def run_function(body, **variables):
     return subprocess.run(["bash", "-c", script], capture_output=True, text=True)
 
 
+def logins(recipe, root):
+    (root / "etc").mkdir(parents=True)
+    done = run_function(recipe.functions["sealcam_mask_logins"], IMAGE_ROOTFS=root, sysconfdir="/etc")
+    expect(done.returncode == 0, f"logins are not masked: {done}")
+    for unit in ("getty@.service", "serial-getty@.service"):
+        expect(os.readlink(root / "etc/systemd/system" / unit) == "/dev/null", f"{unit} is not masked")
+    (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nsealcam-camera:x:999:999::/:/sbin/nologin\n")
+    for shadow, good in (("root:*:1::::::\nsealcam-camera:!:1::::::\n", True), ("root::1::::::\n", False),
+                         ("root:*:1::::::\nsealcam-camera:$6$salt$hash:1::::::\n", False)):
+        (root / "etc/shadow").write_text(shadow)
+        done = run_function(recipe.functions["sealcam_no_login"], IMAGE_ROOTFS=root, sysconfdir="/etc")
+        expect((done.returncode == 0) == good, f"a shadow file of {shadow!r} is {'refused' if good else 'taken'}: {done}")
+
+
+def mbedtls_header(recipe, source):
+    header = source / "include/mbedtls/mbedtls_config.h"
+    header.parent.mkdir(parents=True)
+    configure = recipe.functions["do_configure:prepend"]
+    ours = pathlib.Path("/usr/include/mbedtls/mbedtls_config.h").read_text()
+    upstream = ours
+    for option in ("THREADING_C", "THREADING_PTHREAD"):
+        upstream = upstream.replace(f"\n#define MBEDTLS_{option}\n", f"\n//#define MBEDTLS_{option}\n")
+    expect(upstream != ours, "this machine's mbedTLS has no threads either")
+    header.write_text(upstream)
+    done = run_function(configure, S=source)
+    expect(done.returncode == 0 and header.read_text() == ours, f"the append does not make mbedTLS's header as Debian's: {done}")
+    header.write_text(upstream.replace("//#define MBEDTLS_THREADING_C\n", ""))
+    expect(run_function(configure, S=source).returncode != 0, "a header without the option is taken")
+
+
+def hashes(recipe, checkout):
+    """The anonymous Python of sealcam_git.bb, on a small checkout with a build folder, and on none."""
+    class Skipped(Exception):
+        pass
+
+    class Data:
+        def __init__(self, externalsrc):
+            self.values = {"EXTERNALSRC": externalsrc, "SEALCAM_SOURCES": recipe.get("SEALCAM_SOURCES")}
+            self.flags = {}
+            self.getVar = self.values.get
+
+        def setVarFlag(self, name, flag, value):
+            self.flags[name, flag] = value.split()
+
+    names = {"os": os, "bb": types.SimpleNamespace(parse=types.SimpleNamespace(SkipRecipe=Skipped))}
+    exec("def anonymous(d):\n" + recipe.functions[""], names)
+    for file in ("CMakeLists.txt", "LICENSE", "firmware/core/CMakeLists.txt", "firmware/cmake/flags.cmake", "firmware/core/clock.cpp",
+                 "hal/CMakeLists.txt", "board/common/camera.json", "build/CMakeLists.txt", ".git/index", "board/yocto/tmp/CMakeLists.txt"):
+        (checkout / file).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / file).touch()
+    data = Data(str(checkout))
+    names["anonymous"](data)
+    lists = data.flags["do_configure", "file-checksums"]
+    expect(lists == [f"{checkout}/{f}:True" for f in ("CMakeLists.txt", "firmware/cmake/flags.cmake", "firmware/core/CMakeLists.txt",
+                                                      "hal/CMakeLists.txt")], f"hashed for CMake: {lists}")
+    sources = data.flags["do_compile", "file-checksums"]
+    expect({f"{checkout}/{f}:True" for f in ("CMakeLists.txt", "LICENSE", "firmware", "hal", "board/common")} ==
+           {s for s in sources if s.endswith(":True")}, f"hashed: {sources}")
+    try:
+        names["anonymous"](Data(""))
+    except Skipped:
+        return
+    sys.exit("error: without a checkout the recipe is not skipped")
+
+
 def part_functions(options):
     world = checks.World(options.source)
     with tempfile.TemporaryDirectory() as folder:
-        root = pathlib.Path(folder) / "rootfs"
-        (root / "etc").mkdir(parents=True)
-        no_login = world.recipes["sealcam-image-camera.bb"].functions["sealcam_no_login"]
-        (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nsealcam-camera:x:999:999::/:/sbin/nologin\n")
-        for shadow, good in (("root:*:1::::::\nsealcam-camera:!:1::::::\n", True), ("root::1::::::\n", False),
-                             ("root:*:1::::::\nsealcam-camera:$6$salt$hash:1::::::\n", False)):
-            (root / "etc/shadow").write_text(shadow)
-            done = run_function(no_login, IMAGE_ROOTFS=root, sysconfdir="/etc")
-            expect((done.returncode == 0) == good, f"a shadow file of {shadow!r} is {'refused' if good else 'taken'}: {done}")
-        for unit in ("getty@.service", "serial-getty@.service"):
-            expect(os.readlink(root / "etc/systemd/system" / unit) == "/dev/null", f"{unit} is not masked")
-
-        source = pathlib.Path(folder) / "mbedtls"
-        header = source / "include/mbedtls/mbedtls_config.h"
-        header.parent.mkdir(parents=True)
-        configure = world.recipes["mbedtls_%.bbappend"].functions["do_configure:prepend"]
-        ours = pathlib.Path("/usr/include/mbedtls/mbedtls_config.h").read_text()
-        upstream = ours
-        for option in ("THREADING_C", "THREADING_PTHREAD"):
-            upstream = upstream.replace(f"\n#define MBEDTLS_{option}\n", f"\n//#define MBEDTLS_{option}\n")
-        expect(upstream != ours, "this machine's mbedTLS has no threads either")
-        header.write_text(upstream)
-        done = run_function(configure, S=source)
-        expect(done.returncode == 0 and header.read_text() == ours, f"the append does not make mbedTLS's header as Debian's: {done}")
-        header.write_text(upstream.replace("//#define MBEDTLS_THREADING_C\n", ""))
-        expect(run_function(configure, S=source).returncode != 0, "a header without the option is taken")
-    print("functions of recipes: logins, mbedTLS's header")
+        logins(world.recipes["sealcam-image-camera.bb"], pathlib.Path(folder) / "rootfs")
+        mbedtls_header(world.recipes["mbedtls_%.bbappend"], pathlib.Path(folder) / "mbedtls")
+        hashes(world.checkout, pathlib.Path(folder) / "checkout")
+    print("functions of recipes: logins, mbedTLS's header, what is hashed")
 
 
 def part_mbedtls(options):

@@ -3,8 +3,8 @@
 import pathlib
 import re
 
-ASSIGNMENT = re.compile(r'^(?P<name>[A-Za-z0-9_./-]+(?::[A-Za-z0-9_${}.-]+)*)(?P<flag>\[[\w.-]+\])?\s*'
-                        r'(?P<operator>\?\?=|\?=|\+=|=\+|:=|\.=|=\.|=)\s*"(?P<value>(?:[^"\\]|\\.|\\\n)*)"$', re.S)
+ASSIGNMENT = re.compile(r'^(?P<name>[A-Za-z0-9_./-]+(?::[A-Za-z0-9_${}.-]+)*)(?P<flag>\[[\w.-]+\])?\s+'
+                        r'(?P<operator>\?\?=|\?=|\+=|=\+|:=|\.=|=\.|=)\s+"(?P<value>(?:[^"\\]|\\.|\\\n)*)"$', re.S)
 FUNCTION = re.compile(r"^(?P<python>python\s+)?(?P<name>[\w:-]*)\s*\(\)\s*\{$")
 
 # Where Yocto installs, with usrmerge and without multilib.
@@ -25,7 +25,8 @@ class Recipe:
         self.path = pathlib.Path(path)
         self.files = []
         self.values = {}
-        self.functions = {}
+        self.operators = set()  # ("NAME", "+="), ("NAME", ":append")
+        self.functions = {}     # "" is the anonymous one in Python
         self.inherits = []
         name = self.path.stem.split("_")
         self.values["PN"] = self.values["BPN"] = name[0]
@@ -68,6 +69,8 @@ class Recipe:
             raise Malformed(f"{path.name}: not understood: {line}")
 
     def _assign(self, name, operator, value):
+        base, colon, suffix = name.rpartition(":")
+        self.operators.add((base, colon + suffix) if suffix in ("append", "remove") else (name, operator))
         for joined in (":append", ":remove"):
             if name.endswith(joined):
                 name = name if joined == ":remove" else name.removesuffix(joined)

@@ -18,12 +18,18 @@ PACKAGE_EXCLUDE += "dropbear openssh-sshd"
 # Other machines need a partition with the label sealcam-state as well; README.md.
 WKS_FILE:rpi = "sealcam-raspberrypi.wks"
 
-ROOTFS_POSTPROCESS_COMMAND += "sealcam_no_login"
-sealcam_no_login() {
+# Appended, since += here comes before what OE-Core's classes add: they are inherited last.
+ROOTFS_POSTPROCESS_COMMAND:append = " sealcam_mask_logins"
+sealcam_mask_logins() {
     install -d ${IMAGE_ROOTFS}${sysconfdir}/systemd/system
     for unit in getty@ serial-getty@ console-getty container-getty@ debug-shell; do
         ln -sf /dev/null ${IMAGE_ROOTFS}${sysconfdir}/systemd/system/$unit.service
     done
+}
+
+# Looks at the finished root, when root's empty password has been locked, and whatever else was done to accounts.
+IMAGE_QA_COMMANDS += "sealcam_no_login"
+sealcam_no_login() {
     for file in passwd shadow; do
         if cut -d: -f2 ${IMAGE_ROOTFS}${sysconfdir}/$file | grep -qv '^[x*!]'; then
             bbfatal "somebody in /etc/$file could log in"

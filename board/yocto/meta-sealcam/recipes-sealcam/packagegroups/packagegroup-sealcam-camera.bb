@@ -6,6 +6,8 @@ PACKAGE_ARCH = "${MACHINE_ARCH}"
 
 inherit packagegroup
 
+EXCLUDE_FROM_WORLD = "1"
+
 RDEPENDS:${PN} = "sealcam-camera sealcam-appliance"
 # Drivers of sensors and encoders, by whatever name the board's kernel has them.
 RRECOMMENDS:${PN} = "kernel-modules"

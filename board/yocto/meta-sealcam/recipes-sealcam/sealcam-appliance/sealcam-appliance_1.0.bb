@@ -14,9 +14,15 @@ SRC_URI = " \
 "
 S = "${UNPACKDIR}"
 
-inherit allarch systemd features_check
+# Not allarch: it needs sealcam-camera, which is another one for each architecture.
+inherit systemd features_check
 
 REQUIRED_DISTRO_FEATURES = "systemd"
+
+INHIBIT_DEFAULT_DEPS = "1"
+EXCLUDE_FROM_WORLD = "1"
+do_configure[noexec] = "1"
+do_compile[noexec] = "1"
 
 do_install() {
     install -d ${D}${systemd_system_unitdir}/sealcam-camera.service.d ${D}${localstatedir}/lib/sealcam
