@@ -57,9 +57,9 @@ def layer(world):
         if not re.search(rf"^ +{folder}:$", kas, re.M):
             yield f"the kas file is without {folder}"
     readme = (world.layer / "README.md").read_text()
-    flags = re.findall(r"LICENSE_FLAGS_ACCEPTED.*", kas)
-    if not flags or any(line not in readme for line in flags):
-        yield f"README.md and the kas file accept different licences: {flags}"
+    for line in re.findall(r"(?:LICENSE_FLAGS_ACCEPTED|PREFERRED_PROVIDER|INIT_MANAGER).*", kas):
+        if f"    {line}\n" not in readme:
+            yield f"the kas file has {line}, README.md another configuration"
     if not re.search(r"maintainer: [^@\s]+@[^@\s]+.*patch", readme, re.I):
         yield "README.md does not say who maintains the layer and where patches go"
 

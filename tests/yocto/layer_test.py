@@ -80,7 +80,7 @@ FAULTS = [
     ("another series", "conf/layer.conf", "wrynose blacksail", "blacksail", "wrynose"),
     ("a layer less", "conf/layer.conf", " networking-layer", "", "networking-layer"),
     ("a layer less for kas", "../raspberrypi4-64.yml", "      meta-multimedia:\n", "", "meta-multimedia"),
-    ("other flags for kas", "../raspberrypi4-64.yml", " commercial_x264", "", "licences"),
+    ("other flags for kas", "../raspberrypi4-64.yml", " commercial_x264", "", "another configuration"),
     ("nobody to ask", "README.md", "Maintainer: ", "By: ", "maintains"),
     ("no spaces", "recipes-sealcam/sealcam/sealcam_git.bb", 'PV = "', 'PV="', "not understood"),
     ("an old override", "recipes-sealcam/sealcam/sealcam.inc", "RDEPENDS:${PN}-hub", "RDEPENDS_${PN}-hub", "not understood"),
