@@ -22,6 +22,7 @@ from image_parts import DISK, MIB, SIZES, Failure, assemble, data_partition, fat
 from initramfs import Archive, Kernel
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
+GZIP = b"\x1f\x8b"
 COMPILED_IN = ("libboost1.88-dev", "libcli11-dev", "nlohmann-json3-dev")  # headers only: our programs contain them
 
 
@@ -34,18 +35,24 @@ def read_json(path):
 
 
 class Board:
-    """What an image of a board has: common data with the board's own added."""
+    """What an image of a board has: common data with the board's own added. With `vendor`, its maker's kernel instead of Debian's,
+    what the folder of that name says counts instead of the board's own."""
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, name, vendor=False):
+        self.name, self.vendor = name, vendor
         self.folder = TOP / "board" / name / "image"
-        if not self.folder.is_dir():
-            raise Failure(f"there is no image for '{name}'")
-        common, own = read_json(TOP / "board/common/image/image.json"), read_json(self.folder / "image.json")
-        self.folders = [TOP / "board/common/image", self.folder]
+        if not (self.folder / "vendor" if vendor else self.folder).is_dir():
+            raise Failure(f"there is no image for '{name}'" + (" with a kernel of its maker" if vendor else ""))
+        self.folders = [TOP / "board/common/image", self.folder] + ([self.folder / "vendor"] if vendor else [])
+        common, *others = (read_json(folder / "image.json") for folder in self.folders)
+        own = {key: value for data in others for key, value in data.items()}
         self.lists = {key: common.get(key, []) + own.get(key, []) for key in
                       ("leave_out_packages", "leave_out", "modules", "modules_leave_out", "mask", "enable", "initramfs_modules")}
         self.kernel_line, self.watchdog, self.boot = own["kernel_line"], own["watchdog"], own["boot"]
+
+    def file(self, name):
+        """The nearest one: the vendor's, else the board's."""
+        return next(f / name for f in reversed(self.folders) if (f / name).exists())
 
 
 @functools.cache
@@ -84,23 +91,25 @@ class Root:
     def __init__(self, board, tree, folder):
         self.board, self.tree, self.folder = board, tree, folder
         self.packages = {}  # name -> bytes of its files here
+        self.kernel_package = None
 
     def from_packages(self):
-        """Every file that some wanted package has and no pattern leaves out."""
+        """Every file that some wanted package has and no pattern leaves out. A kernel's modules are chosen later."""
         wanted = {}
         names = [p.stem for p in sorted((self.tree / "var/lib/dpkg/info").glob("*.list"))]
         left_out = set(self.board.lists["leave_out_packages"])
-        if unknown := left_out - set(names):
+        if (unknown := left_out - set(names)) and not self.board.vendor:  # Debian's stable list is known, a vendor's is not
             raise Failure(f"left out, but not there: {', '.join(sorted(unknown))}")
-        kernel = [n for n in names if n.startswith("linux-image-")]
         for name in names:
             if name in left_out:
                 continue
             self.packages[name] = 0
             for line in (self.tree / f"var/lib/dpkg/info/{name}.list").read_text().splitlines():
-                path = line.strip("/")
-                if path and not (name in kernel and "/modules/" in path):
-                    wanted.setdefault(self.merged(path), name)
+                path = self.merged(line.strip("/"))
+                if path.startswith("boot/vmlinuz-"):
+                    self.kernel_package = name
+                if path and not path.startswith("usr/lib/modules/"):
+                    wanted.setdefault(path, name)
         for path in sorted(wanted):
             source = self.tree / path
             if matches(path, self.board.lists["leave_out"]) or not (source.exists() or source.is_symlink()):
@@ -173,8 +182,7 @@ class Root:
         for name in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
             copy(kernel.modules / name, target / name)
         run("depmod", "-b", self.folder, kernel.version)
-        package = next(n for n in self.packages if n.startswith("linux-image-"))
-        self.packages[package] += sum(p.stat().st_size for p in wanted)
+        self.packages[self.kernel_package] += sum(p.stat().st_size for p in wanted)
 
     def users(self):
         """The users of all packages. None has a password or a shell."""
@@ -284,24 +292,34 @@ def boot_files(board, kernel, start, slot=0):
         card["boot.scr"] = script
         boot |= {"boot.txt": f"bootargs={line}\n".encode(), "kernel": kernel.image}
     else:
-        packed = start.parent / "kernel.gz"
-        packed.write_bytes(subprocess.run(["gzip", "-9nc", str(kernel.image)], capture_output=True, check=True).stdout)
-        boot |= {"cmdline.txt": (line + "\n").encode(), "config.txt": board.folder / "config.txt", "kernel": packed}
-        firmware = kernel.tree / "usr/lib/raspi-firmware"
+        packed = kernel.image
+        if not starts_with(packed, GZIP):
+            packed = start.parent / "kernel.gz"
+            packed.write_bytes(subprocess.run(["gzip", "-9nc", str(kernel.image)], capture_output=True, check=True).stdout)
+        boot |= {"cmdline.txt": (line + "\n").encode(), "config.txt": board.file("config.txt"), "kernel": packed}
+        firmware, trees = kernel.tree / "usr/lib/raspi-firmware", kernel.tree / f"usr/lib/linux-image-{kernel.version}"
         # Boards up to the 3 read this file from the first partition, whatever autoboot.txt says; later ones have it on board.
         card["bootcode.bin"] = firmware / "bootcode.bin"
         for path in sorted(firmware.iterdir()):
             if path.name in ("bootcode.bin", "start.elf", "start_x.elf", "start4.elf", "start4x.elf", "fixup.dat", "fixup_x.dat", "fixup4.dat", "fixup4x.dat"):
                 boot[path.name] = path
-        for path in sorted((kernel.tree / f"usr/lib/linux-image-{kernel.version}/broadcom").glob("bcm2[78]*.dtb")):
+        for path in sorted((trees / "broadcom").glob("bcm2[78]*.dtb")):
             boot[path.name] = path
-        for path in sorted((firmware / "overlays").iterdir()):
+        # Raspberry Pi's kernel has its own overlays, Debian's has those of the firmware.
+        for path in sorted((trees if (trees / "overlays").is_dir() else firmware).glob("overlays/*")):
             boot[f"overlays/{path.name}"] = path
     return card, boot
 
 
+def compression(kernel, fast):
+    """What the kernel can unpack: each can XZ, which is slower at both ends than zstd."""
+    if "CONFIG_SQUASHFS_ZSTD=y" in kernel.config():
+        return "-comp", "zstd", "-Xcompression-level", 3 if fast else 15
+    return "-comp", "xz"
+
+
 def make(options):
-    board = Board(options.board)
+    board = Board(options.board, options.vendor)
     tree = pathlib.Path(options.tree)
     work = TOP / "build/image" / f"{board.name}.work"
     shutil.rmtree(work, ignore_errors=True)
@@ -323,7 +341,7 @@ def make(options):
         release.write(f'IMAGE_ID=sealcam-{board.name}\nIMAGE_VERSION={options.version}\nDEFAULT_HOSTNAME=sealcam\n')
     root.check()
     squash = work / "root.squashfs"
-    run("mksquashfs", root.folder, squash, "-all-root", "-noappend", "-comp", "zstd", "-Xcompression-level", 3 if options.fast else 15, "-no-xattrs", "-quiet", "-no-progress")
+    run("mksquashfs", root.folder, squash, "-all-root", "-noappend", *compression(kernel, options.fast), "-no-xattrs", "-quiet", "-no-progress")
     say(f"root: {squash.stat().st_size / MIB:.0f} MiB packed, {sum(root.packages.values()) / MIB:.0f} MiB of files")
     start = work / "initramfs"
     initramfs(board, kernel, start)
@@ -363,6 +381,7 @@ def main():
     parser.add_argument("--deb", action="append", default=[], help="a package of our own")
     parser.add_argument("--program", action="append", default=[], help="a program of our own that is in no package")
     parser.add_argument("--version", default="0")
+    parser.add_argument("--vendor", action="store_true", help="the kernel is the board's maker's, not Debian's")
     parser.add_argument("--fast", action="store_true", help="no packed image, and a root that is packed in haste")
     parser.add_argument("--keep", action="store_true", help="keep the unpacked root beside the image")
     make(parser.parse_args())

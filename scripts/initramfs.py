@@ -95,5 +95,10 @@ class Kernel:
             add(name, options)
         archive.write("modules/order", "".join(f"{n} {o}\n" for n, o in order))
 
+    def config(self):
+        """The settings that it was built with, as lines; empty when the package does not say."""
+        path = self.tree / "boot" / f"config-{self.version}"
+        return path.read_text().splitlines() if path.is_file() else []
+
     def device_tree(self, name):
         return self.tree / f"usr/lib/linux-image-{self.version}" / name

@@ -14,3 +14,30 @@ enter_sdk() {
     exec "$top/scripts/sdk" run "$0" "$@"
   fi
 }
+
+# The packages that FILE lists for ARCHIVE (default: debian). A line is for all, or, as in Build-Depends, for some: [raspberrypi],
+# [!raspberrypi].
+package_list() {
+  sed 's/#.*//' "$1" |
+    awk -v archive="${2:-debian}" 'NF && ($2 == "" || $2 == "[" archive "]" || ($2 ~ /^\[!/ && $2 != "[!" archive "]")) {print $1}'
+}
+
+# Raspberry Pi's own archive of SUITE as sources.list(5) takes it, a line or a deb822 stanza: what $SEALCAM_RASPBERRYPI says, else
+# what this machine's apt has. Nothing when there is none. Archives are told by their Origin, so that a mirror counts, too.
+raspberrypi_archive() {
+  case ${SEALCAM_RASPBERRYPI:-} in
+    none) return ;;
+    ?*) echo "$SEALCAM_RASPBERRYPI"; return ;;
+  esac
+  command -v apt-get >/dev/null || return 0
+  local entry
+  # shellcheck disable=SC2016  # apt's own variables
+  entry=$(apt-get indextargets --format '$(ORIGIN)|$(CODENAME)|$(RELEASE)|$(SOURCESENTRY)' 'Created-By: Packages' 2>/dev/null |
+    awk -F'|' -v suite="$1" '$1 == "Raspberry Pi Foundation" && ($2 == suite || $3 == suite) {print $4; exit}')
+  # FILE:NUMBER, of the line or, in a .sources file, of the stanza, where comments alone are none.
+  case $entry in
+    '') ;;
+    *.sources:*) awk -v RS= -v number="${entry##*:}" '/(^|\n)[^#\n]/ && ++stanza == number' "${entry%:*}" ;;
+    *) sed -n "${entry##*:}p" "${entry%:*}" ;;
+  esac
+}

@@ -108,8 +108,10 @@ class Machine:
 
     def out_of_image(self):
         """QEMU has no Raspberry Pi firmware: kernel, initramfs, device tree and kernel line are what it would have read."""
-        files = {}
-        for name in ("kernel", "initramfs", "bcm2837-rpi-3-b.dtb"):
+        files, there = {}, " ".join(self.card.names(2))
+        # The kernel's own tree, or, where it is Raspberry Pi's, theirs.
+        tree = next(name for name in ("bcm2710-rpi-3-b.dtb", "bcm2837-rpi-3-b.dtb") if name in there)
+        for name in ("kernel", "initramfs", tree):
             files[name] = self.card.folder / name
             files[name].write_bytes(self.card.read(name, 2))
         packed = files["kernel"]
@@ -117,9 +119,10 @@ class Machine:
             with packed.with_suffix(".raw").open("wb") as out:
                 subprocess.run(["gzip", "-dc", packed], stdout=out, check=True)
             packed = packed.with_suffix(".raw")
-        # The console is the board's second serial port, the one on its pins; the first is Bluetooth's.
-        return ["-kernel", packed, "-initrd", files["initramfs"], "-dtb", files["bcm2837-rpi-3-b.dtb"],
-                "-append", self.card.read("cmdline.txt", 2).decode().strip(), "-serial", "null"]
+        # The console is the board's second serial port, the one on its pins; the first is Bluetooth's. Where the kernel line says
+        # serial0 the firmware would have put its name there, which depends on the tree.
+        line = self.card.read("cmdline.txt", 2).decode().strip().replace("console=serial0,115200", "console=ttyS0,115200 console=ttyS1,115200")
+        return ["-kernel", packed, "-initrd", files["initramfs"], "-dtb", files[tree], "-append", line, "-serial", "null"]
 
     def boot(self):
         self.starts += 1

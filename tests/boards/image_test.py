@@ -2,8 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """scripts/image.py and its parts: what its patterns take, where partitions lie, and that its last look at a root finds what must not be
 in one, each with a control."""
+import gzip
+import hashlib
 import json
+import os
 import pathlib
+import re
 import shutil
 import struct
 import subprocess
@@ -15,6 +19,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(TOP / "scripts"), str(TOP / "tests/boards"), str(TOP / "tests")]
 import image  # noqa: E402
 import image_parts  # noqa: E402
+import initramfs  # noqa: E402
 from neighbour import checksum  # noqa: E402
 
 
@@ -38,6 +43,121 @@ class Patterns(unittest.TestCase):
                 known = {"version", "leave_out_packages", "leave_out", "modules", "modules_leave_out", "mask", "enable", "initramfs_modules",
                          "kernel_line", "watchdog", "boot"}
                 self.assertLessEqual(set(json.loads((folder / "image.json").read_text())), known)
+
+
+    def test_a_makers_kernel_takes_the_place_of_debians(self):
+        debian, vendor = image.Board("raspberrypi"), image.Board("raspberrypi", vendor=True)
+        self.assertEqual(debian.file("config.txt").parent.name, "image")
+        self.assertEqual(vendor.file("config.txt").parent.name, "vendor")
+        self.assertEqual(vendor.file("autoboot.txt"), debian.file("autoboot.txt"))
+        self.assertIn("drivers/media/platform/raspberrypi/**", vendor.lists["modules"])
+        self.assertIn("drivers/mmc/**", vendor.lists["modules"])  # the common ones stay
+        self.assertIn("bcm2835", debian.lists["initramfs_modules"])
+        self.assertEqual(vendor.lists["initramfs_modules"], ["squashfs"])  # the card's driver is built in
+        self.assertIn("console=serial0", image.kernel_line(vendor, 0))
+        self.assertEqual(vendor.watchdog, debian.watchdog)
+        with self.assertRaisesRegex(image.Failure, "no image for 'qemu-virt' with a kernel of its maker"):
+            image.Board("qemu-virt", vendor=True)
+
+
+class Kernels(unittest.TestCase):
+    """A kernel package as Debian and as Raspberry Pi lay it out."""
+
+    def setUp(self):
+        self.tree = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.tree)
+        self.write("usr/lib/modules/6.1/modules.builtin", "kernel/fs/x.ko\n")
+        self.write("usr/lib/linux-image-6.1/broadcom/bcm2710-rpi-3-b.dtb")
+        for name in ("bootcode.bin", "start4x.elf", "overlays/firmware.dtbo"):
+            self.write(f"usr/lib/raspi-firmware/{name}")
+
+    def write(self, path, data=""):
+        path = self.tree / path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data if isinstance(data, bytes) else data.encode())
+        return path
+
+    def boot(self, data, vendor=False):
+        self.write("boot/vmlinuz-6.1", data)
+        start = self.write("work/initramfs")
+        return image.boot_files(image.Board("raspberrypi", vendor), initramfs.Kernel(self.tree), start)[1]
+
+    def test_a_kernel_is_packed_once(self):
+        self.assertEqual(gzip.decompress(self.boot(b"kernel")["kernel"].read_bytes()), b"kernel")
+        self.assertEqual(gzip.decompress(self.boot(gzip.compress(b"kernel"))["kernel"].read_bytes()), b"kernel")
+
+    def test_overlays_are_the_kernels_own_where_it_has_some(self):
+        self.assertIn("overlays/firmware.dtbo", self.boot(b"kernel"))
+        self.write("usr/lib/linux-image-6.1/overlays/imx708.dtbo")
+        boot = self.boot(b"kernel", vendor=True)
+        self.assertIn("overlays/imx708.dtbo", boot)
+        self.assertNotIn("overlays/firmware.dtbo", boot)
+        self.assertIn(b"console=serial0", boot["cmdline.txt"])
+        self.assertIn("camera_auto_detect=1", boot["config.txt"].read_text())
+
+    def test_a_root_is_packed_so_that_the_kernel_can_read_it(self):
+        self.write("boot/vmlinuz-6.1")
+        kernel = initramfs.Kernel(self.tree)
+        self.assertEqual(image.compression(kernel, False), ("-comp", "xz"))  # nothing known
+        self.write("boot/config-6.1", "# CONFIG_SQUASHFS_ZSTD is not set\n")
+        self.assertEqual(image.compression(kernel, False), ("-comp", "xz"))
+        self.write("boot/config-6.1", "CONFIG_SQUASHFS_XZ=y\nCONFIG_SQUASHFS_ZSTD=y\n")
+        self.assertEqual(image.compression(kernel, False)[:2], ("-comp", "zstd"))
+
+
+class Archive(unittest.TestCase):
+    """scripts/lib.sh: which packages, and whether apt knows Raspberry Pi's archive."""
+
+    def shell(self, command, **environment):
+        done = subprocess.run(["bash", "-c", f"source {TOP}/scripts/lib.sh; {command}"], capture_output=True, text=True, check=True,
+                              env={**os.environ, "SEALCAM_RASPBERRYPI": "", **environment})
+        return done.stdout.splitlines()
+
+    def test_a_list_is_for_all_archives_or_for_some(self):
+        debian = self.shell(f"package_list {TOP}/scripts/image-packages")
+        theirs = self.shell(f"package_list {TOP}/scripts/image-packages raspberrypi")
+        self.assertEqual(set(debian) - set(theirs), {"linux-image-arm64"})
+        self.assertEqual(set(theirs) - set(debian), {"linux-image-rpi-v8"})
+        self.assertIn("libcamera-ipa", debian)
+
+    def apt(self, sources, origin):
+        """An apt of its own, with an archive of that origin."""
+        folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        for name in ("repo/dists/trixie/main/binary-arm64", "sources", "lists/partial", "cache/archives/partial"):
+            (folder / name).mkdir(parents=True)
+        packages = b"Package: p\nVersion: 1\nArchitecture: arm64\nFilename: p.deb\nSize: 1\n\n"  # apt forgets an empty list
+        (folder / "repo/dists/trixie/main/binary-arm64/Packages").write_bytes(packages)
+        (folder / "repo/dists/trixie/Release").write_text(
+            f"Origin: {origin}\nSuite: stable\nCodename: trixie\nDate: Thu, 01 Jan 2026 00:00:00 UTC\nArchitectures: arm64\n"
+            f"Components: main\nSHA256:\n {hashlib.sha256(packages).hexdigest()} {len(packages)} main/binary-arm64/Packages\n")
+        for name, text in sources.items():
+            (folder / "sources" / name).write_text(text.replace("REPO", f"file:{folder}/repo"))
+        conf = folder / "apt.conf"
+        conf.write_text(f'Dir::Etc::SourceList "/dev/null"; Dir::Etc::SourceParts "{folder}/sources"; Dir::State::Lists "{folder}/lists"; '
+                        f'Dir::Cache "{folder}/cache"; APT::Sandbox::User "root";')
+        subprocess.run(["apt-get", "update", "-q"], env={**os.environ, "APT_CONFIG": str(conf)}, capture_output=True, text=True, check=True)
+        return str(conf)
+
+    LINE = "deb [trusted=yes arch=arm64] REPO trixie main"
+
+    def test_apt_has_it(self):
+        conf = self.apt({"a.list": f"# none\n\n{self.LINE}\n"}, "Raspberry Pi Foundation")
+        found = self.shell("raspberrypi_archive trixie", APT_CONFIG=conf)
+        self.assertRegex("\n".join(found), r"^deb \[trusted=yes arch=arm64\] file:\S+/repo trixie main$")
+        self.assertEqual(self.shell("raspberrypi_archive forky", APT_CONFIG=conf), [])  # another suite's would be wrong
+        self.assertEqual(self.shell("raspberrypi_archive trixie", APT_CONFIG=conf, SEALCAM_RASPBERRYPI="none"), [])
+        self.assertEqual(self.shell("raspberrypi_archive trixie", APT_CONFIG=conf, SEALCAM_RASPBERRYPI="deb x y z"), ["deb x y z"])
+
+    def test_apt_has_it_as_a_stanza(self):
+        stanza = "Types: deb\nURIs: {}\nSuites: trixie\nComponents: main\nArchitectures: arm64\nTrusted: yes\n"
+        text = f"# a comment\n\n{stanza.format('file:/nowhere')}Enabled: no\n\n# ours\n{stanza.format('REPO')}"
+        found = self.shell("raspberrypi_archive trixie", APT_CONFIG=self.apt({"a.sources": text}, "Raspberry Pi Foundation"))
+        self.assertTrue(any(re.fullmatch(r"URIs: file:\S+/repo", line) for line in found), found)
+        self.assertNotIn("Enabled: no", found)
+
+    def test_other_archives_are_not_it(self):
+        self.assertEqual(self.shell("raspberrypi_archive trixie", APT_CONFIG=self.apt({"a.list": self.LINE + "\n"}, "Debian")), [])
 
 
 class Layout(unittest.TestCase):

@@ -3,7 +3,8 @@
 (deb-symbols(5), deb-shlibs(5)): what dpkg-shlibdeps does, but also for another architecture's files without a package
 database of that architecture. Debian names its library packages alike on all of them.
 
-usage: depends.py [--info DIR] [--beyond FILE] FILE...
+usage: depends.py [--info DIR]... [--beyond FILE] FILE...
+The folders are looked into in their order, this machine's own /var/lib/dpkg/info last.
 prints one line, as Depends takes it, without what --beyond's file depends on anyway; ends with 1 when a library belongs to no package.
 """
 import argparse
@@ -85,35 +86,37 @@ def read_shlibs(file, soname):
     return None
 
 
-def library(info, soname):
+def library(infos, soname):
     if soname.startswith("ld-linux"):
         return None  # always with the C library
-    for pattern, read in (("*:*.symbols", read_symbols), ("*:*.shlibs", read_shlibs)):
-        for file in sorted(info.glob(pattern)):
-            if soname.split(".so")[0] in file.read_text() and (found := read(file, soname)):
-                return found
+    for info in infos:
+        for pattern, read in (("*:*.symbols", read_symbols), ("*:*.shlibs", read_shlibs)):
+            for file in sorted(info.glob(pattern)):
+                if soname.split(".so")[0] in file.read_text() and (found := read(file, soname)):
+                    return found
     sys.exit(f"error: no installed package has {soname}")
 
 
-def dependencies(info, files):
+def dependencies(infos, files):
     minimum = {}  # template -> versions
     for file in files:
         wanted = wanted_symbols(file)
         for soname in needed(file):
-            if found := library(info, soname):
+            if found := library(infos, soname):
                 minimum.setdefault(found.template, set()).add(found.minimum(wanted) if "#MINVER#" in found.template else "")
     return {template: newest(versions - {""}) for template, versions in minimum.items()}
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--info", type=pathlib.Path, default=pathlib.Path("/var/lib/dpkg/info"))
+    parser.add_argument("--info", type=pathlib.Path, action="append", default=[])
     parser.add_argument("--beyond", action="append", default=[])
     parser.add_argument("files", nargs="+")
     options = parser.parse_args()
-    known = dependencies(options.info, options.beyond)
+    infos = [*options.info, pathlib.Path("/var/lib/dpkg/info")]
+    known = dependencies(infos, options.beyond)
     lines = set()
-    for template, version in dependencies(options.info, options.files).items():
+    for template, version in dependencies(infos, options.files).items():
         if template not in known:
             line = template.replace("#MINVER#", f"(>= {version})" if version and newer(version, "0") else "")
             lines.add(re.sub(r"\s+", " ", line).strip())

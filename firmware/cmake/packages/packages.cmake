@@ -76,6 +76,11 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
   OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 set(CPACK_PACKAGE_DIRECTORY ${PROJECT_SOURCE_DIR}/build/package)
+# Packages for a system whose libraries differ from Debian's say so in their version.
+set(SEALCAM_PACKAGE_SYSTEM "" CACHE STRING "The system that packages are made for, where that is not Debian: raspberrypi")
+if(SEALCAM_PACKAGE_SYSTEM)
+  set(CPACK_PACKAGE_VERSION "${PROJECT_VERSION}+${SEALCAM_PACKAGE_SYSTEM}")
+endif()
 set(CPACK_PACKAGE_VENDOR Sealcam)
 set(CPACK_PACKAGE_CONTACT "Sealcam <maintainers@sealcam.invalid>")
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
@@ -113,7 +118,7 @@ set(CPACK_DEBIAN_SEALCAM_PACKAGE_SUGGESTS "mosquitto, sealcam-hub")
 set(bin ${PROJECT_BINARY_DIR}/bin)
 file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/cpack-project.cmake CONTENT "
 function(depends variable)
-  execute_process(COMMAND \"${Python3_EXECUTABLE}\" \"${here}/depends.py\" \${ARGN}
+  execute_process(COMMAND \"${Python3_EXECUTABLE}\" \"${here}/depends.py\" --info \"${CMAKE_SYSROOT}/var/lib/dpkg/info\" \${ARGN}
     OUTPUT_VARIABLE line OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
   set(\${variable} \"\${line}\" PARENT_SCOPE)
 endfunction()
