@@ -2,6 +2,7 @@
 #include "hal/v4l2/discover.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <map>
 #include <optional>
@@ -106,7 +107,9 @@ Result<OpenSensor> open_first(std::span<const Node> nodes, const DeviceOpener& o
   for (const Node& node : nodes) {
     auto device = open(node.path);
     if (!device) {
-      if (device.error().code == Errc::permission) why = device.error();
+      // It may be a sensor: then it is not true that there is none.
+      const bool hidden = device.error().code == Errc::permission || device.error().native == EBUSY;
+      if (hidden && why.code == Errc::not_found) why = device.error();
       continue;
     }
     auto identity = identify(**device);

@@ -45,7 +45,8 @@ struct OpenSensor {
   Identity identity;
 };
 /// The first node that is a sensor and has a format that can be used.
-/// Errors: not_found (none), permission (there are nodes, but none may be opened).
+/// Errors: not_found (none), permission and io (none, but there is a node that may not be opened, or that another
+/// program has for itself: the first such node's error).
 [[nodiscard]] Result<OpenSensor> open_first(std::span<const Node> nodes, const DeviceOpener& open);
 
 }  // namespace sealcam::hal::v4l2

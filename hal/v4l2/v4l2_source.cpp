@@ -12,11 +12,21 @@ using std::chrono::milliseconds;
 
 namespace {
 
-Result<OpenSensor> open_configured(const V4l2Config& config, Log& log, const DeviceOpener& opener) {
+std::string join(std::span<const std::string> parts) {
+  std::string text;
+  for (const std::string& part : parts) text.append(text.empty() ? "" : "; ").append(part);
+  return text;
+}
+
+}  // namespace
+
+Result<OpenSensor> V4l2Source::find(const V4l2Config& config, Log& log, const DeviceOpener& opener) {
   if (config.device == "auto") {
     auto sensor = open_first(nodes(config.folder), opener);
     if (!sensor && sensor.error().code == Errc::permission)
       log.error("no V4L2 device may be opened: this user must be in the group that owns them (usually video)");
+    else if (!sensor && sensor.error().code != Errc::not_found)
+      log.error("a V4L2 device is in use by another program, and there is no other; 'fuser -v /dev/video*' names it");
     return sensor;
   }
   auto device = opener(config.device);
@@ -34,14 +44,6 @@ Result<OpenSensor> open_configured(const V4l2Config& config, Log& log, const Dev
   return OpenSensor{{config.device, config.device}, std::move(*device), std::move(*identity)};
 }
 
-std::string join(std::span<const std::string> parts) {
-  std::string text;
-  for (const std::string& part : parts) text.append(text.empty() ? "" : "; ").append(part);
-  return text;
-}
-
-}  // namespace
-
 V4l2Source::V4l2Source(OpenSensor sensor, const Clock& clock, Log& log)
     : clock_(clock),
       log_(log),
@@ -53,9 +55,14 @@ V4l2Source::~V4l2Source() = default;
 
 Result<std::unique_ptr<V4l2Source>> V4l2Source::open(const V4l2Config& config, const Clock& clock, Log& log,
                                                      const DeviceOpener& opener) {
-  auto sensor = open_configured(config, log, opener);
+  auto sensor = find(config, log, opener);
   if (!sensor) return std::unexpected(sensor.error());
-  std::unique_ptr<V4l2Source> source(new V4l2Source(std::move(*sensor), clock, log));
+  return open(std::move(*sensor), config, clock, log);
+}
+
+Result<std::unique_ptr<V4l2Source>> V4l2Source::open(OpenSensor sensor, const V4l2Config& config, const Clock& clock,
+                                                     Log& log) {
+  std::unique_ptr<V4l2Source> source(new V4l2Source(std::move(sensor), clock, log));
   const auto started = source->start(config);
   if (!started) return std::unexpected(started.error());
   return source;

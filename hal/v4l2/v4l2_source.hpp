@@ -40,6 +40,14 @@ class V4l2Source final : public FrameSource, private BufferOwner {
   /// program).
   [[nodiscard]] static Result<std::unique_ptr<V4l2Source>> open(const V4l2Config& config, const Clock& clock, Log& log,
                                                                 const DeviceOpener& opener = open_device);
+  /// The two halves of open(), for a caller who has something else to take where there is no sensor: not_found of
+  /// find() says that, not_found of open() may be a control. Which device it is, which is logged where it is none.
+  /// Errors: not_found, permission, unsupported, device_lost, io.
+  [[nodiscard]] static Result<OpenSensor> find(const V4l2Config& config, Log& log,
+                                               const DeviceOpener& opener = open_device);
+  /// What was found, by the rest of the configuration. Clock, log and errors as above.
+  [[nodiscard]] static Result<std::unique_ptr<V4l2Source>> open(OpenSensor sensor, const V4l2Config& config,
+                                                                const Clock& clock, Log& log);
   ~V4l2Source() override;
 
  private:

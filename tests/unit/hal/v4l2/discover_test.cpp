@@ -2,6 +2,7 @@
 #include "hal/v4l2/discover.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <cerrno>
 #include <fstream>
 
 #include "support/fake_v4l2.hpp"
@@ -62,6 +63,25 @@ TEST_CASE("a survey names sensors with what they offer, and says why others are 
   CHECK(first->node.path == "camera");
   CHECK(open_first(std::span(all).first(4), open).error().code == Errc::permission);
   CHECK(open_first(std::span(all).subspan(1, 3), open).error().code == Errc::not_found);
+}
+
+TEST_CASE("a node that may be a sensor keeps it from being said that there is none") {
+  FakeClock clock;
+  FakeV4l2 encoder(clock);
+  encoder.capabilities = V4L2_CAP_VIDEO_M2M_MPLANE | V4L2_CAP_STREAMING;
+  const std::vector<Node> all = {{"encoder", ""}, {"other", ""}, {"encoder", ""}};
+  const auto first = [&](Errc code, int native) {
+    return open_first(all, [&](const std::string& path) -> Result<std::unique_ptr<V4l2Device>> {
+      if (path == "other") return fail(code, "opening a V4L2 device", native);
+      return encoder.open();
+    });
+  };
+  CHECK(first(Errc::permission, EACCES).error().code == Errc::permission);
+  CHECK(first(Errc::io, EBUSY).error().code == Errc::io);
+  // Gone, broken, none of V4L2's: nobody else will get pictures of it either.
+  CHECK(first(Errc::device_lost, ENODEV).error().code == Errc::not_found);
+  CHECK(first(Errc::device_lost, EIO).error().code == Errc::not_found);
+  CHECK(first(Errc::unsupported, ENOTTY).error().code == Errc::not_found);
 }
 
 TEST_CASE("a path that is no V4L2 device is refused") {
