@@ -7,6 +7,11 @@ namespace sealcam::hal::libcamera {
 
 namespace {
 
+struct LastLine final : Log {
+  void write(LogLevel, std::string_view text) override { line = text; }
+  std::string line;
+};
+
 Result<std::unique_ptr<LibcameraBackend>> load(Log& log) {
   const auto symbol = modules::load({.file = module_file, .symbol = open_symbol, .purpose = "libcamera"}, log);
   if (!symbol) return std::unexpected(symbol.error());
@@ -22,9 +27,17 @@ Result<std::unique_ptr<LibcameraBackend>> load(Log& log) {
 }  // namespace
 
 Result<LibcameraBackend*> ModuleLibcamera::loaded(Log& log) {
-  if (!loaded_) loaded_ = load(log);
-  if (!*loaded_) return std::unexpected(loaded_->error());
-  return loaded_->value().get();
+  if (!loaded_) {
+    auto backend = load(log);
+    if (!backend) return std::unexpected(backend.error());
+    loaded_ = std::move(*backend);
+  }
+  return loaded_.get();
+}
+
+std::string module_problem() {
+  LastLine log;
+  return load(log) ? std::string() : log.line;
 }
 
 Result<std::unique_ptr<FrameSource>> ModuleLibcamera::do_open(const LibcameraConfig& config, const Clock& clock,

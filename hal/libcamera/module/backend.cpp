@@ -28,14 +28,17 @@ class Backend final : public LibcameraBackend {
 
   Result<> begin() {
     if (manager_ && !manager_->cameras().empty()) return {};
+    const Silence silence(found_none_);
     manager_.reset();  // there must be no two
     auto manager = start_manager();
+    found_none_ = !manager || (*manager)->cameras().empty();
     if (!manager) return std::unexpected(manager.error());
     manager_ = std::move(*manager);
     return {};
   }
 
   Manager manager_;
+  bool found_none_ = false;  // by the start before
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <iostream>
 
 namespace sealcam::hal::libcamera {
 
@@ -19,6 +20,16 @@ Result<Manager> start_manager() {
       lib::logSetLevel(category, "WARN");
   }
   return manager;
+}
+
+Silence::Silence(bool on)
+    : on_(on && ::getenv("LIBCAMERA_LOG_LEVELS") == nullptr && ::getenv("LIBCAMERA_LOG_FILE") == nullptr) {
+  if (on_) lib::logSetTarget(lib::LoggingTargetNone);
+}
+
+Silence::~Silence() {
+  // Where it writes to by itself.
+  if (on_) lib::logSetStream(&std::cerr, ::getenv("LIBCAMERA_LOG_NO_COLOR") == nullptr);
 }
 
 std::string model_of(const lib::Camera& camera) {

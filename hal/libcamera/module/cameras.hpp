@@ -20,6 +20,19 @@ using Manager = std::shared_ptr<lib::CameraManager>;
 /// Errors: io.
 [[nodiscard]] Result<Manager> start_manager();
 
+/// As long as it lives libcamera writes nothing itself, if `on`: what it says at a start that finds no camera it says
+/// at each, at any level. Where the environment says what libcamera is to write, or where, that counts.
+class Silence {
+ public:
+  explicit Silence(bool on);
+  ~Silence();
+  Silence(const Silence&) = delete;
+  Silence& operator=(const Silence&) = delete;
+
+ private:
+  bool on_;
+};
+
 /// The sensor's model, or nothing.
 [[nodiscard]] std::string model_of(const lib::Camera& camera);
 /// front, back, external, or nothing.
