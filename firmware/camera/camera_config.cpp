@@ -86,13 +86,24 @@ static void read_libcamera(ConfigReader& reader, SourceConfig& source) {
   source.controls = read_controls(reader);
 }
 
+/// Only what both backends know: which of them it will be shows when the sensor is opened.
+static void read_auto(ConfigReader& reader, SourceConfig& source) {
+  if (reader.text("/source/device", source.device) != "auto")
+    reader.reject("/source/device", "must be auto where /source/backend is; for another device name its backend there");
+  const std::string format = choice(reader, "/source/format", "auto", {"auto", "NV12", "YU12", "YUYV", "MJPG"});
+  if (format != "auto") source.format = format;
+  source.controls = read_controls(reader);
+}
+
 static SourceConfig read_source(ConfigReader& reader, const std::filesystem::path& beside) {
   SourceConfig source;
-  source.backend = choice(reader, "/source/backend", source.backend, {"fake", "replay", "v4l2", "libcamera"});
+  source.backend = choice(reader, "/source/backend", source.backend, {"fake", "replay", "auto", "v4l2", "libcamera"});
   if (source.backend == "replay") {
     source.file = reader.required_text("/source/file");
     if (source.file.is_relative()) source.file = beside / source.file;
     source.loop = reader.boolean("/source/loop", source.loop);
+  } else if (source.backend == "auto") {
+    read_auto(reader, source);
   } else if (source.backend == "v4l2") {
     read_v4l2(reader, source);
   } else if (source.backend == "libcamera") {

@@ -16,7 +16,7 @@ namespace sealcam::camera {
 
 /// Where pictures come from.
 struct SourceConfig {
-  std::string backend = "fake";  ///< fake, replay, v4l2, libcamera
+  std::string backend = "fake";  ///< fake, replay, auto (v4l2, where there is none libcamera), v4l2, libcamera
   std::filesystem::path file;    ///< replay: absolute
   double rate = 0;               ///< pictures per second; 0: what the file says (replay), 30 (others)
   bool loop = true;              ///< replay
@@ -24,8 +24,8 @@ struct SourceConfig {
   hal::Size size{1920, 1080};
   std::uint16_t number = 0;              ///< fake: drawn into each picture
   std::string device = "auto";           ///< v4l2: auto, or a node's absolute path; libcamera: auto, id or model
-  std::string format;                    ///< v4l2, libcamera: four characters; empty: the best
-  std::vector<hal::Setting> controls{};  ///< v4l2, libcamera
+  std::string format;                    ///< v4l2, libcamera, auto: four characters; empty: the best
+  std::vector<hal::Setting> controls{};  ///< v4l2, libcamera, auto
 };
 
 struct CameraConfig {

@@ -6,7 +6,6 @@
 #include "hal/fake/fake_source.hpp"
 #include "hal/ffmpeg/encoder.hpp"
 #include "hal/replay/load.hpp"
-#include "hal/v4l2/v4l2_source.hpp"
 
 namespace sealcam::camera {
 
@@ -25,35 +24,15 @@ Result<std::unique_ptr<hal::FrameSource>> ConfiguredCapture::do_open_source(int 
         {.file = source.file, .size = size, .rate = source.rate, .loop = source.loop, .realtime = source.realtime},
         clock_, log_);
   }
-  if (source.backend == "v4l2") {
-    source_log_.next_try();
-    auto opened = hal::v4l2::V4l2Source::open({.device = source.device,
-                                               .folder = device_folder,
-                                               .size = size,
-                                               .rate = source.rate,
-                                               .format = source.format,
-                                               .controls = source.controls},
-                                              clock_, source_log_);
-    if (!opened) return std::unexpected(opened.error());
-    return std::move(*opened);
+  if (source.backend != "fake") {
+    source_log_.next_try();  // once, however many are asked
+    return sensors_.open(source, size);
   }
-  if (source.backend == "libcamera") return open_libcamera(source, size);
   auto fake = hal::fake::FakeSource::open(
       {.size = size, .rate = source.rate == 0 ? 30 : source.rate, .camera = source.number, .realtime = source.realtime},
       clock_);
   if (!fake) return std::unexpected(fake.error());
   return std::move(*fake);
-}
-
-Result<std::unique_ptr<hal::FrameSource>> ConfiguredCapture::open_libcamera(const SourceConfig& source,
-                                                                            hal::Size size) {
-  source_log_.next_try();
-  return libcamera_.open({.camera = source.device,
-                          .size = size,
-                          .rate = source.rate,
-                          .format = source.format,
-                          .controls = source.controls},
-                         clock_, source_log_);
 }
 
 Result<std::unique_ptr<hal::VideoEncoder>> ConfiguredCapture::do_open_encoder(const hal::FrameSource& source,

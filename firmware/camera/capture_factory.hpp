@@ -6,10 +6,21 @@
 
 #include "camera/camera_config.hpp"
 #include "camera/once_log.hpp"
+#include "camera/sensor_choice.hpp"
 #include "hal/libcamera/load.hpp"
 #include "stream/capture_loop.hpp"
 
 namespace sealcam::camera {
+
+/// Where this system has its devices.
+inline constexpr const char* device_folder = "/dev";
+
+/// What sensors are opened through. Tests put their own here.
+struct SensorDoors {
+  std::filesystem::path devices = device_folder;
+  hal::v4l2::DeviceOpener open_device = hal::v4l2::open_device;
+  hal::libcamera::LibcameraBackend* libcamera = nullptr;  ///< null: the module
+};
 
 /// Opens what the configuration names. `own_encoder`: limits of the board's encoder, where they are known.
 /// Thread-bound to the capture thread but for configure().
@@ -19,8 +30,13 @@ class ConfiguredCapture final : public stream::CaptureFactory {
   static constexpr std::chrono::minutes hardware_rest{10};
 
   ConfiguredCapture(const CameraConfig& config, std::optional<hal::EncoderLimits> own_encoder, const Clock& clock,
-                    Log& log)
-      : config_(config), clock_(clock), log_(log), source_log_(log) {
+                    Log& log, const SensorDoors& doors = {})
+      : config_(config),
+        clock_(clock),
+        log_(log),
+        source_log_(log),
+        sensors_(doors.devices, doors.open_device, doors.libcamera == nullptr ? libcamera_ : *doors.libcamera, clock,
+                 source_log_) {
     config_.encoder.hardware_limits = own_encoder;
   }
 
@@ -37,7 +53,6 @@ class ConfiguredCapture final : public stream::CaptureFactory {
     return config_;
   }
   Result<std::unique_ptr<hal::FrameSource>> do_open_source(int shrink) override;
-  Result<std::unique_ptr<hal::FrameSource>> open_libcamera(const SourceConfig& source, hal::Size size);
   Result<std::unique_ptr<hal::VideoEncoder>> do_open_encoder(const hal::FrameSource& source,
                                                              const stream::Quality& quality) override;
   void do_encoder_failed(std::string_view name) override;
@@ -47,11 +62,9 @@ class ConfiguredCapture final : public stream::CaptureFactory {
   Log& log_;
   OnceLog source_log_;
   hal::libcamera::ModuleLibcamera libcamera_;
+  SensorChoice sensors_;
   std::optional<MonotonicTime> hardware_failed_;
 };
-
-/// Where this system has its devices.
-inline constexpr const char* device_folder = "/dev";
 
 /// Half of width and height for each step, even, and never below what every encoder takes.
 [[nodiscard]] hal::Size shrunk(hal::Size size, int steps) noexcept;

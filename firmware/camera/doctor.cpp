@@ -8,6 +8,7 @@
 
 #include "camera/examination.hpp"
 #include "hal/ffmpeg/support.hpp"
+#include "hal/libcamera/load.hpp"
 
 namespace sealcam::camera {
 
@@ -95,6 +96,7 @@ int run_doctor(const fs::path& config_file, bool optional, const fs::path& state
       .configured = fs::exists(config_file, ec),
       .state = state,
       .encoders = hal::ffmpeg::h264_encoders(),
+      .libcamera_problem = hal::libcamera::module_problem,
       .now = clock.wall(),
       .build_year = SEALCAM_BUILD_YEAR,
   };

@@ -5,6 +5,7 @@
 
 #include <expected>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,8 @@ struct DoctorSubject {
   bool configured = true;             ///< the file is there
   std::filesystem::path state;        ///< on this machine, not below the root of `system`
   std::vector<std::string> encoders;  ///< H.264 encoders that FFmpeg has here
+  /// Asked where the configuration would take a sensor of libcamera's: why its module cannot be used, or nothing.
+  std::function<std::string()> libcamera_problem = [] { return std::string(); };
   CaptureTime now;
   int build_year = 0;
 };

@@ -48,6 +48,12 @@ Examination::Examination(const DoctorSubject& subject, const board::Model& model
   if (&model != &common)
     for (const auto& sensor : common.sensors) sensors_.push_back(&sensor);
   for (const auto& node : video_nodes(system_)) sort(node);
+  // In the order of hal/v4l2: what udev gave a stable name, USB cameras, comes first.
+  std::vector<std::string> stable;
+  const std::filesystem::path names = "/dev/v4l/by-id";
+  for (const auto& name : system_.list(names)) stable.push_back(system_.link_name(names / name));
+  std::ranges::stable_partition(
+      found_, [&](const Found& f) { return std::ranges::contains(stable, f.node.device.filename().string()); });
 }
 
 void Examination::sort(const VideoNode& node) {

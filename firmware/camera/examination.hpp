@@ -60,6 +60,10 @@ class Examination {
     findings_.push_back({severity, std::string(check), std::move(what), std::move(next)});
   }
   void sort(const VideoNode& node);
+  /// May the configuration's backend deliver it?
+  [[nodiscard]] bool can_take(const hal::board::Sensor& sensor) const {
+    return config_.source.backend == "auto" || config_.source.backend == sensor.backend;
+  }
   /// Is it the device, or one of those, that the configuration takes? What libcamera is told names a camera, which
   /// stands behind several nodes.
   [[nodiscard]] bool is_taken(const std::filesystem::path& device) const {
@@ -75,7 +79,9 @@ class Examination {
     return !kernel || kernel_ == nullptr || kernel_->name == *kernel;
   }
   [[nodiscard]] std::string kernel_name() const;
+  [[nodiscard]] std::string setup_of(const hal::board::Sensor& sensor) const;
   [[nodiscard]] std::string sensor_steps() const;
+  void check_found_source(const Found& found);
   [[nodiscard]] const Found* source_sensor() const;
   [[nodiscard]] bool has_encoder(std::string_view name) const;
   void check_own_encoder(const hal::board::Encoder& encoder);

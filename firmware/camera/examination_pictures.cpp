@@ -16,19 +16,24 @@ static std::string joined(const std::vector<std::string>& words) {
 
 static std::string text(hal::Size size) { return std::format("{}x{}", size.width, size.height); }
 
+/// What to do for a sensor, also in the configuration where that takes sensors of another kind.
+std::string Examination::setup_of(const board::Sensor& sensor) const {
+  return sensor.setup + (can_take(sensor) ? "" : ", and set /source/backend to auto");
+}
+
 /// What to do for each sensor that this board can have.
 std::string Examination::sensor_steps() const {
   std::string steps;
   for (const auto* sensor : sensors_) {
     const std::string step =
-        fits(sensor->kernel) ? sensor->setup : std::format("it needs {}'s kernel", *sensor->kernel);
+        fits(sensor->kernel) ? setup_of(*sensor) : std::format("it needs {}'s kernel", *sensor->kernel);
     steps += std::format("{}{}: {}", steps.empty() ? "" : "; or ", sensor->name, step);
   }
   return steps;
 }
 
 void Examination::check_sensors() {
-  const bool wanted = config_.source.backend == "v4l2" || config_.source.backend == "libcamera";
+  const bool wanted = config_.source.backend != "fake" && config_.source.backend != "replay";
   for (const auto& node : unknown_)
     warn("sensor", std::format("{} ({}) is not known for this board", node.device.string(), node.name),
          "sealcam-camera --list-sensors tells whether it is a sensor");
@@ -37,36 +42,64 @@ void Examination::check_sensors() {
     add(wanted ? Severity::fault : Severity::warning, "sensor", "no sensor was found", sensor_steps());
     return;
   }
-  for (const auto& [sensor, node] : found_) {
+  const auto* source = source_sensor();
+  for (const auto& found : found_) {
+    const auto& [sensor, node] = found;
     const auto what = std::format("{} ({}, {})", sensor->name, node.device.string(), node.name);
     if (can_use(node.device)) {
       ok("sensor", std::format("{}: backend {}", what, sensor->backend));
       continue;
     }
-    const bool needed = config_.source.backend == sensor->backend && is_taken(node.device);
+    const bool needed =
+        config_.source.backend == "auto" ? &found == source : can_take(*sensor) && is_taken(node.device);
     add(needed ? Severity::fault : Severity::warning, "sensor", std::format("{}: {}", what, why_not(node.device)),
         how_to_use(node.device));
   }
 }
 
-/// The sensor that the configuration will take; null when it takes none of the board's.
+/// The sensor that the configuration will take; null when it takes none of the board's. auto prefers V4L2, there what
+/// may be opened; a node that may not is waited for before libcamera is asked.
 const Examination::Found* Examination::source_sensor() const {
-  const auto found = std::ranges::find_if(found_, [this](const Found& f) {
-    return f.sensor->backend == config_.source.backend && is_taken(f.node.device);
-  });
-  return found == found_.end() ? nullptr : &*found;
+  const bool either = config_.source.backend == "auto";
+  const auto first = [this](auto also) -> const Found* {
+    const auto found = std::ranges::find_if(
+        found_, [&](const Found& f) { return can_take(*f.sensor) && is_taken(f.node.device) && also(f); });
+    return found == found_.end() ? nullptr : &*found;
+  };
+  const auto* usable = first([&](const Found& f) { return f.sensor->backend == "v4l2" && can_use(f.node.device); });
+  if (either && usable != nullptr) return usable;
+  const auto* v4l2 = first([](const Found& f) { return f.sensor->backend == "v4l2"; });
+  return either && v4l2 != nullptr ? v4l2 : first([](const Found&) { return true; });
+}
+
+void Examination::check_found_source(const Found& found) {
+  const auto& sensor = *found.sensor;
+  auto what = std::format("{}{}: {}", config_.source.backend == "auto" ? "auto: " : "", sensor.backend, sensor.name);
+  const auto problem = sensor.backend == "libcamera" ? subject_.libcamera_problem() : "";
+  if (!problem.empty()) {
+    fault("source", std::format("{}: {}", what, problem),
+          "install sealcam-libcamera.so and the libcamera it stands on");
+    return;
+  }
+  if (sensor.backend == "libcamera" && config_.source.backend == "auto" && !unknown_.empty())
+    what += std::format(", unless {} is a V4L2 sensor", unknown_.front().device.string());
+  if (fits(sensor.kernel)) ok("source", what);
+  else
+    warn("source", std::format("{}; expected with {}'s kernel only", what, *sensor.kernel),
+         "nothing, if pictures come");
 }
 
 void Examination::check_source() {
+  static constexpr std::string_view enough = R"({"source": {"backend": "auto"}})";
   if (!subject_.config) {
-    fault("source", subject_.config.error(), "mend it there; sealcam-camera --check-config tells when it is good");
+    fault("source", subject_.config.error(),
+          std::format("mend it there; {} is enough; sealcam-camera --check-config tells when it is good", enough));
     return;
   }
   const auto& source = config_.source;
   if (!subject_.configured) {
-    const auto* backend = found_.empty() ? "v4l2" : found_.front().sensor->backend.c_str();
     warn("source", std::format("{} is not there: hubs see the test picture", subject_.config_file.string()),
-         std::format(R"(write {{"source": {{"backend": "{}"}}}} into it)", backend));
+         std::format("write {} into it", enough));
   } else if (source.backend == "fake") {
     ok("source", "the test picture, as configured");
   } else if (source.backend == "replay") {
@@ -77,14 +110,10 @@ void Examination::check_source() {
     if (can_use(source.device)) ok("source", source.device);
     else fault("source", why_not(source.device), how_to_use(source.device));
   } else if (const auto* found = source_sensor()) {
-    if (fits(found->sensor->kernel)) ok("source", std::format("{}: {}", source.backend, found->sensor->name));
-    else
-      warn("source",
-           std::format("{}: {}; expected with {}'s kernel only", source.backend, found->sensor->name,
-                       *found->sensor->kernel),
-           "nothing, if pictures come");
-  } else if (source.backend == "v4l2" && !unknown_.empty()) {
-    warn("source", std::format("v4l2: perhaps {}", unknown_.front().device.string()), "nothing, if pictures come");
+    check_found_source(*found);
+  } else if (source.backend != "libcamera" && !unknown_.empty()) {
+    warn("source", std::format("{}: perhaps {}", source.backend, unknown_.front().device.string()),
+         "nothing, if pictures come");
   } else {
     fault("source", std::format("no sensor for the backend {} was found", source.backend), sensor_steps());
   }
@@ -128,7 +157,7 @@ std::string Examination::way_to_encoder(const board::Encoder& encoder) const {
   if (fits(encoder.kernel)) return how_to_use(encoder.device);
   std::string way;
   for (const auto& sensor : model_.sensors)
-    if (sensor.encodes && fits(sensor.kernel)) way += std::format("{}: {}; or ", sensor.name, sensor.setup);
+    if (sensor.encodes && fits(sensor.kernel)) way += std::format("{}: {}; or ", sensor.name, setup_of(sensor));
   return std::format("{}install {}'s kernel", way, *encoder.kernel);
 }
 

@@ -9,6 +9,9 @@
 
 namespace sealcam::camera {
 
+/// A line as it is, for logs that stand before another.
+void relay(Log& to, LogLevel level, std::string_view line);
+
 /// Passes on what the try before did not say already: a sensor that stays away is explained once. Thread-bound.
 class OnceLog final : public Log {
  public:

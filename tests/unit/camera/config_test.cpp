@@ -70,7 +70,7 @@ TEST_CASE("what is wrong with a V4L2 source is said with its place") {
   CHECK(v4l2(R"("realtime": true)") == "/source/realtime: unknown setting");
   CHECK(v4l2(R"("number": 1)") == "/source/number: unknown setting");
   CHECK(problem(R"({"device": "auto"})") == "/source/device: unknown setting");
-  CHECK(problem(R"({"backend": "v4l"})") == "/source/backend: must be one of fake replay v4l2 libcamera");
+  CHECK(problem(R"({"backend": "v4l"})") == "/source/backend: must be one of fake replay auto v4l2 libcamera");
 }
 
 TEST_CASE("a libcamera source: everything that it knows") {
@@ -91,4 +91,40 @@ TEST_CASE("a libcamera source: everything that it knows") {
   CHECK(wrong(R"("format": "H264")") == "/source/format: must be one of auto NV12 YU12 YUYV MJPG");
   CHECK(wrong(R"("controls": {"zoom": 2})").starts_with("/source/controls/zoom: no such control"));
   CHECK(wrong(R"("realtime": true)") == "/source/realtime: unknown setting");
+}
+
+TEST_CASE("auto takes what both backends know, and nothing that only one does") {
+  const auto plain = read(R"({"backend": "auto"})");
+  REQUIRE(plain);
+  CHECK(plain->source.backend == "auto");
+  CHECK(plain->source.device == "auto");
+  CHECK(plain->source.format.empty());
+  const auto config = read(R"({"backend": "auto", "device": "auto", "size": "1280x720", "rate": 25, "format": "YUYV",
+                               "controls": {"exposure": 5000, "vflip": true}})");
+  REQUIRE(config);
+  CHECK(config->source.size == hal::Size{1280, 720});
+  CHECK(config->source.rate == 25);
+  CHECK(config->source.format == "YUYV");
+  CHECK(config->source.controls.size() == 2);
+  const auto wrong = [](std::string_view more) { return problem(R"({"backend": "auto", )" + std::string(more) + "}"); };
+  for (const char* device : {"/dev/video0", "imx708", ""}) {
+    CHECK(wrong(R"("device": ")" + std::string(device) + '"') ==
+          "/source/device: must be auto where /source/backend is; for another device name its backend there");
+  }
+  for (const char* format : {"H264", "NM12", "YM12", "JPEG"}) {  // V4L2's alone
+    CHECK(wrong(R"("format": ")" + std::string(format) + '"') ==
+          "/source/format: must be one of auto NV12 YU12 YUYV MJPG");
+  }
+  CHECK(wrong(R"("controls": {"zoom": 2})").starts_with("/source/controls/zoom: no such control"));
+  CHECK(wrong(R"("realtime": true)") == "/source/realtime: unknown setting");
+  CHECK(wrong(R"("number": 1)") == "/source/number: unknown setting");
+}
+
+TEST_CASE("without a configuration there is the test picture; a service begins with auto") {
+  const auto none = read_config("/nowhere/camera.json", true);
+  REQUIRE(none);
+  CHECK(none->source.backend == "fake");
+  const auto service = read_config(SEALCAM_SOURCE_DIR "/board/common/camera.json", false);
+  REQUIRE(service);
+  CHECK(service->source.backend == "auto");
 }

@@ -41,6 +41,7 @@ struct Patient {
   bool configured = true;
   std::vector<std::string> encoders{"h264_v4l2m2m", "libx264"};
   hal::board::SystemView::Permitted permitted;
+  std::string libcamera_problem;
   CaptureTime now{std::chrono::sys_days(std::chrono::year(2027) / 3 / 1).time_since_epoch()};
 
   explicit Patient(const FakeBoardTree& t, const char* backend = "v4l2") : tree(t) {
@@ -55,6 +56,7 @@ struct Patient {
             .configured = configured,
             .state = state.folder.path(),
             .encoders = encoders,
+            .libcamera_problem = [this] { return libcamera_problem; },
             .now = now,
             .build_year = 2026};
   }
@@ -105,7 +107,7 @@ TEST_CASE("a Pi 3 on Debian's kernel: the sensor encodes") {
   // Another source on the same board: no node for the encoder in this kernel, and what to do about it.
   patient.config.source.backend = "fake";
   CHECK(is(find(patient, "encoder"), warning, "Debian's kernel has no driver for /dev/video11: the cores encode",
-           "modprobe bcm2835-v4l2, and set /source/backend to v4l2; or install Raspberry Pi's kernel"));
+           "and run modprobe bcm2835-v4l2, and set /source/backend to auto; or install Raspberry Pi's kernel"));
   patient.config.encoder.codec = "h264_v4l2m2m";
   CHECK(is(find(patient, "encoder"), fault, "no driver for /dev/video11"));
   CHECK_FALSE(patient.diagnosis().healthy());
@@ -142,7 +144,9 @@ TEST_CASE("a Pi 4 on Raspberry Pi's kernel: libcamera and the encoder's node") {
   tree.remove("/dev/video11");
   CHECK(is(find(patient, "encoder"), warning, "/dev/video11 is missing: the cores encode", "dmesg"));
   patient.config.source.backend = "v4l2";  // unicam delivers raw Bayer, which that backend does not take
-  CHECK(is(find(patient, "source"), fault, "no sensor for the backend v4l2", "USB camera: plug it in"));
+  const auto source = find(patient, "source");
+  CHECK(is(source, fault, "no sensor for the backend v4l2", "config.txt, and set /source/backend to auto"));
+  CHECK(source.next.ends_with("USB camera: plug it in"));  // that is v4l2's
 }
 
 TEST_CASE("a sensor that nobody listed is no fault, an absent one is") {
@@ -158,6 +162,55 @@ TEST_CASE("a sensor that nobody listed is no fault, an absent one is") {
   CHECK(patient.diagnosis().healthy());
   tree.video("video2", "HD Cam", "uvcvideo");  // listed for every board
   CHECK(is(find(patient, "source"), ok, "USB camera"));
+}
+
+TEST_CASE("auto: which of a board's sensors it will be") {
+  FakeBoardTree tree(pi4, "Raspberry Pi 4", raspberry, 3794);
+  tree.pi_parts();
+  Patient patient(tree, "auto");
+  CHECK(is(find(patient, "sensor"), fault, "no sensor was found", "USB camera: plug it in"));
+  CHECK(is(find(patient, "source"), fault, "no sensor for the backend auto", "check the ribbon cable"));
+  CHECK_FALSE(find(patient, "source").next.contains("/source/backend"));  // nothing is left to choose
+
+  tree.video("video0", "unicam-image").video("video11", "bcm2835-codec-encode");
+  CHECK(is(find(patient, "source"), ok, "auto: libcamera: Camera Module 1, 2 or 3"));
+  CHECK(is(find(patient, "encoder"), ok, "h264_v4l2m2m (/dev/video11)"));
+  patient.libcamera_problem = "libcamera: sealcam-libcamera.so is in none of: /usr/lib";
+  CHECK(is(find(patient, "source"), fault, "auto: libcamera: Camera Module 1, 2 or 3: libcamera: sealcam-libcamera.so",
+           "install"));
+  patient.config.source.backend = "libcamera";
+  CHECK(is(find(patient, "source"), fault, "is in none of"));
+  patient.config.source.backend = "auto";
+
+  tree.video("video5", "HD Cam", "uvcvideo");
+  CHECK(is(find(patient, "source"), ok, "auto: v4l2: USB camera"));  // libcamera is not needed
+  CHECK(patient.diagnosis().healthy());
+  // What may not be opened is a fault where it keeps the camera from pictures.
+  patient.permitted = [](const fs::path& path, int) { return path.filename() != "video5"; };
+  CHECK(is(find(patient, "sensor"), fault, "/dev/video5 may not be opened", "usermod"));
+  patient.permitted = [](const fs::path& path, int) { return path.filename() != "video0"; };
+  CHECK(is(find(patient, "sensor"), warning, "/dev/video0 may not be opened", "usermod"));
+  tree.video("video6", "HD Cam 2", "uvcvideo");
+  patient.permitted = [](const fs::path& path, int) { return path.filename() != "video5"; };
+  CHECK(find(patient, "sensor").severity == warning);  // the other one is taken
+}
+
+TEST_CASE("auto: the firmware's encoder on Debian's kernel, a USB camera before it, and nodes nobody knows") {
+  FakeBoardTree tree(pi3, "Raspberry Pi 3", debian, 905);
+  tree.pi_parts().video("video0", "camera0");
+  Patient patient(tree, "auto");
+  patient.libcamera_problem = "not installed";
+  CHECK(is(find(patient, "source"), ok, "auto: v4l2: Camera Module 1 or 2, encoded by the firmware"));
+  CHECK(is(find(patient, "encoder"), ok, "the sensor delivers H.264"));
+  tree.video("video1", "HD Cam", "uvcvideo").link("/dev/v4l/by-id/usb-HD_Cam-video-index0", "../../video1");
+  CHECK(is(find(patient, "source"), ok, "auto: v4l2: USB camera"));  // as hal/v4l2 orders them
+
+  FakeBoardTree other(pi4, "Raspberry Pi 4", raspberry, 3794);
+  other.pi_parts().video("video3", "acme-isp", "acme");
+  Patient guess(other, "auto");
+  CHECK(is(find(guess, "source"), warning, "auto: perhaps /dev/video3"));
+  other.video("video0", "unicam-image");
+  CHECK(is(find(guess, "source"), ok, "libcamera: Camera Module 1, 2 or 3, unless /dev/video3 is a V4L2 sensor"));
 }
 
 TEST_CASE("a Pi 5 has no encoder, and its sensors need Raspberry Pi's kernel") {
@@ -255,11 +308,12 @@ TEST_CASE("sources that are files, nothing, or not understood") {
   CHECK(
       is(find(patient, "sensor"), warning, "no sensor was found", "modprobe vivid"));  // not a fault: it is not wanted
   patient.configured = false;
-  CHECK(is(find(patient, "source"), warning, "camera.json is not there", R"({"source": {"backend": "v4l2"}})"));
+  CHECK(is(find(patient, "source"), warning, "camera.json is not there", R"({"source": {"backend": "auto"}})"));
   auto subject = patient.subject();
   subject.config = std::unexpected("/etc/sealcam/camera.json: /source/sise: unknown setting");
   const auto diagnosis = examine(subject);
   CHECK(is(find(diagnosis, "source"), fault, "/source/sise", "--check-config"));
+  CHECK(is(find(diagnosis, "source"), fault, "/source/sise", R"({"source": {"backend": "auto"}} is enough)"));
   CHECK(diagnosis.findings.size() > 10);  // the rest is looked at all the same
   subject.catalogue = std::unexpected("no board data");
   CHECK(is(find(examine(subject), "boards"), fault, "no board data", "SEALCAM_BOARDS"));

@@ -42,6 +42,12 @@ class FakeBoardTree {
     }
     return *this;
   }
+  FakeBoardTree& link(std::string_view path, std::string_view target) {
+    const auto file = root() / std::filesystem::path(path).relative_path();
+    std::filesystem::create_directories(file.parent_path());
+    std::filesystem::create_symlink(target, file);
+    return *this;
+  }
   FakeBoardTree& led(const std::string& path) {
     put(path + "/trigger", "none mmc0 [heartbeat] timer\n");
     put(path + "/brightness", "0\n");
