@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """libcamera's virtual camera through seal and broker to a hub: every picture that is shown is LIVE and of this camera.
-Beside that: --list-sensors names it, with and without the module; the camera says what it chose.
+Beside that: --list-sensors names it, with and without the module; the camera says what it chose. Where there is no
+V4L2 sensor it is configured as a service is, with "auto".
 
     libcamera.py --build DIR [--seconds N]
 """
@@ -47,14 +48,15 @@ def check_list(build):
         about = [line for line in said.splitlines() if "sealcam-libcamera.so is in none of" in line]
         if len(about) != 1 or any(s["backend"] == "libcamera" for s in sensors):
             raise Failure(f"without the module --list-sensors gave {sensors} and said:\n{said}")
+    return {"backend": "libcamera", "device": "Virtual0"} if sensors else {"backend": "auto"}
 
 
 def result_of(probe):
     return read_json(probe.result) or {}
 
 
-def watch(build, seconds):
-    config = {"source": {"backend": "libcamera", "device": "Virtual0", "size": SIZE, "rate": 30},
+def watch(build, source, seconds):
+    config = {"source": {**source, "size": SIZE, "rate": 30},
               "encoder": {"bitrate": 2_000_000}}
     with tempfile.TemporaryDirectory(prefix="sealcam-libcamera-") as folder, World(build, folder) as world:
         world.account("owner")
@@ -83,7 +85,7 @@ def watch(build, seconds):
         raise Failure(f"the camera does not say what it chose:\n{log}")
     if status["corrupt"] or status["source_opened"] != 1 or code != 0:
         raise Failure(f"the camera ended with {code} and said {status}\n{log}")
-    print(f"libcamera's virtual camera at {SIZE}: {result['live']} LIVE pictures in {seconds} s ({result['fps']:.1f}/s), "
+    print(f"libcamera's virtual camera by {source['backend']} at {SIZE}: {result['live']} LIVE pictures in {seconds} s ({result['fps']:.1f}/s), "
           f"latency {result['latency_ms_p50']:.0f} ms median, {result['latency_ms_p95']:.0f} ms p95, "
           f"first after {first:.1f} s; captured {status['captured']}, encoded {status['encoded']}, {status['encode_ms']:.1f} ms a picture, "
           f"CPU {cpu:.1f} s, RSS {rss} KiB")
@@ -97,8 +99,8 @@ def main():
     build = pathlib.Path(options.build).resolve()
     os.environ["SEALCAM_VIRTUAL_YAML"] = str(build / "bin/virtual-cameras.yaml")
     os.environ["LD_PRELOAD"] = str(build / "bin/sealcam-fake-udmabuf.so")
-    check_list(build)
-    watch(build, options.seconds)
+    source = check_list(build)
+    watch(build, source, options.seconds)
 
 
 if __name__ == "__main__":
