@@ -28,7 +28,7 @@ SensorChoice::SensorChoice(std::filesystem::path devices, hal::v4l2::DeviceOpene
       clock_(clock),
       log_(log),
       libcamera_log_(log),
-      libcamera_rest_(1s, 1min) {}
+      libcamera_rest_(1s, 15s) {}
 
 Result<std::unique_ptr<hal::FrameSource>> SensorChoice::open(const SourceConfig& source, hal::Size size) {
   if (source.backend == "libcamera") return open_libcamera(source, size, log_);

@@ -36,7 +36,7 @@ class HeldLog final : public Log {
 /// one is looked through must not depend on what else runs. Nor is a node that may not be opened: it may be the sensor,
 /// and libcamera's devices have the same group. libcamera is not touched, so its module not loaded, while V4L2 has a
 /// sensor. Where both have none, one line says why, and libcamera is asked again after 1 s, then less often, at last
-/// each minute: camera modules do not come while the board runs, but late at its start their drivers do. Thread-bound.
+/// each 15 s: camera modules do not come while the board runs, but late at its start their drivers do. Thread-bound.
 class SensorChoice {
  public:
   /// All but `open_device` must outlive it and the sources; `libcamera` is not called before it is needed.
