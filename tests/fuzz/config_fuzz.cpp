@@ -41,7 +41,8 @@ void check_camera(std::string_view text) {
   SC_ASSERT(config->source.rate == 0 || (config->source.rate >= 1 && config->source.rate <= 120));
   SC_ASSERT(config->lowest_bitrate <= config->encoder.bitrate && config->lowest_bitrate >= BitsPerSecond(25'000));
   SC_ASSERT(config->encoder.keyframe_interval > 0 && config->encoder.threads >= 0);
-  SC_ASSERT(config->source.backend == "fake" || config->source.file.is_absolute());
+  SC_ASSERT(config->source.backend != "replay" || config->source.file.is_absolute());
+  SC_ASSERT(config->source.backend != "auto" || config->source.device == "auto");
 }
 
 void check_hub(std::string_view text) {

@@ -87,6 +87,8 @@ void json_seeds(Seeds& seeds) {
       R"("encoder":{"codec":"libx264","bitrate":2000000,"lowest_bitrate":150000,"keyframe_interval":60,"threads":2}})");
   seeds.put("config_fuzz", "camera-replay", {1},
             R"({"source":{"backend":"replay","file":"clip.avi","loop":false,"realtime":false,"rate":0}})");
+  seeds.put("config_fuzz", "camera-auto", {1},
+            R"({"source":{"backend":"auto","device":"auto","format":"NV12","controls":{"gain":"auto","hflip":true}}})");
   seeds.put("config_fuzz", "hub", {2}, R"({"listen":"[::1]:8420","log":"warning","verify_threads":2})");
   seeds.put("config_fuzz", "enrolment", {3}, enrolment_json());
   seeds.put("config_fuzz", "account", {4}, account_json());
