@@ -209,8 +209,8 @@ class Root:
         run("systemctl", f"--root={self.folder}", "enable", *self.board.lists["enable"])
         run("systemctl", f"--root={self.folder}", "set-default", "multi-user.target")
         for path, to in (("etc/hostname", "/data/settings/host-name"), ("etc/resolv.conf", "/run/NetworkManager/resolv.conf"), ("etc/mtab", "../proc/self/mounts"),
-                         ("usr/lib/firmware/regulatory.db", "regulatory.db-debian"),
-                         ("usr/lib/firmware/regulatory.db.p7s", "regulatory.db.p7s-debian"), ("usr/sbin/init", "../lib/systemd/systemd")):
+                         ("usr/lib/firmware/regulatory.db", "regulatory.db-upstream"),
+                         ("usr/lib/firmware/regulatory.db.p7s", "regulatory.db.p7s-upstream"), ("usr/sbin/init", "../lib/systemd/systemd")):
             link = self.folder / path
             link.unlink(missing_ok=True)
             link.symlink_to(to)

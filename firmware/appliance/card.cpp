@@ -10,6 +10,7 @@
 #include <format>
 
 #include "appliance/connection_file.hpp"
+#include "appliance/radio.hpp"
 #include "appliance/settings.hpp"
 #include "core/file.hpp"
 #include "core/secret.hpp"
@@ -30,7 +31,7 @@ Result<> overwrite(int fd) {
 
 Result<> store(const CardFolders& folders, const Settings& settings) {
   if (settings.wifi) {
-    std::string text = connection_file(*settings.wifi);
+    std::string text = connection_file(*settings.wifi, settings.wifi_hidden);
     auto written = write_file_durably(folders.connections / connection_file_name, as_bytes(text));
     wipe(std::as_writable_bytes(std::span(text)));
     if (!written) return written;
@@ -77,12 +78,19 @@ Result<Taken> take_settings(const CardFolders& folders, Log& log) {
   const auto settings = parse_settings(as_text(*content));
   wipe(*content);
   if (!settings) return refuse(folders, settings.error(), log);
+  if (!settings->country.empty() && has_rules(folders.rules, settings->country) == false)
+    return refuse(folders, std::format("/country: there are no rules for Wi-Fi in '{}'", settings->country), log);
   if (auto r = store(folders, *settings); !r) return std::unexpected(r.error());
   if (auto r = erase_file(file); !r) return std::unexpected(r.error());
   if (auto r = erase_file(folders.card / "sealcam-settings-error.txt"); !r) return std::unexpected(r.error());
   log.info("settings of the card are taken:{}{}{}", settings->host_name.empty() ? "" : " name",
            settings->wifi ? " Wi-Fi" : "", settings->country.empty() ? "" : " country");
   return Taken::taken;
+}
+
+std::string country(const CardFolders& folders) {
+  const auto stored = read_file(folders.settings / "country", 2);
+  return stored && is_country(as_text(*stored)) ? std::string(as_text(*stored)) : "";
 }
 
 std::string host_name(const CardFolders& folders) {

@@ -14,14 +14,19 @@ struct CardFolders {
   std::filesystem::path card;         ///< sealcam.json, pairing.txt, sealcam-settings-error.txt
   std::filesystem::path settings;     ///< host-name and country
   std::filesystem::path connections;  ///< NetworkManager's
+  std::filesystem::path rules;        ///< wireless-regdb's file, the countries that the kernel knows; may be missing
 };
 
 enum class Taken { none, taken, refused };
 
 /// Takes sealcam.json: what it says is made durable first, then the file is overwritten and deleted, so that a start
-/// which is cut short takes it again. One that is wrong stays, and sealcam-settings-error.txt beside it says why.
+/// which is cut short takes it again. One that is wrong, or names a country without rules, stays, and
+/// sealcam-settings-error.txt beside it says why.
 /// Errors: permission, io.
 [[nodiscard]] Result<Taken> take_settings(const CardFolders& folders, Log& log);
+
+/// ISO 3166-1 alpha-2, empty when none was given.
+[[nodiscard]] std::string country(const CardFolders& folders);
 
 /// What the router shows; "sealcam" when none was given.
 [[nodiscard]] std::string host_name(const CardFolders& folders);

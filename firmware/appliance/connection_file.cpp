@@ -22,7 +22,7 @@ std::string escaped(std::string_view text) {
 
 }  // namespace
 
-std::string connection_file(const protocol::Wifi& wifi) {
+std::string connection_file(const protocol::Wifi& wifi, bool hidden) {
   std::string ssid;  // bytes in decimal: no text, and so nothing to escape
   for (const std::byte b : wifi.ssid) ssid += std::format("{};", std::to_integer<int>(b));
   std::string psk = escaped(wifi.passphrase.reveal());
@@ -31,6 +31,7 @@ std::string connection_file(const protocol::Wifi& wifi) {
   text +=
       "[connection]\nid=sealcam-card\nuuid=5ea1ca30-0000-4000-8000-000000000001\ntype=wifi\n\n[wifi]\nmode="
       "infrastructure\n";
+  if (hidden) text += "hidden=true\n";
   text += std::format("ssid={}\n\n[wifi-security]\nkey-mgmt=wpa-psk\npsk=", ssid);
   text += psk;
   text += "\n\n[ipv4]\nmethod=auto\n\n[ipv6]\nmethod=auto\n";

@@ -3,16 +3,13 @@
 
 #include <algorithm>
 
+#include "appliance/radio.hpp"
 #include "core/config.hpp"
 #include "core/secret.hpp"
 
 namespace sealcam::appliance {
 
 namespace {
-
-bool is_country(std::string_view text) {
-  return text.size() == 2 && std::ranges::all_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
-}
 
 /// Nothing when there is no network in it; what is wrong goes to the reader.
 std::optional<protocol::Wifi> read_wifi(ConfigReader& reader) {
@@ -56,6 +53,7 @@ std::expected<Settings, std::string> parse_settings(std::string_view json) {
     if (settings.host_name.empty()) reader.reject("/name", "needs a letter or a digit");
   }
   settings.wifi = read_wifi(reader);
+  if (settings.wifi) settings.wifi_hidden = reader.boolean("/wifi/hidden", false);
   settings.country = reader.text("/country", "");
   if (!settings.country.empty() && !is_country(settings.country))
     reader.reject("/country", "two capital letters, like DE");

@@ -19,9 +19,9 @@ bool is_label(std::string_view name) {
 }
 
 /// Each line of the connection's file is one that we wrote: nothing in the settings makes another.
-void check_connection(const protocol::Wifi& wifi) {
-  const auto file = appliance::connection_file(wifi);
-  SC_ASSERT(std::ranges::count(file, '\n') == 18 &&
+void check_connection(const protocol::Wifi& wifi, bool hidden) {
+  const auto file = appliance::connection_file(wifi, hidden);
+  SC_ASSERT(std::ranges::count(file, '\n') == (hidden ? 19 : 18) &&
             std::ranges::count(file, '[') == 5 + std::ranges::count(wifi.passphrase.reveal(), '['));
   SC_ASSERT(std::ranges::none_of(file, [](char c) { return c == '\0' || c == '\r'; }));
 }
@@ -43,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   SC_ASSERT(settings->country.empty() || settings->country.size() == 2);
   if (settings->wifi) {
     SC_ASSERT(!settings->wifi->ssid.empty() && settings->wifi->ssid.size() <= 32);
-    check_connection(*settings->wifi);
+    check_connection(*settings->wifi, settings->wifi_hidden);
   }
   return 0;
 }

@@ -3,7 +3,7 @@
 """Boots an ARM board in QEMU with the kernel's vivid as its sensor and runs this build's programs on it.
 
     scripts/qemu BOARD                  the camera on BOARD, watched by a hub on this machine, for --seconds
-    scripts/qemu BOARD --case NAME      one test: contract, camera, rebind, memory, libcamera, wifi
+    scripts/qemu BOARD --case NAME      one test: contract, camera, rebind, memory, libcamera, wifi, country
     scripts/qemu BOARD --interactive    a shell on the board's serial console (Ctrl-A X ends it)
 
 BOARD is 'virt' or 'raspi3b'. Consoles are kept below build/arm64/qemu.
@@ -21,6 +21,7 @@ import time
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "tests"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import country  # noqa: E402
 import wifi  # noqa: E402
 from guest import BOARDS, Archive, Guest, Kernel, Run  # noqa: E402
 from support.world import Failure, World, read_json, wait_for  # noqa: E402
@@ -211,7 +212,7 @@ free"""
           f"{result['live']} live pictures")
 
 
-CASES = {f.__name__: f for f in (contract, camera, rebind, memory, libcamera)} | {"wifi": wifi.case}
+CASES = {f.__name__: f for f in (contract, camera, rebind, memory, libcamera)} | {"wifi": wifi.case, "country": country.case}
 
 
 def interactive(bench):

@@ -62,6 +62,10 @@ def services(tree):
     return programs, files
 
 
+def modules(kernel):
+    return [m for m in MODULES if m.split()[0] in kernel.paths]  # the others are built in
+
+
 class Scene:
     """An owner and a broker here, and the job of the guest."""
 
@@ -79,6 +83,7 @@ class Scene:
         job.tree("job/state", self.camera.state)
         job.write("job/camera.json", json.dumps(self.config))
         job.add("job/run", HERE / "wifi_job.sh", 0o755)
+        job.add("job/parts", HERE / "wifi_parts.sh")
         for i, (name, psk) in enumerate(NETWORKS.items()):
             job.write(f"job/{name}.conf", ACCESS_POINT.format(name=name, psk=psk, frequency=2412 + 25 * i))
         job.write("job/udhcpd.conf", "start 10.7.7.10\nend 10.7.7.20\ninterface wlan3\nlease_file /tmp/leases\n"
@@ -193,8 +198,7 @@ def case(bench):
     tree = os.environ["SEALCAM_GUEST"]
     with tempfile.TemporaryDirectory(prefix="sealcam-wifi-") as folder, World(bench.options.host_build, folder) as world:
         scene = Scene(world, tree)
-        modules = [m for m in MODULES if m.split()[0] in bench.guest.kernel.paths]  # the others are built in
-        with bench.boot("wifi", ["sealcam-camera"], scene.job(), modules=modules, services=services(tree)[0], memory=1024) as run:
+        with bench.boot("wifi", ["sealcam-camera"], scene.job(), modules=modules(bench.guest.kernel), services=services(tree)[0], memory=1024) as run:
             took = story(scene, run)
             status = run.wait_end(120)
             text = "\n".join(line for _, line in run.lines)

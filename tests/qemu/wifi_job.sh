@@ -8,28 +8,15 @@
 #
 # The access points live in a network namespace of their own, with the guest's Ethernet. Arguments come from /job/settings.
 . /job/settings
-export PATH=$PATH:/usr/sbin
-
-say() { echo "$(cut -d' ' -f1 /proc/uptime) $*"; }
-
-# ---- what an image has -------------------------------------------------------------------------------------------
-mkdir -p /run /var/lib/NetworkManager /var/lib/dbus /root
-mount -t tmpfs none /run
-mkdir -p /run/dbus /run/NetworkManager
-ln -s /run /var/run
-head -c 16 /dev/urandom | md5sum | cut -d' ' -f1 >/etc/machine-id
-hostname board
+. /job/parts
+make_system
 chmod 600 /etc/NetworkManager/system-connections/*
 
 # ---- the air -----------------------------------------------------------------------------------------------------
-unshare -n sleep 100000 &
-air=$!
-sleep 1
-inside() { nsenter -t "$air" -n "$@"; }
+make_air
 ip addr flush dev eth0
 ip link set eth0 netns $air
 for n in 1 2 3; do iw phy phy$n set netns $air; done
-inside ip link set lo up
 inside brctl addbr br0
 inside brctl addif br0 eth0
 inside ip link set eth0 up
@@ -48,22 +35,10 @@ inside ip addr add 10.7.7.1/24 dev wlan3
 inside udhcpd -f /job/udhcpd.conf >/tmp/udhcpd.log 2>&1 &
 say "access points are there"
 
-# No udev here: NetworkManager goes without it where /sys cannot be written.
-mount -o remount,ro /sys
-
 # ---- the board's services ----------------------------------------------------------------------------------------
-dbus-daemon --system --nofork --nopidfile >/tmp/dbus.log 2>&1 &
-i=0
-until [ -S /run/dbus/system_bus_socket ]; do
-  i=$((i + 1))
-  if [ $i -gt 200 ]; then say "no message bus"; cat /tmp/dbus.log; exit 1; fi
-  sleep 0.1
-done
-start-stop-daemon -S -c polkitd -x /usr/lib/polkit-1/polkitd -- --no-debug >/tmp/polkit.log 2>&1 &
-wpa_supplicant -u >/tmp/supplicant.log 2>&1 &
+start_services
 NetworkManager --debug --log-level=INFO >/tmp/manager.log 2>&1 &
 [ "$SHOW" ] && tail -f /tmp/manager.log &
-ssid() { iw dev wlan0 link | sed -n 's/^.*SSID: //p'; }
 i=0
 until [ "$(ssid)" = Old ] && ip addr show dev wlan0 | grep -q 'inet 10.0.2'; do
   i=$((i + 1))

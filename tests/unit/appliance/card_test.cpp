@@ -16,7 +16,8 @@ namespace {
 
 struct Scene {
   test::TemporaryFolder folder;
-  appliance::CardFolders folders{folder.path() / "card", folder.path() / "settings", folder.path() / "connections"};
+  appliance::CardFolders folders{folder.path() / "card", folder.path() / "settings", folder.path() / "connections",
+                                 folder.path() / "regulatory.db"};
   MemoryLog log;
 
   Scene() {
@@ -46,7 +47,7 @@ TEST_CASE("settings are kept, and the file is gone") {
   CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::taken);
   CHECK_FALSE(fs::exists(s.folders.card / "sealcam.json"));
   CHECK(appliance::host_name(s.folders) == "shed");
-  CHECK(Scene::read(s.folders.settings / "country") == "DE");
+  CHECK(appliance::country(s.folders) == "DE");
   const auto connection = s.folders.connections / appliance::connection_file_name;
   CHECK(Scene::read(connection).contains("psk=geheimes1"));
   // NetworkManager ignores files that others may read.
@@ -76,6 +77,35 @@ TEST_CASE("wrong settings stay on the card, with a file that says why, until the
   s.put(good);
   CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::taken);
   CHECK_FALSE(fs::exists(s.folders.card / "sealcam-settings-error.txt"));
+}
+
+TEST_CASE("a country without rules is refused, where rules are known") {
+  Scene s;
+  CHECK(appliance::country(s.folders).empty());
+  s.put(R"({"name": "Shed", "country": "ZZ"})");
+  std::ofstream(s.folders.rules) << std::string_view(
+      "RGDB\0\0\0\x14"
+      "00\1\2DE\1\2\0\0\0\0",
+      20);
+  CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::refused);
+  CHECK(Scene::read(s.folders.card / "sealcam-settings-error.txt").contains("/country"));
+  CHECK(appliance::host_name(s.folders) == "sealcam");
+  CHECK(appliance::country(s.folders).empty());
+  s.put(good);
+  CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::taken);
+  CHECK(appliance::country(s.folders) == "DE");
+  fs::remove(s.folders.rules);  // a kernel whose rules nobody knows here
+  s.put(R"({"country": "ZZ"})");
+  CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::taken);
+  CHECK(appliance::country(s.folders) == "ZZ");
+}
+
+TEST_CASE("a country's file that was spoilt tells no country") {
+  Scene s;
+  for (const auto* bad : {"", "D", "de", "DEU", "DE\n", "\0\0"}) {
+    std::ofstream(s.folders.settings / "country", std::ios::trunc) << bad;
+    CHECK(appliance::country(s.folders).empty());
+  }
 }
 
 TEST_CASE("settings that cannot be kept are not deleted") {

@@ -29,7 +29,8 @@ TEST_CASE("wrong settings are refused with their place, and never with the passp
     return r ? std::string("accepted") : r.error();
   };
   CHECK(said(R"({"nmae": "x"})").contains("/nmae"));
-  CHECK(said(R"({"wifi": {"ssid": "a", "psk": "geheimes1", "hidden": true}})").contains("/wifi/hidden"));
+  CHECK(said(R"({"wifi": {"ssid": "a", "psk": "geheimes1", "hiden": true}})").contains("/wifi/hiden"));
+  CHECK(said(R"({"wifi": {"ssid": "a", "psk": "geheimes1", "hidden": "yes"}})").contains("/wifi/hidden"));
   CHECK(said(R"({"wifi": {"psk": "geheimes1"}})").contains("/wifi/ssid"));
   CHECK(said(R"({"wifi": {"ssid": "", "psk": "geheimes1"}})").contains("/wifi/ssid"));
   CHECK(said(R"({"wifi": {"ssid": "123456789012345678901234567890123", "psk": "geheimes1"}})").contains("/wifi/ssid"));
@@ -57,8 +58,22 @@ TEST_CASE("a host name is one label of letters, digits and hyphens") {
 TEST_CASE("a connection's file cannot be left by what is in it") {
   const auto settings = parse_settings(R"({"wifi": {"ssid": "x\npsk=evil", "psk": " two  spaces\\n "}})");
   REQUIRE(settings.has_value());
-  const auto file = appliance::connection_file(*settings->wifi);
+  const auto file = appliance::connection_file(*settings->wifi, false);
   CHECK(file.contains("\nssid=120;10;112;115;107;61;101;118;105;108;\n"));
   CHECK(file.contains("\npsk=\\stwo\\s\\sspaces\\\\n\\s\n"));
   CHECK_FALSE(file.contains("\npsk=evil"));
+}
+
+TEST_CASE("a network that does not say its name is called by it, no other") {
+  for (const auto& [json, hidden] :
+       {std::pair(R"({"wifi": {"ssid": "a", "psk": "geheimes1", "hidden": true}})", true),
+        std::pair(R"({"wifi": {"ssid": "a", "psk": "geheimes1", "hidden": false}})", false),
+        std::pair(R"({"wifi": {"ssid": "a", "psk": "geheimes1"}})", false)}) {
+    const auto settings = parse_settings(json);
+    REQUIRE(settings.has_value());
+    CHECK(settings->wifi_hidden == hidden);
+    const auto file = appliance::connection_file(*settings->wifi, settings->wifi_hidden);
+    CHECK(file.contains("[wifi]\nmode=infrastructure\n" + std::string(hidden ? "hidden=true\n" : "") + "ssid="));
+    CHECK(file.contains("hidden") == hidden);
+  }
 }
