@@ -27,7 +27,8 @@ from card import BOARDS, MIB, Card, Machine, pairing_string  # noqa: E402
 from neighbour import Neighbour  # noqa: E402
 from support.world import Failure, World, read_json, wait_for  # noqa: E402
 
-HOST, BOARD = "10.0.2.2", "10.0.2.15"  # this machine and the board in QEMU's user network
+HOST, BOARD = "10.0.2.2", "10.0.2.15"  # this machine (router and DHCP server, too) and the board in QEMU's user network
+DHCP_CLIENT, DHCP_SERVER = 68, 67  # RFC 2131 section 4.1
 # Emulation on a busy machine is slow: what takes this long will not come any more.
 PATIENCE = float(os.environ.get("SEALCAM_BOARDS_PATIENCE", "1200"))
 CONSOLES = TOP / "build/image/consoles"
@@ -40,7 +41,7 @@ def say(text):
 def with_report(line):
     """The kernel line with a sensor that emulation has, and with the board's own report. QEMU's model of a Raspberry Pi's watchdog
     resets the board in the moment in which it is started (bcm2835_powermgt.c), so there it is left alone."""
-    words = [line.strip(), "sealcam.report"]
+    words = [line.strip(), "sealcam.report", "cfg80211.dyndbg=+p"]
     if "sealcam.sensor=" not in line:
         words += ["sealcam.sensor=vivid", "systemd.watchdog_sec=0"]
     return " ".join(words) + "\n"
@@ -132,6 +133,16 @@ class Report:
         """TCP ports that something listens on, by the kernel's own list."""
         return sorted({int(s.split()[1].rsplit(":", 1)[1], 16) for s in self.all("socket") if s.startswith("tcp")})
 
+    def datagram_ports(self):
+        return sorted({int(s.split()[1].rsplit(":", 1)[1], 16) for s in self.all("socket") if s.startswith("udp")})
+
+    def check_country(self, wanted):
+        """By what the kernel's log says of its rules; None is the world's. A kernel that said nothing has no radio."""
+        said = self.all("radio")
+        countries = [m[1] for line in said if (m := re.search(r"changed to country: (\w\w)", line))]
+        if not said or countries != ([wanted] if wanted else []):
+            raise Failure(f"the radios' rules should be those of {wanted or 'the world'}; the kernel said {said}")
+
     def check_people(self):
         if found := self.all("shell") + self.all("password"):
             raise Failure(f"users with a shell or a password: {found}")
@@ -143,7 +154,22 @@ def check_ports(scene, report, wanted, when):
     found = scene.neighbour.scan(BOARD, seconds=PATIENCE)
     if found != wanted or report.ports() != wanted:
         raise Failure(f"{when} {len(found)} ports are open, {found[:10]} among them, the kernel lists {report.ports()}; {wanted} should be")
-    return f"all 65535 ports scanned in {time.monotonic() - begun:.0f} s, open: {found or 'none'}"
+    tcp, begun = time.monotonic() - begun, time.monotonic()
+    check_udp(scene, report, when)
+    return (f"all 65535 TCP ports scanned in {tcp:.0f} s, open: {found or 'none'}; all UDP ports in {time.monotonic() - begun:.0f} s, "
+            "open: none but the DHCP client's, to its server")
+
+
+def check_udp(scene, report, when):
+    """The same for UDP. The DHCP client's socket belongs to its server alone: for everybody else the port is closed. That it is found in the
+    server's name is the control: an open port would be."""
+    found = scene.neighbour.scan_udp(BOARD, seconds=PATIENCE)
+    if found or report.datagram_ports() != [DHCP_CLIENT]:
+        raise Failure(f"{when} UDP ports are open: {found}, the kernel lists {report.datagram_ports()}; none but {DHCP_CLIENT} should be")
+    until = time.monotonic() + PATIENCE
+    for port, silent in ((DHCP_CLIENT, True), (DHCP_CLIENT + 1, False)):
+        if scene.neighbour.silent_udp(BOARD, port, DHCP_CLIENT + 2, until, source=(HOST, DHCP_SERVER)) != silent:
+            raise Failure(f"{when} UDP port {port}, asked by the DHCP server, seems {'closed' if silent else 'open'}: the scan finds nothing out")
 
 
 def check_grown(card):
@@ -162,6 +188,7 @@ def life(scene):
         said.append(f"pairing code {shown:.0f} s after power")
         report = Report(run, shown)
         report.check_people()
+        report.check_country("DE")
         said.append("unpaired: " + check_ports(scene, report, [8421], "unpaired"))
         if scene.neighbour.host_names != {"front-door"}:
             raise Failure(f"the router is told {scene.neighbour.host_names}")
@@ -188,6 +215,7 @@ def life(scene):
         begun = time.monotonic()
         scene.wait_live(run)
         said.append(f"killed while streaming: live again {time.monotonic() - begun:.0f} s after power")
+        Report(run, 0).check_country("DE")
         child = scene.command("camera", "transfer", "Board", "--wait", "300")
         shown, again = pairing_string(run, PATIENCE)
         out, err = child.communicate(timeout=PATIENCE)
@@ -200,8 +228,10 @@ def life(scene):
 
 
 def killed(scene):
-    """The power goes in the middle of the first start, three times, and of pairing; bad settings are said and harm nothing."""
+    """The power goes in the middle of the first start, three times, and of pairing; bad settings are said and harm nothing. Nobody named a
+    country: the rules that a radio finds are the world's."""
     said, card = [], scene.card
+    card.kernel_line(lambda line: line.strip() + " modules-load=mac80211_hwsim mac80211_hwsim.radios=1\n")
     card.half_grown()
     card.write("sealcam.json", b'{"name": "x", "wlan": {"psk": "geheimes1"}}')
     for line, seconds in (("*Starting kernel*", 12), ("*Starting kernel*", 35)) if scene.options.board == "qemu-virt" else (("*", 20), ("*", 45)):
@@ -210,6 +240,7 @@ def killed(scene):
             time.sleep(seconds)
     with scene.machine.boot() as run:
         shown, string = pairing_string(run, PATIENCE)
+        Report(run, 0).check_country(None)
         child = scene.command(*scene.pair_words(string))
         time.sleep(0.7)
         run.stop()

@@ -2,7 +2,10 @@
 """Somebody in the board's network: an Ethernet station without a kernel's help, so that a whole port scan needs no rights.
 
 It is the switch between the board and QEMU's user network, by UNIX datagram sockets (-netdev dgram): it passes frames on between
-the two, and sends its own to the board alone. On a hub QEMU's user network would answer in the board's place."""
+the two, and sends its own to the board alone. On a hub QEMU's user network would answer in the board's place.
+
+A closed UDP port says so by ICMP, of which Linux sends six at once and then one a second to each address, and 1000 a second in all. So
+UDP is asked in the name of many strangers (198.18.0.0/15, RFC 2544): their answers go towards the router, and so through this switch."""
 import collections
 import pathlib
 import select
@@ -17,6 +20,7 @@ MAC = bytes.fromhex("025ea1ca3077")
 ADDRESS = "10.0.2.77"
 BROADCAST = b"\xff" * 6
 SYN, RST, ACK = 0x02, 0x04, 0x10
+STRANGERS = struct.unpack("!I", socket.inet_aton("198.18.0.0"))[0]
 
 
 def checksum(data):
@@ -25,6 +29,10 @@ def checksum(data):
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
+
+
+def is_stranger(address):
+    return struct.unpack("!I", address)[0] >> 17 == STRANGERS >> 17
 
 
 class Neighbour:
@@ -40,6 +48,10 @@ class Neighbour:
         self.host_names = set()  # what boards call themselves when they ask for an address (RFC 2132 section 3.14)
         self.boards = {}         # IPv4 address -> MAC
         self.answers = {}        # port -> "open" or "closed"
+        self.unreachable = set()  # (who asked, UDP port): what the board said is closed
+        self.closed = set()       # the ports in it
+        self.spoke = set()        # UDP ports that answered a stranger
+        self.strangers = 0        # probes in their names so far
         self.ended = False
         self.thread = threading.Thread(target=self._listen, daemon=True)
         self.thread.start()
@@ -62,7 +74,8 @@ class Neighbour:
         while not self.ended:
             for s in select.select([board, world], [], [], 0.2)[0]:
                 frame = s.recv(65536)
-                mine = frame[:6] == MAC
+                ip = len(frame) >= 34 and frame[12:14] == b"\x08\x00"
+                mine = frame[:6] == MAC or (ip and is_stranger(frame[30:34]))
                 if s is world:
                     self._send(frame)
                     continue
@@ -70,7 +83,7 @@ class Neighbour:
                     self._send(frame, "world")
                 if len(frame) >= 34 and frame[12:14] == b"\x08\x06":
                     self._arp(frame)
-                elif len(frame) >= 34 and frame[12:14] == b"\x08\x00":
+                elif ip:
                     self._ip(frame)
 
     def _arp(self, frame):
@@ -88,8 +101,16 @@ class Neighbour:
                 self.answers[port] = "open"
             elif flags & RST:
                 self.answers.setdefault(port, "closed")
+        elif frame[23] == 17 and is_stranger(frame[30:34]) and len(body) >= 8:
+            self.spoke.add(struct.unpack("!H", body[:2])[0])
         elif frame[23] == 17 and body[:4] == struct.pack("!HH", 68, 67):
             self._dhcp(body[8:])
+        elif frame[23] == 1 and body[:2] == b"\3\3" and len(body) >= 36 and body[8 + 9] == 17:  # RFC 792: port unreachable
+            asked = body[8 + (body[8] & 15) * 4:]
+            if len(asked) >= 4:
+                port = struct.unpack("!H", asked[2:4])[0]
+                self.closed.add(port)
+                self.unreachable.add((socket.inet_ntoa(frame[30:34]), port))
         self.boards.setdefault(source, frame[6:12])
 
     def _dhcp(self, message):
@@ -108,10 +129,12 @@ class Neighbour:
     # -- what goes ----------------------------------------------------------------------------------------------
 
     def _send(self, frame, side="board"):
+        """Whether it went: QEMU may not be there yet, or have no room."""
         try:
             self.sides[side].sendto(frame, socket.MSG_DONTWAIT, str(self.paths[side][1]))
         except OSError:
-            pass  # QEMU is not there yet, or has no room: networks lose frames
+            return False  # networks lose frames
+        return True
 
     def _send_arp(self, operation, to, address):
         self._send((BROADCAST if operation == 1 else to) + MAC + b"\x08\x06" + struct.pack("!HHBBH", 1, 0x800, 6, 4, operation) + MAC +
@@ -123,20 +146,35 @@ class Neighbour:
         tcp = struct.pack("!HHIIBBHHH", source, port, port * 7919, 0, 5 << 4, SYN, 1024, 0, 0)
         sum_of = checksum(addresses + struct.pack("!BBH", 0, 6, len(tcp)) + tcp)
         tcp = tcp[:16] + struct.pack("!H", sum_of) + tcp[18:]
-        ip = struct.pack("!BBHHHBBH", 0x45, 0, 40, port, 0, 64, 6, 0) + addresses
-        ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
-        self._send(mac + MAC + b"\x08\x00" + ip + tcp)
+        self._send_ip(mac, 6, addresses, port, tcp)
 
-    def scan(self, board, ports=range(1, 65536), seconds=300):
-        """The open TCP ports of `board`. Every port has to answer, open or closed: silence is no answer."""
-        deadline = time.monotonic() + seconds
+    def _send_ip(self, mac, protocol, addresses, number, body):
+        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), number, 0, 64, protocol, 0) + addresses
+        ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
+        return self._send(mac + MAC + b"\x08\x00" + ip + body)
+
+    def _send_udp(self, board, mac, port, source, source_port=40000):
+        # Two bytes that mean nothing in any protocol, without a checksum (RFC 768).
+        return self._send_ip(mac, 17, socket.inet_aton(source) + socket.inet_aton(board), port, struct.pack("!HHHH", source_port, port, 10, 0) + b"\0\0")
+
+    def _stranger(self, probes):
+        """The name of somebody for the next probe; nobody makes more than `probes`."""
+        self.strangers += 1
+        return socket.inet_ntoa(struct.pack("!I", STRANGERS + self.strangers // probes % (1 << 17)))
+
+    def _find(self, board, deadline):
         while board not in self.boards and time.monotonic() < deadline:
             self._send_arp(1, BROADCAST, socket.inet_aton(board))
             time.sleep(0.2)
         if board not in self.boards:
             raise Failure(f"{board} does not answer to ARP")
+        return self.boards[board]
+
+    def scan(self, board, ports=range(1, 65536), seconds=300):
+        """The open TCP ports of `board`. Every port has to answer, open or closed: silence is no answer."""
+        deadline = time.monotonic() + seconds
         self.answers = {}
-        mac, left, asked = self.boards[board], collections.deque(ports), {}
+        mac, left, asked = self._find(board, deadline), collections.deque(ports), {}
         while (left or asked) and time.monotonic() < deadline:
             for port in [p for p in asked if p in self.answers]:
                 del asked[port]
@@ -154,3 +192,58 @@ class Neighbour:
         if left:
             raise Failure(f"{len(left)} ports of {board} gave no answer, {left[:5]} among them")
         return sorted(p for p in ports if self.answers[p] == "open")
+
+    # -- UDP ----------------------------------------------------------------------------------------------------
+
+    def scan_udp(self, board, ports=range(1, 65536), seconds=300):
+        """The UDP ports of `board` that do not say they are closed. All are asked, and those that said nothing again, more slowly where many
+        answers were missing; what is silent in the end is judged one by one (silent_udp)."""
+        deadline = time.monotonic() + seconds
+        mac, left, pace, idle = self._find(board, deadline), list(ports), 16, 0
+        self.closed, self.spoke = set(), set()
+        while len(left) > 8 and idle < 3:
+            before = len(left)
+            self._ask_udp(board, mac, left, pace, deadline)
+            left = [p for p in left if p not in self.closed]
+            idle = 0 if len(left) < before else idle + 1
+            pace = pace if len(left) < before / 10 else max(1, pace // 2)
+        closed = list(self.closed)
+        if not closed or len(left) > 64:
+            raise Failure(f"{len(left)} UDP ports of {board} say nothing, {len(closed)} that they are closed: too many to judge")
+        return sorted(p for p in left if p in self.spoke or self.silent_udp(board, p, min(closed), deadline))
+
+    def _ask_udp(self, board, mac, ports, pace, deadline):
+        """Asks each port once, `pace` of them every 20 ms or less, and gives the last ones 2 s."""
+        at = 0
+        while at < len(ports):
+            if time.monotonic() > deadline:
+                raise Failure(f"{len(ports) - at} UDP ports of {board} were not asked in time")
+            for port in ports[at:at + pace]:
+                if not self._send_udp(board, mac, port, self._stranger(5)):
+                    break
+                at += 1
+            time.sleep(0.02)
+        until = time.monotonic() + 2
+        while time.monotonic() < until and any(p not in self.closed for p in ports):
+            time.sleep(0.05)
+
+    def silent_udp(self, board, port, reference, deadline, source=None, rounds=5):
+        """Whether `port` says nothing, while `reference`, which is closed, and is asked after it by the same sender, says so: that many
+        times. A board that is too busy to say either is asked again. `source`: (address, port) of the sender, else strangers."""
+        mac, silent = self._find(board, deadline), 0
+        while silent < rounds:
+            if time.monotonic() > deadline:
+                raise Failure(f"UDP port {port} of {board} cannot be judged: {reference}, which is closed, is silent too")
+            address, source_port = source or (self._stranger(2), 40000)
+            self.unreachable -= {(address, port), (address, reference)}
+            for asked in (port, reference):
+                self._send_udp(board, mac, asked, address, source_port)
+            until = time.monotonic() + 2
+            while (address, reference) not in self.unreachable and time.monotonic() < until:
+                time.sleep(0.02)
+            if (address, port) in self.unreachable:
+                return False
+            silent += (address, reference) in self.unreachable
+            if source:
+                time.sleep(2.2)  # one address is told of two closed ports at most every two seconds
+        return True
