@@ -31,6 +31,8 @@ def arguments():
     parser.add_argument("--wifi", metavar="SSID", help="the Wi-Fi network's name; the passphrase is asked for, or is the first "
                                                        "line of standard input where that is no terminal (with --yes)")
     parser.add_argument("--wifi-password-file", metavar="FILE", help="read the passphrase from FILE's first line instead")
+    parser.add_argument("--hidden", action="store_true", help="the network does not say its name; the camera then calls it, and everybody in "
+                                                              "reach can hear what it is called")
     parser.add_argument("--name", help="the camera's name; \"Front door\" is front-door in your network")
     parser.add_argument("--country", metavar="CC", help="where it is used, for its radio: two letters, like DE")
     parser.add_argument("--yes", action="store_true", help="do not ask; all refusals stay")

@@ -44,7 +44,9 @@ def compose(options):
     if options.wifi is not None:
         if not 1 <= len(options.wifi.encode(errors="surrogateescape")) <= 32 or not options.wifi.isprintable():
             raise Trouble(USAGE, "--wifi is the network's name: 1 to 32 bytes that can be printed")
-        said["wifi"] = {"ssid": options.wifi, "psk": passphrase(options.wifi_password_file)}
+        said["wifi"] = {"ssid": options.wifi, "psk": passphrase(options.wifi_password_file)} | ({"hidden": True} if options.hidden else {})
+    elif options.hidden:
+        raise Trouble(USAGE, "--hidden belongs to a network: add --wifi NAME")
     elif options.wifi_password_file:
         raise Trouble(USAGE, "--wifi-password-file belongs to a network: add --wifi NAME")
     return (json.dumps(said, indent=2, sort_keys=True) + "\n").encode() if said else None

@@ -20,7 +20,7 @@ from card.image import Image  # noqa: E402
 
 
 def options(**given):
-    return argparse.Namespace(**({"wifi": None, "wifi_password_file": None, "name": None, "country": None} | given))
+    return argparse.Namespace(**({"wifi": None, "wifi_password_file": None, "hidden": False, "name": None, "country": None} | given))
 
 
 class Case(unittest.TestCase):
@@ -158,6 +158,11 @@ class Settings(Case):
         for bad in ("", "D", "DEU", "D1"):
             self.refused("--country", country=bad)
         self.refused("add --wifi", wifi_password_file="x")
+        self.refused("add --wifi", hidden=True)
+
+    def test_a_hidden_network(self):
+        self.assertEqual(self.composed("12345678", wifi="x", hidden=True)["wifi"], {"ssid": "x", "psk": "12345678", "hidden": True})
+        self.assertNotIn("hidden", self.composed("12345678", wifi="x")["wifi"])
 
     def test_a_refused_passphrase_is_not_told(self):
         with self.assertRaises(Trouble) as caught:
