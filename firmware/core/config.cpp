@@ -37,7 +37,8 @@ std::expected<Json, std::string> parse_shallow(std::string_view text) {
 struct ConfigReader::State {
   Json root = Json::object();
   std::string source;
-  std::set<std::string, std::less<>> used;
+  std::set<std::string, std::less<>> used;        // values
+  std::set<std::string, std::less<>> containers;  // objects and lists whose members were asked for by keys() or size()
   std::optional<std::string> error;
 
   void note(std::string_view pointer, std::string_view why) {
@@ -52,21 +53,25 @@ struct ConfigReader::State {
     used.emplace(pointer);
     return find(pointer);
   }
+  /// An empty object or list has no members to be unknown: it is known when somebody asked for members of it.
+  bool may_be_empty(const Json& value, const std::string& at) const {
+    if (at.empty() || containers.contains(at)) return true;
+    const std::string members = at + "/";
+    const auto first = used.lower_bound(members);
+    return value.is_object() && first != used.end() && first->starts_with(members);
+  }
   void reject_leftovers(const Json& value, const std::string& at) {
     if (used.contains(at)) return;
-    if (value.is_object() && !(value.empty() && at.empty())) {
+    if (value.is_object()) {
       for (const auto& [key, child] : value.items()) {
         Json::json_pointer p{at};
         p.push_back(key);
         reject_leftovers(child, p.to_string());
       }
-      return;
-    }
-    if (value.is_array()) {
+    } else if (value.is_array()) {
       for (std::size_t i = 0; i < value.size(); ++i) reject_leftovers(value[i], std::format("{}/{}", at, i));
-      return;
     }
-    if (!at.empty()) note(at, "unknown setting");
+    if (!value.is_structured() || (value.empty() && !may_be_empty(value, at))) note(at, "unknown setting");
   }
 };
 
@@ -166,6 +171,7 @@ bool ConfigReader::is_text(std::string_view pointer) const {
 
 std::vector<std::string> ConfigReader::keys(std::string_view pointer) {
   const Json* v = state_->find(pointer);
+  state_->containers.emplace(pointer);
   std::vector<std::string> names;
   if (v == nullptr) return names;
   if (!v->is_object()) state_->note(pointer, "must be an object");
@@ -176,6 +182,7 @@ std::vector<std::string> ConfigReader::keys(std::string_view pointer) {
 
 std::size_t ConfigReader::size(std::string_view pointer) {
   const Json* v = state_->find(pointer);
+  state_->containers.emplace(pointer);
   if (v == nullptr) return 0;
   if (!v->is_array()) {
     state_->note(pointer, "must be a list");

@@ -31,6 +31,8 @@ TEST_CASE("wrong settings are refused with their place, and never with the passp
   CHECK(said(R"({"nmae": "x"})").contains("/nmae"));
   CHECK(said(R"({"wifi": {"ssid": "a", "psk": "geheimes1", "hiden": true}})").contains("/wifi/hiden"));
   CHECK(said(R"({"wifi": {"ssid": "a", "psk": "geheimes1", "hidden": "yes"}})").contains("/wifi/hidden"));
+  CHECK(said(R"({"wlan": {}})").contains("/wlan"));
+  CHECK(said(R"({"wifi": {}})").contains("/wifi/ssid"));
   CHECK(said(R"({"wifi": {"psk": "geheimes1"}})").contains("/wifi/ssid"));
   CHECK(said(R"({"wifi": {"ssid": "", "psk": "geheimes1"}})").contains("/wifi/ssid"));
   CHECK(said(R"({"wifi": {"ssid": "123456789012345678901234567890123", "psk": "geheimes1"}})").contains("/wifi/ssid"));

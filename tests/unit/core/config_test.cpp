@@ -22,6 +22,35 @@ TEST_CASE("an unknown setting is an error that names its place") {
   CHECK(reader.finish().value().contains("/broker/prot"));
 }
 
+TEST_CASE("an unknown setting is an error when there is nothing in it, too") {
+  for (const auto* text : {R"({"wlan":{}})", R"({"wlan":[]})", R"({"wlan":[{}]})", R"({"wlan":{"a":{}}})",
+                           R"({"wlan":{"a":[[]]}})", R"({"wlan":null})", R"({"broker":{"wlan":{}}})"}) {
+    CAPTURE(text);
+    ConfigReader reader(text);
+    CHECK(reader.text("/broker/host", "").empty());
+    CHECK(reader.finish().value_or("").contains("/wlan"));
+  }
+  ConfigReader nameless(R"({"":{}})");
+  CHECK(nameless.finish().value_or("").contains("/: unknown setting"));
+  // What lies beside a known one in the order of names, and only begins like it.
+  ConfigReader alike(R"({"broker":{"host":"b"},"brok":{},"broker-2":{}})");
+  CHECK(alike.text("/broker/host", "") == "b");
+  CHECK(alike.finish().value_or("").contains("/brok"));
+}
+
+TEST_CASE("what is known may be empty") {
+  ConfigReader reader(R"({"broker":{},"list":[],"records":[],"controls":{}})");
+  CHECK(reader.text("/broker/host", "b") == "b");
+  CHECK(reader.texts("/list").empty());
+  CHECK(reader.size("/records") == 0);
+  CHECK(reader.keys("/controls").empty());
+  CHECK_FALSE(reader.finish());
+  CHECK_FALSE(ConfigReader("{}").finish());
+  ConfigReader list(R"({"broker":[]})");  // an object is wanted
+  CHECK(list.text("/broker/host", "b") == "b");
+  CHECK(list.finish().value_or("").contains("/broker"));
+}
+
 TEST_CASE("range, type and syntax errors name their place") {
   ConfigReader range(R"({"port":70000})");
   CHECK(range.integer("/port", 1, 1, 65535) == 1);
