@@ -8,12 +8,15 @@
 
 #include "core/bytes.hpp"
 #include "core/file.hpp"
+#include "core/printable.hpp"
 
 namespace sealcam {
 
 using Json = nlohmann::json;
 
 namespace {
+
+constexpr std::size_t longest_place = 200;
 
 /// Parsed text, or why there is none. What is nested deeper than anybody's settings is never built, so
 /// that walking over the rest needs little stack.
@@ -41,9 +44,11 @@ struct ConfigReader::State {
   std::set<std::string, std::less<>> containers;  // objects and lists whose members were asked for by keys() or size()
   std::optional<std::string> error;
 
+  /// Names in a place are the document's own: a card's or a stranger's, shown on consoles.
   void note(std::string_view pointer, std::string_view why) {
     if (!error)
-      error = std::format("{}{}{}: {}", source, source.empty() ? "" : ": ", pointer.empty() ? "/" : pointer, why);
+      error = std::format("{}{}{}: {}", source, source.empty() ? "" : ": ",
+                          pointer.empty() ? "/" : printable(pointer, longest_place), why);
   }
   const Json* find(std::string_view pointer) const {
     const Json::json_pointer p{std::string(pointer)};

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "core/printable.hpp"
 #include "pairing/base64url.hpp"
 #include "transport/certificate.hpp"
 #include "transport/tls_stream.hpp"
@@ -36,13 +37,6 @@ std::unexpected<ClientFailure> failed(Kind kind, std::string words, unsigned tri
   return std::unexpected(ClientFailure{kind, tries_left, std::move(words)});
 }
 
-/// What a device says is shown to people: no control characters, no flood.
-std::string printable(std::string text) {
-  std::erase_if(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
-  if (text.size() > longest_words) text.resize(longest_words);
-  return text;
-}
-
 std::string text_of(const json& body, const char* member) {
   const auto it = body.find(member);
   return it != body.end() && it->is_string() ? it->get<std::string>() : "";
@@ -50,7 +44,7 @@ std::string text_of(const json& body, const char* member) {
 
 std::unexpected<ClientFailure> refused(unsigned status, const json& body) {
   const auto word = text_of(body, "error");
-  auto words = printable(text_of(body, "message"));
+  auto words = printable(text_of(body, "message"), longest_words);
   if (words.empty()) words = std::format("HTTP status {}", status);
   if (word == "busy") return failed(Kind::busy, words);
   if (word == "closed") return failed(Kind::closed, words);
@@ -224,7 +218,8 @@ ClientResult<Introduction> Client::hello(const DeviceId& expected, protocol::Rol
     return failed(Kind::in_between, r.error().what);
   if (card->role != role) return failed(Kind::other_role, std::string(protocol::name(card->role)));
   state_->device = id;
-  return Introduction{*card, printable(text_of(*answer, "version")), printable(text_of(*answer, "model"))};
+  return Introduction{*card, printable(text_of(*answer, "version"), longest_words),
+                      printable(text_of(*answer, "model"), longest_words)};
 }
 
 ClientResult<std::string> Client::claim(const protocol::PairingCode& code, const crypto::SigningKey& owner) {

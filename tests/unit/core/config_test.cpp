@@ -2,6 +2,7 @@
 #include "core/config.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <format>
 
 using namespace sealcam;
 
@@ -49,6 +50,16 @@ TEST_CASE("what is known may be empty") {
   ConfigReader list(R"({"broker":[]})");  // an object is wanted
   CHECK(list.text("/broker/host", "b") == "b");
   CHECK(list.finish().value_or("").contains("/broker"));
+}
+
+TEST_CASE("names of unknown settings steer no console, and flood none") {
+  ConfigReader evil(R"({"\u001b[2J\n<0>all is well":1})");
+  const auto said = evil.finish().value_or("");
+  CHECK(said == "/?[2J?<0>all is well: unknown setting");
+  ConfigReader deep(R"({"wifi":{"\u009b31m":{}}})");
+  CHECK(deep.finish().value_or("") == "/wifi/?31m: unknown setting");
+  ConfigReader long_one(std::format(R"({{"{}":1}})", std::string(100'000, 'x')));
+  CHECK(long_one.finish().value_or("").size() < 300);
 }
 
 TEST_CASE("range, type and syntax errors name their place") {
