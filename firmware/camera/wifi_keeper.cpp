@@ -27,10 +27,8 @@ void WifiKeeper::load() {
 }
 
 Result<> WifiKeeper::want(const protocol::Wifi& wifi) {
-  auto passphrase = protocol::Passphrase::parse(wifi.passphrase.reveal());
-  if (!passphrase) return std::unexpected(passphrase.error());
   if (auto r = pairing::write_wifi_file(parts_.files, wifi); !r) return r;
-  wifi_ = protocol::Wifi{wifi.ssid, std::move(*passphrase)};
+  wifi_ = wifi.duplicate();
   outcome_ = {};
   alone_ = times_.alone;
   not_before_ = parts_.clock.monotonic() + times_.grace;

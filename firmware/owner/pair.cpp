@@ -74,12 +74,6 @@ Failure explain(const ClientFailure& why, const PairRequest& request, const std:
   }
 }
 
-std::optional<protocol::Wifi> copy(const std::optional<protocol::Wifi>& wifi) {
-  if (!wifi) return std::nullopt;
-  auto passphrase = protocol::Passphrase::parse(wifi->passphrase.reveal());
-  return protocol::Wifi{wifi->ssid, std::move(*passphrase)};
-}
-
 protocol::PairingEnrolment to_message(const Welcome& result, const PairRequest& request) {
   return {.broker_host = result.enrolment.broker_host,
           .broker_port = result.enrolment.broker_port,
@@ -87,7 +81,7 @@ protocol::PairingEnrolment to_message(const Welcome& result, const PairRequest& 
           .certificate_pem = result.enrolment.certificate_pem,
           .name = result.enrolment.name,
           .roster = result.roster,
-          .wifi = copy(request.wifi)};
+          .wifi = request.wifi.transform(&protocol::Wifi::duplicate)};
 }
 
 const protocol::HostPort& address_of(const PairRequest& request) {

@@ -15,6 +15,13 @@ Result<Passphrase> Passphrase::parse(std::string_view text) {
   return passphrase;
 }
 
+Passphrase Passphrase::duplicate() const noexcept {
+  Passphrase other;
+  std::ranges::copy(characters_.reveal(), other.characters_.fill().begin());
+  other.size_ = size_;
+  return other;
+}
+
 void write_wifi(crypto::CborWriter& writer, const Wifi& wifi) {
   writer.map(2).integer(1).bytes(wifi.ssid).integer(2).text(wifi.passphrase.reveal());
 }

@@ -19,6 +19,8 @@ class Passphrase {
   [[nodiscard]] static Result<Passphrase> parse(std::string_view text);
   Passphrase(Passphrase&&) noexcept = default;
   Passphrase& operator=(Passphrase&&) noexcept = default;
+  /// Another one with the same content: copies are made where somebody says so.
+  [[nodiscard]] Passphrase duplicate() const noexcept;
   /// The only way to the content.
   [[nodiscard]] std::string_view reveal() const noexcept { return as_text(characters_.reveal().first(size_)); }
 
@@ -31,6 +33,8 @@ class Passphrase {
 struct Wifi {
   Bytes ssid;  ///< 1 to 32 bytes; no text (IEEE 802.11-2020 9.4.2.2)
   Passphrase passphrase;
+
+  [[nodiscard]] Wifi duplicate() const { return {ssid, passphrase.duplicate()}; }
 };
 
 /// Why a camera is not in the network that its owner named last, as its grants say it.

@@ -291,3 +291,14 @@ TEST_CASE("an ask may want the sensor closed or open") {
     CHECK_FALSE(decode_ask(must(encode_ask(ask, w.route, w.hub.keys().identity)), w.route, w.hub.verifier()));
   }
 }
+
+TEST_CASE("a copy of a network is whole, and outlives what it was made of") {
+  Wifi copy{.ssid = {}, .passphrase = must(Passphrase::parse("something else"))};
+  {
+    const Wifi wifi{.ssid = must(from_hex("00ff41")), .passphrase = must(Passphrase::parse(std::string(63, '~')))};
+    copy = wifi.duplicate();
+    CHECK(wifi.passphrase.reveal() == std::string(63, '~'));
+  }
+  CHECK(to_hex(copy.ssid) == "00ff41");
+  CHECK(copy.passphrase.reveal() == std::string(63, '~'));
+}
