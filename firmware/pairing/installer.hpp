@@ -13,7 +13,7 @@ namespace sealcam::pairing {
 class Installer {
  public:
   virtual ~Installer() = default;
-  /// All or nothing, durable when it returns. `roster`: a camera's, checked. Errors: exists (the device is somebody's
+  /// All or nothing, durable when it returns; what one that was cut short left counts for nothing. `roster`: a camera's, checked. Errors: exists (the device is somebody's
   /// already), permission, io, invalid_argument.
   [[nodiscard]] Result<> install(const Enrolment& enrolment, const std::optional<Bytes>& roster,
                                  const std::optional<protocol::Wifi>& wifi) {

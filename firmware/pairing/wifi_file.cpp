@@ -5,6 +5,7 @@
 #include <format>
 
 #include "core/config.hpp"
+#include "pairing/state_folder.hpp"
 
 namespace sealcam::pairing {
 
@@ -37,6 +38,14 @@ Result<> write_wifi_file(const StateFiles& files, const protocol::Wifi& wifi, co
   const auto written = write_file_durably(files.wifi(), json);
   wipe(json);
   return written;
+}
+
+Result<> remove_wifi_file(const StateFiles& files) {
+  std::error_code ec;
+  const bool was_there = std::filesystem::remove(files.wifi(), ec);
+  if (ec)
+    return fail(ec == std::errc::permission_denied ? Errc::permission : Errc::io, "deleting wifi.json", ec.value());
+  return was_there ? sync_entries(files.folder) : Result<>();
 }
 
 Result<protocol::Wifi> read_wifi_file(const StateFiles& files, WifiOutcome* outcome) {

@@ -22,6 +22,8 @@ struct WifiOutcome {
 /// Atomic and durable. Errors: permission, io.
 [[nodiscard]] Result<> write_wifi_file(const StateFiles& files, const protocol::Wifi& wifi,
                                        const WifiOutcome& outcome = {});
+/// Durable; a file that is not there is none to delete. Errors: permission, io.
+[[nodiscard]] Result<> remove_wifi_file(const StateFiles& files);
 /// `outcome` may be null. Errors: not_found (none was handed over), malformed (the error names the file and the next
 /// step), permission, io.
 [[nodiscard]] Result<protocol::Wifi> read_wifi_file(const StateFiles& files, WifiOutcome* outcome = nullptr);

@@ -6,6 +6,7 @@
 #include <format>
 
 #include "pairing/http_exchange.hpp"
+#include "pairing/wifi_file.hpp"
 #include "support/pairing_scene.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -315,4 +316,24 @@ TEST_CASE("the roster is there before the device is somebody's, and nobody takes
   CHECK(must(read_enrolment(StateFiles{folder.path()})).owner == enrolment.owner);
   CHECK(installer.install(enrolment, Bytes(), std::nullopt).error().code == Errc::exists);
   CHECK(must(read_file(folder.path() / "roster", 10)) == roster);
+}
+
+TEST_CASE("a network that an enrolment without an end brought is not the next owner's") {
+  const TemporaryFolder folder;
+  const StateFiles files{folder.path()};
+  FolderInstaller installer(files);
+  Enrolment enrolment{.role = Role::camera,
+                      .owner = Actor().identity(),
+                      .broker_host = "b",
+                      .broker_port = 1,
+                      .ca_pem = "",
+                      .certificate_pem = "",
+                      .name = "\xff"};  // cannot be written
+  std::optional<protocol::Wifi> wifi;
+  wifi.emplace(Bytes(1, std::byte{'a'}), must(protocol::Passphrase::parse("12345678")));
+  CHECK_FALSE(installer.install(enrolment, Bytes(), wifi));
+  CHECK(read_wifi_file(files));  // control: it was left
+  enrolment.name.clear();
+  must(installer.install(enrolment, Bytes(), std::nullopt));
+  CHECK(read_wifi_file(files).error().code == Errc::not_found);
 }
