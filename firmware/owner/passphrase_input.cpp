@@ -99,7 +99,9 @@ Outcome<protocol::Passphrase> read_wifi_passphrase(const std::string& file, std:
   const auto words = file.empty() ? ask(input->get(), "Passphrase of the Wi-Fi network: ", option)
                                   : read_line(input->get(), file == "-" ? "Standard input" : file);
   if (!words) return std::unexpected(words.error());
-  auto passphrase = protocol::Passphrase::parse(as_text(words->reveal()));
+  auto text = as_text(words->reveal());
+  if (text.ends_with('\r')) text.remove_suffix(1);  // a file from Windows
+  auto passphrase = protocol::Passphrase::parse(text);
   if (!passphrase) return failure(EX_USAGE, std::format("Not a passphrase: {}", passphrase.error().what));
   return std::move(*passphrase);
 }
