@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <format>
 
-#include "crypto/cbor.hpp"
+#include "core/printable.hpp"
 #include "crypto/sha256.hpp"
 #include "owner/account_file.hpp"
 #include "pairing/device_state.hpp"
@@ -91,15 +91,8 @@ std::string content_digest(const AccountFile& account) {
 }
 
 Outcome<> check_name(std::string_view name) {
-  const bool control = std::ranges::any_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-  if (name.empty() || name.size() > pairing::largest_name || control)
-    return failure(EX_USAGE, "A name has 1 to 64 bytes and no control characters");
-  // The CBOR reader refuses text that is not UTF-8, as the messages that carry the name will.
-  Bytes encoded = {std::byte{0x78}, static_cast<std::byte>(name.size())};  // RFC 8949 section 3.1, major type 3
-  if (name.size() < 24) encoded = {static_cast<std::byte>(0x60 + name.size())};
-  const auto text = as_bytes(name);
-  encoded.insert(encoded.end(), text.begin(), text.end());
-  if (!crypto::CborReader(encoded).text()) return failure(EX_USAGE, "A name has to be UTF-8");
+  if (name.empty() || name.size() > pairing::largest_name || printable(name, name.size()) != name)
+    return failure(EX_USAGE, "A name has 1 to 64 bytes, in UTF-8 and without control characters");
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <print>
 
+#include "core/printable.hpp"
 #include "owner/commands.hpp"
 #include "owner/hub_session.hpp"
 #include "owner/inspector.hpp"
@@ -37,16 +38,12 @@ std::string leaf_text(const Inspection& i) {
 }
 
 /// Topics come from whoever may publish: nothing in them may steer a terminal.
-std::string printable(std::string_view text) {
-  std::string out;
-  for (const char c : text) out += c >= 0x20 && c < 0x7f ? c : '?';
-  return out;
-}
+std::string words_of(std::string_view topic) { return printable(topic, topic.size()); }
 
 std::string epoch_text(Epoch epoch) { return std::format("{:016x}", epoch.value()); }
 
 void print_json(const Inspection& i, std::string_view topic, const std::string& time) {
-  Json line = {{"time", time},           {"topic", printable(topic)},
+  Json line = {{"time", time},           {"topic", words_of(topic)},
                {"leaf", leaf_text(i)},   {"camera", i.topic ? i.topic->route.camera.to_string() : ""},
                {"name", i.camera},       {"size", i.size},
                {"retained", i.retained}, {"signer", i.signer}};
@@ -63,7 +60,7 @@ void print_json(const Inspection& i, std::string_view topic, const std::string& 
 void print_line(const Inspection& i, std::string_view topic, const std::string& time) {
   std::string line = std::format("{} {:7} {:>8} B{}", time, leaf_text(i), i.size, i.retained ? " retained" : "");
   if (!i.camera.empty()) line += std::format("  {}", i.camera);
-  else line += std::format("  {}", printable(topic));
+  else line += std::format("  {}", words_of(topic));
   if (!i.kind.empty()) line += std::format("  {}", i.kind);
   if (i.epoch) line += std::format("  epoch {}", epoch_text(*i.epoch));
   if (i.counter) line += std::format(" counter {}", i.counter->value());

@@ -7,6 +7,7 @@
 
 #include "core/file.hpp"
 #include "owner/admission.hpp"
+#include "protocol/pairing_string.hpp"
 #include "transport/certificate.hpp"
 
 namespace sealcam::owner {
@@ -77,6 +78,12 @@ std::unexpected<Failure> no_letter(const std::filesystem::path& file, std::strin
   return failure(EX_CONFIG, std::format("{} is not {}, or is damaged", file.string(), what));
 }
 
+/// A name or an IPv4 address, as everything after it wants it.
+bool is_host(const std::string& text) {
+  const auto parsed = protocol::HostPort::parse(text + ":1");
+  return parsed && parsed->host == text;
+}
+
 /// An object of our version; discarded otherwise.
 Outcome<Json> read_letter(const std::filesystem::path& file, std::string_view what) {
   const auto content = read(file, largest_letter);
@@ -108,7 +115,7 @@ Outcome<std::shared_ptr<const Operator>> operator_who_answered(const std::filesy
   const auto port = broker.is_object() ? broker.value("port", Json()) : Json();
   const auto certificates = json->value("certificates", Json());
   Answer answer{{text_at(broker, "host"), 0}, text_at(*json, "authority"), {}};
-  if (answer.address.host.empty() || answer.authority_pem.empty() || !certificates.is_array() ||
+  if (!is_host(answer.address.host) || answer.authority_pem.empty() || !certificates.is_array() ||
       !port.is_number_unsigned() || port.get<std::uint64_t>() < 1 || port.get<std::uint64_t>() > 65535)
     return no_letter(file, what);
   answer.address.port = port.get<std::uint16_t>();

@@ -82,6 +82,15 @@ TEST_CASE("an answer gives each device the certificate of its own key, and no ot
   CHECK_FALSE((*other_authority)->admit(asked.request_pem, asked.admission));
 }
 
+TEST_CASE("an answer's broker is a name or an IPv4 address") {  // the control of what is refused below
+  const World w;
+  const auto file = w.folder.path() / "letter";
+  for (const char* host : {"broker.example", "192.0.2.7", "h"}) {
+    REQUIRE(write_answer(file, {{host, 1}, "x", {}}));
+    CHECK(operator_who_answered(file));
+  }
+}
+
 TEST_CASE("what is no letter is refused with its name") {
   const World w;
   const auto file = w.folder.path() / "letter";
@@ -89,6 +98,9 @@ TEST_CASE("what is no letter is refused with its name") {
        {"", "[]", "{}", R"({"version": 2})", R"({"version": 1})", R"({"version": 1, "devices": []})",
         R"({"version": 1, "devices": [1]})", R"({"version": 1, "devices": [{"request": "x", "admission": "zz"}]})",
         R"({"version": 1, "broker": 7, "authority": "x", "certificates": []})",
+        R"({"version": 1, "broker": {"host": "", "port": 1}, "authority": "x", "certificates": []})",
+        R"({"version": 1, "broker": {"host": "h\u001b[2J", "port": 1}, "authority": "x", "certificates": []})",
+        R"({"version": 1, "broker": {"host": "[::1]", "port": 1}, "authority": "x", "certificates": []})",
         R"({"version": 1, "broker": {"host": "h", "port": 0}, "authority": "x", "certificates": []})",
         R"({"version": 1, "broker": {"host": "h", "port": -1}, "authority": "x", "certificates": []})",
         R"({"version": 1, "broker": {"host": "h", "port": 65536}, "authority": "x", "certificates": []})",
