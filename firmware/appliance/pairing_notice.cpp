@@ -2,15 +2,19 @@
 #include "appliance/pairing_notice.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <format>
+#include <utility>
 
 #include "appliance/card.hpp"
 #include "core/file.hpp"
 #include "core/secret.hpp"
 #include "pairing/display.hpp"
+#include "protocol/pairing_string.hpp"
 
 namespace sealcam::appliance {
 
@@ -18,12 +22,20 @@ namespace {
 
 constexpr std::size_t largest_string = 512;
 
-bool write_all(int fd, std::string_view text) {
+/// A serial line whose other end holds it up, or a USB line without one, takes nothing: that must hold nobody up here.
+bool write_all(int fd, std::string_view text, std::chrono::milliseconds patience) {
+  const auto ends = std::chrono::steady_clock::now() + patience;
   while (!text.empty()) {
     const auto n = ::write(fd, text.data(), text.size());
+    if (n > 0) {
+      text.remove_prefix(static_cast<std::size_t>(n));
+      continue;
+    }
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(n));
+    if (n == 0 || errno != EAGAIN) return false;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(ends - std::chrono::steady_clock::now());
+    pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
+    if (left.count() <= 0 || ::poll(&ready, 1, static_cast<int>(left.count())) == 0) return false;
   }
   return true;
 }
@@ -61,23 +73,39 @@ bool PairingNotice::look() {
   auto content = read_file(places_.file, largest_string);
   if (!content) {
     take_away();
-    return false;
+    if (content.error().code == Errc::not_found) return false;
+    refuse(to_string(content.error()));
+    return true;
   }
   std::string_view text = as_text(*content);
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
-  if (!text.empty() && text != shown_) show(text);
+  const auto string = protocol::PairingString::parse(text);
+  if (string) {
+    refused_ = false;
+    std::string revealed = string->reveal();
+    if (revealed != shown_) show(revealed);
+    wipe(std::as_writable_bytes(std::span(revealed)));
+  } else {
+    take_away();
+    refuse(string.error().what);
+  }
   wipe(*content);
   return true;
 }
 
-void PairingNotice::show(std::string_view text) {
+void PairingNotice::refuse(std::string_view why) {
+  if (!std::exchange(refused_, true)) log_.error("{} is not shown: {}", places_.file.string(), why);
+}
+
+void PairingNotice::show(const std::string& text) {
   wipe(std::as_writable_bytes(std::span(shown_)));
   shown_ = text;
+  // The card first: a console may take its time.
+  if (auto r = write_file_durably(places_.card / "pairing.txt", as_bytes(std::format("{}\r\n", text))); !r)
+    log_.warning("the pairing string is not on the card: {}", to_string(r.error()));
   const auto code = pairing::qr_code(text);
   print(std::format("\nThis camera belongs to nobody yet. Its owner runs 'sealcam camera pair' with\n\n    {}\n\n{}\n",
                     text, code.value_or("")));
-  if (auto r = write_file_durably(places_.card / "pairing.txt", as_bytes(std::format("{}\r\n", text))); !r)
-    log_.warning("the pairing string is not on the card: {}", to_string(r.error()));
 }
 
 void PairingNotice::take_away() {
@@ -93,8 +121,8 @@ void PairingNotice::take_away() {
 void PairingNotice::print(std::string_view text) {
   const std::string lines = with_returns(text);
   for (const auto& console : places_.consoles) {
-    const UniqueFd fd(::open(console.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC));
-    if (!fd || !write_all(fd.get(), lines)) log_.warning("{} cannot be written", console.string());
+    const UniqueFd fd(::open(console.c_str(), O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+    if (!fd || !write_all(fd.get(), lines, places_.patience)) log_.warning("{} cannot be written", console.string());
   }
 }
 
