@@ -97,6 +97,7 @@ class Target:
         return target
 
     def _find(self, number):
+        self.number = number
         self.node = self.machine.node(number)
         if not self.node:
             raise Trouble(NO_INPUT, f"the kernel knows no disk {self.path}; put the card in again, {SHOW}")
@@ -151,9 +152,9 @@ class Target:
                                                f"sudo losetup -d /dev/{loop}")
 
     def claim(self):
-        """The open device, ours alone until it is closed."""
+        """The open device, ours alone until it is closed; the one that was looked at, whatever has its name by now."""
         try:
-            return os.open(self.path, os.O_RDWR | os.O_EXCL | os.O_DIRECT | os.O_CLOEXEC)
+            disk = os.open(self.path, os.O_RDWR | os.O_EXCL | os.O_DIRECT | os.O_CLOEXEC)
         except PermissionError:
             raise Trouble(NOT_ALLOWED, f"writing to {self.path} needs more rights; run the command again with sudo") from None
         except OSError as error:
@@ -161,6 +162,11 @@ class Target:
                 raise Trouble(WOULD_OVERWRITE, f"{self.path} is in use by another program or container; end that, or unmount it "
                                                f"there (sudo fuser -vm {self.path} names it)") from None
             raise Trouble(IO, f"{self.path} cannot be opened: {error.strerror}; put the card in again") from None
+        device = os.fstat(disk).st_rdev
+        if f"{os.major(device)}:{os.minor(device)}" != self.number:
+            os.close(disk)
+            raise Trouble(WOULD_OVERWRITE, f"{self.path} is another disk than a moment ago; nothing was written. {SHOW}")
+        return disk
 
     def describe(self):
         """Lines about the disk and what is on it."""

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Which disks scripts/flash refuses, on machines made of files: sysfs and procfs as the kernel lays them out."""
+import os
 import pathlib
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 from card import NO_INPUT, NOT_ALLOWED, USAGE, WOULD_OVERWRITE, Trouble  # noqa: E402
@@ -179,6 +181,22 @@ class Refusals(unittest.TestCase):
         self.taken()
         (self.card / "queue/logical_block_size").write_text("4096\n")
         self.refused(WOULD_OVERWRITE, "sectors of 4096 bytes")
+
+    def test_the_disk_that_is_written_is_the_one_that_was_looked_at(self):
+        """A card that is pulled gives its name to the next disk."""
+        def opened(as_number):
+            disk = os.open("/dev/null", os.O_RDWR)  # a device's number that every machine has: 1:3
+            with unittest.mock.patch("card.target.os.open", return_value=disk):
+                return disk, Target.of_number(as_number, self.machine).claim()
+        self.machine.disk("sdy", "1:3")
+        disk, claimed = opened("1:3")  # control
+        self.assertEqual(disk, claimed)
+        os.close(disk)
+        self.machine.disk("sdz", "8:99")
+        with self.assertRaises(Trouble) as caught:
+            opened("8:99")
+        self.assertEqual(caught.exception.code, WOULD_OVERWRITE)
+        self.assertIn("another disk", str(caught.exception))
 
 
 if __name__ == "__main__":
