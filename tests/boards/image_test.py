@@ -195,6 +195,85 @@ class Layout(unittest.TestCase):
                 self.assertEqual(third + number(second * 512 + 446 + 16 + 12), sum(table[7]))
 
 
+class Growing(unittest.TestCase):
+    """The first process's own words, run on a file in place of the card."""
+    # What busybox has and a build machine may lack; and nothing here is a device whose table could be read again.
+    STAND_INS = """
+        hexdump() { od -An -tu4 -v | tr -d ' '; }
+        blockdev() { :; }
+        sync() { :; }
+    """
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.card = pathlib.Path(self.folder.name, "card.img")
+        image_parts.assemble(self.card, {})
+        self.sectors = self.card.stat().st_size // 512
+
+    def grow(self, sectors):
+        text = (TOP / "board/common/image/init").read_text()
+        functions = text[text.index("# 0 also where"):text.index("tries=0\n")]
+        done = subprocess.run(["bash", "-euc", f"{self.STAND_INS}\n{functions}\ngrow {self.card} {sectors}"], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def table(self):
+        words = subprocess.run(["sfdisk", "--json", self.card], capture_output=True, text=True, check=True).stdout
+        return [(p["start"], p["size"]) for p in json.loads(words)["partitiontable"]["partitions"]]
+
+    def test_data_grows_to_the_end_and_nothing_else_does(self):
+        before = self.table()
+        self.grow(self.sectors)
+        self.grow(self.sectors + 32767)
+        self.assertEqual(self.table(), before)  # not worth it
+        sectors = self.sectors + 64 * 2048 + 77
+        os.truncate(self.card, sectors * 512)
+        self.grow(sectors)
+        after, end = self.table(), sectors // 2048 * 2048
+        self.assertEqual(after[:3] + after[4:6], before[:3] + before[4:6])
+        self.assertEqual([p[0] for p in after], [p[0] for p in before])
+        self.assertEqual([sum(after[n]) for n in (3, 6)], [end, end])
+        self.grow(sectors)
+        self.assertEqual(self.table(), after)
+
+    def test_a_disk_beyond_what_the_table_can_say(self):
+        """5 TB: the low 32 bits of its length alone would make the data partition another one."""
+        self.grow(5 * 10**12 // 512)
+        os.truncate(self.card, 2**32 * 512)  # a hole, so that sfdisk sees the end
+        self.assertEqual([sum(self.table()[n]) for n in (3, 6)], [2**32 - 2048, 2**32 - 2048])
+
+    def test_a_table_that_is_not_ours_stays_as_it_is(self):
+        def number(at):
+            with self.card.open("rb") as card:
+                card.seek(at)
+                return struct.unpack("<I", card.read(4))[0]
+
+        def records():
+            with self.card.open("rb") as card:
+                return [(card.seek(at), card.read(512))[1] for at in (0, extended, second, third)]
+
+        def put(at, content):
+            with self.card.open("r+b") as card:
+                card.seek(at)
+                card.write(content)
+        extended = number(446 + 48 + 8) * 512
+        second = extended + number(extended + 446 + 16 + 8) * 512
+        third = extended + number(second + 446 + 16 + 8) * 512
+        for at in (446 + 48 + 8, extended + 446 + 16 + 8, second + 446 + 16 + 8, third + 446 + 8, third + 446 + 12):
+            was = struct.pack("<I", number(at))
+            put(at, bytes(4))
+            before = records()
+            self.grow(self.sectors + 64 * 2048)
+            self.assertEqual(records(), before, at)
+            put(at, was)
+        before = records()
+        self.grow(self.sectors + 64 * 2048)  # control
+        self.assertNotEqual(records(), before)
+        os.truncate(self.card, extended)  # what follows cannot be read
+        self.grow(self.sectors + 64 * 2048)
+        self.assertEqual(self.card.stat().st_size, extended)
+
+
 class LastLook(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp())
