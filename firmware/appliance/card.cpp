@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <format>
@@ -19,12 +20,20 @@ namespace sealcam::appliance {
 
 namespace {
 
+/// No file of ours is larger; one that somebody else gave one of our names is not to hold a start up.
+constexpr off_t most_overwritten = 64 << 10;
+
+constexpr auto error_name = "sealcam-settings-error.txt";
+
 Result<> overwrite(int fd) {
   struct stat info{};
   if (::fstat(fd, &info) != 0) return fail(Errc::io, "size of a file that is to be erased", errno);
   static constexpr std::array<std::byte, 512> nothing{};
-  for (off_t at = 0; at < info.st_size; at += static_cast<off_t>(nothing.size()))
-    if (::pwrite(fd, nothing.data(), nothing.size(), at) < 0) return fail(Errc::io, "erase a file", errno);
+  for (off_t at = 0; at < std::min(info.st_size, most_overwritten);) {
+    const auto n = ::pwrite(fd, nothing.data(), nothing.size(), at);
+    if (n <= 0) return fail(Errc::io, "erase a file", errno);
+    at += n;
+  }
   if (::fsync(fd) != 0) return fail(Errc::io, "erase a file", errno);
   return {};
 }
@@ -48,8 +57,7 @@ Result<Taken> refuse(const CardFolders& folders, const std::string& why, Log& lo
   log.error("sealcam.json on the card: {}", why);
   const std::string text =
       std::format("sealcam.json was not used.\r\n{}\r\nPut it right, and start the camera again.\r\n", why);
-  if (auto r = write_file_durably(folders.card / "sealcam-settings-error.txt", as_bytes(text)); !r)
-    return std::unexpected(r.error());
+  if (auto r = write_file_durably(folders.card / error_name, as_bytes(text)); !r) return std::unexpected(r.error());
   return Taken::refused;
 }
 
@@ -71,9 +79,13 @@ Result<> erase_file(const std::filesystem::path& path) {
 Result<Taken> take_settings(const CardFolders& folders, Log& log) {
   const auto file = folders.card / "sealcam.json";
   auto content = read_file(file, largest_settings);
-  if (!content && content.error().code == Errc::not_found) return Taken::none;
+  if (!content && content.error().code == Errc::not_found) {
+    if (auto r = erase_file(folders.card / error_name); !r) return std::unexpected(r.error());
+    return Taken::none;
+  }
   if (!content && content.error().code == Errc::exhausted)
     return refuse(folders, std::format("It is larger than {} bytes.", largest_settings), log);
+  if (!content && content.error().native == EISDIR) return refuse(folders, "It is a folder.", log);
   if (!content) return std::unexpected(content.error());
   const auto settings = parse_settings(as_text(*content));
   wipe(*content);
@@ -82,7 +94,7 @@ Result<Taken> take_settings(const CardFolders& folders, Log& log) {
     return refuse(folders, std::format("/country: there are no rules for Wi-Fi in '{}'", settings->country), log);
   if (auto r = store(folders, *settings); !r) return std::unexpected(r.error());
   if (auto r = erase_file(file); !r) return std::unexpected(r.error());
-  if (auto r = erase_file(folders.card / "sealcam-settings-error.txt"); !r) return std::unexpected(r.error());
+  if (auto r = erase_file(folders.card / error_name); !r) return std::unexpected(r.error());
   log.info("settings of the card are taken:{}{}{}", settings->host_name.empty() ? "" : " name",
            settings->wifi ? " Wi-Fi" : "", settings->country.empty() ? "" : " country");
   return Taken::taken;

@@ -21,7 +21,7 @@ enum class Taken { none, taken, refused };
 
 /// Takes sealcam.json: what it says is made durable first, then the file is overwritten and deleted, so that a start
 /// which is cut short takes it again. One that is wrong, or names a country without rules, stays, and
-/// sealcam-settings-error.txt beside it says why.
+/// sealcam-settings-error.txt beside it says why, for as long as it is there.
 /// Errors: permission, io.
 [[nodiscard]] Result<Taken> take_settings(const CardFolders& folders, Log& log);
 
@@ -31,8 +31,8 @@ enum class Taken { none, taken, refused };
 /// What the router shows; "sealcam" when none was given.
 [[nodiscard]] std::string host_name(const CardFolders& folders);
 
-/// Overwrites, deletes, and waits for the card. A flash card may keep the old content in a place that only its own
-/// controller sees. A file that is not there is none to delete. Errors: permission, io.
+/// Overwrites (the first 64 KiB), deletes, and waits for the card. A flash card may keep the old content in a place
+/// that only its own controller sees. A file that is not there is none to delete. Errors: permission, io.
 [[nodiscard]] Result<> erase_file(const std::filesystem::path& path);
 
 }  // namespace sealcam::appliance

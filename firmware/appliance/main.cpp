@@ -44,8 +44,13 @@ int settings(const appliance::CardFolders& folders, Log& log) {
   if (auto r = appliance::erase_file(folders.card / "pairing.txt"); !r)
     log.warning("an old pairing string is on the card: {}", to_string(r.error()));
   const auto taken = appliance::take_settings(folders, log);
-  if (!taken) log.error("settings of the card: {}", to_string(taken.error()));
-  if (!taken || *taken == appliance::Taken::refused) code = EX_CONFIG;
+  if (!taken) {
+    log.error("settings of the card: {}; the next start tries again. Is the card full, or worn out?",
+              to_string(taken.error()));
+    code = EX_IOERR;
+  } else if (*taken == appliance::Taken::refused) {
+    code = EX_CONFIG;
+  }
   const auto name = appliance::host_name(folders);
   if (::sethostname(name.data(), name.size()) != 0) {
     log.error("the host's name cannot be set");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Reads a JSON document once, strictly: every value is consumed by name, and what nobody consumed
-/// is an error, empty objects and lists included. Messages name the place by JSON Pointer (RFC 6901), made printable and
-/// at most 200 bytes of it. Thread-bound.
+/// is an error, empty objects and lists included. Messages name the place by JSON Pointer (RFC 6901), made printable
+/// and at most 200 bytes of it. Thread-bound.
 #pragma once
 
 #include <cstdint>

@@ -13,8 +13,8 @@ namespace sealcam::pairing {
 class Installer {
  public:
   virtual ~Installer() = default;
-  /// All or nothing, durable when it returns; what one that was cut short left counts for nothing. `roster`: a camera's, checked. Errors: exists (the device is somebody's
-  /// already), permission, io, invalid_argument.
+  /// All or nothing, durable when it returns; what one that was cut short left counts for nothing. `roster`: a
+  /// camera's, checked. Errors: exists (the device is somebody's already), permission, io, invalid_argument.
   [[nodiscard]] Result<> install(const Enrolment& enrolment, const std::optional<Bytes>& roster,
                                  const std::optional<protocol::Wifi>& wifi) {
     return do_install(enrolment, roster, wifi);

@@ -74,6 +74,15 @@ TEST_CASE("wrong settings stay on the card, with a file that says why, until the
   CHECK(fs::is_empty(s.folders.connections));
   s.put(std::string(appliance::connection_file_name.size() + 20'000, ' '));
   CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::refused);
+  fs::remove(s.folders.card / "sealcam.json");
+  fs::create_directory(s.folders.card / "sealcam.json");
+  CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::refused);
+  CHECK(Scene::read(s.folders.card / "sealcam-settings-error.txt").contains("folder"));
+  fs::remove(s.folders.card / "sealcam.json");
+  CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::none);
+  CHECK_FALSE(fs::exists(s.folders.card / "sealcam-settings-error.txt"));  // it spoke of a file that is gone
+  s.put("{");
+  CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::refused);
   s.put(good);
   CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::taken);
   CHECK_FALSE(fs::exists(s.folders.card / "sealcam-settings-error.txt"));
@@ -116,6 +125,28 @@ TEST_CASE("settings that cannot be kept are not deleted") {
   CHECK(fs::exists(s.folders.card / "sealcam.json"));
   fs::create_directory(s.folders.connections);
   CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::taken);
+}
+
+TEST_CASE("names on the card steer no console") {
+  Scene s;
+  s.put(R"({"\u001b[2J": 1})");
+  CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::refused);
+  CHECK(Scene::read(s.folders.card / "sealcam-settings-error.txt").contains("/?[2J"));
+  for (const auto& line : s.log.lines()) CHECK_FALSE(line.contains('\x1b'));
+}
+
+TEST_CASE("a huge file with one of our names holds no start up") {
+  Scene s;
+  const auto huge = s.folders.card / "pairing.txt", other = s.folders.card / "same-file";
+  std::ofstream(huge) << std::string(100'000, 'x');
+  fs::create_hard_link(huge, other);
+  fs::resize_file(huge, std::uintmax_t{1} << 40);  // a hole
+  REQUIRE(appliance::erase_file(huge));
+  CHECK_FALSE(fs::exists(huge));
+  std::ifstream rest(other);
+  std::string begin(64 << 10, ' ');
+  rest.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  CHECK(begin == std::string(64 << 10, '\0'));
 }
 
 TEST_CASE("a link on the card is not followed") {

@@ -13,19 +13,25 @@ TEST_CASE("words of people pass as they are") {
 TEST_CASE("nothing in a text steers a terminal") {
   CHECK(printable("\x1b[2Jx\r\ny\x7f", 100) == "?[2Jx??y?");
   CHECK(printable(std::string_view("a\0b", 3), 100) == "a?b");
-  CHECK(printable("\xc2\x9b" "31m", 100) == "?31m");               // U+009B, one more way to say ESC [
-  CHECK(printable("abc\xe2\x80\xae" "fdp.exe", 100) == "abc?fdp.exe");  // U+202E, right to left from here
+  CHECK(printable("\xc2\x9b"
+                  "31m",
+                  100) == "?31m");  // U+009B, one more way to say ESC [
+  CHECK(printable("abc\xe2\x80\xae"
+                  "fdp.exe",
+                  100) == "abc?fdp.exe");  // U+202E, right to left from here
   CHECK(printable("\xe2\x81\xa6\xe2\x80\xa8", 100) == "??");
 }
 
 TEST_CASE("what is not UTF-8 becomes question marks") {
   CHECK(printable("\xff\x80", 100) == "??");
-  CHECK(printable("\xc0\xaf", 100) == "??");                  // an overlong slash
+  CHECK(printable("\xc0\xaf", 100) == "??");  // an overlong slash
   CHECK(printable("\xe0\x80\xaf", 100) == "???");
-  CHECK(printable("\xed\xa0\x80", 100) == "???");            // a surrogate
-  CHECK(printable("\xf4\x90\x80\x80", 100) == "????");      // beyond U+10FFFF
-  CHECK(printable("a\xe2\x82", 100) == "a??");               // cut short
-  CHECK(printable("\xe2" "ab", 100) == "?ab");
+  CHECK(printable("\xed\xa0\x80", 100) == "???");       // a surrogate
+  CHECK(printable("\xf4\x90\x80\x80", 100) == "????");  // beyond U+10FFFF
+  CHECK(printable("a\xe2\x82", 100) == "a??");          // cut short
+  CHECK(printable("\xe2"
+                  "ab",
+                  100) == "?ab");
 }
 
 TEST_CASE("a long text is cut between two characters") {

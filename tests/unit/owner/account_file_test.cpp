@@ -219,7 +219,9 @@ TEST_CASE("names fit the messages that carry them") {
   CHECK_FALSE(check_name(std::string(65, 'x')));
   CHECK_FALSE(check_name("bell\a"));
   CHECK_FALSE(check_name("\xff"));
-  CHECK_FALSE(check_name("\xc2\x9b" "2J"));  // what ESC [ 2 J does, in UTF-8
+  CHECK_FALSE(
+      check_name("\xc2\x9b"
+                 "2J"));  // what ESC [ 2 J does, in UTF-8
 }
 
 }  // namespace
