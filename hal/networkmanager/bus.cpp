@@ -4,13 +4,17 @@
 #include <string_view>
 #include <utility>
 
+#include "core/printable.hpp"
+
 namespace sealcam::hal::networkmanager {
 
+static constexpr std::size_t longest_words = 200;
 static constexpr std::uint64_t call_limit_us = 20'000'000;  // a slow card's scan can hold NetworkManager up
 
 Refusal as_refusal(const sd_bus_error& error) {
   const std::string_view name = error.name == nullptr ? "" : error.name;
-  Refusal refusal{.words = error.message == nullptr ? std::string(name) : std::string(error.message)};
+  // For the log, which is somebody's terminal at last.
+  Refusal refusal{.words = printable(error.message == nullptr ? name : error.message, longest_words)};
   const auto is = [&](auto... names) { return ((name == names) || ...); };
   if (is("org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NameHasNoOwner",
          "org.freedesktop.DBus.Error.Disconnected") ||

@@ -40,8 +40,8 @@ inline constexpr auto properties_interface = "org.freedesktop.DBus.Properties";
 /// What a call was refused with.
 struct Refusal {
   JoinFault fault = JoinFault::other;
-  bool gone = false;  ///< the object is not there (any more)
-  std::string words{};
+  bool gone = false;    ///< the object is not there (any more)
+  std::string words{};  ///< printable, at most 200 bytes
 };
 [[nodiscard]] Refusal as_refusal(const sd_bus_error& error);
 

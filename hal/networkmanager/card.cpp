@@ -6,7 +6,8 @@
 
 namespace sealcam::hal::networkmanager {
 
-static constexpr std::uint32_t wireless = 2;  // NM_DEVICE_TYPE_WIFI
+static constexpr std::uint32_t wireless = 2;     // NM_DEVICE_TYPE_WIFI
+static constexpr std::size_t most_paths = 1000;  // each is asked about, one after the other
 
 std::optional<Card> read_card(const std::string& path, sd_bus_message& properties) {
   std::uint32_t type = 0, state = 0;
@@ -36,7 +37,7 @@ std::vector<std::string> read_paths(sd_bus_message& reply) {
   std::vector<std::string> paths;
   if (::sd_bus_message_enter_container(&reply, 'a', "o") < 0) return paths;
   const char* path = nullptr;
-  while (::sd_bus_message_read(&reply, "o", &path) > 0) paths.emplace_back(path);
+  while (paths.size() < most_paths && ::sd_bus_message_read(&reply, "o", &path) > 0) paths.emplace_back(path);
   return paths;
 }
 

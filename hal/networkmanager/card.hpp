@@ -38,7 +38,7 @@ struct Card {
 /// The card to use: one that is in a network, else one that can be. The fault says why none.
 [[nodiscard]] std::expected<Card, JoinFault> choose(const std::vector<Card>& cards);
 
-/// A list of objects.
+/// A list of objects, the first 1000 of it.
 [[nodiscard]] std::vector<std::string> read_paths(sd_bus_message& reply);
 /// The one object of an answer; empty when there is none.
 [[nodiscard]] std::string read_path(sd_bus_message& reply);

@@ -22,6 +22,8 @@ namespace sealcam::test {
 class FakeManager {
  public:
   std::map<std::string, std::string> refuse;  ///< member -> name of the error
+  std::string words = "scripted";             ///< of each refusal
+  std::size_t profiles = 3;                   ///< beyond three they are all one
   std::uint32_t card_type = 2, card_state = 100, active_state = 1;
   std::vector<std::string> calls;  ///< member and what matters of the arguments
   std::string passphrase;
@@ -110,17 +112,28 @@ class FakeManager {
     if (member == "AddMatch" || member == "RemoveMatch") return reply(m, "");
     if (refuse.contains(member)) {
       calls.push_back(member + " refused");
-      REQUIRE(::sd_bus_reply_method_errorf(m, refuse[member].c_str(), "scripted") >= 0);
+      REQUIRE(::sd_bus_reply_method_errorf(m, refuse[member].c_str(), "%s", words.c_str()) >= 0);
       return;
     }
     if (member == "GetDevices") return reply(m, "ao", 2, "/d/lo", "/d/wifi");
     if (member == "GetAll") return answer_device(m, path);
     if (member == "Get") return reply(m, "v", "u", active_state);
-    if (member == "ListConnections") return reply(m, "ao", 3, "/s/old", "/s/home", "/s/new");
+    if (member == "ListConnections") return answer_profiles(m);
     if (member == "GetSettings")
       return reply(m, "a{sa{sv}}", 2, "ipv4", 1, "method", "s", "auto", "connection", 2, "type", "s", "802-11-wireless",
                    "id", "s", path == "/s/home" ? "home" : "sealcam");
     answer_change(m, member, path);
+  }
+
+  void answer_profiles(sd_bus_message* m) const {
+    sd_bus_message* answer = nullptr;
+    REQUIRE(::sd_bus_message_new_method_return(m, &answer) >= 0);
+    REQUIRE(::sd_bus_message_open_container(answer, 'a', "o") >= 0);
+    for (std::size_t i = 3; i < profiles; ++i) REQUIRE(::sd_bus_message_append(answer, "o", "/s/many") >= 0);
+    for (const char* path : {"/s/old", "/s/home", "/s/new"}) REQUIRE(::sd_bus_message_append(answer, "o", path) >= 0);
+    REQUIRE(::sd_bus_message_close_container(answer) >= 0);
+    REQUIRE(::sd_bus_send(nullptr, answer, nullptr) >= 0);
+    ::sd_bus_message_unref(answer);
   }
 
   void answer_device(sd_bus_message* m, const std::string& path) const {

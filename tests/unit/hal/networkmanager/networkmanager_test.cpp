@@ -217,6 +217,27 @@ TEST_CASE("no bus, no NetworkManager on it, and one that goes") {
   CHECK(gone.after(1s).phase == Phase::back);
 }
 
+TEST_CASE("what NetworkManager says steers no terminal and floods no log") {
+  Board board;
+  board.get_in();
+  board.manager.refuse["Update2"] = "org.freedesktop.NetworkManager.Failed";
+  board.manager.words = "\x1b[2J\n" + std::string(100'000, 'x');
+  board.network.keep();
+  const auto progress = board.pump();
+  CHECK(progress.phase == Phase::back);
+  CHECK(progress.detail == "?[2J?" + std::string(195, 'x'));
+}
+
+TEST_CASE("a list without measure has an end") {
+  Board board;
+  board.get_in();
+  board.manager.profiles = 100'000;
+  board.network.keep();
+  auto progress = board.pump();
+  for (int i = 0; i < 200 && progress.phase != Phase::kept; ++i) progress = board.pump();
+  CHECK(progress.phase == Phase::kept);
+}
+
 TEST_CASE("what is no network is refused") {
   FakeClock clock;
   NetworkManager network(clock, "unix:path=/nowhere/bus");
