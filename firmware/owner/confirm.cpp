@@ -83,6 +83,11 @@ void add_unknown_cameras(AccountFile& account, const Hearing& hearing) {
   }
 }
 
+bool counts_in_reason(const Heard& heard) {
+  return heard.grants->roster_version <= RosterVersion(highest_number) &&
+         heard.obeyed.value_or(CommandSeq()) <= CommandSeq(highest_number);
+}
+
 }  // namespace
 
 bool note_heard(CameraRecord& camera, const Heard& heard, const std::optional<crypto::Digest>& ours) {
@@ -107,7 +112,7 @@ std::vector<DeviceId> learn(AccountFile& account, const Hearing& hearing) {
   for (std::size_t i = 0; i < account.cameras.size(); ++i) {
     const auto id = account.cameras[i].id;
     const auto& heard = hearing.of(id);
-    if (!account.cameras[i].unlearned || !heard.grants) continue;
+    if (!account.cameras[i].unlearned || !heard.grants || !counts_in_reason(heard)) continue;
     const auto known = account.cameras[i].version;
     const auto shown = heard.roster ? heard.roster->version : RosterVersion();
     if (shown > known) take_members(account, *heard.roster, id);

@@ -158,6 +158,24 @@ TEST_CASE("a restored account learns from newer rosters who may watch, and what 
   }
 }
 
+TEST_CASE("a camera that counts beyond all reason does not make the account unreadable") {
+  for (const auto& [version, obeyed] :
+       {std::pair{highest_number, highest_number}, std::pair{highest_number + 1, std::uint64_t{1}},
+        std::pair{std::uint64_t{1} << 63, std::uint64_t{1}}, std::pair{std::uint64_t{1}, highest_number + 1},
+        std::pair{std::uint64_t{1}, UINT64_MAX}}) {
+    Broker b;
+    b.file.cameras[0].unlearned = true;
+    const auto roster = b.roster(b.sample.door, version, {});
+    b.says(Leaf::grants, b.sample.door, b.grants(b.sample.door, roster, CommandSeq(obeyed)));
+    const bool control = version <= highest_number && obeyed <= highest_number;
+    CHECK(learn(b.file, b.hearing).size() == (control ? 1U : 0U));
+    CHECK(b.file.cameras[0].unlearned != control);
+    const auto read = parse_account(account_text(b.file), "test");
+    REQUIRE(read);
+    CHECK(read->cameras[0].version == b.file.cameras[0].version);
+  }
+}
+
 TEST_CASE("what is not signed by the owner, or belongs to another account, is not heard") {
   Broker b;
   const auto forged = must(protocol::encode_roster(test::roster_of(b.sample.door, 9, {}), b.route(b.sample.door),
