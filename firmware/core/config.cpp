@@ -18,18 +18,36 @@ namespace {
 
 constexpr std::size_t longest_place = 200;
 
-/// Parsed text, or why there is none. What is nested deeper than anybody's settings is never built, so
-/// that walking over the rest needs little stack.
-std::expected<Json, std::string> parse_shallow(std::string_view text) {
-  bool too_deep = false;
+/// Judges a document while it is parsed: what is nested deeper than anybody's settings is never built, so that walking
+/// over the rest needs little stack; and of two members with one name nobody could say which one counts.
+class Strictness {
+ public:
   using Event = Json::parse_event_t;
-  const auto within = [&](int around, Event event, const Json&) {
+  bool allow(int around, Event event, const Json& parsed) {
+    if (wrong_) return false;
     const bool starts = event == Event::object_start || event == Event::array_start;
-    too_deep = too_deep || (starts && around >= ConfigReader::max_depth);
-    return !too_deep;
+    if (starts && around >= ConfigReader::max_depth) wrong_ = std::format("nested more than {} deep", around);
+    if (event == Event::object_start) names_.emplace_back();
+    if (event == Event::object_end) names_.pop_back();
+    if (event == Event::key && !names_.back().insert(parsed.get<std::string>()).second)
+      wrong_ = std::format("{} is there twice", printable(parsed.get<std::string>(), longest_place));
+    return !wrong_;
+  }
+  [[nodiscard]] const std::optional<std::string>& wrong() const noexcept { return wrong_; }
+
+ private:
+  std::vector<std::set<std::string>> names_;  // of the objects around
+  std::optional<std::string> wrong_;
+};
+
+/// Parsed text, or why there is none.
+std::expected<Json, std::string> parse_strictly(std::string_view text) {
+  Strictness strict;
+  const auto within = [&](int around, Json::parse_event_t event, const Json& parsed) {
+    return strict.allow(around, event, parsed);
   };
   Json root = Json::parse(text, within, /*allow_exceptions=*/false, /*ignore_comments=*/true);
-  if (too_deep) return std::unexpected(std::format("nested more than {} deep", ConfigReader::max_depth));
+  if (strict.wrong()) return std::unexpected(*strict.wrong());
   if (root.is_discarded()) return std::unexpected("not valid JSON");
   if (!root.is_object()) return std::unexpected("must be a JSON object");
   return root;
@@ -81,7 +99,7 @@ struct ConfigReader::State {
 };
 
 ConfigReader::ConfigReader(std::string_view json) : state_(std::make_unique<State>()) {
-  auto root = parse_shallow(json);
+  auto root = parse_strictly(json);
   if (root) state_->root = std::move(*root);
   else state_->note("", root.error());
 }

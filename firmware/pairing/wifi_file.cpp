@@ -51,7 +51,7 @@ Result<> remove_wifi_file(const StateFiles& files) {
 Result<protocol::Wifi> read_wifi_file(const StateFiles& files, WifiOutcome* outcome) {
   auto content = read_file(files.wifi(), largest_file);
   if (!content && content.error().code != Errc::exhausted) return std::unexpected(content.error());
-  static constexpr auto damaged = "wifi.json is damaged: delete it, and hand the network over again";
+  static constexpr auto damaged = "wifi.json is damaged: hand the network over again (sealcam camera wifi)";
   if (!content) return fail(Errc::malformed, damaged);
   ConfigReader reader(as_text(*content));
   wipe(*content);

@@ -52,6 +52,16 @@ TEST_CASE("what is known may be empty") {
   CHECK(list.finish().value_or("").contains("/broker"));
 }
 
+TEST_CASE("a setting that is there twice is an error, since nobody could say which one counts") {
+  for (const auto* text : {R"({"a":1,"a":2})", R"({"b":{"a":1,"c":{},"a":1}})",
+                           R"({"b":[{"a":1},{"c":1,"a":1,"a":1}]})", R"({"a":1,"\u0061":1})"})
+    CHECK(ConfigReader(text).finish().value_or("").contains("a is there twice"));
+  ConfigReader alike(R"({"a":{"a":1},"b":[{"a":1},{"a":1}],"A":1})");  // control
+  CHECK(alike.integer("/a/a", 0, 0, 9) + alike.integer("/b/0/a", 0, 0, 9) + alike.integer("/b/1/a", 0, 0, 9) == 3);
+  CHECK(alike.integer("/A", 0, 0, 9) == 1);
+  CHECK_FALSE(alike.finish());
+}
+
 TEST_CASE("names of unknown settings steer no console, and flood none") {
   ConfigReader evil(R"({"\u001b[2J\n<0>all is well":1})");
   const auto said = evil.finish().value_or("");
