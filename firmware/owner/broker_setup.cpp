@@ -86,6 +86,14 @@ bool is_this_broker(pid_t pid, const BrokerFiles& files) {
   return false;
 }
 
+/// Anything but what an attempt with wrong names leaves.
+bool has_others_files(const BrokerFiles& files) {
+  std::error_code ec;
+  for (fs::directory_iterator it(files.folder, ec), end; !ec && it != end; it.increment(ec))
+    if (it->path() != files.access_blocks() || !fs::is_empty(it->path(), ec)) return true;
+  return false;
+}
+
 }  // namespace
 
 std::string BrokerSettings::advertised_host() const {
@@ -99,6 +107,9 @@ Outcome<> make_broker(const BrokerFiles& files, const BrokerSettings& settings) 
   if (fs::exists(files.settings(), ec) || fs::exists(files.access_list(), ec))
     return failure(EX_CANTCREAT,
                    std::format("{} holds a broker already. Choose another folder", files.folder.string()));
+  // A mosquitto.conf of somebody's, and the mode of a folder such as /etc/mosquitto, are not to be lost.
+  if (has_others_files(files))
+    return failure(EX_CANTCREAT, std::format("{} is not empty. Choose a new folder", files.folder.string()));
   if (files.folder.string().find_first_of("\r\n\t ") != std::string::npos)
     return failure(EX_USAGE, "Mosquitto cannot read paths with spaces. Choose a folder without them");
   if (auto r = crypto::init(); !r) return failure(r.error(), "starting the crypto library");

@@ -71,6 +71,18 @@ Result<bool> is_new(const StateFiles& files) {
   return true;
 }
 
+/// The folder is ours alone from here on, and locked. One with other people's files is left as it is, mode and all: who
+/// says --state /etc as root means something else.
+Result<UniqueFd> take_folder(const StateFiles& files) {
+  if (is_present(files.folder) && !is_state(files)) {
+    const auto is_empty = is_new(files);
+    if (!is_empty) return std::unexpected(is_empty.error());
+    if (!*is_empty) return fail(Errc::malformed, foreign_folder);
+  }
+  if (auto r = make_private_folder(files.folder); !r) return std::unexpected(r.error());
+  return lock_folder(files.folder);
+}
+
 Result<> remove_leftovers(const StateFiles& files) {
   if (is_present(files.enrolment())) return fail(Errc::malformed, foreign_folder);
   for (const auto& path : {files.keys(), files.tls_key(), files.tls_request(), files.card(), files.board()}) {
@@ -161,6 +173,13 @@ bool is_foreign_file(const fs::path& name) {
   return text.starts_with('.') || text.ends_with(".log") || std::ranges::contains(names, text);
 }
 
+bool is_state(const StateFiles& files) {
+  for (const auto& path : {files.keys(), files.tls_key(), files.tls_request(), files.card(), files.enrolment(),
+                           files.unfinished(), files.resetting()})
+    if (is_present(path)) return true;
+  return false;
+}
+
 Result<> sync_entries(const fs::path& folder) {
   const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd || ::fsync(fd.get()) != 0) return fail(Errc::io, "fsync of the state folder", errno);
@@ -171,8 +190,7 @@ Result<DeviceState> DeviceState::open(const fs::path& folder, protocol::Role rol
   std::error_code ec;
   const StateFiles files{fs::absolute(folder, ec).lexically_normal()};
   if (ec) return fail(Errc::io, "finding the state folder", ec.value());
-  if (auto r = make_private_folder(files.folder); !r) return std::unexpected(r.error());
-  auto lock = lock_folder(files.folder);
+  auto lock = take_folder(files);
   if (!lock) return std::unexpected(lock.error());
 
   const PrivateUmask files_are_private;
@@ -189,8 +207,7 @@ Result<DeviceState> DeviceState::restore_owner(const fs::path& folder, const Sec
   std::error_code ec;
   const StateFiles files{fs::absolute(folder, ec).lexically_normal()};
   if (ec) return fail(Errc::io, "finding the state folder", ec.value());
-  if (auto r = make_private_folder(files.folder); !r) return std::unexpected(r.error());
-  auto lock = lock_folder(files.folder);
+  auto lock = take_folder(files);
   if (!lock) return std::unexpected(lock.error());
   const PrivateUmask files_are_private;
   const auto is_empty = is_new(files);

@@ -33,14 +33,6 @@ Result<std::vector<fs::path>> rest_of(const StateFiles& files) {
   return rest;
 }
 
-/// Whether a device's state, or what is left of one, lies there: nothing else is ever emptied.
-bool is_state(const StateFiles& files) {
-  for (const auto& path :
-       {files.keys(), files.tls_key(), files.tls_request(), files.card(), files.enrolment(), files.unfinished()})
-    if (is_present(path)) return true;
-  return false;
-}
-
 Result<> check_role(const StateFiles& files, protocol::Role role) {
   const auto bytes = read_file(files.card(), 4096);
   if (!bytes) return {};  // a damaged state is what a reset is for

@@ -13,6 +13,9 @@ namespace sealcam::pairing {
 /// configuration, logs, and hidden files.
 [[nodiscard]] bool is_foreign_file(const std::filesystem::path& name);
 
+/// Whether a device's state, or what is left of one, lies there: nothing else is ever emptied or taken.
+[[nodiscard]] bool is_state(const StateFiles& files);
+
 /// Makes what was removed from the folder, or renamed in it, durable. Errors: io.
 [[nodiscard]] Result<> sync_entries(const std::filesystem::path& folder);
 

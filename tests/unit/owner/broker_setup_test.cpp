@@ -29,6 +29,22 @@ TEST_CASE("every line of the configuration that decides who gets in is there") {
   CHECK_FALSE(mosquitto_configuration({"/srv/broker"}, {}, "").contains("\nuser "));
 }
 
+TEST_CASE("a set-up is made in a folder of its own, and nobody's files are lost") {
+  const test::TemporaryFolder folder;
+  const BrokerFiles files{folder.path() / "mosquitto"};
+  fs::create_directory(files.folder);
+  fs::permissions(files.folder, fs::perms{0755});
+  std::ofstream(files.configuration()) << "mine";
+  const auto refused = make_broker(files, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().exit_code == EX_CANTCREAT);
+  CHECK((fs::status(files.folder).permissions() & fs::perms::all) == fs::perms{0755});
+  CHECK(fs::file_size(files.configuration()) == 4);
+  fs::remove(files.configuration());
+  CHECK_FALSE(make_broker(files, {.listen = "127.0.0.1", .port = 1, .hosts = {"a b"}}));
+  CHECK(make_broker(files, {}));  // control, also after an attempt that came to nothing
+}
+
 TEST_CASE("a set-up is private, is read back, and is not made twice") {
   const test::TemporaryFolder folder;
   const BrokerFiles files{folder.path() / "broker"};

@@ -56,6 +56,20 @@ void copy_state(const fs::path& from, const fs::path& to) {
   fs::copy(from, to, fs::copy_options::recursive);
 }
 
+TEST_CASE("a folder with other people's files is left as it is, mode and all") {
+  const test::TemporaryFolder folder;
+  const auto place = folder.path() / "etc";
+  fs::create_directory(place);
+  std::ofstream(place / "passwd") << "root";
+  fs::permissions(place, fs::perms{0755});
+  CHECK(open_state(place).error.contains("other files"));
+  CHECK((fs::status(place).permissions() & fs::perms::all) == fs::perms{0755});
+  CHECK_FALSE(fs::exists(place / "lock"));
+  fs::remove(place / "passwd");
+  CHECK(open_state(place).error.empty());  // control
+  CHECK((fs::status(place).permissions() & fs::perms::all) == fs::perms{0700});
+}
+
 TEST_CASE("a new folder gets an identity once and keeps it") {
   const test::TemporaryFolder folder;
   const auto path = folder.path() / "deep" / "camera";
