@@ -40,6 +40,15 @@ Result<> write_all(int fd, ByteView content) {
   return {};
 }
 
+/// A new file, private from its first moment. One that a power cut left under the name, or that somebody put there with
+/// other rights or as a link to somewhere else, is not written to but goes.
+UniqueFd make_private_file(const std::filesystem::path& path) {
+  const auto make = [&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600); };
+  UniqueFd fd(make());
+  if (!fd && errno == EEXIST && ::unlink(path.c_str()) == 0) fd = UniqueFd(make());
+  return fd;
+}
+
 Result<> sync_path(const std::filesystem::path& path, int flags) {
   UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC));
   if (!fd) return fail_errno("opening for fsync");
@@ -71,7 +80,7 @@ Result<> write_file_durably(const std::filesystem::path& path, ByteView content)
   auto temporary = path;
   temporary += ".new";
   {
-    UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    const UniqueFd fd = make_private_file(temporary);
     if (!fd) return fail_errno("creating a state file");
     auto written = write_all(fd.get(), content);
     if (written && retry([&] { return ::fsync(fd.get()); }) != 0) written = fail_errno("fsync of a state file");
