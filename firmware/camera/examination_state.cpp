@@ -83,7 +83,7 @@ void Examination::check_wifi() {
   pairing::WifiOutcome outcome;
   const auto wifi = pairing::read_wifi_file(files, &outcome);
   if (!wifi && wifi.error().code == Errc::malformed) {
-    warn("wifi", "wifi.json is damaged", std::format("rm {}, and hand the network over again", files.wifi().string()));
+    warn("wifi", "wifi.json is damaged", "hand the network over again: sealcam camera wifi");
   } else if (!wifi) {
     ok("wifi", "the owner has named no network: the board's own are used");
   } else if (const auto* const fault = fault_of(outcome.word)) {

@@ -3,9 +3,9 @@
 ///
 /// A trial is a checkpoint of the wireless card with a profile that is in NetworkManager's memory alone:
 ///
-///     CheckpointCreate(card, limit)  AddConnection2(in memory)  ActivateConnection           what was before is
-///     untouched keep:   Update2(to disk)  CheckpointDestroy  Delete of the older profiles of ours else:
-///     CheckpointRollback, or NetworkManager itself after `limit`: joins what was before, deletes the profile
+///     begin   CheckpointCreate(card, limit), AddConnection2(in memory), ActivateConnection
+///     keep    Update2(to disk), CheckpointDestroy, Delete of the older profiles of ours
+///     leave   CheckpointRollback, or NetworkManager itself after `limit`: joins what was before, deletes the profile
 ///
 /// So a process that dies, and a power cut, both lead back to what was there before.
 #pragma once

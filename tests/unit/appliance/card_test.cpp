@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "appliance/connection_file.hpp"
+#include "appliance/settings.hpp"
 #include "core/file.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -72,8 +73,9 @@ TEST_CASE("wrong settings stay on the card, with a file that says why, until the
   CHECK(fs::exists(s.folders.card / "sealcam.json"));
   CHECK(Scene::read(s.folders.card / "sealcam-settings-error.txt").contains("/wlan"));
   CHECK(fs::is_empty(s.folders.connections));
-  s.put(std::string(appliance::connection_file_name.size() + 20'000, ' '));
+  s.put(std::string(appliance::largest_settings + 1, ' '));
   CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::refused);
+  CHECK(Scene::read(s.folders.card / "sealcam-settings-error.txt").contains("larger than"));
   fs::remove(s.folders.card / "sealcam.json");
   fs::create_directory(s.folders.card / "sealcam.json");
   CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::refused);
