@@ -65,7 +65,8 @@ struct OwnerDesk {
 };
 
 struct PairingDevice {
-  explicit PairingDevice(protocol::Role r = protocol::Role::camera) : role(r) {}
+  explicit PairingDevice(protocol::Role r = protocol::Role::camera, std::string m = "test board")
+      : role(r), model(std::move(m)) {}
 
   [[nodiscard]] pairing::Endpoint::Device description() const {
     return {.role = role,
@@ -74,10 +75,11 @@ struct PairingDevice {
             .request_pem = request,
             .tls_key = must(transport::requested_key(request)),
             .version = "1",
-            .model = "test board"};
+            .model = model};
   }
 
   protocol::Role role;
+  std::string model;
   Actor actor;
   transport::TlsKey tls = must(transport::TlsKey::generate());
   std::string request = must(transport::make_request(tls, actor.id().to_string()));

@@ -250,6 +250,20 @@ TEST_CASE("a device that answers in place of another is refused before the code 
   CHECK(control.hello(other.actor.id(), Role::camera));
 }
 
+TEST_CASE("what a device calls itself steers no terminal of its owner and does not flood it") {
+  PairingDevice device(Role::camera,
+                       "\x1b]0;mine\a Board \xc2\x9b"
+                       "2J" +
+                           std::string(1000, 'x'));
+  Network network(device);
+  network.start();
+  auto client = connect(network.at());
+  const auto introduction = client.hello(device.actor.id(), Role::camera);
+  REQUIRE(introduction);
+  CHECK(introduction->model.starts_with("?]0;mine? Board ?2Jxxx"));
+  CHECK(introduction->model.size() == 200);
+}
+
 TEST_CASE("a claim that was heard is worth nothing on another connection") {
   PairingDevice device;
   const OwnerDesk desk;
