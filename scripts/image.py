@@ -312,10 +312,10 @@ def boot_files(board, kernel, start, slot=0):
 
 
 def compression(kernel, fast):
-    """What the kernel can unpack: each can XZ, which is slower at both ends than zstd."""
+    """What the kernel can unpack: each can gzip, which is slower and larger than zstd."""
     if "CONFIG_SQUASHFS_ZSTD=y" in kernel.config():
         return "-comp", "zstd", "-Xcompression-level", 3 if fast else 15
-    return "-comp", "xz"
+    return "-comp", "gzip"
 
 
 def make(options):

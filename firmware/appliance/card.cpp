@@ -100,11 +100,6 @@ Result<Taken> take_settings(const CardFolders& folders, Log& log) {
   return Taken::taken;
 }
 
-std::string country(const CardFolders& folders) {
-  const auto stored = read_file(folders.settings / "country", 2);
-  return stored && is_country(as_text(*stored)) ? std::string(as_text(*stored)) : "";
-}
-
 std::string host_name(const CardFolders& folders) {
   const auto stored = read_file(folders.settings / "host-name", largest_host_name);
   const std::string name = stored ? host_name_of(as_text(*stored)) : "";

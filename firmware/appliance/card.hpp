@@ -25,9 +25,6 @@ enum class Taken { none, taken, refused };
 /// Errors: permission, io.
 [[nodiscard]] Result<Taken> take_settings(const CardFolders& folders, Log& log);
 
-/// ISO 3166-1 alpha-2, empty when none was given.
-[[nodiscard]] std::string country(const CardFolders& folders);
-
 /// What the router shows; "sealcam" when none was given.
 [[nodiscard]] std::string host_name(const CardFolders& folders);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// sealcam-appliance: what a card image does beside the camera. `settings` takes what a person put onto the card, names
-/// the host and tells the radios their country, at each start; `pairing` shows the pairing string while there is one.
+/// sealcam-appliance: what a card image does beside the camera. `settings` takes what a person put onto the card and
+/// names the host, at each start; `pairing` shows the pairing string while there is one.
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -12,7 +12,6 @@
 
 #include "appliance/card.hpp"
 #include "appliance/pairing_notice.hpp"
-#include "appliance/radio.hpp"
 #include "core/file.hpp"
 
 namespace {
@@ -20,23 +19,6 @@ namespace {
 using namespace sealcam;
 
 constexpr std::size_t largest_list = 4096;
-
-/// Before a radio joins anything. One that cannot be told keeps to what is allowed everywhere: no reason not to start.
-void tell_radios(const std::string& country, Log& log) {
-  if (country.empty()) return;
-  constexpr int looks = 100;
-  const auto pause = [] {
-    constexpr timespec a_while{.tv_sec = 0, .tv_nsec = 100'000'000};
-    ::nanosleep(&a_while, nullptr);
-  };
-  auto kernel = appliance::NetlinkSocket::open();
-  const auto told =
-      kernel ? appliance::tell_country(**kernel, country, looks, pause) : Result<>(std::unexpected(kernel.error()));
-  if (told) log.info("Wi-Fi follows the rules of {}", country);
-  else
-    log.error("Wi-Fi keeps to the rules that hold everywhere, not to those of {}: {}", country,
-              to_string(told.error()));
-}
 
 int settings(const appliance::CardFolders& folders, Log& log) {
   int code = EX_OK;
@@ -56,7 +38,6 @@ int settings(const appliance::CardFolders& folders, Log& log) {
     log.error("the host's name cannot be set");
     return EX_OSERR;
   }
-  tell_radios(appliance::country(folders), log);
   return code;
 }
 
@@ -87,8 +68,7 @@ int main(int argc, char** argv) try {
   std::string active = "/sys/class/tty/console/active";
   CLI::App app("What a card image does beside the camera.", "sealcam-appliance");
   app.set_version_flag("--version", "sealcam-appliance " SEALCAM_VERSION);
-  auto* take =
-      app.add_subcommand("settings", "Take sealcam.json from the card, name the host, tell radios their country");
+  auto* take = app.add_subcommand("settings", "Take sealcam.json from the card and name the host");
   take->add_option("--card", folders.card, "The card's first partition");
   take->add_option("--settings", folders.settings, "Where name and country are kept");
   take->add_option("--connections", folders.connections, "NetworkManager's connections");

@@ -7,7 +7,7 @@
 . /job/settings
 . /job/parts
 make_system
-mkdir -p /card /data
+mkdir -p /card /data/settings
 
 section() {
   name=$1
@@ -19,9 +19,17 @@ section() {
 # A start of the board: $1 is what a person put onto the card.
 start() {
   [ "$1" ] && echo "$1" >/card/sealcam.json
-  sealcam-appliance settings --card /card --settings /data --rules /lib/firmware/regulatory.db
+  sealcam-appliance settings --card /card --settings /data/settings --rules /lib/firmware/regulatory.db
   cat /card/sealcam-settings-error.txt 2>/dev/null
   rm -f /card/*
+  # The unit of card images, in its own words.
+  [ ! -e /data/settings/country ] || eval "$(sed -n 's/^ExecStart=//p' /job/sealcam-country.service | sed 's/\$\$/$/g')"
+}
+# The kernel reads its database on its own time.
+rules() {
+  i=0
+  until iw reg get | grep -q "country $1:" || [ $i -gt 20 ]; do i=$((i + 1)); sleep 0.5; done
+  iw reg get
 }
 
 # Channel 13 is one that Germany allows and the world does not.
@@ -33,8 +41,8 @@ section unknown start '{"country": "ZZ"}'
 section after-unknown iw reg get
 before=$(cut -d' ' -f1 /proc/uptime)
 section telling start '{"country": "DE"}'
+section told rules DE
 section took echo "kernel told and following within $(echo "$before $(cut -d' ' -f1 /proc/uptime)" | awk '{print $2 - $1}') s"
-section told iw reg get
 section told-13 channel_13 phy0
 
 # All radios go, and others come.
@@ -48,9 +56,9 @@ section late-13 channel_13 "$(ls /sys/class/ieee80211 | head -1)"
 iw reg set 00
 section reset iw reg get
 section restarting start ''
-section restart iw reg get
+section restart rules DE
 section changing start '{"country": "FR"}'
-section changed iw reg get
+section changed rules FR
 
 make_air
 for station in /sys/class/net/wlan*; do station=$(basename "$station"); done
@@ -73,10 +81,5 @@ start "{\"wifi\": {\"ssid\": \"Shy\", \"psk\": \"$PASSPHRASE\"}}"
 section visible-only join 40
 start "{\"wifi\": {\"ssid\": \"Shy\", \"psk\": \"$PASSPHRASE\", \"hidden\": true}}"
 section hidden join 90
-section left iw reg get
-
-# Where nobody can look up countries first, the kernel takes none that it does not know, and it is said.
-echo '{"country": "ZZ"}' >/card/sealcam.json
-section unchecked sealcam-appliance settings --card /card --settings /data --rules /none
-section after-unchecked iw reg get
+section left rules FR
 exit 0
