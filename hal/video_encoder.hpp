@@ -29,7 +29,7 @@ struct EncoderConfig {
   int keyframe_interval = 60;              ///< pictures, 1 … 600; the longest group of pictures
   int threads = 0;                         ///< 0: as many as there are cores, at most 4; adds slices, never delay
   bool hardware = true;                    ///< whether "auto" may take an encoder in hardware
-  std::optional<EncoderLimits> hardware_limits;  ///< of the encoder in hardware; none: the driver alone says
+  std::optional<EncoderLimits> hardware_limits = std::nullopt;  ///< of the encoder in hardware; none: the driver says
 };
 
 /// One H.264 access unit, Annex B, decodable in order; no B-frames.

@@ -3,6 +3,7 @@
 /// `camera.gop("IPPI").drop(2).flip_bit(1)` is a list of messages to be delivered.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <vector>
@@ -73,7 +74,8 @@ class StreamBuilder {
   };
   [[nodiscard]] Bytes frame(TestEpoch& epoch, protocol::FrameKind kind, const Options& options) const {
     const bool report = kind == protocol::FrameKind::report;
-    Bytes plain(protocol::frame_header_size);
+    const auto content = report ? protocol::encode_report({}) : Bytes(options.size, options.fill);
+    Bytes plain(protocol::frame_header_size + content.size());
     protocol::FrameHeader header;
     header.codec = report ? protocol::Codec::none : protocol::Codec::h264_annex_b;
     header.width = report ? 0 : 1920;
@@ -82,12 +84,7 @@ class StreamBuilder {
     header.number = FrameNumber(options.number);
     header.echo = options.echo;
     protocol::write_frame_header(header, plain);
-    if (report) {
-      const auto content = protocol::encode_report({});
-      plain.insert(plain.end(), content.begin(), content.end());
-    } else {
-      plain.resize(plain.size() + options.size, options.fill);
-    }
+    std::ranges::copy(content, MutableBytes(plain).subspan(protocol::frame_header_size).begin());
     Bytes out(sealer_.message_size(epoch.key, plain.size()));
     const auto message = must(sealer_.seal(out, epoch.key, kind, plain));
     return {message.begin(), message.end()};

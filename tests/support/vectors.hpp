@@ -34,7 +34,7 @@ inline std::filesystem::path vector_folder() { return SEALCAM_VECTORS; }
 inline std::optional<nlohmann::json> vector_file(const std::filesystem::path& name) {
   std::ifstream file(vector_folder() / name);
   if (!file) return std::nullopt;
-  return nlohmann::json::parse(file);
+  return std::make_optional(nlohmann::json::parse(file));
 }
 
 }  // namespace sealcam::test

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crypto/keys.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
 #include "support/vectors.hpp"
@@ -44,8 +45,8 @@ TEST_CASE("a public key must be an uncompressed point of the curve") {
     CHECK((!parsed && parsed.error().code == Errc::malformed));
   }
   for (std::size_t n = 0; n < good.size(); ++n) CHECK_FALSE(PublicKey::parse(ByteView(good).first(n)));
-  Bytes longer(good.begin(), good.end());
-  longer.push_back(std::byte{0});
+  Bytes longer(good.size() + 1);
+  std::ranges::copy(good, longer.begin());
   CHECK_FALSE(PublicKey::parse(longer));
   CHECK_FALSE(PublicKey::parse(Bytes(65)));
   CHECK_FALSE(PublicKey::parse(Bytes(1)));  // the point at infinity
