@@ -146,7 +146,9 @@ def judge(result, options):
             wrong.append(text)
 
     expect(result["stranger_shown"] == 0, "the stranger was shown pictures")
-    expect(result["misrouted"] > 16 * options.seconds, "too few messages were misrouted to prove anything")
+    # A busy machine takes fewer pictures; what it took must have been misrouted all the same.
+    least = max(result["published"] / 2, 5 * options.seconds) if options.no_timing else 16 * options.seconds
+    expect(result["misrouted"] > least, "too few messages were misrouted to prove anything")
     expect(result["stranger_own_live"] > 0, "the stranger's hub does not show its own camera")
     expect(result["control_stranger_shown"] > 0, "the control shows nothing: the check could not fail")
     expect(result["shown_live"] > 0, "the owner's hub shows nothing")
