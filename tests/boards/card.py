@@ -120,8 +120,9 @@ class Machine:
                 subprocess.run(["gzip", "-dc", packed], stdout=out, check=True)
             packed = packed.with_suffix(".raw")
         # The console is the board's second serial port, the one on its pins; the first is Bluetooth's. Where the kernel line says
-        # serial0 the firmware would have put its name there, which depends on the tree.
-        line = self.card.read("cmdline.txt", 2).decode().strip().replace("console=serial0,115200", "console=ttyS0,115200 console=ttyS1,115200")
+        # serial0 the firmware would have put the port's name there: ttyS0 with Raspberry Pi's trees, ttyS1 with the kernel's own.
+        port = "ttyS0" if tree.startswith("bcm2710") else "ttyS1"
+        line = self.card.read("cmdline.txt", 2).decode().strip().replace("console=serial0,", f"console={port},")
         return ["-kernel", packed, "-initrd", files["initramfs"], "-dtb", files[tree], "-append", line, "-serial", "null"]
 
     def boot(self):
