@@ -144,7 +144,7 @@ Outcome<> run_sync(const Context& context, const SyncOptions& options) {
     std::println("{}", said.empty() ? "nothing is pending" : said);
   }
   if (report->settled()) return {};
-  if (!report->contradicted.empty()) return failure(EX_CONFIG, "");
+  if (!report->contradicted.empty() || !report->lost_wifi.left_out.empty()) return failure(EX_CONFIG, "");
   return failure(report->pending.empty() && report->reached ? EX_TEMPFAIL : EX_UNAVAILABLE, "");
 }
 
@@ -214,6 +214,15 @@ std::string describe(const SyncReport& report, const AccountFile& account) {
   add(report.gone, "gone: {}");
   add(report.waiting, "published, waiting for {} to confirm; see again with: sealcam sync");
   add(report.pending, "pending: {} ({})\nstart the broker and run: sealcam sync", report.why_pending);
+  for (const auto& camera : report.lost_wifi.left_out)
+    add({camera},
+        "the passphrase of the Wi-Fi network for {0} is missing or damaged on this machine: the network was left out, "
+        "all "
+        "else goes on. Say it again: sealcam camera wifi {0} --ssid …");
+  for (const auto& camera : report.lost_wifi.at_broker)
+    add({camera},
+        "the passphrase of the Wi-Fi network for {0} is missing or damaged on this machine; the broker still has the "
+        "command with it. If it is not confirmed, say it again: sealcam camera wifi {0} --ssid …");
   add(report.contradicted,
       "{} follows a roster that this account does not know; another copy of the account is in use. To take over what "
       "it "
@@ -237,6 +246,8 @@ std::string report_json(const SyncReport& report) {
               {"contradicted", texts(report.contradicted)},
               {"unlearned", texts(report.unlearned)},
               {"gone", texts(report.gone)},
+              {"wifi_left_out", texts(report.lost_wifi.left_out)},
+              {"wifi_at_broker", texts(report.lost_wifi.at_broker)},
               {"settled", report.settled()},
               {"why_pending", report.why_pending}}
       .dump();

@@ -92,6 +92,7 @@ CommandRecord read_command(RecordReader record) {
   if (record.has("privacy")) command.privacy = {record.since("privacy/since"), record.boolean("privacy/value")};
   if (record.has("settings")) command.settings = {record.since("settings/since"), read_settings(record)};
   if (record.has("wifi")) command.wifi = {record.since("wifi/since"), record.bytes("wifi/ssid")};
+  if (record.has("wifi/lost")) command.wifi_lost = record.since("wifi/lost");
   if (record.has("reset")) command.reset = record.since("reset/since");
   return command;
 }
@@ -153,6 +154,7 @@ Json to_json(const CommandRecord& command) {
   if (command.privacy) json["privacy"] = {{"since", command.privacy->since.value()}, {"value", command.privacy->value}};
   if (command.settings) json["settings"] = to_json(*command.settings);
   if (command.wifi) json["wifi"] = {{"since", command.wifi->since.value()}, {"ssid", to_hex(command.wifi->value)}};
+  if (command.wifi && command.wifi_lost) json["wifi"]["lost"] = command.wifi_lost->value();
   if (command.reset) json["reset"] = {{"since", command.reset->value()}};
   return json;
 }

@@ -23,6 +23,8 @@ struct CommandRecord {
   std::optional<protocol::CommandItem<bool>> privacy;
   std::optional<protocol::CommandItem<protocol::CameraSettings>> settings;
   std::optional<protocol::CommandItem<Bytes>> wifi;  ///< SSID; the passphrase is a file of its own until it was obeyed
+  /// The first command that goes without the network, because its passphrase was lost on this machine.
+  std::optional<CommandSeq> wifi_lost;
   std::optional<CommandSeq> reset;
 };
 

@@ -152,7 +152,7 @@ Json wanted_json(const CommandRecord& command) {
     json["size"] = std::format("{}x{}", command.settings->value.size->width, command.settings->value.size->height);
   if (command.settings && command.settings->value.frames_per_second)
     json["rate"] = *command.settings->value.frames_per_second;
-  if (command.wifi) json["wifi"] = "waits";
+  if (command.wifi) json["wifi"] = command.wifi_lost ? "lost" : "waits";
   if (command.reset) json["reset"] = true;
   return json;
 }

@@ -77,9 +77,11 @@ Finding examine_backup(const AccountFile& account) {
 
 Finding examine_cameras(const AccountFile& account) {
   std::string sentence;
-  for (const auto& camera : account.cameras)
-    if (const auto why = pending_sentence(camera); !why.empty())
-      sentence += std::format("{}'{}': {}", sentence.empty() ? "" : "; ", camera.name, why);
+  for (const auto& camera : account.cameras) {
+    auto why = pending_sentence(camera);
+    if (why.empty() && camera.command.wifi_lost) why = wifi_sentence(camera);
+    if (!why.empty()) sentence += std::format("{}'{}': {}", sentence.empty() ? "" : "; ", camera.name, why);
+  }
   if (account.learn) sentence = "restored from a backup, and the broker was not asked yet which cameras there are";
   if (sentence.empty())
     return well("cameras", account.cameras.empty()

@@ -28,6 +28,11 @@ std::string pending_sentence(const CameraRecord& camera) {
 }
 
 std::string wifi_sentence(const CameraRecord& camera) {
+  if (camera.command.wifi_lost)
+    return std::format(
+        "its Wi-Fi network was left out, since the passphrase was lost on this machine; say it again: "
+        "sealcam camera wifi '{}' --ssid …",
+        camera.name);
   if (!camera.wifi_trouble) return "";
   static constexpr auto again = "say it again: sealcam camera wifi";
   switch (*camera.wifi_trouble) {

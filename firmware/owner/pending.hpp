@@ -14,7 +14,7 @@ namespace sealcam::owner {
 
 /// Empty when it does not.
 [[nodiscard]] std::string pending_sentence(const CameraRecord& camera);
-/// Why the camera is not in the network that it was told last; empty where it did not say so.
+/// Why the camera is not in the network that it was told last; empty where nothing says so.
 [[nodiscard]] std::string wifi_sentence(const CameraRecord& camera);
 /// For a hub: where it may still watch although it should not, or not watch yet although it may.
 [[nodiscard]] std::string pending_sentence(const AccountFile& account, const HubRecord& hub);

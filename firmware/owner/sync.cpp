@@ -11,7 +11,6 @@
 #include "owner/membership.hpp"
 #include "owner/pending.hpp"
 #include "owner/rosters.hpp"
-#include "owner/wanted.hpp"
 
 namespace sealcam::owner {
 
@@ -29,7 +28,8 @@ Outgoing outgoing(const Account& account, Leaf leaf, const DeviceId& camera, std
   return {leaf, camera, number, protocol::topic({account.id(), camera}, leaf), std::move(message)};
 }
 
-Outcome<std::deque<Outgoing>> what_to_publish(const Account& account, const SyncOptions& options) {
+Outcome<std::deque<Outgoing>> what_to_publish(const Account& account, const SyncOptions& options,
+                                              const LostWifi& lost) {
   std::deque<Outgoing> out;
   if (!options.publish) return out;
   for (const auto& camera : account.file().cameras) {
@@ -48,6 +48,7 @@ Outcome<std::deque<Outgoing>> what_to_publish(const Account& account, const Sync
         (!command_waits(camera) && !command.name && !command.privacy && !command.settings && !command.reset))
       continue;
     if (!due(command.published == command.newest, command_waits(camera))) continue;
+    if (std::ranges::contains(lost.at_broker, camera.id)) continue;
     auto message = signed_command(account, camera);
     if (!message) return std::unexpected(message.error());
     out.push_back(outgoing(account, Leaf::command, camera.id, command.newest.value(), std::move(*message)));
@@ -142,6 +143,12 @@ Outcome<> learn_again(Account& account, const SyncOptions& options, SyncReport& 
   return account.store(std::move(next));
 }
 
+/// A camera that confirms meanwhile has its network, one that is gone needs none.
+bool wants_wifi(const AccountFile& file, const DeviceId& id) {
+  const auto it = std::ranges::find(file.cameras, id, &CameraRecord::id);
+  return it != file.cameras.end() && it->command.wifi.has_value();
+}
+
 Outcome<> begin_learning(Account& account) {
   auto next = account.file();
   for (auto& camera : next.cameras) camera.unlearned = camera.unlearned || camera.contradicted;
@@ -153,7 +160,7 @@ Outcome<> begin_learning(Account& account) {
 bool may_have_news(const CameraRecord& camera) { return !camera.unlearned && camera.command.obeyed != CommandSeq(); }
 
 Outcome<> publish_and_listen(Account& account, const SyncOptions& options, SyncReport& report) {
-  auto items = what_to_publish(account, options);
+  auto items = what_to_publish(account, options, report.lost_wifi);
   if (!items) return std::unexpected(items.error());
   const auto& cameras = account.file().cameras;
   const bool listens = options.listen > 0ms && (std::ranges::any_of(cameras, waits) ||
@@ -205,10 +212,17 @@ Outcome<SyncReport> sync(Account& account, const SyncOptions& options, const Clo
     if (auto r = learn_again(account, options, report); !r) return std::unexpected(r.error());
   if (options.publish)
     if (auto r = renew_rosters(account, clock); !r) return std::unexpected(r.error());
+  if (options.publish && !account.file().learn) {
+    auto lost = look_for_lost_wifi(account, options.everything);
+    if (!lost) return std::unexpected(lost.error());
+    report.lost_wifi = std::move(*lost);
+  }
   if (!account.file().learn)
     if (auto r = publish_and_listen(account, options, report); !r) return std::unexpected(r.error());
   if (auto r = forget_wifi(account.files(), account.file()); !r) return std::unexpected(r.error());
   report.learning = account.file().learn;
+  std::erase_if(report.lost_wifi.at_broker, [&](const DeviceId& id) { return !wants_wifi(account.file(), id); });
+  std::erase_if(report.lost_wifi.left_out, [&](const DeviceId& id) { return !wants_wifi(account.file(), id); });
   describe_cameras(before, account.file(), report);
   if (report.reached && report.pending.empty()) report.why_pending.clear();
   return report;

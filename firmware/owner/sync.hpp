@@ -8,6 +8,7 @@
 
 #include "core/clock.hpp"
 #include "owner/account.hpp"
+#include "owner/wanted.hpp"
 
 namespace sealcam::owner {
 
@@ -29,13 +30,15 @@ struct SyncReport {
   std::vector<DeviceId> confirmed;     ///< the camera did, now
   std::vector<DeviceId> contradicted;  ///< the camera follows a roster that this account does not know
   std::vector<DeviceId> unlearned;     ///< restored, and the camera did not say yet what it follows
+  LostWifi lost_wifi;                  ///< everything else of these cameras is published like any other's
   bool learning = false;               ///< restored, and the broker could not be asked yet
   std::vector<DeviceId> gone;          ///< removed or reset, and now forgotten
   std::string why_pending;             ///< for people; empty when nothing is pending
 
   /// Whether every camera is known to follow what the owner wants.
   [[nodiscard]] bool settled() const noexcept {
-    return !learning && pending.empty() && waiting.empty() && contradicted.empty() && unlearned.empty();
+    return !learning && pending.empty() && waiting.empty() && contradicted.empty() && unlearned.empty() &&
+           lost_wifi.left_out.empty() && lost_wifi.at_broker.empty();
   }
 };
 

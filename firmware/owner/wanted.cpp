@@ -41,7 +41,10 @@ void want_settings(CameraRecord& camera, const protocol::CameraSettings& setting
   camera.command.settings = {next(camera), whole};
 }
 
-void want_wifi(CameraRecord& camera, Bytes ssid) { camera.command.wifi = {next(camera), std::move(ssid)}; }
+void want_wifi(CameraRecord& camera, Bytes ssid) {
+  camera.command.wifi = {next(camera), std::move(ssid)};
+  camera.command.wifi_lost.reset();
+}
 
 void want_reset(CameraRecord& camera) { camera.command.reset = next(camera); }
 
@@ -64,7 +67,7 @@ Outcome<Bytes> signed_command(const Account& account, const CameraRecord& camera
   command.name = wanted.name;
   command.privacy = wanted.privacy;
   command.settings = wanted.settings;
-  if (wanted.wifi) {
+  if (wanted.wifi && !wanted.wifi_lost) {
     auto wifi = read_wifi(account, camera);
     if (!wifi) return std::unexpected(wifi.error());
     command.wifi = {wanted.wifi->since, std::move(*wifi)};
@@ -78,7 +81,30 @@ Outcome<Bytes> signed_command(const Account& account, const CameraRecord& camera
 void note_obeyed(CameraRecord& camera, CommandSeq obeyed) {
   auto& command = camera.command;
   command.obeyed = std::max(command.obeyed, std::min(obeyed, command.newest));
-  if (command.wifi && command.wifi->since <= command.obeyed) command.wifi.reset();
+  if (!command.wifi || command.wifi->since > command.obeyed) return;
+  if (command.wifi_lost && *command.wifi_lost <= command.obeyed) return;
+  command.wifi.reset();
+  command.wifi_lost.reset();
+}
+
+Outcome<LostWifi> look_for_lost_wifi(Account& account, bool everything) {
+  LostWifi lost;
+  auto now = account.file();
+  bool changed = false;
+  for (auto& camera : now.cameras) {
+    auto& command = camera.command;
+    if (camera.unlearned || !command.wifi || (!command.wifi_lost && read_wifi(account, camera))) continue;
+    const bool at_broker = !command.wifi_lost && command.published == command.newest && !everything;
+    if (!at_broker && !command.wifi_lost) {
+      command.wifi_lost = next(camera);
+      changed = true;
+    }
+    if (at_broker) lost.at_broker.push_back(camera.id);
+    else if (!camera.removed && !command.reset) lost.left_out.push_back(camera.id);
+  }
+  if (changed)
+    if (auto r = account.store(std::move(now)); !r) return std::unexpected(r.error());
+  return lost;
 }
 
 Outcome<> forget_wifi(const AccountFiles& files, const AccountFile& account) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "owner/account.hpp"
 #include "protocol/command.hpp"
@@ -31,8 +32,23 @@ void want_reset(CameraRecord& camera);
 /// The newest command as it goes to the camera, signed and sealed.
 [[nodiscard]] Outcome<Bytes> signed_command(const Account& account, const CameraRecord& camera);
 
-/// The camera's grants named this command. A passphrase that was obeyed is never sent again.
+/// The camera's grants named this command. A passphrase that was obeyed is never sent again. A network that was lost
+/// stays wanted when the camera obeyed a command without it: what became of it nobody knows.
 void note_obeyed(CameraRecord& camera, CommandSeq obeyed);
+
+/// Cameras whose network's passphrase is missing or damaged on this machine.
+struct LostWifi {
+  /// Their commands go without the network until it is said again. Without those on their way out of the account, to
+  /// which nobody says a network.
+  std::vector<DeviceId> left_out;
+  std::vector<DeviceId>
+      at_broker;  ///< the broker acknowledged the command that carries it: nothing may replace that one
+};
+
+/// Looks before anything is published, so that no camera's lost passphrase holds up another message. A command that
+/// goes without the network has a number of its own, stored first: no number is ever given to two contents. A camera
+/// takes a command without a network as no word about its network. `everything`: what the broker has counts as gone.
+[[nodiscard]] Outcome<LostWifi> look_for_lost_wifi(Account& account, bool everything);
 
 /// Deletes the passphrases that no camera waits for any more.
 [[nodiscard]] Outcome<> forget_wifi(const AccountFiles& files, const AccountFile& account);

@@ -148,6 +148,87 @@ TEST_CASE("a removed camera stays until it confirmed, a reset one until it said 
   CHECK(w.json({"camera", "list"}, 0).empty());
 }
 
+TEST_CASE("a lost Wi-Fi passphrase holds up nothing but that network") {
+  OwnerWorld w;
+  test::ScriptedCamera yard(w.folder.path() / "yard");
+  w.need({"camera", "enroll", w.path("yard"), "--name", "Yard", "--broker", w.path("B")});
+  const auto door = w.camera.keys.id(), tablet = w.file().hubs.at(1).id;
+  const auto secret = w.folder.path() / "account" / "wifi" / door.to_string();
+  REQUIRE(write_file_durably(w.path("word"), as_bytes("a wireless secret\n")));
+  const std::vector<std::string> wifi = {"camera", "wifi", "Door", "--ssid", "net", "--password-file", w.path("word")};
+
+  w.broker.reset();
+  (void)w.json(at_once(wifi), EX_TEMPFAIL);
+  (void)w.json(at_once({"camera", "privacy", "Door", "on"}), EX_TEMPFAIL);
+  (void)w.json(at_once({"hub", "unlink", "tablet"}), EX_TEMPFAIL);
+  REQUIRE(std::filesystem::exists(secret));
+  SECTION("missing") { std::filesystem::remove(secret); }
+  SECTION("damaged") { REQUIRE(write_file_durably(secret, as_bytes("a wir\1"))); }
+  SECTION("too long") { REQUIRE(write_file_durably(secret, as_bytes(std::string(1000, 'x')))); }
+  w.broker = std::make_unique<test::BrokerProcess>(w.folder.path() / "B" / "mosquitto.conf", w.port);
+
+  const auto synced = w.json({"sync", "--timeout", "5"}, EX_CONFIG);
+  CHECK(synced.at("wifi_left_out") == Json::array({door.to_string()}));
+  CHECK(synced.at("pending").empty());
+  CHECK(synced.at("settled") == false);
+  REQUIRE((w.camera.connect(w.owner_key()) && yard.connect(w.owner_key())));
+  for (auto* camera : {&w.camera, &yard}) {
+    const auto& records = w.file().cameras;
+    REQUIRE(camera->receives_roster(records.at(camera == &yard ? 1 : 0).version));
+    CHECK(camera->roster()->active(tablet) == nullptr);  // the revocation, for the camera concerned as well
+  }
+  // A number of its own: one with the network may be on its way to the camera.
+  REQUIRE(w.camera.receives_command(CommandSeq(3)));
+  CHECK(w.camera.command()->privacy->value);
+  CHECK_FALSE(w.camera.command()->wifi);
+
+  // Obeyed, and still said: nobody told the camera its network.
+  w.camera.says_grants(CommandSeq(3));
+  yard.says_grants();
+  const auto said = test::sealcam({"--account", w.path("account"), "sync", "--timeout", "5"});
+  CHECK(said.exit_code == EX_CONFIG);
+  CHECK(said.output.contains("sealcam camera wifi 'Door' --ssid"));
+  CHECK_FALSE(said.output.contains("a wir"));
+  CHECK(w.json({"hub", "list"}, 0).size() == 2);  // the tablet's record went: both cameras confirmed
+  const auto listed = w.json({"camera", "list"}, 0);
+  CHECK(listed[0].at("pending") == false);
+  CHECK(listed[0].at("wifi_trouble").get<std::string>().contains("--ssid"));
+  CHECK(listed[1].at("wifi_trouble") == "");
+
+  (void)w.json(at_once(wifi), EX_TEMPFAIL);
+  REQUIRE(w.camera.receives_command(CommandSeq(4)));
+  REQUIRE(w.camera.command()->wifi);
+  CHECK(w.camera.command()->wifi->since == CommandSeq(4));
+  w.camera.says_grants(CommandSeq(4));
+  CHECK(w.json({"sync"}, 0).at("wifi_left_out").empty());
+}
+
+TEST_CASE("a command that the broker has with its Wi-Fi passphrase is not replaced by one without") {
+  OwnerWorld w;
+  w.settle();
+  const auto door = Json::array({w.camera.keys.id().to_string()});
+  REQUIRE(write_file_durably(w.path("word"), as_bytes("a wireless secret\n")));
+  (void)w.json(at_once({"camera", "wifi", "Door", "--ssid", "at home", "--password-file", w.path("word")}),
+               EX_TEMPFAIL);
+  REQUIRE(w.camera.receives_command(CommandSeq(1)));
+  std::filesystem::remove(w.folder.path() / "account" / "wifi" / w.camera.keys.id().to_string());
+  const auto synced = w.json({"sync", "--timeout", "2"}, EX_TEMPFAIL);
+  CHECK(synced.at("wifi_at_broker") == door);
+  CHECK(synced.at("wifi_left_out").empty());
+  CHECK(w.file().cameras[0].command.newest == CommandSeq(1));
+  SECTION("the camera obeys it") {
+    w.camera.says_grants(CommandSeq(1));
+    const auto now = w.json({"sync"}, 0);
+    CHECK(now.at("confirmed") == door);
+    CHECK(now.at("wifi_at_broker").empty());
+  }
+  SECTION("but where the broker may have lost it") {
+    CHECK(w.json({"sync", "--all", "--timeout", "2"}, EX_CONFIG).at("wifi_left_out") == door);
+    REQUIRE(w.camera.receives_command(CommandSeq(2)));
+    CHECK_FALSE(w.camera.command()->wifi);
+  }
+}
+
 TEST_CASE("doctor names what is not well with the next step") {
   OwnerWorld w;
   const auto finding = [&](const Json& all, const std::string& what) {

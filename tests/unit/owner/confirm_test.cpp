@@ -117,6 +117,30 @@ TEST_CASE("a command waits until its number is named, and a passphrase is droppe
   CHECK(door.command.settings->since == CommandSeq(5));
 }
 
+TEST_CASE("a network that was left out stays wanted until the camera obeyed a command that carries it") {
+  Broker b;
+  auto& door = b.file.cameras[0];
+  const auto leave_out = [&] {
+    want_wifi(door, Bytes(3));
+    door.command.newest = door.command.newest.next();
+    door.command.wifi_lost = door.command.newest;
+  };
+  leave_out();
+  CHECK(wifi_sentence(door).contains("sealcam camera wifi 'Door'"));
+  note_obeyed(door, CommandSeq(2));
+  CHECK(door.command.wifi);
+  CHECK(wifi_sentence(door).contains("left out"));
+  leave_out();
+  note_obeyed(door, CommandSeq(3));  // the one that carried it arrived all the same
+  CHECK_FALSE(door.command.wifi);
+  CHECK(wifi_sentence(door).empty());
+  leave_out();
+  want_wifi(door, Bytes(3));
+  CHECK(wifi_sentence(door).empty());
+  note_obeyed(door, door.command.newest);
+  CHECK_FALSE(door.command.wifi);
+}
+
 TEST_CASE("a restored account learns from newer rosters who may watch, and what it must not give away") {
   Broker b;
   for (auto& camera : b.file.cameras) camera.unlearned = true;
