@@ -105,6 +105,13 @@ Outcome<AdmittedDevice> admit(const BrokerFiles& files, std::string_view request
   return AdmittedDevice{*who, std::move(*certificate), reload_broker(files)};
 }
 
+Outcome<Admitted> check_admission(const BrokerFiles& files, std::string_view request_pem, ByteView admission) {
+  auto who = check(request_pem, admission);
+  if (!who) return who;
+  if (auto r = not_anothers(files, *who); !r) return std::unexpected(r.error());
+  return who;
+}
+
 Outcome<bool> expel(const BrokerFiles& files, const DeviceId& device) {
   if (auto r = read_broker(files); !r) return std::unexpected(r.error());
   const auto lock = patiently([&] { return lock_folder(files.folder); });

@@ -21,6 +21,11 @@ struct AdmittedDevice {
 /// expelled first, so that nobody moves a device who merely saw its request.
 [[nodiscard]] Outcome<AdmittedDevice> admit(const BrokerFiles& files, std::string_view request_pem, ByteView admission);
 
+/// What admit() would refuse, without admitting: the statement, the request, and whose the device is. Nothing is
+/// written.
+[[nodiscard]] Outcome<Admitted> check_admission(const BrokerFiles& files, std::string_view request_pem,
+                                                ByteView admission);
+
 /// Removes the access block; what the device still publishes or reads is refused. True when a running
 /// broker was told. Fails when the device is not there.
 [[nodiscard]] Outcome<bool> expel(const BrokerFiles& files, const DeviceId& device);

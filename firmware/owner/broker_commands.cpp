@@ -73,7 +73,7 @@ Outcome<> run_admit(const Context& context, const BrokerFiles& files, const std:
   return {};
 }
 
-/// Admits each device of a file of requests.
+/// Admits each device of a file of requests, or none.
 Outcome<> run_answer(const Context& context, const BrokerFiles& files, const std::filesystem::path& requests_file,
                      const std::filesystem::path& output) {
   if (auto r = crypto::init(); !r) return failure(r.error(), "Starting the crypto library");
@@ -86,15 +86,14 @@ Outcome<> run_answer(const Context& context, const BrokerFiles& files, const std
   if (!requests) return std::unexpected(requests.error());
   Answer answer{std::move(*address), std::move(*authority), {}};
   auto json = Json::array();
-  for (const auto& request : *requests) {
-    auto admitted = admit(files, request.request_pem, request.admission);
-    if (!admitted) return std::unexpected(admitted.error());
-    answer.certificates_pem.push_back(std::move(admitted->certificate_pem));
-    const auto& who = admitted->who;
+  const auto everybody = admit_all(files, *requests);
+  if (!everybody) return std::unexpected(everybody.error());
+  for (const auto& [who, certificate_pem, reloaded] : *everybody) {
+    answer.certificates_pem.push_back(certificate_pem);
     if (context.json) json.push_back(to_json(who));
     else
       std::println("admitted {} {} of account {}; {}", protocol::name(who.role), who.device.to_string(),
-                   who.account.to_string(), reload_words(admitted->reloaded));
+                   who.account.to_string(), reload_words(reloaded));
   }
   if (auto r = write_answer(output, answer); !r) return r;
   if (context.json) std::println("{}", Json{{"admitted", json}, {"answer", output.string()}}.dump());

@@ -97,6 +97,28 @@ Outcome<> write_letter(const std::filesystem::path& file, const Json& json) {
   return write(file, as_bytes(json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"));
 }
 
+Outcome<> check_all(const BrokerFiles& files, const std::vector<AdmissionRequest>& requests) {
+  const auto refused = [](int code, std::string_view why) {
+    return failure(code, std::format("Nobody was admitted. {}", why));
+  };
+  if (requests.size() > most_requests)
+    return refused(EX_CONFIG, std::format("The file asks for {} devices; an owner sends no more than {} at once",
+                                          requests.size(), most_requests));
+  std::vector<Admitted> all;
+  for (const auto& request : requests) {
+    const auto at = std::format("Entry {} of {}", all.size() + 1, requests.size());
+    const auto who = check_admission(files, request.request_pem, request.admission);
+    if (!who) return refused(who.error().exit_code, std::format("{}: {}", at, who.error().message));
+    if (std::ranges::contains(all, who->device, &Admitted::device))
+      return refused(EX_CONFIG, std::format("{}: device {} is there twice", at, who->device.to_string()));
+    if (!all.empty() && who->account != all.front().account)
+      return refused(EX_CONFIG, std::format("{} is of account {}, the first of {}; one file is one owner's", at,
+                                            who->account.to_string(), all.front().account.to_string()));
+    all.push_back(*who);
+  }
+  return {};
+}
+
 std::string text_at(const Json& object, const char* member) {
   if (!object.is_object()) return "";
   const auto it = object.find(member);
@@ -144,6 +166,21 @@ Outcome<std::vector<AdmissionRequest>> read_requests(const std::filesystem::path
     auto admission = from_hex(text_at(device, "admission"));
     if (!admission || text_at(device, "request").empty()) return no_letter(file, what);
     out.push_back({text_at(device, "request"), std::move(*admission)});
+  }
+  return out;
+}
+
+Outcome<std::vector<AdmittedDevice>> admit_all(const BrokerFiles& files,
+                                               const std::vector<AdmissionRequest>& requests) {
+  if (auto r = check_all(files, requests); !r) return std::unexpected(r.error());
+  std::vector<AdmittedDevice> out;
+  for (const auto& request : requests) {
+    auto admitted = admit(files, request.request_pem, request.admission);
+    if (!admitted)
+      return failure(admitted.error().exit_code,
+                     std::format("{}. {} of {} were admitted before; put it right, and run this again",
+                                 admitted.error().message, out.size(), requests.size()));
+    out.push_back(std::move(*admitted));
   }
   return out;
 }

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "owner/admission.hpp"
 #include "owner/broker_setup.hpp"
 #include "owner/failure.hpp"
 
@@ -51,6 +52,16 @@ struct AdmissionRequest {
 };
 [[nodiscard]] Outcome<> write_requests(const std::filesystem::path& file, const std::vector<AdmissionRequest>& devices);
 [[nodiscard]] Outcome<std::vector<AdmissionRequest>> read_requests(const std::filesystem::path& file);
+
+/// Entries in one file. An owner sends three: one device, the owner's own connection and this machine's hub.
+inline constexpr std::size_t most_requests = 16;
+
+/// Admits every device of a file of requests, in its order, or none where one entry is refused: all are checked first.
+/// The failure names the entry and says that nobody was admitted. Where the broker's folder cannot be written half
+/// way, it says how many were; asking again with the same file is allowed. Errors as of admit(); EX_CONFIG: more than
+/// `most_requests`, two accounts, or one device twice.
+[[nodiscard]] Outcome<std::vector<AdmittedDevice>> admit_all(const BrokerFiles& files,
+                                                             const std::vector<AdmissionRequest>& requests);
 
 struct Answer {
   Operator::Address address;

@@ -2,7 +2,9 @@
 // From `sealcam broker init` to devices that may do what they should and nothing else.
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <format>
 #include <nlohmann/json.hpp>
 
 #include "command_line.hpp"
@@ -252,6 +254,48 @@ TEST_CASE("an account does not take over what belongs to another") {
   CHECK(admit("other.csr").exit_code == EX_NOPERM);
   CHECK_FALSE(fs::exists(w.path("cert.pem")));
   CHECK(admit("a-cam/tls.csr").exit_code == 0);
+}
+
+TEST_CASE("an operator answers a whole file of requests or none, and reads whom it admitted") {
+  World w;
+  NEED(sealcam({"--account", w.path("a"), "account", "create"}));
+  NEED(sealcam({"--account", w.path("a"), "account", "connect", "--request", w.path("requests")}));
+  const auto written = read_file(w.path("requests"), 1 << 20);
+  REQUIRE(written);
+  const auto requests = Json::parse(as_text(*written));
+  REQUIRE(requests.at("devices").size() == 2);  // this machine's hub and the owner's connection
+  const auto answer = [&](const Json& file) {
+    REQUIRE(write_file_durably(w.path("asked"), as_bytes(file.dump())));
+    return sealcam({"broker", "answer", w.broker.string(), w.path("asked"), "-o", w.path("answer"), "--json"});
+  };
+  const auto admitted = [&] { return Json::parse(sealcam({"broker", "list", w.broker.string(), "--json"}).output); };
+  auto mixed = requests;
+  mixed["devices"][1]["admission"] = requests["devices"][0]["admission"];
+  const auto refused = answer(mixed);
+  CHECK(refused.exit_code == EX_NOPERM);
+  CHECK(refused.output.contains("Nobody was admitted. Entry 2 of 2"));
+  auto many = requests;
+  for (int i = 0; i < 100; ++i) many["devices"].push_back(requests["devices"][0]);
+  CHECK(answer(many).output.contains("102 devices"));
+  CHECK(admitted().empty());
+  CHECK_FALSE(fs::exists(w.path("answer")));
+
+  const auto done = answer(requests);
+  INFO(done.output);
+  REQUIRE(done.exit_code == 0);
+  const auto who = Json::parse(done.output).at("admitted");
+  REQUIRE(who.size() == 2);
+  CHECK(who[0].at("role") == "hub");  // in the order of the file
+  CHECK(who[1].at("role") == "owner");
+  for (const auto& each : who) {
+    CHECK(std::ranges::contains(admitted(), each));
+    CHECK(each.at("account") == w.account("a").account.to_string());
+  }
+  const auto again = sealcam({"broker", "answer", w.broker.string(), w.path("requests"), "-o", w.path("answer")});
+  for (const auto& each : admitted())
+    CHECK(again.output.contains(std::format("admitted {} {} of account {}", each.at("role").get<std::string>(),
+                                            each.at("device").get<std::string>(),
+                                            each.at("account").get<std::string>())));
 }
 
 TEST_CASE("a device may find the broker elsewhere than its owner does") {

@@ -60,6 +60,44 @@ TEST_CASE("requests come to the operator as they were written") {
   CHECK(w.certificate(read->front()).contains("BEGIN CERTIFICATE"));
 }
 
+TEST_CASE("a file of requests is admitted as a whole, or not at all") {
+  const World w;
+  const auto access = [&] { return std::string(as_text(must(read_file(w.broker.access_list(), 1 << 20)))); };
+  const auto first = w.request(w.camera.id()), second = w.request(Actor().id()), other_key = w.request(Actor().id());
+  const auto before = access();
+  const auto refuses = [&](const std::vector<AdmissionRequest>& requests, int exit_code, std::string_view word) {
+    const auto refused = admit_all(w.broker, requests);
+    REQUIRE_FALSE(refused);
+    INFO(refused.error().message);
+    CHECK(refused.error().exit_code == exit_code);
+    CHECK(refused.error().message.contains(word));
+    CHECK(refused.error().message.contains("Nobody was admitted"));
+    CHECK(access() == before);
+  };
+  const World stranger;
+  refuses({first, second, {second.request_pem, other_key.admission}}, EX_NOPERM, "Entry 3 of 3");
+  refuses({first, {"no request", second.admission}}, EX_CONFIG, "Entry 2 of 2");
+  refuses({first, {second.request_pem, {}}}, EX_CONFIG, "Entry 2 of 2");
+  refuses({first, second, first}, EX_CONFIG, "twice");
+  refuses({first, stranger.request(Actor().id())}, EX_CONFIG, "one owner's");
+  refuses(std::vector(most_requests + 1, first), EX_CONFIG, "17 devices");
+
+  const auto all = admit_all(w.broker, {first, second});
+  REQUIRE(all);
+  REQUIRE(all->size() == 2);
+  CHECK(all->front().who == Admitted{protocol::Role::camera, w.camera.id(), w.owner.account()});
+  CHECK(all->back().certificate_pem.contains("BEGIN CERTIFICATE"));
+  for (const auto& each : *all) CHECK(access().contains(each.who.device.to_string()));
+  // A device that somebody else has here holds the whole file up, too.
+  const auto stolen = stranger.request(w.camera.id()), own = stranger.request(Actor().id());
+  const auto now = access();
+  const auto refused = admit_all(w.broker, {own, stolen});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.contains("expel"));
+  CHECK(access() == now);
+  CHECK(admit_all(w.broker, {own}));  // the control
+}
+
 TEST_CASE("an answer gives each device the certificate of its own key, and no other") {
   const World w;
   const auto asked = w.request(w.camera.id()), other_key = w.request(w.camera.id()), stranger = w.request(Actor().id());
