@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/config.hpp"
 
+#include <algorithm>
 #include <expected>
 #include <format>
 #include <nlohmann/json.hpp>
@@ -40,15 +41,32 @@ class Strictness {
   std::optional<std::string> wrong_;
 };
 
+/// Where in a text, for people: lines and columns from 1, a column is a byte. Never what stands there: it may be
+/// secret.
+std::string place(std::string_view text, std::size_t byte) {
+  const auto before = text.substr(0, byte == 0 ? 0 : std::min(byte - 1, text.size()));
+  const auto line = std::ranges::count(before, '\n') + 1;
+  const auto column = before.size() - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
+  return std::format("line {}, column {}, or just before", line, column);
+}
+
 /// Parsed text, or why there is none.
 std::expected<Json, std::string> parse_strictly(std::string_view text) {
   Strictness strict;
   const auto within = [&](int around, Json::parse_event_t event, const Json& parsed) {
     return strict.allow(around, event, parsed);
   };
-  Json root = Json::parse(text, within, /*allow_exceptions=*/false, /*ignore_comments=*/true);
+  Json root;
+  std::string invalid;
+  try {
+    root = Json::parse(text, within, /*allow_exceptions=*/true, /*ignore_comments=*/true);
+  } catch (const Json::parse_error& error) {  // its words quote the text
+    invalid = std::format("not valid JSON: {}", place(text, error.byte));
+  } catch (const Json::exception&) {
+    invalid = "not valid JSON: a number is too large";
+  }
   if (strict.wrong()) return std::unexpected(*strict.wrong());
-  if (root.is_discarded()) return std::unexpected("not valid JSON");
+  if (!invalid.empty()) return std::unexpected(invalid);
   if (!root.is_object()) return std::unexpected("must be a JSON object");
   return root;
 }

@@ -20,8 +20,8 @@ class ConfigReader {
   /// Objects and lists within one another, the outermost included.
   static constexpr int max_depth = 16;
 
-  /// Errors are reported by finish(): text that is not JSON, not an object, nested deeper than `max_depth`, or has two
-  /// members of one name in an object.
+  /// Errors are reported by finish(): text that is not JSON (with line and column, and nothing of the text), not an
+  /// object, nested deeper than `max_depth`, or has two members of one name in an object.
   explicit ConfigReader(std::string_view json);
   /// Reads a file of at most 1 MiB; a missing one counts as `{}` when `optional`.
   static ConfigReader from_file(const std::filesystem::path& path, bool optional);

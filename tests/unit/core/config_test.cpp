@@ -17,6 +17,25 @@ TEST_CASE("values are read by pointer, with defaults") {
   CHECK_FALSE(reader.finish());
 }
 
+TEST_CASE("what is no JSON is an error that says where, and nothing of the text") {
+  const auto error = [](std::string_view text) { return ConfigReader(text).finish().value_or(""); };
+  CHECK(error("").contains("line 1, column 1,"));
+  CHECK(error("{").contains("line 1, column 2,"));
+  CHECK(error("{\n  \"a\": 1\n  \"geheim\": 2}").contains("line 3, column 10,"));  // a comma is missing
+  CHECK(error("{\r\n\"psk\": geheim}").contains("line 2, column 8,"));
+  CHECK(error("{\"psk\": \"ge\"heim\"}").contains("line 1, column 13,"));
+  CHECK(error("{\"psk\": \"geheim\n\"}").contains("line 1, column 16,"));
+  CHECK(error("{\"a\": 1e999}").contains("not valid JSON"));
+  for (const auto* text :
+       {"geheim", "{\"psk\": geheim}", "{\"psk\": \"ge\"heim\"}", "{\"psk\": \"geheim", "{'psk': 'geheim'}"}) {
+    CAPTURE(text);
+    CHECK(error(text).contains("not valid JSON: line 1"));
+    CHECK_FALSE(error(text).contains("ge"));
+    CHECK_FALSE(error(text).contains("heim"));
+  }
+  CHECK_FALSE(ConfigReader("{\n}").finish());  // control
+}
+
 TEST_CASE("an unknown setting is an error that names its place") {
   ConfigReader reader(R"({"broker":{"host":"b","prot":1}})");
   CHECK(reader.text("/broker/host", "") == "b");
