@@ -24,6 +24,8 @@ namespace {
 constexpr off_t most_overwritten = 64 << 10;
 
 constexpr auto error_name = "sealcam-settings-error.txt";
+/// What an editor makes of sealcam.json that puts its own ending behind every name; a PC may not show it.
+constexpr auto misnamed = "sealcam.json.txt";
 
 Result<> overwrite(int fd) {
   struct stat info{};
@@ -76,7 +78,9 @@ Result<> erase_file(const std::filesystem::path& path) {
   return {};
 }
 
-Result<Taken> take_settings(const CardFolders& folders, Log& log) {
+namespace {
+
+Result<Taken> take_file(const CardFolders& folders, Log& log) {
   const auto file = folders.card / "sealcam.json";
   auto content = read_file(file, largest_settings);
   if (!content && content.error().code == Errc::not_found) {
@@ -98,6 +102,29 @@ Result<Taken> take_settings(const CardFolders& folders, Log& log) {
   log.info("settings of the card are taken:{}{}{}", settings->host_name.empty() ? "" : " name",
            settings->wifi ? " Wi-Fi" : "", settings->country.empty() ? "" : " country");
   return Taken::taken;
+}
+
+/// Beside what else is to be said.
+Result<> say_misnamed(const CardFolders& folders, Log& log) {
+  std::error_code ec;
+  if (!std::filesystem::exists(std::filesystem::symlink_status(folders.card / misnamed, ec))) return {};
+  log.error("{} on the card is not read: its name has to be sealcam.json", misnamed);
+  const auto said = read_file(folders.card / error_name, largest_settings);
+  const std::string text = std::format(
+      "{}{} was not read.\r\nIts name has to be sealcam.json; a PC may hide the last part of a name.\r\nName it so, "
+      "and "
+      "start the camera again.\r\n",
+      said ? as_text(*said) : "", misnamed);
+  return write_file_durably(folders.card / error_name, as_bytes(text));
+}
+
+}  // namespace
+
+Result<Taken> take_settings(const CardFolders& folders, Log& log) {
+  auto taken = take_file(folders, log);
+  if (!taken) return taken;
+  if (auto r = say_misnamed(folders, log); !r) return std::unexpected(r.error());
+  return taken;
 }
 
 std::string host_name(const CardFolders& folders) {

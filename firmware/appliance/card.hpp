@@ -21,8 +21,8 @@ enum class Taken { none, taken, refused };
 
 /// Takes sealcam.json: what it says is made durable first, then the file is overwritten and deleted, so that a start
 /// which is cut short takes it again. One that is wrong, or names a country without rules, stays, and
-/// sealcam-settings-error.txt beside it says why, for as long as it is there.
-/// Errors: permission, io.
+/// sealcam-settings-error.txt beside it says why, for as long as it is there. So it does of a sealcam.json.txt, which
+/// is never read and changes no result. Errors: permission, io.
 [[nodiscard]] Result<Taken> take_settings(const CardFolders& folders, Log& log);
 
 /// What the router shows; "sealcam" when none was given.

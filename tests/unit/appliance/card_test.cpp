@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "appliance/card.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
 
@@ -89,6 +90,34 @@ TEST_CASE("wrong settings stay on the card, with a file that says why, until the
   s.put(good);
   CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::taken);
   CHECK_FALSE(fs::exists(s.folders.card / "sealcam-settings-error.txt"));
+}
+
+TEST_CASE("a name with .txt behind it is not read, and said at each start") {
+  Scene s;
+  const auto misnamed = s.folders.card / "sealcam.json.txt";
+  const auto said = [&] { return Scene::read(s.folders.card / "sealcam-settings-error.txt"); };
+  const auto lines = [&] {
+    return std::ranges::count_if(s.log.lines(), [](const auto& line) { return line.contains("sealcam.json.txt"); });
+  };
+  std::ofstream(misnamed) << good;
+  for (int start = 1; start <= 2; ++start) {
+    CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::none);
+    CHECK(said().starts_with("sealcam.json.txt was not read."));
+    CHECK(lines() == start);
+  }
+  CHECK(fs::is_empty(s.folders.connections));
+  CHECK(Scene::read(misnamed) == good);
+  s.put("{\n");
+  CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::refused);
+  CHECK(said().contains("line 2"));
+  CHECK(said().contains("sealcam.json.txt"));
+  s.put(good);
+  CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::taken);
+  CHECK(said().starts_with("sealcam.json.txt"));
+  fs::remove(misnamed);
+  CHECK(appliance::take_settings(s.folders, s.log).value() == Taken::none);
+  CHECK(said().empty());
+  for (const auto& line : s.log.lines()) CHECK_FALSE(line.contains("geheimes1"));
 }
 
 TEST_CASE("a country without rules is refused, where rules are known") {
