@@ -46,7 +46,7 @@ Result<std::unique_ptr<Bus>> Bus::connect(const std::string& address) {
 
 MessagePtr Bus::method(const char* path, const char* interface, const char* member) const {
   sd_bus_message* message = nullptr;
-  if (::sd_bus_message_new_method_call(bus_.get(), &message, service, path, interface, member) < 0) return nullptr;
+  if (::sd_bus_message_new_method_call(bus_.get(), &message, to_.c_str(), path, interface, member) < 0) return nullptr;
   return MessagePtr(message);
 }
 
@@ -54,6 +54,10 @@ MessagePtr Bus::get(const std::string& path, const char* interface, const char* 
   auto message = method(path.c_str(), properties_interface, "Get");
   if (message && ::sd_bus_message_append(message.get(), "ss", interface, property) < 0) return nullptr;
   return message;
+}
+
+void Bus::stay_with(sd_bus_message& answer) {
+  if (const char* sender = ::sd_bus_message_get_sender(&answer)) to_ = sender;
 }
 
 int Bus::on_answer(sd_bus_message* reply, void* data, sd_bus_error*) {

@@ -60,6 +60,12 @@ class Bus {
   /// A property of an object.
   [[nodiscard]] MessagePtr get(const std::string& path, const char* interface, const char* property) const;
 
+  /// From now on calls go to the process that sent this answer and to no other: one that takes its place gives its
+  /// objects the same paths anew. A call after its end is refused, as unmanaged.
+  void stay_with(sd_bus_message& answer);
+  /// Calls go to whichever process is NetworkManager, as at first.
+  void stay_with_none() { to_ = service; }
+
   /// Sends, and has one of both called from process(). A call that is under way is forgotten: its answer does not come.
   void call(MessagePtr message, Answer answer, Otherwise otherwise);
   [[nodiscard]] bool busy() const noexcept { return call_ != nullptr; }
@@ -87,6 +93,7 @@ class Bus {
   std::unique_ptr<Signal> signal_;
   SlotPtr match_;
   std::shared_ptr<Call> call_;
+  std::string to_ = service;
 };
 
 }  // namespace sealcam::hal::networkmanager

@@ -105,4 +105,23 @@ bool is_ours(sd_bus_message& m) {
   return false;
 }
 
+bool is_unsaved(sd_bus_message& m) {
+  int unsaved = 0;
+  std::string_view file;  // in the message
+  if (::sd_bus_message_enter_container(&m, 'a', "{sv}") < 0) return false;
+  while (::sd_bus_message_enter_container(&m, 'e', "sv") > 0) {
+    const char* name = nullptr;
+    const char* text = "";
+    if (::sd_bus_message_read(&m, "s", &name) < 0) return false;
+    const std::string_view key = name;
+    int r = 0;
+    if (key == "Unsaved") r = ::sd_bus_message_read(&m, "v", "b", &unsaved);
+    else if (key == "Filename") r = ::sd_bus_message_read(&m, "v", "s", &text);
+    else r = ::sd_bus_message_skip(&m, "v");
+    if (r < 0 || ::sd_bus_message_exit_container(&m) < 0) return false;
+    if (key == "Filename") file = text;
+  }
+  return unsaved != 0 && !file.substr(file.rfind('/') + 1).starts_with("netplan-");
+}
+
 }  // namespace sealcam::hal::networkmanager

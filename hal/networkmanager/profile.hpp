@@ -22,5 +22,8 @@ inline constexpr auto profile_name = "sealcam";
 
 /// Whether a profile, as GetSettings returns it, is one of ours.
 [[nodiscard]] bool is_ours(sd_bus_message& settings);
+/// Of a profile's properties, as GetAll returns them: whether it is in memory alone. What netplan keeps on the disk is
+/// shown to NetworkManager as a file in /run, and counts as saved.
+[[nodiscard]] bool is_unsaved(sd_bus_message& properties);
 
 }  // namespace sealcam::hal::networkmanager

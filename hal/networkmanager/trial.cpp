@@ -16,8 +16,10 @@ constexpr auto search_limit = 20s;
 constexpr auto pause = 1s;  // between two searches
 // A card that failed is put back by NetworkManager in a moment; what a rollback activates before that is lost.
 constexpr auto after_failure = 2s;
-constexpr auto look_interval = 500ms;                                // whether it is joined
-constexpr std::uint32_t delete_new_profiles = 0x02;                  // NMCheckpointCreateFlags
+constexpr auto look_interval = 500ms;                // whether it is joined
+constexpr auto settling = 15s;                       // a card whose network was deleted finds the next one by itself
+constexpr auto recovery_limit = 2min;                // until a NetworkManager that went away is back
+constexpr std::uint32_t delete_new_profiles = 0x02;  // NMCheckpointCreateFlags
 constexpr std::uint32_t in_memory = 0x02, not_yet_by_itself = 0x20;  // NMSettingsAddConnection2Flags
 constexpr std::uint32_t to_disk = 0x01;                              // NMSettingsUpdate2Flags
 constexpr std::uint32_t activating = 1, activated = 2;               // NMActiveConnectionState
@@ -54,15 +56,12 @@ void NetworkManager::Trial::step() {
     if (const auto r = bus_->process(); !r) {
       bus_.reset();
       if (searching_) return not_yet({.fault = JoinFault::unmanaged, .words = r.error().what});
-      if (kept_ || forgetting_) return finish(Phase::kept);
-      // What was begun is taken back by NetworkManager, or went with it.
-      progress_.fault = JoinFault::other;
-      progress_.detail = r.error().what;
-      return finish(Phase::back);
+      return lost();
     }
   }
   if (over_ || clock_.monotonic() < again_at_ || (bus_ && bus_->busy())) return;
-  if (std::exchange(failed_, false)) roll_back();
+  if (recover_until_) recover();
+  else if (std::exchange(failed_, false)) roll_back();
   else if (searching_) search();
   else if (!keeping_ && !leaving_ && !forgetting_) ask_whether_joined();
 }
@@ -80,6 +79,7 @@ void NetworkManager::Trial::search() {
     if (!bus) return not_yet({.fault = JoinFault::unmanaged, .words = bus.error().what});
     bus_ = std::move(*bus);
   }
+  bus_->stay_with_none();
   if (forgetting_) {
     searching_ = false;
     return list_profiles();
@@ -88,6 +88,7 @@ void NetworkManager::Trial::search() {
   bus_->call(
       bus_->method(manager_path, manager_interface, "GetDevices"),
       [this](sd_bus_message& reply) {
+        bus_->stay_with(reply);
         todo_ = read_paths(reply);
         look_at_next_card();
       },
@@ -113,7 +114,25 @@ void NetworkManager::Trial::decide() {
   const auto card = choose(cards_);
   if (!card) return not_yet({.fault = card.error()});
   card_ = card->path;
-  make_checkpoint();
+  if (settled_by_ && card->state != CardState::activated && clock_.monotonic() < *settled_by_) {
+    again_at_ = clock_.monotonic() + pause;
+    return;
+  }
+  clear_leftovers();
+}
+
+/// A checkpoint of a network that was never proven would lead back to it. Nor must it lead to nothing, as it would
+/// while the card is between two networks.
+void NetworkManager::Trial::clear_leftovers() {
+  leftovers_.remove(*bus_, [this](const std::expected<bool, Refusal>& found) {
+    if (!found && found.error().fault == JoinFault::not_permitted)
+      return give_up(found.error().fault, found.error().words);
+    if (!found) return not_yet(found.error());
+    if (!*found) return make_checkpoint();
+    if (settled_by_) return not_yet({.words = "another process adds networks of this name"});
+    settled_by_ = clock_.monotonic() + settling;
+    again_at_ = clock_.monotonic() + pause;
+  });
 }
 
 /// The checkpoint of a trial that another process began is still there: NetworkManager takes that one back in time.
@@ -227,7 +246,13 @@ void NetworkManager::Trial::keep() {
 void NetworkManager::Trial::save() {
   auto message = bus_->method(profile_.c_str(), profile_interface, "Update2");
   if (message && ::sd_bus_message_append(message.get(), "a{sa{sv}}ua{sv}", 0, to_disk, 0) < 0) message.reset();
-  bus_->call(std::move(message), [this](sd_bus_message&) { destroy_checkpoint(); }, or_give_up());
+  bus_->call(
+      std::move(message),
+      [this](sd_bus_message&) {
+        stored_ = true;
+        destroy_checkpoint();
+      },
+      or_give_up());
 }
 
 void NetworkManager::Trial::destroy_checkpoint() {
@@ -247,6 +272,7 @@ void NetworkManager::Trial::list_profiles() {
   bus_->call(
       bus_->method(settings_path, settings_interface, "ListConnections"),
       [this](sd_bus_message& reply) {
+        bus_->stay_with(reply);
         todo_ = read_paths(reply);
         std::erase(todo_, profile_);
         look_at_next_profile();
@@ -292,19 +318,56 @@ void NetworkManager::Trial::give_up(JoinFault why, std::string detail) {
 void NetworkManager::Trial::roll_back() {
   auto message = bus_->method(manager_path, manager_interface, "CheckpointRollback");
   if (message && ::sd_bus_message_append(message.get(), "o", checkpoint_.c_str()) < 0) message.reset();
-  // The profile is gone with it; where it is not, it must not stay.
-  const auto clean_up = [this] {
-    if (profile_.empty()) return finish(Phase::back);
-    bus_->call(
-        bus_->method(profile_.c_str(), profile_interface, "Delete"), [this](sd_bus_message&) { finish(Phase::back); },
-        [this](const Refusal&) { finish(Phase::back); });
-  };
   bus_->call(
-      std::move(message), [clean_up](sd_bus_message&) { clean_up(); }, [clean_up](const Refusal&) { clean_up(); });
+      std::move(message), [this](sd_bus_message&) { delete_profile(); },
+      [this](const Refusal& refusal) {
+        if (refusal.fault == JoinFault::unmanaged || profile_.empty()) lost();
+        else delete_profile();
+      });
+}
+
+/// It is gone with the rollback; where it is not, it must not stay.
+void NetworkManager::Trial::delete_profile() {
+  if (profile_.empty()) return finish(Phase::back);
+  bus_->call(
+      bus_->method(profile_.c_str(), profile_interface, "Delete"), [this](sd_bus_message&) { finish(Phase::back); },
+      [this](const Refusal& refusal) {
+        if (refusal.gone || refusal.fault == JoinFault::not_permitted) finish(Phase::back);
+        else lost();
+      });
+}
+
+/// NetworkManager, or the bus, went away with the checkpoint. What was stored is kept; else the profile comes back with
+/// NetworkManager, and must go.
+void NetworkManager::Trial::lost() {
+  if (kept_ || stored_ || forgetting_) return finish(Phase::kept);
+  if (!recover_until_) recover_until_ = clock_.monotonic() + recovery_limit;
+  leaving_ = true;
+  progress_.phase = Phase::joining;
+  if (progress_.fault == JoinFault::none || progress_.fault == JoinFault::unmanaged) {
+    progress_.fault = JoinFault::other;
+    progress_.detail = "NetworkManager went away during the trial";
+  }
+}
+
+/// Once a second, until the leftovers are gone. What does not succeed in time is for the next trial to do.
+void NetworkManager::Trial::recover() {
+  if (clock_.monotonic() >= *recover_until_) return finish(Phase::back);
+  again_at_ = clock_.monotonic() + pause;
+  if (!bus_) {
+    auto bus = Bus::connect(address_);
+    if (!bus) return;
+    bus_ = std::move(*bus);
+  }
+  bus_->stay_with_none();
+  leftovers_.remove(*bus_, [this](const std::expected<bool, Refusal>& found) {
+    if (found || found.error().fault == JoinFault::not_permitted) finish(Phase::back);
+  });
 }
 
 void NetworkManager::Trial::finish(Phase phase) {
   progress_.phase = forgetting_ ? Phase::idle : phase;
+  if (phase == Phase::kept) progress_.fault = JoinFault::none;
   over_ = true;
 }
 

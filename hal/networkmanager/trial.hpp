@@ -12,6 +12,7 @@
 #include "core/secret.hpp"
 #include "hal/networkmanager/bus.hpp"
 #include "hal/networkmanager/card.hpp"
+#include "hal/networkmanager/leftovers.hpp"
 #include "hal/networkmanager/networkmanager.hpp"
 #include "hal/networkmanager/profile.hpp"
 
@@ -45,6 +46,7 @@ class NetworkManager::Trial {
   void decide();
   void not_yet(const Refusal& why);
   // The way in.
+  void clear_leftovers();
   void make_checkpoint();
   void add_profile();
   void activate();
@@ -60,6 +62,9 @@ class NetworkManager::Trial {
   // Back.
   void give_up(JoinFault why, std::string detail);
   void roll_back();
+  void delete_profile();
+  void lost();
+  void recover();
   void finish(Phase phase);
 
   /// What ends the trial when a call is refused.
@@ -76,12 +81,14 @@ class NetworkManager::Trial {
   std::unique_ptr<Bus> bus_;
   std::vector<std::string> todo_;  // objects to look at
   std::vector<Card> cards_;
+  Leftovers leftovers_;
+  std::optional<MonotonicTime> settled_by_, recover_until_;
   std::string uuid_, card_, checkpoint_, profile_, active_;
   CardState reached_ = CardState::unknown;  // since the activation
   JoinProgress progress_{.phase = Phase::looking};
   Refusal missing_;  // why the search has found nothing so far
-  bool forgetting_ = false, searching_ = true, keeping_ = false, kept_ = false, leaving_ = false, failed_ = false,
-       over_ = false;
+  bool forgetting_ = false, searching_ = true, keeping_ = false, stored_ = false, kept_ = false, leaving_ = false,
+       failed_ = false, over_ = false;
 };
 
 }  // namespace sealcam::hal::networkmanager

@@ -173,6 +173,12 @@ def story(scene, run):
     back_from("Nowhere", NETWORKS["Nowhere"], "no_broker", "did not reach the broker", 240)
 
     scene.tell("Nowhere", NETWORKS["Nowhere"])
+    told.wait(r"CRASHED", 180)
+    told.wait(r"WITHOUT the camera in Nowhere: .*sealcam", 90)
+    resumed = told.wait(r"RESUMED", 30)
+    took["restarted"] = told.wait(r"UNDONE in New, (other|no_broker): (?!.*sealcam)", 240) - resumed
+
+    scene.tell("Nowhere", NETWORKS["Nowhere"])
     told.wait(r"PROFILES on trial: .*sealcam", 120)
     killed = told.wait(r"KILLED", 30)
     took["killed"] = told.wait(r"BACK in New", 240) - killed

@@ -37,7 +37,8 @@ say "access points are there"
 
 # ---- the board's services ----------------------------------------------------------------------------------------
 start_services
-NetworkManager --debug --log-level=INFO >/tmp/manager.log 2>&1 &
+start_manager() { NetworkManager --debug --log-level=INFO >>/tmp/manager.log 2>&1 & manager=$!; }
+start_manager
 [ "$SHOW" ] && tail -f /tmp/manager.log &
 i=0
 until [ "$(ssid)" = Old ] && ip addr show dev wlan0 | grep -q 'inet 10.0.2'; do
@@ -71,11 +72,34 @@ mv /tmp/rule $rule
 sleep 2
 say "RULE is there"
 
-# The second time that it tries Nowhere, the camera dies there.
+memory() { ls /run/NetworkManager/system-connections | tr '\n' ' '; }
+
+# The second time that it tries Nowhere, NetworkManager dies there. While the camera stands still, the next one goes to
+# Nowhere by itself: what the camera must undo.
 until [ "$(word)" = no_broker ]; do sleep 0.5; done
 until [ "$(word)" = trying ] && [ "$(ssid)" = Nowhere ]; do sleep 0.2; done
 sleep 3
-say "PROFILES on trial: $(ls /run/NetworkManager/system-connections | tr '\n' ' ')"
+kill -STOP $camera
+kill -9 $manager
+wait $manager 2>/dev/null
+say "CRASHED"
+ip addr flush dev wlan0
+start_manager
+i=0
+until { [ "$(ssid)" = Nowhere ] && ip addr show dev wlan0 | grep -q 'inet 10.7.7'; } || [ $i -gt 300 ]; do
+  i=$((i + 1))
+  sleep 0.2
+done
+say "WITHOUT the camera in $(ssid): $(memory)"
+kill -CONT $camera
+say "RESUMED"
+until [ "$(word)" != trying ] && [ "$(ssid)" = New ] && grep -q '"connected":true' /tmp/status.json; do sleep 0.2; done
+say "UNDONE in $(ssid), $(word): $(memory)"
+
+# The third time the camera dies there.
+until [ "$(word)" = trying ] && [ "$(ssid)" = Nowhere ]; do sleep 0.2; done
+sleep 3
+say "PROFILES on trial: $(memory)"
 kill -9 $camera
 say "KILLED"
 i=0
@@ -83,7 +107,7 @@ until [ "$(ssid)" = New ] || [ $i -gt 600 ]; do i=$((i + 1)); sleep 0.2; done
 say "BACK in $(ssid)"
 sleep 3
 say "DISK $(stat -c '%a %U %n;' /etc/NetworkManager/system-connections/* | tr '\n' ' ')"
-say "MEMORY $(ls /run/NetworkManager/system-connections | tr '\n' ' ')"
+say "MEMORY $(memory)"
 for secret in $SECRETS; do
   grep -l "$secret" /tmp/*.log && say "SECRET in a log"
 done
