@@ -55,8 +55,9 @@ class NetworkControl {
   virtual ~NetworkControl() = default;
 
   /// Begins to join. Unless keep() is called, the earlier network is back `limit` after the phase `looking` at most,
-  /// also when this process is gone, and nothing of this one is left. `limit`: 10 s to 10 min. `looking` has an end of
-  /// its own. Errors: conflict (another trial is under way), invalid_argument.
+  /// also when this process is gone, and nothing of this one is left. Who manages the networks may be restarted
+  /// meanwhile: then as soon as it is there again, or, without this process, when the next trial begins. `limit`: 10 s
+  /// to 10 min. `looking` has an end of its own. Errors: conflict (another trial is under way), invalid_argument.
   [[nodiscard]] Result<> join(ByteView ssid, std::string_view passphrase, std::chrono::seconds limit) {
     return do_join(ssid, passphrase, limit);
   }

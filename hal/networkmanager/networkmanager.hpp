@@ -3,11 +3,15 @@
 ///
 /// A trial is a checkpoint of the wireless card with a profile that is in NetworkManager's memory alone:
 ///
+///     before  Delete of the profiles of ours that are in memory alone, until the card is in a network again
 ///     begin   CheckpointCreate(card, limit), AddConnection2(in memory), ActivateConnection
 ///     keep    Update2(to disk), CheckpointDestroy, Delete of the older profiles of ours
 ///     leave   CheckpointRollback, or NetworkManager itself after `limit`: joins what was before, deletes the profile
 ///
-/// So a process that dies, and a power cut, both lead back to what was there before.
+/// So a process that dies, and a power cut, both lead back to what was there before. A NetworkManager that is restarted
+/// forgets the checkpoint but not the profile, which is a file in /run: the trial waits for it, two minutes at most,
+/// and deletes the profile. Each trial begins with the same, for what an earlier one left: ours that are not on the
+/// disk.
 #pragma once
 
 #include <memory>

@@ -21,12 +21,15 @@ namespace sealcam::test {
 
 class FakeManager {
  public:
-  std::map<std::string, std::string> refuse;  ///< member -> name of the error
-  std::string words = "scripted";             ///< of each refusal
-  std::size_t profiles = 3;                   ///< beyond three they are all one
+  std::map<std::string, std::string> refuse;   ///< member -> name of the error
+  std::string words = "scripted";              ///< of each refusal
+  std::string owner = ":1.1";                  ///< of the well-known name; empty: nobody's
+  std::map<std::string, std::string> unsaved;  ///< profile -> its file
+  std::size_t profiles = 3;                    ///< beyond three they are all one
   std::uint32_t card_type = 2, card_state = 100, active_state = 1;
   std::vector<std::string> calls;  ///< member and what matters of the arguments
   std::string passphrase;
+  int nobody_there = 0;  ///< calls that reached nobody
 
   FakeManager() : listening_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
     sockaddr_un where{};
@@ -65,6 +68,8 @@ class FakeManager {
     REQUIRE(::sd_bus_send(bus_, signal, nullptr) >= 0);
     ::sd_bus_message_unref(signal);
   }
+  /// Another process takes the name, and has nothing but the profiles' files.
+  void restart() { owner = owner == ":1.1" ? ":1.2" : ":1.1"; }
   /// The bus is gone, as after a crash.
   void die() {
     if (bus_ != nullptr) ::sd_bus_close_unref(bus_);
@@ -101,21 +106,49 @@ class FakeManager {
   }
 
   template <class... Args>
-  static void reply(sd_bus_message* m, const char* types, Args... args) {
-    REQUIRE(::sd_bus_reply_method_return(m, types, args...) >= 0);
+  void reply(sd_bus_message* m, const char* types, Args... args) const {
+    sd_bus_message* answer = begin_answer(m);
+    REQUIRE(::sd_bus_message_append(answer, types, args...) >= 0);
+    send(answer);
+  }
+  [[nodiscard]] sd_bus_message* begin_answer(sd_bus_message* m) const {
+    sd_bus_message* answer = nullptr;
+    REQUIRE(::sd_bus_message_new_method_return(m, &answer) >= 0);
+    REQUIRE(::sd_bus_message_set_sender(answer, owner.c_str()) >= 0);
+    return answer;
+  }
+  static void send(sd_bus_message* answer) {
+    REQUIRE(::sd_bus_send(nullptr, answer, nullptr) >= 0);
+    ::sd_bus_message_unref(answer);
+  }
+  /// Whether it is for the one that has the name now.
+  [[nodiscard]] bool reaches(std::string_view destination) const {
+    return !owner.empty() && (destination == owner || destination == "org.freedesktop.NetworkManager");
   }
 
   void answer(sd_bus_message* m) {
     const std::string member = ::sd_bus_message_get_member(m);
     const std::string path = ::sd_bus_message_get_path(m);
-    if (member == "Hello") return reply(m, "s", ":1.7");
-    if (member == "AddMatch" || member == "RemoveMatch") return reply(m, "");
+    if (member == "Hello") {
+      REQUIRE(::sd_bus_reply_method_return(m, "s", ":1.7") >= 0);
+      return;
+    }
+    if (member == "AddMatch" || member == "RemoveMatch") {
+      REQUIRE(::sd_bus_reply_method_return(m, "") >= 0);
+      return;
+    }
+    if (!reaches(::sd_bus_message_get_destination(m))) {
+      ++nobody_there;
+      REQUIRE(::sd_bus_reply_method_errorf(m, "org.freedesktop.DBus.Error.ServiceUnknown", "not provided") >= 0);
+      return;
+    }
     if (refuse.contains(member)) {
       calls.push_back(member + " refused");
       REQUIRE(::sd_bus_reply_method_errorf(m, refuse[member].c_str(), "%s", words.c_str()) >= 0);
       return;
     }
     if (member == "GetDevices") return reply(m, "ao", 2, "/d/lo", "/d/wifi");
+    if (member == "GetAll" && path.starts_with("/s/")) return answer_profile(m, path);
     if (member == "GetAll") return answer_device(m, path);
     if (member == "Get") return reply(m, "v", "u", active_state);
     if (member == "ListConnections") return answer_profiles(m);
@@ -126,14 +159,19 @@ class FakeManager {
   }
 
   void answer_profiles(sd_bus_message* m) const {
-    sd_bus_message* answer = nullptr;
-    REQUIRE(::sd_bus_message_new_method_return(m, &answer) >= 0);
+    sd_bus_message* answer = begin_answer(m);
     REQUIRE(::sd_bus_message_open_container(answer, 'a', "o") >= 0);
     for (std::size_t i = 3; i < profiles; ++i) REQUIRE(::sd_bus_message_append(answer, "o", "/s/many") >= 0);
     for (const char* path : {"/s/old", "/s/home", "/s/new"}) REQUIRE(::sd_bus_message_append(answer, "o", path) >= 0);
     REQUIRE(::sd_bus_message_close_container(answer) >= 0);
-    REQUIRE(::sd_bus_send(nullptr, answer, nullptr) >= 0);
-    ::sd_bus_message_unref(answer);
+    send(answer);
+  }
+
+  void answer_profile(sd_bus_message* m, const std::string& path) const {
+    const auto it = unsaved.find(path);
+    const bool saved = it == unsaved.end();
+    reply(m, "a{sv}", 3, "Unsaved", "b", saved ? 0 : 1, "Flags", "u", saved ? 0U : 1U, "Filename", "s",
+          saved ? "/etc/NetworkManager/system-connections/saved.nmconnection" : it->second.c_str());
   }
 
   void answer_device(sd_bus_message* m, const std::string& path) const {
@@ -170,6 +208,7 @@ class FakeManager {
       return reply(m, "o", "/a/1");
     }
     REQUIRE(member == "Delete");
+    unsaved.erase(path);
     calls.push_back(member + " " + path);
     reply(m, "");
   }

@@ -33,6 +33,9 @@ struct Board {
   }
 };
 
+constexpr auto in_memory = "/run/NetworkManager/system-connections/sealcam.nmconnection";
+constexpr auto netplan = "/run/NetworkManager/system-connections/netplan-NM-0a1b-home.nmconnection";  // saved in /etc
+
 const Calls way_in = {"CheckpointCreate /d/wifi 60 2", "AddConnection2 at home by itself 34",
                       "ActivateConnection /s/new /d/wifi"};
 
@@ -66,7 +69,8 @@ TEST_CASE("who stops asking once it is kept leaves nothing half done") {
   Board board;
   board.get_in();
   board.network.keep();
-  while (board.manager.pump_once(board.network).phase != Phase::kept) continue;
+  int rounds = 0;
+  while (board.manager.pump_once(board.network).phase != Phase::kept) REQUIRE(++rounds < 1000);
   CHECK(board.manager.called("Delete /s/old"));
   CHECK(board.network.join(as_bytes("another"), "correct horse", 60s));
 }
@@ -215,6 +219,116 @@ TEST_CASE("no bus, no NetworkManager on it, and one that goes") {
   gone.get_in();
   gone.manager.die();
   CHECK(gone.after(1s).phase == Phase::back);
+}
+
+TEST_CASE("a NetworkManager that is restarted on trial does not keep the network that was never proven") {
+  for (const bool joined : {false, true}) {
+    Board board;
+    if (joined) board.get_in();
+    else board.pump();
+    board.manager.calls.clear();
+    board.manager.restart();
+    // It gives the paths anew: /s/new is another's, /a/1 a network that it is in.
+    board.manager.unsaved = {{"/s/old", in_memory}, {"/s/home", in_memory}};
+    board.after(1s);
+    const auto progress = board.after(1s);
+    CHECK(progress.phase == Phase::back);
+    CHECK(progress.fault == JoinFault::other);
+    CHECK(board.manager.calls == Calls{"Delete /s/old"});
+  }
+}
+
+TEST_CASE("a NetworkManager that went away on trial is waited for, for two minutes, with a call a second") {
+  Board board;
+  board.get_in();
+  board.manager.restart();
+  board.manager.owner.clear();
+  board.manager.unsaved = {{"/s/new", in_memory}};
+  for (int i = 0; i < 100; ++i) {
+    board.network.leave(JoinFault::useless);  // the caller's time is over too
+    CHECK(board.after(1s).phase == Phase::joining);
+  }
+  CHECK(board.manager.nobody_there < 110);
+  board.manager.owner = ":1.9";
+  board.manager.calls.clear();
+  CHECK(board.after(1s).phase == Phase::back);
+  CHECK(board.manager.calls == Calls{"Delete /s/new"});
+
+  Board forever;
+  forever.get_in();
+  forever.manager.owner.clear();
+  for (int i = 0; i < 123; ++i) forever.after(1s);
+  CHECK(forever.pump().phase == Phase::back);
+  forever.manager.nobody_there = 0;
+  for (int i = 0; i < 100; ++i) forever.after(1s);
+  CHECK(forever.manager.nobody_there == 0);
+}
+
+TEST_CASE("a bus that goes on trial takes nothing with it either") {
+  Board board;
+  board.get_in();
+  board.manager.calls.clear();
+  board.manager.unsaved = {{"/s/new", in_memory}};
+  board.manager.die();
+  board.after(1s);
+  CHECK(board.after(1s).phase == Phase::back);
+  CHECK(board.manager.calls == Calls{"Delete /s/new"});
+}
+
+TEST_CASE("a network that was stored is kept, also when NetworkManager goes before the checkpoint does") {
+  Board board;
+  board.get_in();
+  board.manager.refuse["CheckpointDestroy"] = board.manager.refuse["CheckpointRollback"] =
+      "org.freedesktop.DBus.Error.ServiceUnknown";
+  board.network.keep();
+  const auto progress = board.pump();
+  CHECK(progress.phase == Phase::kept);
+  CHECK(progress.fault == JoinFault::none);
+  CHECK_FALSE(board.manager.called("Delete"));
+}
+
+TEST_CASE("what an earlier process left is gone before the next checkpoint, once the card is in a network again") {
+  Board board;
+  board.manager.unsaved = {{"/s/new", in_memory}, {"/s/old", netplan}, {"/s/home", in_memory}};
+  CHECK(board.pump().phase == Phase::looking);
+  board.manager.card_state = 110;  // on its way out
+  CHECK(board.after(1s).phase == Phase::looking);
+  board.manager.card_state = 30;
+  CHECK(board.after(3s).phase == Phase::looking);
+  CHECK(board.manager.calls == Calls{"Delete /s/new"});
+  board.manager.card_state = 100;
+  CHECK(board.after(1s).phase == Phase::joining);
+  board.manager.calls.erase(board.manager.calls.begin());
+  CHECK(board.manager.calls == way_in);
+
+  Board alone;  // no other network is in reach
+  alone.manager.unsaved = {{"/s/new", in_memory}};
+  alone.pump();
+  alone.manager.card_state = 30;
+  for (int i = 0; i < 14; ++i) CHECK(alone.after(1s).phase == Phase::looking);
+  CHECK(alone.after(1s).phase == Phase::joining);
+}
+
+TEST_CASE("leftovers that cannot be taken away are no start of a trial") {
+  for (const auto& [error, fault] :
+       {std::pair{"org.freedesktop.NetworkManager.Failed", JoinFault::other},
+        std::pair{"org.freedesktop.NetworkManager.PermissionDenied", JoinFault::not_permitted}}) {
+    Board board;
+    board.manager.unsaved = {{"/s/new", in_memory}};
+    board.manager.refuse["Delete"] = error;
+    board.pump();
+    for (int i = 0; i < 21; ++i) board.after(1s);
+    CHECK(board.pump().fault == fault);
+    CHECK_FALSE(board.manager.called("CheckpointCreate"));
+    CHECK(board.manager.calls.size() < 25);
+  }
+  Board endless;  // somebody adds them again and again
+  for (int i = 0; i < 25; ++i) {
+    endless.manager.unsaved = {{"/s/new", in_memory}};
+    endless.after(1s);
+  }
+  CHECK(endless.pump().phase == Phase::back);
+  CHECK_FALSE(endless.manager.called("CheckpointCreate"));
 }
 
 TEST_CASE("what NetworkManager says steers no terminal and floods no log") {
