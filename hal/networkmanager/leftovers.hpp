@@ -5,6 +5,8 @@
 /// it again, with its priority over all others, but knows nothing of the checkpoint that was to take it back.
 #pragma once
 
+#include <systemd/sd-bus.h>
+
 #include <expected>
 #include <functional>
 #include <string>
