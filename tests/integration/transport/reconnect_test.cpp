@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// What becomes of Mqtt5Client when the real Mosquitto dies, comes back, stands still or says no.
+#include <algorithm>
+#include <boost/asio/steady_timer.hpp>
 #include <cstdio>
 
 #include "mqtt_harness.hpp"
@@ -13,6 +15,40 @@ long ms_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin).count();
 }
 
+/// How long this thread was kept from running, by a clock that ticks in it: a machine that is busy, or a virtual one
+/// that is not run, says nothing of the client.
+class Pauses {
+ public:
+  explicit Pauses(boost::asio::io_context& io) : timer_(io) { tick(); }
+  void begin() {
+    total_ = {};
+    due_ = std::chrono::steady_clock::now() + interval;
+    timer_.expires_at(due_);
+    tick();
+  }
+  [[nodiscard]] long ms() const {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(total_ + overdue()).count();
+  }
+
+ private:
+  static constexpr auto interval = std::chrono::milliseconds(20);
+  [[nodiscard]] std::chrono::steady_clock::duration overdue() const {
+    return std::max(std::chrono::steady_clock::now() - due_, std::chrono::steady_clock::duration::zero());
+  }
+  void tick() {
+    timer_.async_wait([this](boost::system::error_code ec) {
+      if (ec) return;
+      total_ += overdue();
+      due_ = std::chrono::steady_clock::now() + interval;
+      timer_.expires_at(due_);
+      tick();
+    });
+  }
+  boost::asio::steady_timer timer_;
+  std::chrono::steady_clock::time_point due_ = std::chrono::steady_clock::now() + interval;
+  std::chrono::steady_clock::duration total_{};
+};
+
 }  // namespace
 
 TEST_CASE("a broker that was killed and comes back is found again within a second, subscriptions included") {
@@ -24,11 +60,13 @@ TEST_CASE("a broker that was killed and comes back is found again within a secon
   Client hub(io, config_for(op, broker, "hub"));
   hub.mqtt->subscribe("a/#", Qos::at_least_once);
   REQUIRE(hub.wait_subscribed(camera));
+  Pauses pauses(io);
   for (int round = 1; round <= 5; ++round) {
     broker.kill();
+    pauses.begin();
     const auto died = std::chrono::steady_clock::now();
     REQUIRE(run_until(io, [&] { return hub.disconnects == round && camera.disconnects == round; }));
-    const auto noticed = ms_since(died);
+    const auto noticed = ms_since(died) - pauses.ms();
     CHECK(noticed < 1000);
     CHECK_FALSE(hub.mqtt->connected());
     // QoS 1 outlives the gap, QoS 0 does not.
@@ -43,9 +81,10 @@ TEST_CASE("a broker that was killed and comes back is found again within a secon
     CHECK_FALSE(lasting.has_value());
     hub.got.clear();
     broker.start();
+    pauses.begin();
     const auto back = std::chrono::steady_clock::now();
     REQUIRE(run_until(io, [&] { return hub.connects == round + 1 && camera.connects == round + 1; }));
-    const auto found = ms_since(back);
+    const auto found = ms_since(back) - pauses.ms();
     std::printf("broker killed: noticed after %ld ms; away %d ms; found again after %ld ms\n", noticed, 700 * round,
                 found);
     CHECK(found < 1300);
