@@ -111,9 +111,8 @@ Result<> say_misnamed(const CardFolders& folders, Log& log) {
   log.error("{} on the card is not read: its name has to be sealcam.json", misnamed);
   const auto said = read_file(folders.card / error_name, largest_settings);
   const std::string text = std::format(
-      "{}{} was not read.\r\nIts name has to be sealcam.json; a PC may hide the last part of a name.\r\nName it so, "
-      "and "
-      "start the camera again.\r\n",
+      "{}{} was not read.\r\nIts name has to be sealcam.json; a PC may hide the last part of a name.\r\n"
+      "Name it so, and start the camera again.\r\n",
       said ? as_text(*said) : "", misnamed);
   return write_file_durably(folders.card / error_name, as_bytes(text));
 }

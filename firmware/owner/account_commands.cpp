@@ -216,9 +216,8 @@ std::string describe(const SyncReport& report, const AccountFile& account) {
   add(report.pending, "pending: {} ({})\nstart the broker and run: sealcam sync", report.why_pending);
   for (const auto& camera : report.lost_wifi.left_out)
     add({camera},
-        "the passphrase of the Wi-Fi network for {0} is missing or damaged on this machine: the network was left out, "
-        "all "
-        "else goes on. Say it again: sealcam camera wifi {0} --ssid …");
+        "the passphrase of the Wi-Fi network for {0} is missing or damaged on this machine: the network was left "
+        "out, all else goes on. Say it again: sealcam camera wifi {0} --ssid …");
   for (const auto& camera : report.lost_wifi.at_broker)
     add({camera},
         "the passphrase of the Wi-Fi network for {0} is missing or damaged on this machine; the broker still has the "

@@ -41,8 +41,8 @@ struct LostWifi {
   /// Their commands go without the network until it is said again. Without those on their way out of the account, to
   /// which nobody says a network.
   std::vector<DeviceId> left_out;
-  std::vector<DeviceId>
-      at_broker;  ///< the broker acknowledged the command that carries it: nothing may replace that one
+  /// The broker acknowledged the command that carries it: nothing may replace that one.
+  std::vector<DeviceId> at_broker;
 };
 
 /// Looks before anything is published, so that no camera's lost passphrase holds up another message. A command that
