@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::size_t start_code_size = 3;
 
-/// Offset of the next 00 00 01 at or after `from`, or the size when there is none. Looks for the 1,
-/// which is rare, with memchr: several times faster than looking for the zeros.
+/// Offset of the next 00 00 01 at or after `from`, or the size when there is none. Searches the 1
+/// with memchr, because it is rare. This is several times faster than a search for the zeros.
 std::size_t find_start_code(ByteView s, std::size_t from) noexcept {
   std::size_t at = from + 2;
   while (at < s.size()) {
@@ -28,14 +28,14 @@ ByteView without_trailing_zeros(ByteView s) noexcept {
   return s;
 }
 
-/// Two or three zeros, then 1 (clause B.1).
+/// A start code is two or three zeros and a 1 (clause B.1).
 bool begins_with_start_code(ByteView s) noexcept {
   std::size_t zeros = 0;
   while (zeros < s.size() && s[zeros] == std::byte{0}) ++zeros;
   return zeros >= 2 && zeros <= 3 && zeros < s.size() && s[zeros] == std::byte{1};
 }
 
-/// What was seen of an access unit so far.
+/// The units of an access unit that were parsed so far.
 struct State {
   AccessUnitInfo info;
   bool sps = false;
@@ -116,6 +116,12 @@ Result<AccessUnitInfo> check_access_unit(ByteView access_unit) noexcept {
   }
   if (state.info.slices == 0) return fail(Errc::malformed, "no slice");
   return state.info;
+}
+
+void append(Bytes& to, const NalUnit& unit) {
+  constexpr std::array start_code = {std::byte{0}, std::byte{0}, std::byte{0}, std::byte{1}};
+  to.insert(to.end(), start_code.begin(), start_code.end());
+  to.insert(to.end(), unit.bytes.begin(), unit.bytes.end());
 }
 
 }  // namespace sealcam::hal

@@ -1,60 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The seams to what the hub makes of opened pictures for others: MPEG-TS for players, JPEG for snapshots.
+/// The interfaces that turn opened pictures into MPEG-TS for players and JPEG for snapshots.
 #pragma once
 
 #include <chrono>
 #include <memory>
 #include <span>
 
-#include "core/bytes.hpp"
-#include "core/result.hpp"
+#include "base/bytes.hpp"
+#include "base/result.hpp"
 
 namespace sealcam::hal {
 
-/// One H.264 access unit (Annex B) on its way into a stream.
+/// One H.264 access unit (Annex B) of a stream.
 struct StreamUnit {
   ByteView bytes;
-  std::chrono::microseconds at{0};  ///< since the stream began; larger than that of the unit before
-  bool key = false;                 ///< a player can begin here: IDR with SPS and PPS
+  std::chrono::microseconds at{0};  ///< since the start of the stream; larger than that of the previous unit
+  bool key = false;                 ///< a player can start here: IDR with SPS and PPS
 };
 
-/// Writes one MPEG transport stream (ISO/IEC 13818-1) with one H.264 track. Nothing is delayed. Thread-bound.
+/// Writes one MPEG transport stream (ISO/IEC 13818-1) with one H.264 track, without delay. Thread-bound.
 class StreamMuxer {
  public:
   virtual ~StreamMuxer() = default;
-  /// Whole packets of 188 bytes, valid until the next call. Errors: invalid_argument (the first unit is not a key, time
-  /// does not grow), malformed (no H.264), no_memory.
+  /// Returns whole packets of 188 bytes, valid until the next call. Errors: invalid_argument (the first unit is not a
+  /// key frame, or the time does not increase), malformed (not H.264), no_memory.
   [[nodiscard]] Result<ByteView> write(const StreamUnit& unit) { return do_write(unit); }
 
  private:
   virtual Result<ByteView> do_write(const StreamUnit& unit) = 0;
 };
 
-/// Makes stills of streams. Keeps nothing from one call to the next, so that no camera's picture can get into
-/// another's. Thread-bound.
-class StillMaker {
+/// Makes stills from streams. It keeps no state between calls, so that it cannot mix pictures of two cameras.
+/// Thread-bound.
+class StillBuilder {
  public:
-  virtual ~StillMaker() = default;
-  /// Decodes one group of pictures, key frame first, and gives its last picture as a JPEG. Takes up to 5 ms for each
-  /// access unit of 1080p. Errors: malformed (it does not decode to its end), unsupported, no_memory.
+  virtual ~StillBuilder() = default;
+  /// Decodes one group of pictures, which starts with a key frame, and returns its last picture as a JPEG. Takes up to
+  /// 5 ms per access unit of 1080p. Errors: malformed (a unit does not decode), unsupported, no_memory.
   [[nodiscard]] Result<Bytes> make(std::span<const ByteView> group) { return do_make(group); }
 
  private:
   virtual Result<Bytes> do_make(std::span<const ByteView> group) = 0;
 };
 
-/// Makes the two above. What it makes must not outlive it. Thread-bound; what it makes may go to other threads.
+/// Creates muxers and still builders. They must not outlive it, and may be used on other threads. Thread-bound.
 class Media {
  public:
   virtual ~Media() = default;
-  /// Errors: not_found, unsupported (no such library here), no_memory.
+  /// Errors: not_found, unsupported (the library is missing), no_memory.
   [[nodiscard]] Result<std::unique_ptr<StreamMuxer>> open_muxer() { return do_open_muxer(); }
-  /// Errors: not_found, unsupported (no such library here), no_memory.
-  [[nodiscard]] Result<std::unique_ptr<StillMaker>> open_still_maker() { return do_open_still_maker(); }
+  /// Errors: not_found, unsupported (the library is missing), no_memory.
+  [[nodiscard]] Result<std::unique_ptr<StillBuilder>> open_still_builder() { return do_open_still_builder(); }
 
  private:
   virtual Result<std::unique_ptr<StreamMuxer>> do_open_muxer() = 0;
-  virtual Result<std::unique_ptr<StillMaker>> do_open_still_maker() = 0;
+  virtual Result<std::unique_ptr<StillBuilder>> do_open_still_builder() = 0;
 };
 
 }  // namespace sealcam::hal

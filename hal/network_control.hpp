@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The seam to what connects the board to a wireless network.
+/// The interface that connects the board to a wireless network.
 #pragma once
 
 #include <chrono>
@@ -7,69 +7,71 @@
 #include <string>
 #include <string_view>
 
-#include "core/bytes.hpp"
-#include "core/clock.hpp"
-#include "core/result.hpp"
+#include "base/bytes.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
 
 namespace sealcam::hal {
 
-/// Why the board is not in the network that it was told to join.
+/// Why the board did not join a network.
 enum class JoinFault : std::uint8_t {
   none,
-  unmanaged,      ///< nobody here manages networks
-  no_card,        ///< no wireless card that is managed
-  switched_off,   ///< the card is there, and may not send
+  unmanaged,      ///< no network manager runs on this board
+  no_adapter,     ///< the network manager has no wireless adapter
+  switched_off,   ///< the radio of the adapter is switched off
   not_permitted,  ///< this user may not change networks
-  not_found,      ///< no such network in reach
-  refused,        ///< the network refused the passphrase
-  no_address,     ///< in the network, but it gave no address
-  useless,        ///< in the network, but what it is needed for cannot be reached: the caller's verdict
+  not_found,      ///< the network is not in range
+  rejected,       ///< the network rejected the passphrase
+  no_address,     ///< joined, but the network gave no address
+  useless,        ///< joined, but the caller cannot reach the broker over it
   other,
 };
 
-/// How far a join has come.
+/// The progress of a join attempt.
 struct JoinProgress {
   enum class Phase : std::uint8_t {
-    idle,     ///< none was begun
-    looking,  ///< for the card and for who manages it, or waiting for an earlier trial's end; nothing has changed yet
-    joining,  ///< under way
-    joined,   ///< in the network with an address, for the time being
-    kept,     ///< in the network for good
-    back,     ///< given up: what was before is there again, or is about to be
+    idle,     ///< no attempt was started
+    looking,  ///< for the adapter and the network manager, or waiting until an earlier attempt ends; nothing has
+              ///< changed yet
+    joining,  ///< in progress
+    joined,   ///< in the network with an address, until keep() or the time limit
+    kept,     ///< the network is stored
+    back,     ///< failed; the earlier network is restored, or will be soon
   };
   Phase phase = Phase::idle;
-  /// With `joined`: when the card came into the network. What was connected since then is connected over it, unless the
-  /// board has other cards.
+  /// With `joined`: when the adapter joined the network. A connection that started later uses this network, unless the
+  /// board has other adapters.
   MonotonicTime since{};
   JoinFault fault = JoinFault::none;  ///< with `back`
-  std::string detail{};               ///< with `back`: what the manager said, for the log; no secret; may be empty
+  std::string detail{};               ///< with `back`: the manager's message for the log; without secrets; may be empty
 };
 
-/// Joins one network at a time, on trial. Never waits: step() is what makes it go on. Thread-bound.
+/// Joins one network at a time, with a rollback. No call waits: step() makes progress. Thread-bound.
 class NetworkControl {
  public:
   NetworkControl() = default;
   NetworkControl(const NetworkControl&) = delete;
   NetworkControl& operator=(const NetworkControl&) = delete;
-  /// A trial that is under way ends by itself, with the earlier network.
+  /// A running attempt ends with a rollback to the earlier network.
   virtual ~NetworkControl() = default;
 
-  /// Begins to join. Unless keep() is called, the earlier network is back `limit` after the phase `looking` at most,
-  /// also when this process is gone, and nothing of this one is left. Who manages the networks may be restarted
-  /// meanwhile: then as soon as it is there again, or, without this process, when the next trial begins. `limit`: 10 s
-  /// to 10 min. `looking` has an end of its own. Errors: conflict (another trial is under way), invalid_argument.
+  /// Starts a join attempt. Without keep(), the earlier network is restored at most `limit` after the phase `looking`,
+  /// even if this process ends, and the new network is deleted. If the network manager restarts meanwhile, this happens
+  /// when it is back; without this process, when the next attempt starts. `limit`: 10 s to 10 min. The phase `looking`
+  /// has a limit of its own. Errors: conflict (another attempt runs), invalid_argument.
   [[nodiscard]] Result<> join(ByteView ssid, std::string_view passphrase, std::chrono::seconds limit) {
     return do_join(ssid, passphrase, limit);
   }
-  /// Once `joined`: it stays, also over a restart of the board, and replaces the one that was kept before. The phase
-  /// then is `kept`, or `back` when it was too late. No effect in other phases.
+  /// In the phase `joined`: stores the network and deletes the network that was stored before. The next phase is
+  /// `kept`, or `back` if the time limit has passed. No effect in other phases.
   void keep() { do_keep(); }
-  /// Before it is kept: what was before, now. `why` is what step() says from then on; `none`: what is seen to be wrong.
+  /// Before keep(): restores the earlier network now. step() then reports `why`; with `none`, it reports the fault that
+  /// it detected.
   void leave(JoinFault why) { do_leave(why); }
-  /// Ends a trial and takes away every network that was ever kept here, its passphrase with it. The phase is `looking`
-  /// until that is done or cannot be done, then `idle`.
+  /// Ends an attempt and deletes all stored networks and their passphrases. The phase is `looking` until that succeeded
+  /// or failed, then `idle`.
   void forget() { do_forget(); }
-  /// Ten times a second or so.
+  /// Call it about ten times a second.
   [[nodiscard]] JoinProgress step() { return do_step(); }
 
  private:
@@ -78,20 +80,6 @@ class NetworkControl {
   virtual void do_leave(JoinFault why) = 0;
   virtual void do_forget() = 0;
   [[nodiscard]] virtual JoinProgress do_step() = 0;
-};
-
-/// For boards whose network somebody else manages.
-class UnmanagedNetwork final : public NetworkControl {
-  Result<> do_join(ByteView, std::string_view, std::chrono::seconds) override {
-    progress_ = {.phase = JoinProgress::Phase::back, .fault = JoinFault::unmanaged};
-    return {};
-  }
-  void do_keep() override {}
-  void do_leave(JoinFault) override {}
-  void do_forget() override { progress_ = {}; }
-  JoinProgress do_step() override { return progress_; }
-
-  JoinProgress progress_;
 };
 
 }  // namespace sealcam::hal

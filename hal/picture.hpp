@@ -1,38 +1,86 @@
 // SPDX-License-Identifier: Apache-2.0
-/// One uncompressed or compressed picture in a buffer that somebody else owns.
+/// One picture, raw or compressed, in a buffer that its source owns.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
-#include "core/bytes.hpp"
-#include "core/clock.hpp"
-#include "core/strong.hpp"
+#include "base/bytes.hpp"
+#include "base/clock.hpp"
+#include "base/strong.hpp"
 
 namespace sealcam::hal {
 
-/// Names follow V4L2's fourcc where there is one. YCbCr is BT.601's with limited range, primaries are BT.709's: what
-/// most sensors give (V4L2_COLORSPACE_SRGB).
+/// Names follow V4L2's fourcc codes.
 enum class PixelFormat {
   yu12,   ///< planar 4:2:0, Y U V (FFmpeg: yuv420p)
   nv12,   ///< semi-planar 4:2:0, Y UV
-  yuyv,   ///< packed 4:2:2
+  yuyv,   ///< packed 4:2:2, Y U Y V
+  uyvy,   ///< packed 4:2:2, U Y V Y
+  gray,   ///< Y only
+  rgb24,  ///< packed R G B (V4L2: RGB3)
+  bgr24,  ///< packed B G R (V4L2: BGR3)
   mjpeg,  ///< one JPEG image in plane 0
   h264,   ///< one H.264 access unit, Annex B, in plane 0
 };
 
+/// Bytes of a pixel of a format with one plane of samples; 0 for other formats.
+[[nodiscard]] constexpr std::size_t packed_bytes(PixelFormat format) noexcept {
+  switch (format) {
+    case PixelFormat::gray: return 1;
+    case PixelFormat::yuyv:
+    case PixelFormat::uyvy: return 2;
+    case PixelFormat::rgb24:
+    case PixelFormat::bgr24: return 3;
+    case PixelFormat::yu12:
+    case PixelFormat::nv12:
+    case PixelFormat::mjpeg:
+    case PixelFormat::h264: break;
+  }
+  return 0;
+}
+
+/// How the samples of a picture become colors: code points of ITU-T H.273, which H.264 (clause E.2.1) and FFmpeg also
+/// use. The default is YCbCr of BT.601 with limited range and primaries of BT.709, as most sensors deliver it.
+struct Colors {
+  static constexpr std::uint8_t unspecified = 2;
+  static constexpr std::uint8_t rgb = 0, bt709 = 1, bt601 = 6, bt2020 = 9;  ///< values of `matrix`
+
+  std::uint8_t primaries = 1;
+  std::uint8_t transfer = 1;
+  std::uint8_t matrix = bt601;
+  bool full_range = false;  ///< 0 to 255 instead of 16 to 235
+  friend bool operator==(const Colors&, const Colors&) = default;
+};
+
+/// Limits of pictures and streams, for configurations, commands and back-ends.
+inline constexpr int min_side = 32, max_side = 4096;  ///< pixels; sides are even
+/// The largest picture of H.264 level 5.2: 36,864 macroblocks (table A-1). Browsers decode no larger ones.
+inline constexpr int max_pixels = 36'864 * 256;
+inline constexpr BitsPerSecond min_bitrate{25'000}, max_bitrate{25'000'000};
+inline constexpr std::string_view size_rule = "even numbers from 32 to 4096, and at most 9,437,184 pixels";
+
+/// Width and height in pixels.
 struct Size {
-  int width = 0;   ///< pixels, even, 32 … 4096
-  int height = 0;  ///< pixels, even, 32 … 4096
+  int width = 0;
+  int height = 0;
   friend bool operator==(const Size&, const Size&) = default;
 };
 
-/// Inside the bounds above.
+/// Both sides are even, and sides and pixels are within the limits.
 [[nodiscard]] constexpr bool is_valid(Size s) noexcept {
-  const auto good = [](int n) { return n >= 32 && n <= 4096 && n % 2 == 0; };
-  return good(s.width) && good(s.height);
+  const auto good = [](int n) { return n >= min_side && n <= max_side && n % 2 == 0; };
+  return good(s.width) && good(s.height) && s.width * s.height <= max_pixels;
+}
+
+/// A block of an encoder has 16 pixels on each axis. Whether `coded` is `size` in whole blocks, so that the pixels
+/// after `size` have no content.
+[[nodiscard]] constexpr bool is_padded(Size coded, Size size) noexcept {
+  const auto fits = [](int n, int to) { return n == to || (n > to && n == (to + 15) / 16 * 16); };
+  return fits(coded.width, size.width) && fits(coded.height, size.height);
 }
 
 struct Plane {
@@ -40,7 +88,7 @@ struct Plane {
   std::size_t stride = 0;  ///< bytes from one row to the next; for mjpeg and h264 the number of bytes
 };
 
-/// Gives a leased buffer back. One call per picture, on the thread that destroys the picture.
+/// Gets a leased buffer back. It is called once per picture, on the thread that destroys the picture.
 class BufferOwner {
  public:
   virtual void give_back(std::uint32_t buffer) noexcept = 0;
@@ -62,6 +110,7 @@ class Picture {
       format = other.format;
       size = other.size;
       planes = other.planes;
+      colors = other.colors;
       number = other.number;
       captured = other.captured;
       keyframe = other.keyframe;
@@ -76,9 +125,10 @@ class Picture {
 
   PixelFormat format = PixelFormat::yu12;
   Size size;
-  std::array<Plane, 3> planes{};  ///< as many as the format has
-  FrameNumber number;             ///< rebased to 0 at open(); gaps are pictures the driver lost
-  MonotonicTime captured;         ///< when the sensor took it: start of exposure where the driver knows it
+  std::array<Plane, 3> planes{};  ///< the format defines how many are used
+  Colors colors;                  ///< mjpeg, h264: as the driver reports them; the bytes may contain others
+  FrameNumber number;             ///< 0 for the first picture after open(); a gap means that the driver lost pictures
+  MonotonicTime captured;         ///< when the sensor took it
   bool keyframe = false;          ///< h264 only: the access unit has an IDR slice
 
  private:

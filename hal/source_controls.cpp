@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
+
+#include "base/format.hpp"
 
 namespace sealcam::hal {
 
@@ -28,7 +29,7 @@ bool is_toggle(Control control) noexcept { return control == Control::hflip || c
 
 std::string number(Control control, double value) {
   const auto u = unit(control);
-  return std::format("{}{}{}", value, u.empty() || u == "/s" ? "" : " ", u);
+  return sealcam::format("{}{}{}", value, u.empty() || u == "/s" ? "" : " ", u);
 }
 
 std::string range(const ControlInfo& info) {
@@ -37,7 +38,7 @@ std::string range(const ControlInfo& info) {
   const bool has_range = info.min != info.max;
   std::string text = info.can_be_automatic ? "auto" : "";
   if (has_range && info.can_be_automatic) text += " or ";
-  if (has_range) text += std::format("{} to {}", info.min, number(info.control, info.max));
+  if (has_range) text += sealcam::format("{} to {}", info.min, number(info.control, info.max));
   else if (!info.can_be_automatic) text += number(info.control, info.value.value);
   return text;
 }
@@ -65,10 +66,11 @@ std::string to_string(Control control, const ControlValue& value) {
 }
 
 std::string to_string(const ControlInfo& info) {
-  std::string line = std::format("{}: {}", name(info.control), range(info));
+  std::string line = sealcam::format("{}: {}", name(info.control), range(info));
   if (info.kind == ControlKind::action) return line;
   if (info.read_only) return line + ", read-only, now " + to_string(info.control, info.value);
-  return line + ", default " + to_string(info.control, info.otherwise) + ", now " + to_string(info.control, info.value);
+  return line + ", default " + to_string(info.control, info.default_value) + ", now " +
+         to_string(info.control, info.value);
 }
 
 Result<> check_setting(std::span<const ControlInfo> known, const Setting& setting) noexcept {
@@ -80,21 +82,21 @@ Result<> check_setting(std::span<const ControlInfo> known, const Setting& settin
     if (!info->can_be_automatic) return fail(Errc::unsupported, "this control has no automatic");
     return {};
   }
-  if (info->min == info->max) return fail(Errc::unsupported, "this control knows only automatic");
+  if (info->min == info->max) return fail(Errc::unsupported, "this control supports only automatic");
   if (!(setting.value.value >= info->min && setting.value.value <= info->max))
     return fail(Errc::invalid_argument, "value of this control");
   return {};
 }
 
 std::string explain(const Setting& setting, const Error& error, std::span<const ControlInfo> known) {
-  const std::string wanted =
+  const std::string requested =
       setting.control == Control::keyframe
           ? std::string(name(setting.control))
-          : std::format("{} {}", name(setting.control), to_string(setting.control, setting.value));
-  std::string text = std::format("control {}: {}", wanted, error.what);
+          : sealcam::format("{} {}", name(setting.control), to_string(setting.control, setting.value));
+  std::string text = sealcam::format("control {}: {}", requested, error.what);
   const ControlInfo* info = find(known, setting.control);
   if (info != nullptr && error.code == Errc::invalid_argument) return text + ", which is " + range(*info);
-  if (info != nullptr) return text + (error.native != 0 ? std::format(" (native {})", error.native) : "");
+  if (info != nullptr) return text + (error.native != 0 ? sealcam::format(" (native {})", error.native) : "");
   text += "; there ";
   if (known.empty()) return text + "is none";
   text += "are";

@@ -2,23 +2,25 @@
 #include "hal/board/board_data.hpp"
 
 #include <algorithm>
-#include <format>
+
+#include "base/format.hpp"
+#include "hal/backends.hpp"
 
 namespace sealcam::hal::board {
 
 namespace {
 
 constexpr std::int64_t format_version = 1;
-constexpr int largest_side = 16'384;
-constexpr std::int64_t largest_bitrate = 1'000'000'000;
+constexpr int max_encoder_side = 16'384;
+constexpr std::int64_t max_encoder_bitrate = 1'000'000'000;
 
-/// A place in the document, and what may be read there. Nothing is optional unless it is called so.
+/// A place in the document. All values are required, except in optional_text().
 class Place {
  public:
   Place(ConfigReader& reader, std::string at) : reader_(reader), at_(std::move(at)) {}
 
-  [[nodiscard]] Place operator[](std::string_view key) const { return {reader_, std::format("{}/{}", at_, key)}; }
-  [[nodiscard]] Place operator[](std::size_t index) const { return {reader_, std::format("{}/{}", at_, index)}; }
+  [[nodiscard]] Place operator[](std::string_view key) const { return {reader_, sealcam::format("{}/{}", at_, key)}; }
+  [[nodiscard]] Place operator[](std::size_t index) const { return {reader_, sealcam::format("{}/{}", at_, index)}; }
   [[nodiscard]] bool there() const { return reader_.has(at_); }
   void reject(std::string_view why) const { reader_.reject(at_, why); }
 
@@ -50,11 +52,11 @@ class Place {
     if (std::ranges::contains(values, "")) reject("must not have empty texts");
     return values;
   }
-  /// Number of elements of a list that must have some.
+  /// The number of elements of a list that must not be empty.
   [[nodiscard]] std::size_t size() const {
     if (!there()) reject("is missing");
     const auto count = reader_.size(at_);
-    if (count == 0) reject("must be a list with something in it");
+    if (count == 0) reject("must be a list with at least one element");
     return count;
   }
   template <class T>
@@ -80,20 +82,24 @@ Sensor read_sensor(const Place& at) {
                 .encodes = at["encodes"].boolean(),
                 .kernel = at["kernel"].optional_text(),
                 .setup = at["setup"].text()};
-  if (sensor.backend != "v4l2" && sensor.backend != "libcamera") at["backend"].reject("must be one of v4l2 libcamera");
-  if (sensor.node.empty() == sensor.driver.empty()) at.reject("must have either node or driver");
+  if (!std::ranges::contains(sensor_backends, sensor.backend)) {
+    std::string why = "must be one of";
+    for (const auto name : sensor_backends) why.append(" ").append(name);
+    at["backend"].reject(why);
+  }
+  if (sensor.node.empty() == sensor.driver.empty()) at.reject("must have 'node' or 'driver', but not both");
   return sensor;
 }
 
 Encoder read_encoder(const Place& at) {
   const auto bitrate = [&](std::string_view key) {
-    return BitsPerSecond(static_cast<std::uint32_t>(at[key].integer(1, largest_bitrate)));
+    return BitsPerSecond(static_cast<std::uint32_t>(at[key].integer(1, max_encoder_bitrate)));
   };
   return {.device = at["device"].path(),
           .codec = at["codec"].text(),
           .kernel = at["kernel"].optional_text(),
-          .min_side = at["min_side"].integer(1, largest_side),
-          .max_side = at["max_side"].integer(1, largest_side),
+          .min_side = at["min_side"].integer(1, max_encoder_side),
+          .max_side = at["max_side"].integer(1, max_encoder_side),
           .min_bitrate = bitrate("min_bitrate"),
           .max_bitrate = bitrate("max_bitrate"),
           .b_frames = at["b_frames"].boolean(),
@@ -115,7 +121,7 @@ Temperature read_temperature(const Place& at) {
 
 Serial read_serial(const Place& at) { return {.path = at["path"].path()}; }
 
-/// What a schema cannot say: limits the right way round, references to kernels that are listed.
+/// Checks the rules that a schema cannot express: the order of limits, and references to kernels.
 void check(const Place& at, const Model& model) {
   const auto known = [&](const std::optional<std::string>& kernel) {
     return !kernel || std::ranges::contains(model.kernels, *kernel, &Kernel::name);
@@ -141,7 +147,8 @@ Model read_model(const Place& at) {
               .watchdog = at["watchdog"].part(&read_watchdog),
               .temperature = at["temperature"].part(&read_temperature),
               .serial = at["serial"].part(&read_serial),
-              .picture = {at["picture"]["width"].integer(32, 4096), at["picture"]["height"].integer(32, 4096)},
+              .picture = {at["picture"]["width"].integer(min_side, max_side),
+                          at["picture"]["height"].integer(min_side, max_side)},
               .rate = at["picture"]["rate"].integer(1, 120)};
   const Place kernels = at["kernels"], sensors = at["sensors"];
   for (std::size_t i = 0, n = kernels.size(); i < n; ++i) model.kernels.push_back(read_kernel(kernels[i]));

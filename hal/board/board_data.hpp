@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What is known of a board: the content of board/<name>/board.json. board/board.schema.json says the same for
-/// editors; a test keeps the two together.
+/// The content of board/<name>/board.json. board/board.schema.json has the same rules for editors; a test compares
+/// both.
 #pragma once
 
 #include <cstdint>
@@ -10,44 +10,44 @@
 #include <string>
 #include <vector>
 
-#include "core/config.hpp"
-#include "core/strong.hpp"
+#include "base/config.hpp"
+#include "base/strong.hpp"
 #include "hal/picture.hpp"
 
 namespace sealcam::hal::board {
 
-/// A part that this board does not have, and why, in words for its owner.
+/// A part that the board does not have. The reason is for the user.
 struct Absent {
   std::string why;
 };
 template <class T>
 using Part = std::expected<T, Absent>;
 
-/// One of the kernels that run on the board with different drivers.
+/// A kernel for the board. Kernels differ in their drivers.
 struct Kernel {
   std::string name;
-  std::string release;                ///< part of `uname -r` that tells it from the others
-  std::optional<std::string> tested;  ///< beginning of the release that was tested with this model
+  std::string release;                ///< part of `uname -r` that identifies this kernel
+  std::optional<std::string> tested;  ///< start of the release that was tested with this model
 };
 
 struct Sensor {
-  std::string name;                   ///< for people
-  std::string backend;                ///< v4l2, libcamera
-  std::string node;                   ///< how its video node's name begins; empty: found by its driver
-  std::string driver;                 ///< of its video node; empty: found by its name
+  std::string name;                   ///< for users
+  std::string backend;                ///< a back-end that is hardware
+  std::string node;                   ///< start of the name of its video node; empty: `driver` identifies it
+  std::string driver;                 ///< of its video node; empty: `node` identifies it
   bool encodes = false;               ///< delivers H.264 itself
-  std::optional<std::string> kernel;  ///< the one that has its driver; none: all have
-  std::string setup;                  ///< what to do when it is missing
+  std::optional<std::string> kernel;  ///< the only kernel with its driver; none: all kernels have it
+  std::string setup;                  ///< the next step for the user if it is missing
 };
 
 struct Encoder {
   std::filesystem::path device;
   std::string codec;                  ///< FFmpeg's name
-  std::optional<std::string> kernel;  ///< the one that has its driver; none: all have
+  std::optional<std::string> kernel;  ///< the only kernel with its driver; none: all kernels have it
   int min_side = 0, max_side = 0;     ///< pixels, both axes
   BitsPerSecond min_bitrate, max_bitrate;
   bool b_frames = false;
-  bool repeats_headers = false;   ///< SPS and PPS before each key frame without being asked
+  bool repeats_headers = false;   ///< writes SPS and PPS before each key frame
   int buffer_kib_above_720p = 0;  ///< largest access unit
 };
 
@@ -74,25 +74,25 @@ struct Serial {
 /// One model of board. Paths are absolute, as on the running board.
 struct Model {
   std::string name;
-  std::vector<std::string> compatible;  ///< empty: for boards that nothing else matches
+  std::vector<std::string> compatible;  ///< empty: for unknown boards
   std::vector<Kernel> kernels;
-  std::vector<Sensor> sensors;           ///< those of the model for unknown boards can be had on every board
-  std::vector<std::string> other_nodes;  ///< how the names of video nodes begin that are no sensors
+  std::vector<Sensor> sensors;           ///< every board can also have the sensors of the model for unknown boards
+  std::vector<std::string> other_nodes;  ///< start of the names of video nodes that are not sensors
   Part<Encoder> encoder;
   Part<Led> led;
   Part<Button> button;
   Part<Watchdog> watchdog;
   Part<Temperature> temperature;
   Part<Serial> serial;
-  Size picture;  ///< what the board does without strain
+  Size picture;  ///< maximum that the board encodes in real time
   int rate = 0;  ///< pictures per second
 
-  /// The kernel whose mark stands in the release; null when it is none of those known.
+  /// Returns the kernel that the release names, or null.
   [[nodiscard]] const Kernel* kernel_of(std::string_view release) const noexcept;
 };
 
-/// Reads one document whole. The error is a sentence that names the place by JSON Pointer: unknown keys, missing
-/// ones, ranges, another version.
+/// Reads one document. The error is a sentence with the JSON Pointer: an unknown or missing key, a value out of range,
+/// or another version.
 [[nodiscard]] std::expected<std::vector<Model>, std::string> read_models(ConfigReader reader);
 
 }  // namespace sealcam::hal::board

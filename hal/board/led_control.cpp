@@ -6,19 +6,19 @@
 
 #include <cerrno>
 #include <charconv>
+#include <utility>
 
-#include "core/file.hpp"
+#include "base/file.hpp"
 
 namespace sealcam::hal::board {
 
 namespace {
 
-constexpr std::size_t largest_attribute = 4096;  // of sysfs
+constexpr std::size_t max_attribute = 4096;  // of sysfs
 constexpr std::string_view by_hand = "none";
-constexpr std::string_view blinking = "timer";
 
 Result<> write_attribute(const std::filesystem::path& file, std::string_view text) {
-  // Truncated only where it is a plain file, as in tests; sysfs takes each write as a whole value.
+  // O_TRUNC is for plain files in tests. sysfs takes each write as a whole value.
   const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
   const auto failed = [](int error) -> std::unexpected<Error> {
     switch (error) {
@@ -39,14 +39,14 @@ Result<> write_attribute(const std::filesystem::path& file, std::string_view tex
 }
 
 Result<std::string> read_attribute(const std::filesystem::path& file) {
-  const auto bytes = read_file(file, largest_attribute);
+  const auto bytes = read_file(file, max_attribute);
   if (!bytes) return std::unexpected(bytes.error());
   std::string text(as_text(*bytes));
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
 }
 
-/// "none [mmc0] timer": the one in brackets is set.
+/// In "none [mmc0] timer", mmc0 is the current trigger.
 Result<std::string> current_trigger(std::string_view text) {
   const auto begin = text.find('[');
   const auto end = text.find(']', begin == std::string_view::npos ? 0 : begin);
@@ -81,33 +81,35 @@ Result<std::unique_ptr<LedControl>> LedControl::open(const std::filesystem::path
 }
 
 LedControl::~LedControl() {
-  // The light may be gone; there is nobody left to tell.
+  // An error is ignored, because the light may be unplugged.
   [[maybe_unused]] const bool given_back = write_attribute(folder_ / "trigger", by_hand) &&
                                            write_attribute(folder_ / "brightness", before_) &&
                                            write_attribute(folder_ / "trigger", trigger_);
 }
 
 Result<> LedControl::show() {
-  const auto set = write_attribute(folder_ / "trigger", identifying_ ? blinking : by_hand);
-  if (!set) return set;
-  // A brightness of 0 would end the blinking.
-  if (identifying_) return {};
+  if (auto set = write_attribute(folder_ / "trigger", by_hand); !set) return set;
   return write_attribute(folder_ / "brightness", active_ ? brightest_ : "0");
 }
 
 Result<> LedControl::do_set_activity(bool on) {
   active_ = on;
-  if (identifying_) return {};
   return show();
 }
 
-Result<> LedControl::do_set_identify(bool on) {
-  if (std::exchange(identifying_, on) == on) return {};
-  const auto shown = show();
-  if (!shown) identifying_ = false;
-  return shown;
+std::string LedControl::do_describe() const { return folder_.string(); }
+
+LogControl::~LogControl() { show(false); }
+
+void LogControl::show(bool on) {
+  if (std::exchange(active_, on) != on) log_.info("activity: the sensor is {}", on ? "on" : "off");
 }
 
-std::string LedControl::do_describe() const { return folder_.string(); }
+Result<> LogControl::do_set_activity(bool on) {
+  show(on);
+  return {};
+}
+
+std::string LogControl::do_describe() const { return "lines in the log"; }
 
 }  // namespace sealcam::hal::board

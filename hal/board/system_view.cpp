@@ -8,7 +8,7 @@
 #include <array>
 #include <cerrno>
 
-#include "core/file.hpp"
+#include "base/file.hpp"
 
 namespace sealcam::hal::board {
 
@@ -25,7 +25,7 @@ bool SystemView::exists(const fs::path& path) const {
 }
 
 std::optional<std::string> SystemView::read(const fs::path& path) const {
-  // One read: files of the kernel have no size, and some answer only the first read of an open file.
+  // Reads once, because files of the kernel have no size and some return data only for the first read.
   const UniqueFd file(::open(real(path).c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!file) return std::nullopt;
   std::array<char, 4096> buffer;
@@ -43,7 +43,7 @@ std::vector<std::string> SystemView::list(const fs::path& folder) const {
   std::error_code ec;
   for (fs::directory_iterator i(real(folder), ec), end; !ec && i != end; i.increment(ec))
     names.push_back(i->path().filename().string());
-  // video2 before video10.
+  // Puts video2 before video10.
   std::ranges::sort(names,
                     [](const auto& a, const auto& b) { return a.size() != b.size() ? a.size() < b.size() : a < b; });
   return names;

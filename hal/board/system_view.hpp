@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// /proc, /sys and /dev of the running board, or of a folder that stands for it in a test.
+/// Reads /proc, /sys and /dev of the board. Tests use a folder instead.
 #pragma once
 
 #include <filesystem>
@@ -10,15 +10,15 @@
 
 namespace sealcam::hal::board {
 
-/// Looks and never writes. Paths are absolute, as on the board. Thread-safe.
+/// Never writes. Paths are absolute, as on the board. Thread-safe.
 class SystemView {
  public:
-  /// May the file be used so (R_OK, W_OK of access(2))? Replaced in tests, which often run as root.
+  /// access(2) with R_OK or W_OK. Tests replace it, because they often run as root.
   using Permitted = std::function<bool(const std::filesystem::path& real, int mode)>;
 
   explicit SystemView(std::filesystem::path root = "/", Permitted permitted = {});
 
-  /// Where it lies on this machine.
+  /// The path on this machine.
   [[nodiscard]] std::filesystem::path real(const std::filesystem::path& path) const {
     return root_ / path.relative_path();
   }
@@ -26,11 +26,11 @@ class SystemView {
   [[nodiscard]] bool permitted(const std::filesystem::path& path, int mode) const {
     return permitted_(real(path), mode);
   }
-  /// The first 4 KiB without white space and NUL at the end; nothing when it cannot be read.
+  /// Reads the first 4 KiB, without white space and NUL at the end. Returns nothing if that fails.
   [[nodiscard]] std::optional<std::string> read(const std::filesystem::path& path) const;
-  /// Names in a folder, sorted; empty when there is none.
+  /// Returns the names in a folder, sorted. Empty if the folder does not exist.
   [[nodiscard]] std::vector<std::string> list(const std::filesystem::path& folder) const;
-  /// Last part of what a link points to; empty when it is none.
+  /// Returns the last part of a link's target. Empty if `link` is not a link.
   [[nodiscard]] std::string link_name(const std::filesystem::path& link) const;
 
  private:

@@ -4,15 +4,16 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
-#include <format>
 #include <string_view>
 #include <thread>
+
+#include "base/format.hpp"
 
 namespace sealcam::hal::fake {
 
 namespace {
 
-/// Where the planes of a YU12 picture without padding begin.
+/// The offsets of the planes of a YU12 picture without padding.
 struct Layout {
   explicit Layout(Size s)
       : width(static_cast<std::size_t>(s.width)),
@@ -49,7 +50,7 @@ void FakeSource::paint_background() {
   const auto top = static_cast<std::size_t>(bar_top(config_.size));
   for (std::size_t y = 0; y < at.height; ++y) {
     for (std::size_t x = 0; x < at.width; ++x) {
-      // Slopes with soft rings: something to encode in every block, nothing that a lens would not show.
+      // Gradients with soft rings give the encoder work in each block, like a real scene.
       const std::size_t rings = (x * x / at.width + y * y / at.height) / 4 % 64;
       const std::size_t luma =
           y < top ? 16 : 40 + x * 90 / at.width + y * 40 / at.height + (rings < 32 ? rings : 63 - rings);
@@ -70,7 +71,7 @@ void FakeSource::draw_bar(Buffer& buffer, FrameNumber number) const {
   const Layout at(config_.size);
   const auto width = static_cast<std::size_t>(bar_width(config_.size));
   const auto old_x = static_cast<std::size_t>(buffer.bar);
-  // Eight pixels a picture: through a 1080p picture in eight seconds at 30/s.
+  // Eight pixels per picture cross 1080p in eight seconds at 30/s.
   const std::size_t x = std::uint64_t{number.value()} * 8 % (at.width - width) / 2 * 2;
   for (auto y = static_cast<std::size_t>(bar_top(config_.size)); y < at.height; ++y) {
     std::byte* const row = buffer.bytes.data() + y * at.width;
@@ -120,8 +121,8 @@ Result<Picture> FakeSource::do_next(std::chrono::milliseconds timeout) {
 }
 
 std::string FakeSource::do_describe() const {
-  return std::format("fake camera {}, YU12 {}x{}, {}/s{}", config_.camera, config_.size.width, config_.size.height,
-                     config_.rate, config_.realtime ? "" : ", as fast as possible");
+  return sealcam::format("fake camera {}, YU12 {}x{}, {}/s{}", config_.camera, config_.size.width, config_.size.height,
+                         config_.rate, config_.realtime ? "" : ", as fast as possible");
 }
 
 }  // namespace sealcam::hal::fake

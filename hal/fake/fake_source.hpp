@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A source without a sensor: a moving test picture whose number and camera can be read back.
+/// A moving test picture. Its frame number and camera can be read back from the pixels.
 #pragma once
 
 #include <memory>
@@ -7,23 +7,23 @@
 #include <vector>
 
 #include "hal/fake/picture_mark.hpp"
+#include "hal/frame_pacer.hpp"
 #include "hal/frame_source.hpp"
-#include "hal/pacer.hpp"
 
 namespace sealcam::hal::fake {
 
 struct FakeConfig {
   Size size{1920, 1080};
   double rate = 30;                      ///< pictures per second, above 0, at most 1000
-  std::uint16_t camera = 0;              ///< drawn into every picture (picture_mark.hpp)
-  bool realtime = true;                  ///< false: as fast as next() is called
-  std::optional<std::uint32_t> count{};  ///< end_of_stream instead of this FrameNumber and all after it
-  std::uint32_t buffers = 4;             ///< pictures that can be leased at once, 2 … 64
+  std::uint16_t camera = 0;              ///< drawn into each picture (picture_mark.hpp)
+  bool realtime = true;                  ///< false: next() does not wait
+  std::optional<std::uint32_t> count{};  ///< end_of_stream from this FrameNumber on
+  std::uint32_t buffers = 4;             ///< pictures that can be leased at the same time, 2 … 64
 };
 
-/// YU12 pictures of a still background, a bar that moves, digits, and the mark. Drawing one costs
-/// far less than a millisecond at 1080p. In real time it loses pictures as a driver does when nobody fetches them,
-/// and when every buffer is leased next() answers timeout. Thread-bound.
+/// YU12 pictures with a fixed background, a moving bar, digits and the mark. Drawing takes far less than 1 ms at 1080p.
+/// In real time it loses pictures if the caller is late, as a driver does. While all buffers are leased, next() returns
+/// timeout. Thread-bound.
 class FakeSource final : public FrameSource, private BufferOwner {
  public:
   /// The clock must outlive the source. Errors: invalid_argument.
@@ -49,7 +49,7 @@ class FakeSource final : public FrameSource, private BufferOwner {
   [[nodiscard]] std::string do_describe() const override;
 
   FakeConfig config_;
-  Pacer pacer_;
+  FramePacer pacer_;
   Bytes background_;
   std::vector<Buffer> buffers_;
 };

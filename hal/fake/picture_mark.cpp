@@ -38,7 +38,8 @@ void fill(const LumaPlane& plane, const Rectangle& r, std::byte value) noexcept 
                 static_cast<std::size_t>(r.right - r.left));
 }
 
-/// 1 white, 0 black, nothing when undecided. The middle half counts: edges blur when pictures are encoded or scaled.
+/// Returns 1 for white, 0 for black, and nothing for other cells. Reads the middle half of the cell only, because
+/// encoding and scaling blur the edges.
 std::optional<unsigned> read_cell(const Plane& plane, const Rectangle& r) noexcept {
   const int dx = (r.right - r.left) / 4;
   const int dy = (r.bottom - r.top) / 4;

@@ -5,31 +5,19 @@
 
 extern "C" {
 #include <libavcodec/avcodec.h>
-#include <libavutil/opt.h>
-#include <libswscale/swscale.h>
 }
 
 namespace sealcam::hal::ffmpeg {
-
-namespace {
-
-/// FFmpeg's JPEG decoder still answers with the J formats, whose only meaning is "full range".
-AVPixelFormat without_range(int format) noexcept {
-  switch (format) {
-    case AV_PIX_FMT_YUVJ420P: return AV_PIX_FMT_YUV420P;
-    case AV_PIX_FMT_YUVJ422P: return AV_PIX_FMT_YUV422P;
-    case AV_PIX_FMT_YUVJ444P: return AV_PIX_FMT_YUV444P;
-    default: return static_cast<AVPixelFormat>(format);
-  }
-}
-
-}  // namespace
 
 int av_format(PixelFormat format) noexcept {
   switch (format) {
     case PixelFormat::yu12: return AV_PIX_FMT_YUV420P;
     case PixelFormat::nv12: return AV_PIX_FMT_NV12;
     case PixelFormat::yuyv: return AV_PIX_FMT_YUYV422;
+    case PixelFormat::uyvy: return AV_PIX_FMT_UYVY422;
+    case PixelFormat::gray: return AV_PIX_FMT_GRAY8;
+    case PixelFormat::rgb24: return AV_PIX_FMT_RGB24;
+    case PixelFormat::bgr24: return AV_PIX_FMT_BGR24;
     case PixelFormat::mjpeg:
     case PixelFormat::h264: break;
   }
@@ -46,22 +34,10 @@ void view_planes(AVFrame& frame, const Picture& picture) noexcept {
     frame.linesize[i] = static_cast<int>(picture.planes[i].stride);
   }
   frame.extended_data = frame.data;
+  set_colors(frame, picture.colors);
 }
 
-// The ranges must be known before the context is initialised: for two equal formats it would settle on copying.
-ScalerPtr open_scaler(Size size, SampleFormat from, SampleFormat to) noexcept {
-  ScalerPtr scaler(sws_alloc_context());
-  if (!scaler) return nullptr;
-  const auto set = [&](const char* name, int value) { return av_opt_set_int(scaler.get(), name, value, 0) >= 0; };
-  const bool good = set("srcw", size.width) && set("srch", size.height) && set("dstw", size.width) &&
-                    set("dsth", size.height) && set("src_format", from.av_format) && set("dst_format", to.av_format) &&
-                    set("src_range", from.full_range) && set("dst_range", to.full_range) &&
-                    set("sws_flags", SWS_FAST_BILINEAR);
-  if (!good || sws_init_context(scaler.get(), nullptr, nullptr) < 0) return nullptr;
-  return scaler;
-}
-
-Result<Converter> Converter::open(Size size, PixelFormat target) {
+Result<Converter> Converter::open(Size size, PixelFormat target, const Colors& colors) {
   SC_ASSERT(is_valid(size) && (target == PixelFormat::yu12 || target == PixelFormat::nv12));
   FramePtr frame(av_frame_alloc());
   if (!frame) return fail(Errc::no_memory, "making a frame");
@@ -69,6 +45,7 @@ Result<Converter> Converter::open(Size size, PixelFormat target) {
   frame->width = size.width;
   frame->height = size.height;
   if (const int rc = av_frame_get_buffer(frame.get(), 0); rc < 0) return av_fail(rc, Errc::no_memory, "making a frame");
+  set_colors(*frame, colors);
   Converter converter(size, std::move(frame));
   converter.view_.reset(av_frame_alloc());
   if (!converter.view_) return fail(Errc::no_memory, "making a frame");
@@ -94,23 +71,12 @@ Result<AVFrame*> Converter::decode_jpeg(const Picture& picture) {
   int rc = avcodec_send_packet(jpeg_.get(), jpeg_packet_.get());
   if (rc >= 0) rc = avcodec_receive_frame(jpeg_.get(), jpeg_frame_.get());
   if (rc < 0) return av_fail(rc, Errc::malformed, "decoding a JPEG picture");
-  if (jpeg_frame_->width != size_.width || jpeg_frame_->height != size_.height)
+  // A larger picture is cropped: adopt_jpeg() has compared the sizes.
+  if (jpeg_frame_->width < size_.width || jpeg_frame_->height < size_.height)
     return fail(Errc::malformed, "size of a JPEG picture");
+  jpeg_frame_->width = size_.width;
+  jpeg_frame_->height = size_.height;
   return jpeg_frame_.get();
-}
-
-Result<> Converter::scale(const AVFrame& from) {
-  const int full_range = from.color_range == AVCOL_RANGE_JPEG || without_range(from.format) != from.format ? 1 : 0;
-  if (!scaler_ || scaler_format_ != from.format || scaler_range_ != full_range) {
-    scaler_ = open_scaler(size_, {without_range(from.format), full_range != 0}, {target_->format, false});
-    if (!scaler_) return fail(Errc::unsupported, "converting this pixel format");
-    scaler_format_ = from.format;
-    scaler_range_ = full_range;
-  }
-  const int rows =
-      sws_scale(scaler_.get(), from.data, from.linesize, 0, size_.height, target_->data, target_->linesize);
-  if (rows != size_.height) return fail(Errc::no_memory, "converting a picture");
-  return {};
 }
 
 Result<AVFrame*> Converter::convert(const Picture& picture) {
@@ -123,7 +89,7 @@ Result<AVFrame*> Converter::convert(const Picture& picture) {
   } else {
     view_planes(*view_, picture);
   }
-  const auto scaled = scale(*from);
+  const auto scaled = scaler_.scale(*from, *target_);
   if (!scaled) return std::unexpected(scaled.error());
   return target_.get();
 }

@@ -6,20 +6,17 @@
 
 extern "C" {
 #include <libavcodec/avcodec.h>
-#include <libswscale/swscale.h>
 }
 
 namespace sealcam::hal::ffmpeg {
 
 namespace {
 
-/// The largest picture Size allows; a stream that claims more is refused before memory is taken for it.
-constexpr std::int64_t max_pixels = std::int64_t{4096} * 4096;
-
 Picture view_of(const AVFrame& frame) {
   Picture picture;
   picture.format = PixelFormat::yu12;
   picture.size = {frame.width, frame.height};
+  picture.colors = colors_of(frame);
   for (std::size_t i = 0; i < 3; ++i)
     picture.planes[i] = {reinterpret_cast<const std::byte*>(frame.data[i]),
                          static_cast<std::size_t>(frame.linesize[i])};
@@ -43,14 +40,14 @@ Result<std::unique_ptr<FfmpegDecoder>> FfmpegDecoder::open(const DecoderConfig& 
   context.thread_type = FF_THREAD_SLICE;
   context.flags |= AV_CODEC_FLAG_LOW_DELAY;
   context.err_recognition = AV_EF_EXPLODE | AV_EF_BITSTREAM | AV_EF_BUFFER;
-  context.max_pixels = max_pixels;
+  context.max_pixels = max_pixels;  // rejects larger pictures before it allocates memory for them
   if (const int rc = avcodec_open2(&context, codec, nullptr); rc < 0)
     return av_fail(rc, Errc::unsupported, "opening the H.264 decoder");
   return decoder;
 }
 
 Result<> FfmpegDecoder::feed(ByteView access_unit) {
-  // Without a buffer of its own the packet is copied by FFmpeg, with the padding that its parsers read.
+  // FFmpeg copies a packet without a buffer and adds the padding that its parsers need.
   packet_->data = const_cast<std::uint8_t*>(c_bytes(access_unit));
   packet_->size = static_cast<int>(access_unit.size());
   if (const int rc = avcodec_send_packet(context_.get(), packet_.get()); rc < 0)
@@ -71,11 +68,10 @@ Result<Picture> FfmpegDecoder::as_picture() {
     if (const int rc = av_frame_get_buffer(converted_.get(), 0); rc < 0)
       return av_fail(rc, Errc::no_memory, "making a frame");
   }
-  scaler_.reset(sws_getCachedContext(scaler_.release(), size.width, size.height,
-                                     static_cast<AVPixelFormat>(frame_->format), size.width, size.height,
-                                     AV_PIX_FMT_YUV420P, SWS_FAST_BILINEAR, nullptr, nullptr, nullptr));
-  if (!scaler_) return fail(Errc::malformed, "pixel format of a decoded picture");
-  sws_scale(scaler_.get(), frame_->data, frame_->linesize, 0, size.height, converted_->data, converted_->linesize);
+  Colors colors = colors_of(*frame_);
+  if (colors.matrix == Colors::rgb) colors = {.primaries = colors.primaries, .transfer = colors.transfer};
+  set_colors(*converted_, colors);
+  if (!scaler_.scale(*frame_, *converted_)) return fail(Errc::malformed, "pixel format of a decoded picture");
   return view_of(*converted_);
 }
 
@@ -87,7 +83,7 @@ Result<std::optional<Picture>> FfmpegDecoder::do_decode(ByteView access_unit) {
   }
   if (waiting_ && !info->keyframe) return std::optional<Picture>();
   if (waiting_) avcodec_flush_buffers(context_.get());
-  waiting_ = true;  // unless everything below goes well
+  waiting_ = true;  // until the picture is complete
   const auto fed = feed(access_unit);
   if (!fed) return std::unexpected(fed.error());
   const int rc = avcodec_receive_frame(context_.get(), frame_.get());

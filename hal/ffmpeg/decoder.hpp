@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-/// H.264 decoding with FFmpeg.
+/// Decodes H.264 with FFmpeg.
 #pragma once
 
 #include <memory>
 
-#include "hal/ffmpeg/handles.hpp"
-#include "hal/video_decoder.hpp"
+#include "hal/ffmpeg/scaler.hpp"
+#include "hal/ffmpeg/support.hpp"
+#include "hal/video_codec.hpp"
 
 namespace sealcam::hal::ffmpeg {
 
 struct DecoderConfig {
-  int threads = 1;  ///< more than one decodes the slices of a picture at once and adds no delay
+  int threads = 1;  ///< threads decode slices in parallel and add no delay
 };
 
-/// See VideoDecoder. Access units are checked (check_access_unit) before FFmpeg sees them. Until the first key frame,
-/// and after an error until the next one, it answers without a picture. Thread-bound.
+/// Checks access units with check_access_unit() before FFmpeg reads them. Returns no picture before the first key
+/// frame, and after an error until the next key frame. Thread-bound.
 class FfmpegDecoder final : public VideoDecoder {
  public:
   /// Errors: unsupported (this FFmpeg has no H.264 decoder), no_memory.
@@ -29,8 +30,8 @@ class FfmpegDecoder final : public VideoDecoder {
   CodecPtr context_;
   PacketPtr packet_;
   FramePtr frame_;
-  FramePtr converted_;  // only for streams that are not 4:2:0
-  ScalerPtr scaler_;
+  FramePtr converted_;  // for streams other than 4:2:0
+  Scaler scaler_;
   bool waiting_ = true;
 };
 

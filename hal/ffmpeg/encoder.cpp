@@ -2,6 +2,7 @@
 #include "hal/ffmpeg/encoder.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <string_view>
 #include <thread>
 
@@ -22,8 +23,7 @@ constexpr std::string_view x264 = "libx264";
 constexpr std::array<const char*, 3> all_codecs = {v4l2.data(), x264.data(), "libopenh264"};
 
 Result<> check_bitrate(BitsPerSecond bitrate) {
-  if (bitrate.value() < 25'000 || bitrate.value() > 25'000'000)
-    return fail(Errc::invalid_argument, "bitrate of the encoder");
+  if (bitrate < min_bitrate || bitrate > max_bitrate) return fail(Errc::invalid_argument, "bitrate of the encoder");
   return {};
 }
 
@@ -38,7 +38,7 @@ Result<> check(const EncoderConfig& c) {
   return check_bitrate(c.bitrate);
 }
 
-/// The V4L2 wrapper finds such a mistake only with the first picture, or never.
+/// FFmpeg's V4L2 wrapper reports such an error only with the first picture, or not at all.
 Result<> check_hardware(const EncoderConfig& c) {
   if (!c.hardware_limits) return {};
   const EncoderLimits& limits = *c.hardware_limits;
@@ -50,20 +50,28 @@ Result<> check_hardware(const EncoderConfig& c) {
   return {};
 }
 
-/// Bits that an access unit may have at most; 0: any.
-std::int64_t largest_unit(const EncoderConfig& c) noexcept {
+/// Maximum bits of an access unit; 0: no limit.
+std::int64_t max_unit(const EncoderConfig& c) noexcept {
   const bool above_720p = c.size.width * c.size.height > 1280 * 720;
   if (c.codec != v4l2 || !c.hardware_limits || !above_720p) return 0;
-  return static_cast<std::int64_t>(c.hardware_limits->largest_unit_above_720p) * 8;
+  return static_cast<std::int64_t>(c.hardware_limits->max_unit_above_720p) * 8;
 }
 
-/// What is fed to the encoder as it is; everything else is converted to it.
+/// The encoder's input format. Pictures of other formats are converted.
 PixelFormat input_format(const EncoderConfig& config) {
   return config.format == PixelFormat::nv12 ? PixelFormat::nv12 : PixelFormat::yu12;
 }
 
-/// x264 cuts the picture into as many slices and encodes them at once: the picture is ready sooner for the same
-/// work, where threads of whole pictures would each hold back a picture. More than four cost too many bits.
+/// The colors of the stream. JPEG and RGB are converted in any case, and more players know the limited range.
+Colors stream_colors(const EncoderConfig& config) {
+  const Colors& from = config.colors;
+  if (config.format == PixelFormat::mjpeg || from.matrix == Colors::rgb)
+    return {.primaries = from.primaries, .transfer = from.transfer};
+  return from;
+}
+
+/// x264 encodes one slice per thread, which reduces the latency. Threads that encode whole pictures would add a delay
+/// of one picture each. More than four slices cost too many bits.
 int default_threads() noexcept { return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 4); }
 
 struct Options {
@@ -79,14 +87,22 @@ struct Options {
 void set_private_options(Options& options, std::string_view name) {
   if (name == x264) {
     options.set("preset", "superfast");
-    options.set("tune", "zerolatency");  // no look-ahead, no B-frames, slices, constant frame rate for rate control
-    options.set("forced-idr", "1");      // a key frame on demand must start a new group
-    // Key frames come at their interval and on demand only: an unasked one is a burst the network did not expect.
+    options.set("tune", "zerolatency");  // no look-ahead, no B-frames, slices, constant frame rate
+    options.set("forced-idr", "1");      // a requested key frame must start a new group
+    // Disables additional key frames at scene changes, because each is a burst in the network.
     options.set("x264-params", "scenecut=0");
   } else if (name == "libopenh264") {
     options.set("allow_skip_frames", "0");
     options.set("rc_mode", "bitrate");
   }
+}
+
+/// Whether each SPS has these colors. Drivers of hardware encoders ignore the colors that FFmpeg requests.
+bool has_colors(ByteView bytes, const Colors& colors) noexcept {
+  NalReader reader(bytes);
+  while (const auto unit = reader.next())
+    if (unit->type() == NalType::sps && sps_colors(*unit) != colors) return false;
+  return true;
 }
 
 bool has_slice(ByteView bytes) noexcept {
@@ -95,12 +111,6 @@ bool has_slice(ByteView bytes) noexcept {
     if (unit->type() == NalType::slice || unit->type() == NalType::idr_slice) return true;
   }
   return false;
-}
-
-void append(Bytes& to, const NalUnit& unit) {
-  constexpr std::array start_code = {std::byte{0}, std::byte{0}, std::byte{0}, std::byte{1}};
-  to.insert(to.end(), start_code.begin(), start_code.end());
-  to.insert(to.end(), unit.bytes.begin(), unit.bytes.end());
 }
 
 }  // namespace
@@ -113,7 +123,7 @@ Result<std::unique_ptr<FfmpegEncoder>> FfmpegEncoder::open(const EncoderConfig& 
   for (const char* name : all_codecs) {
     if (!automatic && config.codec != name) continue;
     if (automatic && name == v4l2 && !config.hardware) continue;
-    LogCapture said;
+    LogCapture captured;
     auto encoder = open_one(config, name);
     if (encoder) {
       log.info("encoder: {}{}, {}x{}, {}/s, {} bit/s", name, automatic ? " (auto)" : "", config.size.width,
@@ -122,7 +132,7 @@ Result<std::unique_ptr<FfmpegEncoder>> FfmpegEncoder::open(const EncoderConfig& 
     }
     last = encoder.error();
     log.info("encoder: not {}: {}{}{}", name, to_string(last),
-             said.line().empty() ? "" : "; FFmpeg says: ", said.line());
+             captured.line().empty() ? "" : "; FFmpeg: ", captured.line());
   }
   return std::unexpected(last);
 }
@@ -131,7 +141,7 @@ Result<std::unique_ptr<FfmpegEncoder>> FfmpegEncoder::open_one(const EncoderConf
   if (name == v4l2) {
     if (auto r = check_hardware(config); !r) return std::unexpected(r.error());
   }
-  auto converter = Converter::open(config.size, input_format(config));
+  auto converter = Converter::open(config.size, input_format(config), stream_colors(config));
   if (!converter) return std::unexpected(converter.error());
   std::unique_ptr<FfmpegEncoder> encoder(new FfmpegEncoder(config, std::move(*converter)));
   const auto started = encoder->start(name);
@@ -147,7 +157,7 @@ Result<> FfmpegEncoder::start(const char* name) {
   packet_.reset(av_packet_alloc());
   frame_.reset(av_frame_alloc());
   if (!context_ || !packet_ || !frame_) return fail(Errc::no_memory, "opening an encoder");
-  // Stands for the buffer of every picture and frees nothing: with it FFmpeg takes a reference instead of a copy.
+  // With this placeholder for the buffer of each picture, FFmpeg takes a reference instead of a copy.
   static std::uint8_t nothing = 0;
   frame_->buf[0] = av_buffer_create(&nothing, 1, [](void*, std::uint8_t*) {}, nullptr, AV_BUFFER_FLAG_READONLY);
   if (frame_->buf[0] == nullptr) return fail(Errc::no_memory, "opening an encoder");
@@ -155,17 +165,18 @@ Result<> FfmpegEncoder::start(const char* name) {
   context.width = config_.size.width;
   context.height = config_.size.height;
   context.pix_fmt = static_cast<AVPixelFormat>(av_format(input_format(config_)));
-  // picture.hpp's colours, said in the stream (H.264 annex E): players guess BT.709 for large pictures otherwise.
-  context.color_range = AVCOL_RANGE_MPEG;
-  context.colorspace = AVCOL_SPC_SMPTE170M;
-  context.color_primaries = AVCOL_PRI_BT709;
-  context.color_trc = AVCOL_TRC_BT709;
+  // Without colors, players assume BT.709 for large pictures.
+  config_.colors = stream_colors(config_);
+  context.color_range = config_.colors.full_range ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
+  context.colorspace = static_cast<AVColorSpace>(config_.colors.matrix);
+  context.color_primaries = static_cast<AVColorPrimaries>(config_.colors.primaries);
+  context.color_trc = static_cast<AVColorTransferCharacteristic>(config_.colors.transfer);
   context.framerate = av_d2q(config_.rate, 100'000);
   context.time_base = av_inv_q(context.framerate);
   context.gop_size = config_.keyframe_interval;
   context.max_b_frames = 0;
   context.thread_count = config_.threads == 0 ? default_threads() : config_.threads;
-  apply_bitrate(config_.bitrate);
+  apply_bitrate(config_.bitrate, config_.rate, config_.vbv);
   Options options;
   set_private_options(options, name);
   if (const int rc = avcodec_open2(&context, codec, &options.entries); rc < 0)
@@ -176,47 +187,51 @@ Result<> FfmpegEncoder::start(const char* name) {
   return {};
 }
 
-void FfmpegEncoder::apply_bitrate(BitsPerSecond bitrate) noexcept {
-  config_.bitrate = bitrate;
-  context_->bit_rate = bitrate.value();
-  context_->rc_max_rate = bitrate.value();
-  std::int64_t buffer = std::int64_t{bitrate.value()} * config_.vbv.count() / 1000;
-  if (const auto largest = largest_unit(config_); largest != 0) buffer = std::min(buffer, largest);
+/// The encoder's time runs at the configured rate: with half the pictures, each may have twice the bits.
+void FfmpegEncoder::apply_bitrate(BitsPerSecond bitrate, double rate, std::chrono::milliseconds vbv) noexcept {
+  const double per_picture = bitrate.value() / rate;
+  context_->bit_rate = std::llround(per_picture * config_.rate);
+  context_->rc_max_rate = context_->bit_rate;
+  // A buffer below one picture is not possible.
+  auto buffer = std::llround(std::max(bitrate.value() * static_cast<double>(vbv.count()) / 1000, per_picture));
+  if (const auto max_bits = max_unit(config_); max_bits != 0) buffer = std::min<long long>(buffer, max_bits);
   context_->rc_buffer_size = static_cast<int>(buffer);
 }
 
-Result<> FfmpegEncoder::do_set_bitrate(BitsPerSecond bitrate) {
-  const auto good = check_bitrate(bitrate);
+Result<> FfmpegEncoder::do_set_bitrate(BitsPerSecond bitrate, double rate, std::chrono::milliseconds vbv) {
+  if (rate == 0) rate = config_.rate;
+  if (rate > config_.rate) return fail(Errc::invalid_argument, "rate of the encoder");
+  const auto good = check_bitrate(BitsPerSecond(static_cast<std::uint32_t>(bitrate.value() * config_.rate / rate)));
   if (!good) return std::unexpected(good.error());
   // FFmpeg compares these fields before every picture for libx264; for the others it reads them once.
   if (config_.codec != x264) return fail(Errc::unsupported, "changing the bitrate of this encoder while it runs");
-  apply_bitrate(bitrate);
+  apply_bitrate(bitrate, rate, vbv.count() == 0 ? config_.vbv : vbv);
   return {};
 }
 
 Result<AVFrame*> FfmpegEncoder::input_frame(const Picture& picture) {
-  if (picture.format != input_format(config_)) return converter_.convert(picture);
+  if (picture.format != input_format(config_) || picture.colors != config_.colors) return converter_.convert(picture);
   view_planes(*frame_, picture);
   return frame_.get();
 }
 
 Result<> FfmpegEncoder::send(AVFrame& frame, FrameNumber number) {
-  frame.pict_type = keyframe_wanted_ ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+  frame.pict_type = keyframe_requested_ ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
   frame.pts = sequence_;
   frame.duration = 1;
-  numbers_[static_cast<std::size_t>(sequence_) % max_delay] = number;
+  numbers_.put(static_cast<std::uint64_t>(sequence_), number);
   const int rc = avcodec_send_frame(context_.get(), &frame);
   if (rc < 0) {
     broken_ = true;
     return av_fail(rc, Errc::device_lost, "sending a picture to the encoder");
   }
   ++sequence_;
-  keyframe_wanted_ = false;
+  keyframe_requested_ = false;
   return {};
 }
 
 Result<std::optional<AccessUnit>> FfmpegEncoder::do_encode(const Picture& picture) {
-  if (broken_) return fail(Errc::device_lost, "the encoder failed before");
+  if (broken_) return fail(Errc::device_lost, "the encoder has already failed");
   if (picture.size != config_.size) return fail(Errc::invalid_argument, "size of a picture to encode");
   if (picture.format == PixelFormat::h264 || picture.planes[0].data == nullptr)
     return fail(Errc::invalid_argument, "format of a picture to encode");
@@ -225,10 +240,10 @@ Result<std::optional<AccessUnit>> FfmpegEncoder::do_encode(const Picture& pictur
   const auto sent = send(**frame, picture.number);
   if (!sent) return std::unexpected(sent.error());
   auto unit = receive();
-  // The caller gives the picture back now. An encoder that still reads it must not be used again.
+  // The caller may now destroy the picture. An encoder that still reads it must not be used again.
   if (unit && av_buffer_get_ref_count((*frame)->buf[0]) != 1) {
     broken_ = true;
-    return fail(Errc::device_lost, "the encoder holds on to a picture");
+    return fail(Errc::device_lost, "the encoder still uses the picture");
   }
   return unit;
 }
@@ -242,19 +257,25 @@ Result<std::optional<AccessUnit>> FfmpegEncoder::receive() {
       return av_fail(rc, Errc::device_lost, "fetching from the encoder");
     }
     const ByteView bytes(reinterpret_cast<const std::byte*>(packet_->data), static_cast<std::size_t>(packet_->size));
-    const FrameNumber number = numbers_[static_cast<std::size_t>(packet_->pts) % max_delay];
-    if (is_keyframe(bytes)) {
-      auto unit = finish_keyframe(bytes, number);
-      if (!unit) return std::unexpected(unit.error());
-      return *unit;
+    const bool keyframe = is_keyframe(bytes);
+    if (!keyframe && !has_slice(bytes)) {
+      keep_parameter_sets(bytes);  // some drivers return the headers before the first picture
+      continue;
     }
-    if (has_slice(bytes)) return AccessUnit{bytes, number, false};
-    keep_parameter_sets(bytes);  // some drivers hand out the headers by themselves first
+    const auto number = numbers_.take(static_cast<std::uint64_t>(packet_->pts));
+    if (!number) {
+      broken_ = true;
+      return fail(Errc::device_lost, "the encoder returned an access unit of an unknown picture");
+    }
+    if (!keyframe) return AccessUnit{bytes, *number, false};
+    auto unit = finish_keyframe(bytes, *number);
+    if (!unit) return std::unexpected(unit.error());
+    return *unit;
   }
 }
 
 Result<AccessUnit> FfmpegEncoder::finish_keyframe(ByteView bytes, FrameNumber number) {
-  if (check_access_unit(bytes)) {
+  if (check_access_unit(bytes) && has_colors(bytes, config_.colors)) {
     if (parameter_sets_.empty()) keep_parameter_sets(bytes);
     return AccessUnit{bytes, number, true};
   }
@@ -276,12 +297,13 @@ Result<AccessUnit> FfmpegEncoder::finish_keyframe(ByteView bytes, FrameNumber nu
 }
 
 void FfmpegEncoder::keep_parameter_sets(ByteView bytes) {
-  Bytes found;
+  found_.clear();
   NalReader reader(bytes);
   while (const auto unit = reader.next()) {
-    if (unit->type() == NalType::sps || unit->type() == NalType::pps) append(found, *unit);
+    if (unit->type() == NalType::sps) append_with_colors(found_, *unit, config_.colors);
+    if (unit->type() == NalType::pps) append(found_, *unit);
   }
-  if (!found.empty()) parameter_sets_ = std::move(found);
+  if (!found_.empty()) std::swap(found_, parameter_sets_);
 }
 
 }  // namespace sealcam::hal::ffmpeg

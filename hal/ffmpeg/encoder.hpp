@@ -1,36 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-/// H.264 encoding with FFmpeg: in hardware through V4L2, or with x264 or OpenH264.
+/// Encodes H.264 with FFmpeg: with a V4L2 hardware encoder, x264 or OpenH264.
 #pragma once
 
-#include <array>
 #include <memory>
 #include <vector>
 
-#include "core/log.hpp"
+#include "base/log.hpp"
 #include "hal/ffmpeg/converter.hpp"
-#include "hal/ffmpeg/handles.hpp"
-#include "hal/video_encoder.hpp"
+#include "hal/ffmpeg/support.hpp"
+#include "hal/picture_ring.hpp"
+#include "hal/video_codec.hpp"
 
 namespace sealcam::hal::ffmpeg {
 
-/// See VideoEncoder. The configured format (yu12, nv12) goes in without a copy, others are converted. Every key
-/// frame has SPS and PPS, also from encoders that write them once. Thread-bound.
+/// Pictures of the configured format (yu12, nv12) are not copied; others are converted. It adds SPS and PPS to each key
+/// frame if the encoder writes them only once, and colors to SPS if the encoder does not write them. Thread-bound.
 class FfmpegEncoder final : public VideoEncoder {
  public:
-  /// "auto" tries h264_v4l2m2m, libx264, libopenh264, and logs which it took and why not the ones before.
-  /// Errors: invalid_argument (the message says what), not_found (no such encoder here), unsupported (also what is
-  /// beyond the board's encoder), no_memory.
+  /// "auto" tries h264_v4l2m2m, libx264, libopenh264. Logs the result and why earlier encoders failed.
+  /// Errors: invalid_argument (with the name of the setting), not_found (no such encoder), unsupported (also settings
+  /// beyond the limits of the board's encoder), no_memory.
   [[nodiscard]] static Result<std::unique_ptr<FfmpegEncoder>> open(const EncoderConfig& config, Log& log);
 
  private:
   FfmpegEncoder(const EncoderConfig& config, Converter converter) : config_(config), converter_(std::move(converter)) {}
   static Result<std::unique_ptr<FfmpegEncoder>> open_one(const EncoderConfig& config, const char* name);
   Result<> start(const char* name);
-  void apply_bitrate(BitsPerSecond bitrate) noexcept;
+  void apply_bitrate(BitsPerSecond bitrate, double rate, std::chrono::milliseconds vbv) noexcept;
 
   Result<std::optional<AccessUnit>> do_encode(const Picture& picture) override;
-  void do_request_keyframe() override { keyframe_wanted_ = true; }
-  Result<> do_set_bitrate(BitsPerSecond bitrate) override;
+  void do_request_keyframe() override { keyframe_requested_ = true; }
+  Result<> do_set_bitrate(BitsPerSecond bitrate, double rate, std::chrono::milliseconds vbv) override;
   [[nodiscard]] std::string do_name() const override { return config_.codec; }
 
   Result<AVFrame*> input_frame(const Picture& picture);
@@ -39,20 +39,18 @@ class FfmpegEncoder final : public VideoEncoder {
   Result<AccessUnit> finish_keyframe(ByteView bytes, FrameNumber number);
   void keep_parameter_sets(ByteView bytes);
 
-  /// How many pictures an encoder may hold back; FFmpeg's V4L2 wrapper has 16 buffers on each side.
-  static constexpr std::size_t max_delay = 64;
-
-  EncoderConfig config_;  // codec is the one chosen
+  EncoderConfig config_;  // `codec` is the chosen encoder
   Converter converter_;
   CodecPtr context_;
   PacketPtr packet_;
   FramePtr frame_;  // views the picture's planes
   std::int64_t sequence_ = 0;
-  std::array<FrameNumber, max_delay> numbers_{};  // by sequence modulo max_delay
-  bool keyframe_wanted_ = false;
+  PictureRing<FrameNumber> numbers_;  // by sequence
+  bool keyframe_requested_ = false;
   bool broken_ = false;
-  Bytes parameter_sets_;  // SPS and PPS with start codes, as last seen
-  Bytes keyframe_;        // a key frame that needed them added
+  Bytes parameter_sets_;  // the last SPS and PPS with start codes and colors
+  Bytes found_;
+  Bytes keyframe_;  // a key frame with added parameter sets
 };
 
 }  // namespace sealcam::hal::ffmpeg

@@ -6,7 +6,6 @@
 
 extern "C" {
 #include <libavcodec/avcodec.h>
-#include <libswscale/swscale.h>
 }
 
 namespace sealcam::hal::ffmpeg {
@@ -28,14 +27,13 @@ Result<std::unique_ptr<JpegEncoder>> JpegEncoder::open(Size size) {
   encoder->packet_.reset(av_packet_alloc());
   encoder->view_.reset(av_frame_alloc());
   encoder->full_.reset(av_frame_alloc());
-  encoder->scaler_ = open_scaler(size, {AV_PIX_FMT_YUV420P, false}, {AV_PIX_FMT_YUV420P, true});
-  if (!encoder->context_ || !encoder->packet_ || !encoder->view_ || !encoder->full_ || !encoder->scaler_)
+  if (!encoder->context_ || !encoder->packet_ || !encoder->view_ || !encoder->full_)
     return fail(Errc::no_memory, "opening the JPEG encoder");
   AVFrame& full = *encoder->full_;
   full.format = AV_PIX_FMT_YUV420P;
   full.width = size.width;
   full.height = size.height;
-  full.color_range = AVCOL_RANGE_JPEG;
+  set_colors(full, {.matrix = Colors::bt601, .full_range = true});  // JFIF (ITU-T T.871, clause 7)
   full.pts = 0;
   if (const int rc = av_frame_get_buffer(&full, 0); rc < 0) return av_fail(rc, Errc::no_memory, "making a frame");
   AVCodecContext& context = *encoder->context_;
@@ -57,9 +55,7 @@ Result<ByteView> JpegEncoder::encode(const Picture& picture) {
   SC_ASSERT(picture.format == PixelFormat::yu12 && picture.size == size_);
   view_planes(*view_, picture);
   if (const int rc = av_frame_make_writable(full_.get()); rc < 0) return av_fail(rc, Errc::no_memory, "making a frame");
-  if (sws_scale(scaler_.get(), view_->data, view_->linesize, 0, size_.height, full_->data, full_->linesize) !=
-      size_.height)
-    return fail(Errc::no_memory, "converting a picture");
+  if (auto r = scaler_.scale(*view_, *full_); !r) return std::unexpected(r.error());
   full_->quality = context_->global_quality;
   ++full_->pts;
   int rc = avcodec_send_frame(context_.get(), full_.get());

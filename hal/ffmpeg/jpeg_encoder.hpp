@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-/// JPEG (ITU-T T.81, JFIF) with FFmpeg.
+/// Encodes JPEG (ITU-T T.81, JFIF) with FFmpeg.
 #pragma once
 
 #include <memory>
 
-#include "hal/ffmpeg/handles.hpp"
+#include "hal/ffmpeg/scaler.hpp"
+#include "hal/ffmpeg/support.hpp"
 #include "hal/picture.hpp"
 
 namespace sealcam::hal::ffmpeg {
 
-/// Encodes decoded pictures of one size. Their samples are taken for the limited range of video (16 to 235) and
-/// stretched to JPEG's full range. Thread-bound.
+/// Encodes pictures of one size. Converts them to the colors of JFIF: BT.601 with full range. Thread-bound.
 class JpegEncoder {
  public:
   /// Errors: unsupported (this FFmpeg has no JPEG encoder), no_memory.
   [[nodiscard]] static Result<std::unique_ptr<JpegEncoder>> open(Size size);
 
-  /// `picture`: YU12 of that size. The bytes are valid until the next call. Errors: no_memory, io.
+  /// `picture`: YU12 of that size. The bytes are valid until the next call. Errors: unsupported, no_memory, io.
   [[nodiscard]] Result<ByteView> encode(const Picture& picture);
 
  private:
@@ -26,8 +26,8 @@ class JpegEncoder {
   CodecPtr context_;
   PacketPtr packet_;
   FramePtr view_;  // the picture's planes
-  FramePtr full_;  // the same in full range
-  ScalerPtr scaler_;
+  FramePtr full_;  // the picture in the colors of JFIF
+  Scaler scaler_;
 };
 
 }  // namespace sealcam::hal::ffmpeg

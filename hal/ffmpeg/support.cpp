@@ -10,6 +10,7 @@ extern "C" {
 #include <libavcodec/avcodec.h>
 #include <libavutil/error.h>
 #include <libavutil/log.h>
+#include <libswscale/swscale.h>
 }
 
 namespace sealcam::hal::ffmpeg {
@@ -37,13 +38,14 @@ LogCapture::LogCapture() {
 
 LogCapture::~LogCapture() { sink = nullptr; }
 
-std::unexpected<Error> av_fail(int averror, Errc otherwise, const char* what) noexcept {
-  Errc code = otherwise;
+std::unexpected<Error> av_fail(int averror, Errc fallback, const char* what) noexcept {
+  Errc code = fallback;
   if (averror == AVERROR(ENOMEM)) code = Errc::no_memory;
   if (averror == AVERROR(EACCES) || averror == AVERROR(EPERM)) code = Errc::permission;
   if (averror == AVERROR(ENODEV)) code = Errc::device_lost;
   if (averror == AVERROR_INVALIDDATA) code = Errc::malformed;
-  return fail(code, what, averror);
+  // Other numbers of FFmpeg are tags that tell a person nothing.
+  return fail(code, what, averror > -256 ? averror : 0);
 }
 
 std::string av_text(int averror) {
@@ -58,5 +60,10 @@ std::vector<std::string> h264_encoders() {
     if (avcodec_find_encoder_by_name(name) != nullptr) names.emplace_back(name);
   return names;
 }
+
+void Deleter::operator()(AVCodecContext* p) const noexcept { avcodec_free_context(&p); }
+void Deleter::operator()(AVFrame* p) const noexcept { av_frame_free(&p); }
+void Deleter::operator()(AVPacket* p) const noexcept { av_packet_free(&p); }
+void Deleter::operator()(SwsContext* p) const noexcept { sws_freeContext(p); }
 
 }  // namespace sealcam::hal::ffmpeg

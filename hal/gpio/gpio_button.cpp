@@ -4,7 +4,8 @@
 #include <gpiod.h>
 
 #include <cerrno>
-#include <format>
+
+#include "base/format.hpp"
 
 namespace sealcam::hal::gpio {
 
@@ -46,17 +47,17 @@ Result<std::unique_ptr<GpioButton>> GpioButton::open(const ButtonLine& where) {
   const Handle<gpiod_line_settings, ::gpiod_line_settings_free> settings(::gpiod_line_settings_new());
   const Handle<gpiod_line_config, ::gpiod_line_config_free> lines(::gpiod_line_config_new());
   const Handle<gpiod_request_config, ::gpiod_request_config_free> request(::gpiod_request_config_new());
-  if (!settings || !lines || !request) return fail(Errc::no_memory, "asking for the button's line", ENOMEM);
+  if (!settings || !lines || !request) return fail(Errc::no_memory, "requesting the button's line", ENOMEM);
   ::gpiod_line_settings_set_active_low(settings.get(), where.active_low);
   ::gpiod_request_config_set_consumer(request.get(), "sealcam");
-  // A line that nothing pulls reads anything: it is pulled to where it is not pressed.
+  // Without a bias, an open line has no defined value.
   const auto bias = where.active_low ? GPIOD_LINE_BIAS_PULL_UP : GPIOD_LINE_BIAS_PULL_DOWN;
   if (::gpiod_line_settings_set_direction(settings.get(), GPIOD_LINE_DIRECTION_INPUT) != 0 ||
       ::gpiod_line_settings_set_bias(settings.get(), bias) != 0 ||
       ::gpiod_line_config_add_line_settings(lines.get(), &where.line, 1, settings.get()) != 0)
-    return fail_errno("describing the button's line");
+    return fail_errno("configuring the button's line");
   Request held(::gpiod_chip_request_lines(chip.get(), request.get(), lines.get()));
-  if (!held) return fail_errno("asking for the button's line");
+  if (!held) return fail_errno("requesting the button's line");
   return std::unique_ptr<GpioButton>(new GpioButton(where, std::move(held)));
 }
 
@@ -68,6 +69,8 @@ Result<bool> GpioButton::do_pressed() {
   }
 }
 
-std::string GpioButton::do_describe() const { return std::format("line {} of {}", where_.line, where_.chip.string()); }
+std::string GpioButton::do_describe() const {
+  return sealcam::format("line {} of {}", where_.line, where_.chip.string());
+}
 
 }  // namespace sealcam::hal::gpio

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "hal/button.hpp"
+#include "hal/board_control.hpp"
 
 struct gpiod_line_request;
 
@@ -14,10 +14,10 @@ namespace sealcam::hal::gpio {
 struct ButtonLine {
   std::filesystem::path chip;  ///< such as /dev/gpiochip0
   unsigned line = 0;
-  bool active_low = false;  ///< pressed pulls the line down; the line is then biased up, else down
+  bool active_low = false;  ///< the button pulls the line down, and the line is biased up; otherwise the reverse
 };
 
-/// Holds the line as an input as long as it lives. Thread-bound.
+/// Requests the line as an input until its destruction. Thread-bound.
 class GpioButton final : public Button {
  public:
   /// Errors: not_found (no such chip), permission, conflict (another program or driver has the line),

@@ -1,57 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Sensors through libcamera, and the door between the program and the module that drives them.
+/// The interface of the module sealcam-libcamera.so, which drives sensors with libcamera.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "core/clock.hpp"
-#include "core/log.hpp"
-#include "core/result.hpp"
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
 #include "hal/frame_source.hpp"
 
 namespace sealcam::hal::libcamera {
 
 struct LibcameraConfig {
   std::string camera = "auto";      ///< auto (the first), or a camera's id or model
-  Size size{1920, 1080};            ///< the nearest one that the camera makes of it is taken
-  double rate = 0;                  ///< pictures per second; 0: 30, or what is nearest to it
-  std::string format{};             ///< NV12, YU12, YUYV or MJPG; empty: the best for the camera
-  std::uint32_t buffers = 4;        ///< at least 4; the camera may want more
-  std::vector<Setting> controls{};  ///< made before streaming starts
+  Size size{1920, 1080};            ///< the nearest size of the camera is used
+  double rate = 0;                  ///< pictures per second; 0: the nearest to 30
+  std::string format{};             ///< NV12, YU12, YUYV, UYVY or MJPG; empty: the best format
+  std::uint32_t buffers = 4;        ///< at least 4; more if the camera needs more
+  std::vector<Setting> controls{};  ///< set before streaming starts
+  /// FrameSource::format_id() of formats to avoid. Ignored for a configured format, and if the camera has no other.
+  std::vector<std::string> unusable{};
 };
 
 /// One format that a camera offers for video.
 struct OfferedFormat {
-  std::string fourcc;  ///< libcamera's own characters: "NV12", "YU12"
+  std::string fourcc;  ///< libcamera's characters, such as "NV12", "YU12"
   bool usable = false;
   Size min, max;  ///< of the sizes
 };
 
-/// One camera of libcamera's list.
+/// One camera.
 struct CameraEntry {
   std::string id;        ///< stable: the path of the sensor in the firmware's tables
-  std::string model;     ///< of the sensor; empty when it is not known
-  std::string location;  ///< front, back, external; empty when it is not known
+  std::string model;     ///< of the sensor; empty if unknown
+  std::string location;  ///< front, back, external; empty if unknown
   std::vector<OfferedFormat> formats;
   std::vector<ControlInfo> controls;
 };
 
-/// Thread-bound. It must outlive the sources.
+/// It must outlive its sources. Thread-bound.
 class LibcameraBackend {
  public:
   virtual ~LibcameraBackend() = default;
 
-  /// Clock and log must outlive the source. What was chosen and why, and what to do about a failure, is also logged.
-  /// Pictures lease the camera's buffers; while every buffer is leased next() answers timeout; after device_lost it
-  /// gives that for ever. Errors: not_found (no such camera, a control that it has not), permission (another program
-  /// has it, or this user may not), unsupported (no format that can be used, no such flip), invalid_argument (value of
-  /// a control), device_lost, no_memory, io; of a loaded module also those of modules::load().
+  /// Clock and log must outlive the source. Logs the chosen mode with the reason, and the next step after a failure.
+  /// Pictures lease the camera's buffers. While all buffers are leased, next() returns timeout. After device_lost, each
+  /// call returns device_lost. Errors: not_found (no such camera or control), permission (another program uses the
+  /// camera, or this user may not open it), unsupported (no usable format, or no such flip), invalid_argument (value of
+  /// a control), device_lost, no_memory, io.
   [[nodiscard]] Result<std::unique_ptr<FrameSource>> open(const LibcameraConfig& config, const Clock& clock, Log& log) {
     return do_open(config, clock, log);
   }
-  /// Asks each camera; opens none. Errors: io (libcamera does not start); those of modules::load().
+  /// Queries each camera, but opens none. Errors: io (libcamera does not start).
   [[nodiscard]] Result<std::vector<CameraEntry>> list(Log& log) { return do_list(log); }
 
  private:
@@ -59,15 +61,9 @@ class LibcameraBackend {
   virtual Result<std::vector<CameraEntry>> do_list(Log& log) = 0;
 };
 
-/// What crosses into the module. Both are of one build: `version` is compared.
-struct ModuleCall {
-  const char* version = nullptr;
-  Error error{Errc::io, 0, ""};  ///< set when nothing comes back
-};
-
-/// The module's one symbol. Returns what the caller deletes, or null. Throws nothing.
-using OpenFunction = LibcameraBackend*(ModuleCall*) noexcept;
-inline constexpr const char* open_symbol = "sealcam_libcamera_open";
-inline constexpr const char* module_file = "sealcam-libcamera.so";
+/// Only the module sealcam-libcamera.so defines this; hal/modules/modules.hpp loads it. libcamera allows one camera
+/// manager per process, so use only one of these objects. The manager starts with the first call. It starts again with
+/// each call while it has found no camera, so that cameras that appear later are found without udev.
+[[nodiscard]] std::unique_ptr<LibcameraBackend> make_backend();
 
 }  // namespace sealcam::hal::libcamera

@@ -4,29 +4,48 @@
 #include <string_view>
 #include <utility>
 
-#include "core/printable.hpp"
+#include "base/format.hpp"
 
 namespace sealcam::hal::networkmanager {
 
-static constexpr std::size_t longest_words = 200;
-static constexpr std::uint64_t call_limit_us = 20'000'000;  // a slow card's scan can hold NetworkManager up
+static constexpr std::size_t max_text = 200;
+static constexpr std::size_t max_paths = 1000;              // one call for each follows
+static constexpr std::uint64_t call_limit_us = 20'000'000;  // the scan of a slow adapter can block NetworkManager
 
-Refusal as_refusal(const sd_bus_error& error) {
+BusError to_bus_error(const sd_bus_error& error) {
   const std::string_view name = error.name == nullptr ? "" : error.name;
-  // For the log, which is somebody's terminal at last.
-  Refusal refusal{.words = printable(error.message == nullptr ? name : error.message, longest_words)};
+  // The log may be shown on a terminal.
+  BusError rejection{.text = printable(error.message == nullptr ? name : error.message, max_text)};
   const auto is = [&](auto... names) { return ((name == names) || ...); };
   if (is("org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NameHasNoOwner",
          "org.freedesktop.DBus.Error.Disconnected") ||
       name.starts_with("org.freedesktop.DBus.Error.Spawn."))
-    refusal.fault = JoinFault::unmanaged;
+    rejection.fault = JoinFault::unmanaged;
   else if (name == "org.freedesktop.DBus.Error.AccessDenied" || name.ends_with(".PermissionDenied") ||
            name.ends_with(".NotAuthorized"))
-    refusal.fault = JoinFault::not_permitted;
-  refusal.gone = is("org.freedesktop.DBus.Error.UnknownObject", "org.freedesktop.DBus.Error.UnknownMethod",
-                    "org.freedesktop.DBus.Error.UnknownInterface", "org.freedesktop.NetworkManager.UnknownConnection",
-                    "org.freedesktop.NetworkManager.ConnectionNotActive");
-  return refusal;
+    rejection.fault = JoinFault::not_permitted;
+  rejection.gone = is("org.freedesktop.DBus.Error.UnknownObject", "org.freedesktop.DBus.Error.UnknownMethod",
+                      "org.freedesktop.DBus.Error.UnknownInterface", "org.freedesktop.NetworkManager.UnknownConnection",
+                      "org.freedesktop.NetworkManager.ConnectionNotActive");
+  return rejection;
+}
+
+std::vector<std::string> read_paths(sd_bus_message& reply) {
+  std::vector<std::string> paths;
+  if (::sd_bus_message_enter_container(&reply, 'a', "o") < 0) return paths;
+  const char* path = nullptr;
+  while (paths.size() < max_paths && ::sd_bus_message_read(&reply, "o", &path) > 0) paths.emplace_back(path);
+  return paths;
+}
+
+std::string read_path(sd_bus_message& reply) {
+  const char* path = nullptr;
+  return ::sd_bus_message_read(&reply, "o", &path) > 0 ? path : "";
+}
+
+std::uint32_t read_number(sd_bus_message& reply) {
+  std::uint32_t number = 0;
+  return ::sd_bus_message_read(&reply, "v", "u", &number) > 0 ? number : 0;
 }
 
 Result<std::unique_ptr<Bus>> Bus::connect(const std::string& address) {
@@ -56,15 +75,15 @@ MessagePtr Bus::get(const std::string& path, const char* interface, const char* 
   return message;
 }
 
-void Bus::stay_with(sd_bus_message& answer) {
+void Bus::pin(sd_bus_message& answer) {
   if (const char* sender = ::sd_bus_message_get_sender(&answer)) to_ = sender;
 }
 
 int Bus::on_answer(sd_bus_message* reply, void* data, sd_bus_error*) {
-  // An answer may begin the next call, which takes this one's place.
+  // The answer may start the next call, which replaces call_.
   const auto call = static_cast<Call*>(data)->shared_from_this();
   if (call->bus.call_ == call) call->bus.call_.reset();
-  if (const auto* error = ::sd_bus_message_get_error(reply)) call->otherwise(as_refusal(*error));
+  if (const auto* error = ::sd_bus_message_get_error(reply)) call->fallback(to_bus_error(*error));
   else call->answer(*reply);
   return 0;
 }
@@ -74,13 +93,13 @@ int Bus::on_signal(sd_bus_message* message, void* data, sd_bus_error*) {
   return 0;
 }
 
-void Bus::call(MessagePtr message, Answer answer, Otherwise otherwise) {
+void Bus::call(MessagePtr message, Answer answer, Fallback fallback) {
   call_.reset();
-  if (!message) return otherwise({.words = "no memory for a message"});
-  auto call = std::make_shared<Call>(*this, std::move(answer), std::move(otherwise));
+  if (!message) return fallback({.text = "no memory for a message"});
+  auto call = std::make_shared<Call>(*this, std::move(answer), std::move(fallback));
   sd_bus_slot* slot = nullptr;
   const int r = ::sd_bus_call_async(bus_.get(), &slot, message.get(), on_answer, call.get(), call_limit_us);
-  if (r < 0) return call->otherwise({.fault = JoinFault::unmanaged, .words = "the bus is gone"});
+  if (r < 0) return call->fallback({.fault = JoinFault::unmanaged, .text = "the connection to the bus ended"});
   call->slot.reset(slot);
   call_ = std::move(call);
 }
@@ -91,7 +110,7 @@ Result<> Bus::watch(const std::string& path, const char* interface, const char* 
   sd_bus_slot* slot = nullptr;
   const int r = ::sd_bus_match_signal_async(bus_.get(), &slot, service, path.c_str(), interface, member, on_signal,
                                             nullptr, signal_.get());
-  if (r < 0) return fail(Errc::io, "watch a network card", -r);
+  if (r < 0) return fail(Errc::io, "watch a Wi-Fi adapter", -r);
   match_.reset(slot);
   return {};
 }
@@ -99,7 +118,7 @@ Result<> Bus::watch(const std::string& path, const char* interface, const char* 
 Result<> Bus::process() {
   for (int i = 0; i < 64; ++i) {
     const int r = ::sd_bus_process(bus_.get(), nullptr);
-    if (r < 0) return fail(Errc::connection, "the bus is gone", -r);
+    if (r < 0) return fail(Errc::connection, "the connection to the bus ended", -r);
     if (r == 0) break;
   }
   return {};

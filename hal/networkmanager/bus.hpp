@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// One connection to the message bus, and one call under way on it. Private to this folder.
+/// The D-Bus helper: one connection, with one call at a time. Private to this folder.
 #pragma once
 
 #include <systemd/sd-bus.h>
@@ -9,8 +9,9 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
-#include "core/result.hpp"
+#include "base/result.hpp"
 #include "hal/network_control.hpp"
 
 namespace sealcam::hal::networkmanager {
@@ -34,56 +35,64 @@ inline constexpr auto manager_interface = "org.freedesktop.NetworkManager";
 inline constexpr auto settings_interface = "org.freedesktop.NetworkManager.Settings";
 inline constexpr auto profile_interface = "org.freedesktop.NetworkManager.Settings.Connection";
 inline constexpr auto device_interface = "org.freedesktop.NetworkManager.Device";
+inline constexpr auto wireless_interface = "org.freedesktop.NetworkManager.Device.Wireless";
 inline constexpr auto active_interface = "org.freedesktop.NetworkManager.Connection.Active";
 inline constexpr auto properties_interface = "org.freedesktop.DBus.Properties";
 
-/// What a call was refused with.
-struct Refusal {
+/// The error of a call.
+struct BusError {
   JoinFault fault = JoinFault::other;
-  bool gone = false;    ///< the object is not there (any more)
-  std::string words{};  ///< printable, at most 200 bytes
+  bool gone = false;   ///< the object does not exist
+  std::string text{};  ///< printable, at most 200 bytes
 };
-[[nodiscard]] Refusal as_refusal(const sd_bus_error& error);
+[[nodiscard]] BusError to_bus_error(const sd_bus_error& error);
 
-/// Never waits. Thread-bound.
+/// Reads a list of objects, at most 1000.
+[[nodiscard]] std::vector<std::string> read_paths(sd_bus_message& reply);
+/// Reads one object; empty on failure.
+[[nodiscard]] std::string read_path(sd_bus_message& reply);
+/// Reads a number in a variant, as Get returns it; 0 on failure.
+[[nodiscard]] std::uint32_t read_number(sd_bus_message& reply);
+
+/// Does not wait. Thread-bound.
 class Bus {
  public:
   using Answer = std::move_only_function<void(sd_bus_message&)>;
-  using Otherwise = std::move_only_function<void(const Refusal&)>;
+  using Fallback = std::move_only_function<void(const BusError&)>;
   using Signal = std::function<void(sd_bus_message&)>;
 
-  /// `address`: as DBUS_SYSTEM_BUS_ADDRESS; empty: the system's bus. Errors: connection.
+  /// `address`: as in DBUS_SYSTEM_BUS_ADDRESS; empty: the system bus. Errors: connection.
   [[nodiscard]] static Result<std::unique_ptr<Bus>> connect(const std::string& address);
 
-  /// Null when there is no memory.
+  /// Returns null if there is no memory.
   [[nodiscard]] MessagePtr method(const char* path, const char* interface, const char* member) const;
-  /// A property of an object.
+  /// Requests a property of an object.
   [[nodiscard]] MessagePtr get(const std::string& path, const char* interface, const char* property) const;
 
-  /// From now on calls go to the process that sent this answer and to no other: one that takes its place gives its
-  /// objects the same paths anew. A call after its end is refused, as unmanaged.
-  void stay_with(sd_bus_message& answer);
-  /// Calls go to whichever process is NetworkManager, as at first.
-  void stay_with_none() { to_ = service; }
+  /// Sends later calls only to the process that sent this answer, because a new NetworkManager reuses the paths of
+  /// objects. After the end of that process, calls fail with `unmanaged`.
+  void pin(sd_bus_message& answer);
+  /// Sends calls to any process that is NetworkManager, as at the start.
+  void unpin() { to_ = service; }
 
-  /// Sends, and has one of both called from process(). A call that is under way is forgotten: its answer does not come.
-  void call(MessagePtr message, Answer answer, Otherwise otherwise);
+  /// Sends a call; process() then calls one of both functions. Cancels an earlier call.
+  void call(MessagePtr message, Answer answer, Fallback fallback);
   [[nodiscard]] bool busy() const noexcept { return call_ != nullptr; }
-  /// Forgets the call that is under way.
+  /// Cancels the running call.
   void forget() noexcept { call_.reset(); }
-  /// From now on; one at a time, a new one replaces it. Errors: io.
+  /// Subscribes to a signal. Replaces an earlier subscription. Errors: io.
   [[nodiscard]] Result<> watch(const std::string& path, const char* interface, const char* member, Signal signal);
 
-  /// Sends and receives what can be without waiting. Errors: connection (it is gone).
+  /// Sends and receives without waiting. Errors: connection (the bus is gone).
   [[nodiscard]] Result<> process();
 
  private:
   struct Call : std::enable_shared_from_this<Call> {
     Bus& bus;
     Answer answer;
-    Otherwise otherwise;
+    Fallback fallback;
     SlotPtr slot;
-    Call(Bus& on, Answer good, Otherwise bad) : bus(on), answer(std::move(good)), otherwise(std::move(bad)) {}
+    Call(Bus& on, Answer good, Fallback bad) : bus(on), answer(std::move(good)), fallback(std::move(bad)) {}
   };
   explicit Bus(sd_bus* bus) noexcept : bus_(bus) {}
   static int on_answer(sd_bus_message* reply, void* call, sd_bus_error* error);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/networkmanager/networkmanager.hpp"
 
-#include "hal/networkmanager/trial.hpp"
+#include "hal/networkmanager/join_attempt.hpp"
 
 namespace sealcam::hal::networkmanager {
 
@@ -11,35 +11,35 @@ NetworkManager::NetworkManager(const Clock& clock, std::string address) : clock_
 NetworkManager::~NetworkManager() = default;
 
 Result<> NetworkManager::do_join(ByteView ssid, std::string_view passphrase, std::chrono::seconds limit) {
-  if (trial_) return fail(Errc::conflict, "another network is on trial");
+  if (attempt_) return fail(Errc::conflict, "another join attempt is running");
   if (ssid.empty() || ssid.size() > 32 || passphrase.size() < 8 || passphrase.size() > 63 || limit < 10s ||
       limit > 10min)
-    return fail(Errc::invalid_argument, "a network to join");
-  trial_ = std::make_unique<Trial>(clock_, address_, ssid, passphrase, limit);
-  progress_ = trial_->progress();
+    return fail(Errc::invalid_argument, "SSID, passphrase or limit of a network");
+  attempt_ = std::make_unique<JoinAttempt>(clock_, address_, ssid, passphrase, limit);
+  progress_ = attempt_->progress();
   return {};
 }
 
 void NetworkManager::do_keep() {
-  if (trial_) trial_->keep();
+  if (attempt_) attempt_->keep();
 }
 
 void NetworkManager::do_leave(JoinFault why) {
-  if (!trial_) return;
-  trial_->leave(why);
-  progress_ = trial_->progress();
+  if (!attempt_) return;
+  attempt_->leave(why);
+  progress_ = attempt_->progress();
 }
 
 void NetworkManager::do_forget() {
-  trial_ = std::make_unique<Trial>(clock_, address_);
-  progress_ = trial_->progress();
+  attempt_ = std::make_unique<JoinAttempt>(clock_, address_);
+  progress_ = attempt_->progress();
 }
 
 JoinProgress NetworkManager::do_step() {
-  if (!trial_) return progress_;
-  trial_->step();
-  progress_ = trial_->progress();
-  if (trial_->over()) trial_.reset();
+  if (!attempt_) return progress_;
+  attempt_->step();
+  progress_ = attempt_->progress();
+  if (attempt_->over()) attempt_.reset();
   return progress_;
 }
 

@@ -1,37 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Wireless networks by NetworkManager's D-Bus interface, version 1.18 or newer.
+/// Joins wireless networks with NetworkManager (1.18 or newer) over D-Bus.
 ///
-/// A trial is a checkpoint of the wireless card with a profile that is in NetworkManager's memory alone:
+/// A join attempt uses a checkpoint of the adapter, and a profile that is only in NetworkManager's memory:
 ///
-///     before  Delete of the profiles of ours that are in memory alone, until the card is in a network again
-///     begin   CheckpointCreate(card, limit), AddConnection2(in memory), ActivateConnection
-///     keep    Update2(to disk), CheckpointDestroy, Delete of the older profiles of ours
-///     leave   CheckpointRollback, or NetworkManager itself after `limit`: joins what was before, deletes the profile
+///     before  Delete Sealcam's profiles that are only in memory, and wait until the adapter is in a network
+///     begin   CheckpointCreate(adapter, limit), AddConnection2(in memory), ActivateConnection
+///     keep    Update2(to disk), CheckpointDestroy, Delete of Sealcam's older profiles
+///     leave   CheckpointRollback, or NetworkManager itself after `limit`: joins the earlier network, deletes the
+///     profile
 ///
-/// So a process that dies, and a power cut, both lead back to what was there before. A NetworkManager that is restarted
-/// forgets the checkpoint but not the profile, which is a file in /run: the trial waits for it, two minutes at most,
-/// and deletes the profile. Each trial begins with the same, for what an earlier one left: ours that are not on the
-/// disk.
+/// The end of this process and a power cut both lead back to the earlier network. A restart of NetworkManager loses the
+/// checkpoint, but not the profile, which is a file in /run. The attempt then waits up to two minutes for
+/// NetworkManager and deletes the profile. Each attempt first deletes profiles that an earlier attempt left in memory.
 #pragma once
 
 #include <memory>
 #include <string>
 
-#include "core/clock.hpp"
+#include "base/clock.hpp"
 #include "hal/network_control.hpp"
 
 namespace sealcam::hal::networkmanager {
 
-/// Connects to the bus when a trial begins and leaves it when it is over. A card, or NetworkManager itself, that is not
-/// there yet is waited for, 20 s at most. Thread-bound.
+/// Connects to the bus only during an attempt. Waits up to 20 s for NetworkManager and an adapter. Thread-bound.
 class NetworkManager final : public NetworkControl {
  public:
-  /// `address`: of the bus, as DBUS_SYSTEM_BUS_ADDRESS has it; empty: the system's. `clock` outlives this.
+  /// `address`: as in DBUS_SYSTEM_BUS_ADDRESS; empty: the system bus. `clock` must outlive this.
   explicit NetworkManager(const Clock& clock, std::string address = {});
   ~NetworkManager() override;
 
  private:
-  class Trial;
+  class JoinAttempt;
   Result<> do_join(ByteView ssid, std::string_view passphrase, std::chrono::seconds limit) override;
   void do_keep() override;
   void do_leave(JoinFault why) override;
@@ -40,7 +39,7 @@ class NetworkManager final : public NetworkControl {
 
   const Clock& clock_;
   std::string address_;
-  std::unique_ptr<Trial> trial_;
+  std::unique_ptr<JoinAttempt> attempt_;
   JoinProgress progress_;
 };
 

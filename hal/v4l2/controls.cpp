@@ -13,9 +13,9 @@ namespace sealcam::hal::v4l2 {
 
 namespace {
 
-/// Where a name may be found, best first.
+/// Candidates for each name, best first.
 constexpr std::array candidates = {
-    // EXPOSURE_ABSOLUTE counts 100 us. V4L2_CID_EXPOSURE has no unit and is left out.
+    // EXPOSURE_ABSOLUTE counts in 100 us. V4L2_CID_EXPOSURE has no unit, so it is not used.
     ControlMap{Control::exposure, V4L2_CID_EXPOSURE_ABSOLUTE, V4L2_CID_EXPOSURE_AUTO, V4L2_EXPOSURE_AUTO,
                V4L2_EXPOSURE_MANUAL, 100},
     ControlMap{Control::gain, V4L2_CID_GAIN, V4L2_CID_AUTOGAIN},
@@ -47,14 +47,14 @@ bool has_item(V4l2Device& device, std::uint32_t id, std::int32_t index) {
   return request(device, VIDIOC_QUERYMENU, &item) == 0;
 }
 
-/// The map as far as this driver has it: without the parts that it lacks.
+/// Removes the ids that this driver does not have.
 std::optional<ControlMap> fitted(V4l2Device& device, ControlMap map) {
   const auto value = query(device, map.value_id);
   const auto automatic = query(device, map.automatic_id);
   if (!value) map.value_id = 0;
   if (!automatic) map.automatic_id = 0;
   if (automatic && automatic->type == V4L2_CTRL_TYPE_MENU && !has_item(device, map.automatic_id, map.automatic_on)) {
-    // Webcams call automatic exposure "aperture priority".
+    // Webcams use "aperture priority" for automatic exposure.
     map.automatic_on = V4L2_EXPOSURE_APERTURE_PRIORITY;
     if (map.control != Control::exposure || !has_item(device, map.automatic_id, map.automatic_on)) map.automatic_id = 0;
   }
@@ -89,12 +89,12 @@ ControlInfo V4l2Controls::describe(const ControlMap& map) const {
     info.min = value->minimum * map.factor;
     info.max = value->maximum * map.factor;
     info.step = value->step * map.factor;
-    info.otherwise.value = value->default_value * map.factor;
+    info.default_value.value = value->default_value * map.factor;
     info.read_only = (value->flags & V4L2_CTRL_FLAG_READ_ONLY) != 0;
   }
   if (const auto automatic = query(device_, map.automatic_id)) {
     info.can_be_automatic = (automatic->flags & V4L2_CTRL_FLAG_READ_ONLY) == 0;
-    info.otherwise.automatic = automatic->default_value == map.automatic_on;
+    info.default_value.automatic = automatic->default_value == map.automatic_on;
   }
   return info;
 }
@@ -105,7 +105,7 @@ void V4l2Controls::read_now(const ControlMap& map, ControlInfo& info) {
     if (id == 0 || request(device_, VIDIOC_G_CTRL, &c) != 0) return std::nullopt;
     return c.value;
   };
-  info.value = info.otherwise;
+  info.value = info.default_value;
   if (map.control == Control::keyframe) return;
   if (const auto value = read(map.value_id)) info.value.value = *value * map.factor;
   if (const auto automatic = read(map.automatic_id)) info.value.automatic = *automatic == map.automatic_on;
@@ -122,14 +122,14 @@ Result<> V4l2Controls::write(std::uint32_t id, std::int32_t value) {
   v4l2_control c{.id = id, .value = value};
   const int native = request(device_, VIDIOC_S_CTRL, &c);
   if (native == 0) return {};
-  return fail(to_errc(native), "the driver does not take this value", native);
+  return fail(to_errc(native), "the driver rejects this value", native);
 }
 
 Result<> V4l2Controls::do_set(const Setting& setting) {
   if (auto good = check_setting(known_, setting); !good) return good;
   const ControlMap& map = *std::ranges::find(maps_, setting.control, &ControlMap::control);
   if (setting.value.automatic) return write(map.automatic_id, map.automatic_on);
-  // A value counts only while automatic is off.
+  // A value has an effect only while automatic is off.
   if (map.automatic_id != 0) {
     if (auto off = write(map.automatic_id, map.automatic_off); !off) return off;
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// V4L2's controls under the names of source_controls.hpp.
+/// Maps V4L2's controls to the names of source_controls.hpp.
 #pragma once
 
 #include <vector>
@@ -9,19 +9,19 @@
 
 namespace sealcam::hal::v4l2 {
 
-/// What one name stands for in a driver. Numbers are V4L2's; 0: there is none.
+/// The V4L2 controls of one name. An id of 0 means that the driver does not have it.
 struct ControlMap {
   Control control;
-  std::uint32_t value_id = 0;      ///< the control that holds the value
-  std::uint32_t automatic_id = 0;  ///< the control that switches to automatic
+  std::uint32_t value_id = 0;      ///< has the value
+  std::uint32_t automatic_id = 0;  ///< switches to automatic
   std::int32_t automatic_on = 1, automatic_off = 0;
-  double factor = 1;  ///< our unit is so many of the driver's steps' worth
+  double factor = 1;  ///< one driver step in our unit
 };
 
-/// Thread-bound. The device must outlive it. Drivers keep what was set after the device is closed.
+/// Drivers keep these settings after the device is closed. The device must outlive this object. Thread-bound.
 class V4l2Controls final : public SourceControls {
  public:
-  /// `rate`: what the source runs at; it is listed, read-only.
+  /// `rate`: of the source; the list has it as a read-only control.
   V4l2Controls(V4l2Device& device, double rate);
 
  private:

@@ -25,8 +25,8 @@ class Libv4l2Device final : public V4l2Device {
  private:
   int do_control(unsigned long number, void* argument) override {
     if (number == VIDIOC_QUERYCAP) {
-      // The kernel's own answer: a plugin of libv4l2 would report a multi-planar device as a single-planar one and
-      // hide the formats that have a buffer for each plane.
+      // Returns the kernel's answer, because libv4l2 reports a multi-planar device as single-planar and hides the
+      // formats with one buffer per plane.
       *static_cast<v4l2_capability*>(argument) = capability_;
       return 0;
     }
@@ -42,7 +42,7 @@ class Libv4l2Device final : public V4l2Device {
   }
 
   const std::byte* do_map(std::size_t length, std::int64_t offset) override {
-    // Nothing is written, but drivers need not support anything except both (V4L2's description of mmap()).
+    // V4L2 requires drivers only to support a mapping for both reading and writing.
     void* start = ::v4l2_mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, offset);
     return start == MAP_FAILED ? nullptr : static_cast<const std::byte*>(start);
   }
@@ -82,18 +82,18 @@ int request(V4l2Device& device, unsigned long number, void* argument) {
 Result<std::unique_ptr<V4l2Device>> open_device(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return fail(to_errc(errno), "opening a V4L2 device", errno);
-  const auto refuse = [fd](const char* what) {
+  const auto reject = [fd](const char* what) {
     const int native = errno;
     ::close(fd);
     return fail(to_errc(native), what, native);
   };
-  // Asked here first: libv4l2 writes a line to stderr for each device that it does not like.
+  // libv4l2 writes a line to stderr for each unsuitable device, so check it here first.
   v4l2_capability capability{};
   int rc = -1;
   do rc = ::ioctl(fd, VIDIOC_QUERYCAP, &capability);
   while (rc < 0 && errno == EINTR);
-  if (rc < 0) return refuse("asking a device for its V4L2 capabilities");
-  if (::v4l2_fd_open(fd, V4L2_DISABLE_CONVERSION) < 0) return refuse("libv4l2 does not take this device");
+  if (rc < 0) return reject("reading the V4L2 capabilities");
+  if (::v4l2_fd_open(fd, V4L2_DISABLE_CONVERSION) < 0) return reject("libv4l2 rejects this device");
   return std::make_unique<Libv4l2Device>(fd, capability);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The narrowest seam to a V4L2 device: its system calls. Everything above it is tested with a scripted one.
+/// The system calls of a V4L2 device. Tests replace them with a scripted device.
 #pragma once
 
 #include <chrono>
@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "core/result.hpp"
+#include "base/result.hpp"
 
 namespace sealcam::hal::v4l2 {
 
@@ -18,13 +18,12 @@ class V4l2Device {
  public:
   virtual ~V4l2Device() = default;
 
-  /// ioctl(2) with a request of linux/videodev2.h and its structure: 0, or the errno as a positive number. EINTR is
-  /// handed through.
+  /// ioctl(2) with a request of linux/videodev2.h and its structure. Returns 0 or a positive errno, also EINTR.
   [[nodiscard]] int control(unsigned long request, void* argument) { return do_control(request, argument); }
   enum class Wait { ready, timeout, interrupted, fault };
-  /// poll(2) for a picture. fault: the driver reports an error or is gone; DQBUF says which.
+  /// poll(2) for a picture. fault: the driver reports an error or is gone; DQBUF tells which.
   [[nodiscard]] Wait wait(std::chrono::milliseconds timeout) { return do_wait(timeout); }
-  /// mmap(2), shared; null when it fails.
+  /// mmap(2), shared. Returns null on failure.
   [[nodiscard]] const std::byte* map(std::size_t length, std::int64_t offset) { return do_map(length, offset); }
   void unmap(const std::byte* start, std::size_t length) { do_unmap(start, length); }
 
@@ -37,11 +36,11 @@ class V4l2Device {
 
 using DeviceOpener = std::function<Result<std::unique_ptr<V4l2Device>>(const std::string& path)>;
 
-/// Opens a node through libv4l2, so that its plugins work, but without its format conversion (README.md).
-/// Errors: not_found, permission, device_lost (unplugged meanwhile), unsupported (no V4L2 device), io.
+/// Opens a node with libv4l2 and its plugins, but without its format conversion (README.md).
+/// Errors: not_found, permission, device_lost (unplugged), unsupported (not a V4L2 device), io.
 [[nodiscard]] Result<std::unique_ptr<V4l2Device>> open_device(const std::string& path);
 
-/// A request that is repeated while signals interrupt it: 0 or errno.
+/// Repeats a request while signals interrupt it. Returns 0 or errno.
 [[nodiscard]] int request(V4l2Device& device, unsigned long request, void* argument);
 
 /// The Errc for an errno of this device.

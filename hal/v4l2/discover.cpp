@@ -26,7 +26,7 @@ std::optional<int> number_of(std::string_view name) noexcept {
   return number;
 }
 
-/// Stable names by the node they lead to; of several the first in alphabetical order.
+/// Stable names by node. If a node has several, the first in alphabetical order.
 std::map<fs::path, fs::path> stable_names(const fs::path& folder) {
   std::map<fs::path, fs::path> names;
   std::error_code error;
@@ -39,15 +39,13 @@ std::map<fs::path, fs::path> stable_names(const fs::path& folder) {
   return names;
 }
 
-/// Why this device is no sensor for Sealcam, or nothing.
-std::string problem(const Identity& identity, std::span<const Offer> offers) {
+/// Why Sealcam cannot use this device as a sensor. Empty if it can.
+std::string problem(V4l2Device& device, const Identity& identity, std::span<const Offer> offers) {
   if (!identity.why_no_sensor.empty()) return identity.why_no_sensor;
-  if (!identity.has_input) return "part of a chain that must be set up first (libcamera does that)";
-  if (offers.empty()) {
-    std::string text = "has none of the formats";
-    for (const Format& f : known_formats()) text.append(" ").append(f.fourcc);
-    return text;
-  }
+  if (!identity.has_input) return "part of a media pipeline that needs libcamera";
+  if (offers.empty())
+    return "has none of the supported formats " + known_names() + "; it offers " +
+           offered(device, identity.multi_planar);
   return {};
 }
 
@@ -93,7 +91,7 @@ Survey survey(std::span<const Node> nodes, const DeviceOpener& open) {
     }
     std::vector<Offer> offers;
     if (identity->why_no_sensor.empty()) offers = enumerate(**device, identity->multi_planar);
-    if (auto why = problem(*identity, offers); !why.empty()) {
+    if (auto why = problem(**device, *identity, offers); !why.empty()) {
       result.left_out.push_back({node, std::move(why)});
       continue;
     }
@@ -103,18 +101,18 @@ Survey survey(std::span<const Node> nodes, const DeviceOpener& open) {
 }
 
 Result<OpenSensor> open_first(std::span<const Node> nodes, const DeviceOpener& open) {
-  Error why{Errc::not_found, 0, "there is no V4L2 sensor"};
+  Error why{Errc::not_found, 0, "no V4L2 sensor found"};
   for (const Node& node : nodes) {
     auto device = open(node.path);
     if (!device) {
-      // It may be a sensor: then it is not true that there is none.
+      // This node may be the sensor, so not_found would be wrong.
       const bool hidden = device.error().code == Errc::permission || device.error().native == EBUSY;
       if (hidden && why.code == Errc::not_found) why = device.error();
       continue;
     }
     auto identity = identify(**device);
     if (!identity || !identity->why_no_sensor.empty()) continue;
-    if (!problem(*identity, enumerate(**device, identity->multi_planar)).empty()) continue;
+    if (!problem(**device, *identity, enumerate(**device, identity->multi_planar)).empty()) continue;
     return OpenSensor{node, std::move(*device), std::move(*identity)};
   }
   return std::unexpected(why);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Which V4L2 devices there are, and what they are.
+/// Finds V4L2 devices and identifies sensors.
 #pragma once
 
 #include <filesystem>
@@ -15,10 +15,10 @@ namespace sealcam::hal::v4l2 {
 
 /// One device node.
 struct Node {
-  std::string path;    ///< its stable name below v4l/by-id where udev made one, otherwise the node
+  std::string path;    ///< its stable name in v4l/by-id, otherwise the node
   std::string device;  ///< the node itself
 };
-/// The nodes in a folder of devices: those with a stable name first, then by number.
+/// Returns the nodes in a folder: first those with a stable name, then by number.
 [[nodiscard]] std::vector<Node> nodes(const std::filesystem::path& folder);
 
 struct Sensor {
@@ -30,13 +30,13 @@ struct Sensor {
 struct LeftOut {
   Node node;
   std::string why;
-  bool permission = false;  ///< it could not even be opened
+  bool permission = false;  ///< the device may not be opened
 };
 struct Survey {
   std::vector<Sensor> sensors;
   std::vector<LeftOut> left_out;
 };
-/// Opens each node and asks. Changes nothing.
+/// Opens and queries each node. Changes no settings.
 [[nodiscard]] Survey survey(std::span<const Node> nodes, const DeviceOpener& open);
 
 struct OpenSensor {
@@ -44,9 +44,8 @@ struct OpenSensor {
   std::unique_ptr<V4l2Device> device;
   Identity identity;
 };
-/// The first node that is a sensor and has a format that can be used.
-/// Errors: not_found (none), permission and io (none, but there is a node that may not be opened, or that another
-/// program has for itself: the first such node's error).
+/// Returns the first sensor with a usable format. Errors: not_found; permission or io, if a node may not be opened or
+/// another program uses it, because that node may be the sensor.
 [[nodiscard]] Result<OpenSensor> open_first(std::span<const Node> nodes, const DeviceOpener& open);
 
 }  // namespace sealcam::hal::v4l2

@@ -7,24 +7,28 @@ namespace sealcam::hal::v4l2 {
 
 namespace {
 
-constexpr std::array<Format, 8> formats = {{{"H264", PixelFormat::h264, 1},
-                                            {"NV12", PixelFormat::nv12, 1},
-                                            {"NM12", PixelFormat::nv12, 2},
-                                            {"YU12", PixelFormat::yu12, 1},
-                                            {"YM12", PixelFormat::yu12, 3},
-                                            {"YUYV", PixelFormat::yuyv, 1},
-                                            {"MJPG", PixelFormat::mjpeg, 1},
-                                            {"JPEG", PixelFormat::mjpeg, 1}}};
+constexpr std::array<Format, 12> formats = {{{"H264", PixelFormat::h264, 1},
+                                             {"NV12", PixelFormat::nv12, 1},
+                                             {"NM12", PixelFormat::nv12, 2},
+                                             {"YU12", PixelFormat::yu12, 1},
+                                             {"YM12", PixelFormat::yu12, 3},
+                                             {"YUYV", PixelFormat::yuyv, 1},
+                                             {"UYVY", PixelFormat::uyvy, 1},
+                                             {"RGB3", PixelFormat::rgb24, 1},
+                                             {"BGR3", PixelFormat::bgr24, 1},
+                                             {"GREY", PixelFormat::gray, 1},
+                                             {"MJPG", PixelFormat::mjpeg, 1},
+                                             {"JPEG", PixelFormat::mjpeg, 1}}};
 
-/// One plane of colour.
+/// One color plane.
 struct Part {
-  std::size_t row;  // bytes of a row that are picture
+  std::size_t row;  // bytes of a row without padding
   std::size_t rows;
-  std::size_t divide;  // of the stride of the first plane, where all lie in one buffer
+  std::size_t divide;  // divisor of the first plane's stride, if all planes are in one buffer
 };
 
 struct Parts {
-  std::array<Part, most_planes> part{};
+  std::array<Part, max_planes> part{};
   std::size_t count = 0;
 };
 
@@ -34,18 +38,15 @@ Parts parts_of(PixelFormat format, Size size) noexcept {
   switch (format) {
     case PixelFormat::yu12: return {{{{w, h, 1}, {w / 2, h / 2, 2}, {w / 2, h / 2, 2}}}, 3};
     case PixelFormat::nv12: return {{{{w, h, 1}, {w, h / 2, 1}}}, 2};
-    case PixelFormat::yuyv: return {{{{w * 2, h, 1}}}, 1};
-    case PixelFormat::mjpeg:
-    case PixelFormat::h264: break;
+    default: break;
   }
+  if (const auto bytes = packed_bytes(format); bytes > 0) return {{{{w * bytes, h, 1}}}, 1};
   return {};
 }
 
-bool place_coded(PixelFormat format, ByteView bytes, Picture& picture) noexcept {
+bool place_coded(ByteView bytes, Picture& picture) noexcept {
   picture.planes[0] = {bytes.data(), bytes.size()};
-  if (format == PixelFormat::h264) return !bytes.empty();
-  // Start of image (ITU-T T.81, table B.1). Anything else in front is the rest of a picture whose begin was lost.
-  return bytes.size() > 4 && bytes[0] == std::byte{0xff} && bytes[1] == std::byte{0xd8};
+  return !bytes.empty();
 }
 
 }  // namespace
@@ -65,21 +66,28 @@ std::optional<Format> known_format(std::uint32_t fourcc) noexcept {
 
 std::span<const Format> known_formats() noexcept { return formats; }
 
+std::string known_names() {
+  std::string text;
+  for (const Format& f : formats) text.append(text.empty() ? "" : " ").append(f.fourcc);
+  return text;
+}
+
 bool place(const Layout& layout, std::span<const ByteView> memory, Picture& picture) noexcept {
   if (memory.size() != layout.format.planes) return false;
   picture.format = layout.format.format;
   picture.size = layout.size;
+  picture.colors = layout.colors;
   picture.planes = {};
   const Parts parts = parts_of(layout.format.format, layout.size);
-  if (parts.count == 0) return place_coded(layout.format.format, memory[0], picture);
+  if (parts.count == 0) return place_coded(memory[0], picture);
   std::size_t offset = 0;
   for (std::size_t i = 0; i < parts.count; ++i) {
     const Part& part = parts.part[i];
-    const bool own = layout.format.planes > 1;  // a buffer for each plane
+    const bool own = layout.format.planes > 1;  // one buffer per plane
     const ByteView bytes = memory[own ? i : 0];
     const std::size_t stride = own ? layout.stride[i] : layout.stride[0] / part.divide;
     const std::size_t begin = own ? 0 : offset;
-    // The padding behind the last row need not be there.
+    // The last row may have no padding.
     if (stride < part.row || begin + stride * (part.rows - 1) + part.row > bytes.size()) return false;
     picture.planes[i] = {bytes.data() + begin, stride};
     offset += stride * part.rows;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// V4L2's formats that Sealcam knows, and where the planes of a picture lie in their buffers. Logic only.
+/// The V4L2 formats that Sealcam supports, and the position of planes in buffers.
 #pragma once
 
 #include <array>
@@ -9,33 +9,36 @@
 #include <string>
 #include <string_view>
 
-#include "core/bytes.hpp"
+#include "base/bytes.hpp"
 #include "hal/picture.hpp"
 
 namespace sealcam::hal::v4l2 {
 
-inline constexpr std::size_t most_planes = 3;
+inline constexpr std::size_t max_planes = 3;
 
 struct Format {
   std::string_view fourcc;  ///< four characters
   PixelFormat format;
-  std::size_t planes;  ///< buffers of memory: 1, or one for each plane of colour
+  std::size_t planes;  ///< buffers per picture: 1, or one per color plane
 };
 
-/// By V4L2's number.
+/// Finds a format by V4L2's number.
 [[nodiscard]] std::optional<Format> known_format(std::uint32_t fourcc) noexcept;
-/// All of them, such as "NV12, NM12, …", for messages.
+/// All supported formats.
 [[nodiscard]] std::span<const Format> known_formats() noexcept;
+/// Their names, separated by blanks.
+[[nodiscard]] std::string known_names();
 [[nodiscard]] std::uint32_t fourcc_number(std::string_view fourcc) noexcept;
 
 struct Layout {
   Format format{};
   Size size;
-  std::array<std::size_t, most_planes> stride{};  ///< of each buffer of memory: bytes from one row to the next
+  std::array<std::size_t, max_planes> stride{};  ///< of each buffer: bytes from one row to the next
+  Colors colors{};
 };
 
-/// Points the picture's planes into `memory`, the used bytes of each buffer plane. False when they are too few for the
-/// layout: the driver says so of pictures that arrived in part.
+/// Points the picture's planes into `memory`, which has the used bytes of each buffer. Returns false if the picture is
+/// not complete.
 [[nodiscard]] bool place(const Layout& layout, std::span<const ByteView> memory, Picture& picture) noexcept;
 
 }  // namespace sealcam::hal::v4l2

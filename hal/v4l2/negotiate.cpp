@@ -8,12 +8,15 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/format.hpp"
+#include "hal/v4l2/colors.hpp"
+
 namespace sealcam::hal::v4l2 {
 
 namespace {
 
-// Drivers have fewer (vivid has about 90 formats); the bounds are for those that never say "no more".
-constexpr std::uint32_t most_formats = 256, most_sizes = 256, most_rates = 64;
+// Limits for drivers whose enumeration does not end. vivid has about 90 formats.
+constexpr std::uint32_t max_formats = 256, max_sizes = 256, max_rates = 64;
 
 template <std::size_t N>
 std::string text(const unsigned char (&field)[N]) {
@@ -29,8 +32,8 @@ std::string why_no_sensor(std::uint32_t caps) {
   constexpr std::uint32_t capture = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_VIDEO_CAPTURE_MPLANE;
   constexpr std::uint32_t output = V4L2_CAP_VIDEO_OUTPUT | V4L2_CAP_VIDEO_OUTPUT_MPLANE;
   if ((caps & (V4L2_CAP_VIDEO_M2M | V4L2_CAP_VIDEO_M2M_MPLANE)) != 0) return "an encoder, decoder or converter";
-  if ((caps & V4L2_CAP_META_CAPTURE) != 0) return "gives metadata, no pictures";
-  if ((caps & capture) == 0) return (caps & output) != 0 ? "takes pictures and gives none" : "gives no pictures";
+  if ((caps & V4L2_CAP_META_CAPTURE) != 0) return "delivers metadata, not pictures";
+  if ((caps & capture) == 0) return (caps & output) != 0 ? "is an output" : "does not capture pictures";
   if ((caps & V4L2_CAP_STREAMING) == 0) return "cannot stream";
   return {};
 }
@@ -49,7 +52,7 @@ v4l2_fract interval_of(double rate) noexcept {
 
 std::vector<RateRange> rates_of(V4l2Device& device, std::uint32_t fourcc, Size size) {
   std::vector<RateRange> rates;
-  for (std::uint32_t i = 0; i < most_rates; ++i) {
+  for (std::uint32_t i = 0; i < max_rates; ++i) {
     v4l2_frmivalenum e{};
     e.index = i;
     e.pixel_format = fourcc;
@@ -61,7 +64,7 @@ std::vector<RateRange> rates_of(V4l2Device& device, std::uint32_t fourcc, Size s
       if (rate > 0) rates.push_back({rate, rate});
       continue;
     }
-    // The shortest interval is the highest rate. An interval of 0 has no bound.
+    // The min_us interval is the highest rate. An interval of 0 means no limit.
     const double fastest = rate_of(e.stepwise.min);
     rates.push_back({rate_of(e.stepwise.max), fastest > 0 ? fastest : 120});
     break;
@@ -73,13 +76,13 @@ int bounded(std::uint32_t n) noexcept { return static_cast<int>(std::min(n, 6553
 
 std::vector<SizeRange> sizes_of(V4l2Device& device, std::uint32_t fourcc) {
   std::vector<SizeRange> sizes;
-  for (std::uint32_t i = 0; i < most_sizes; ++i) {
+  for (std::uint32_t i = 0; i < max_sizes; ++i) {
     v4l2_frmsizeenum e{};
     e.index = i;
     e.pixel_format = fourcc;
     const int native = request(device, VIDIOC_ENUM_FRAMESIZES, &e);
-    // Without this call any size may be asked for; the driver answers with the nearest it has.
-    if (native != 0 && i == 0) return {{{32, 32}, {4096, 4096}, {1, 1}, {}}};
+    // A driver without this call accepts any size and chooses the nearest one.
+    if (native != 0 && i == 0) return {{{min_side, min_side}, {max_side, max_side}, {1, 1}, {}}};
     if (native != 0) break;
     if (e.type == V4L2_FRMSIZE_TYPE_DISCRETE) {
       const Size size{bounded(e.discrete.width), bounded(e.discrete.height)};
@@ -97,13 +100,18 @@ std::vector<SizeRange> sizes_of(V4l2Device& device, std::uint32_t fourcc) {
   return sizes;
 }
 
-/// The size, strides and fields of either API's answer.
+/// Size, strides and fields, from the single- or multi-planar API.
 struct Answer {
   std::uint32_t fourcc = 0, field = 0;
   std::uint32_t width = 0, height = 0;
   std::size_t planes = 1;
-  std::array<std::size_t, most_planes> stride{};
+  std::array<std::size_t, max_planes> stride{};
+  ColorFields colors{};
 };
+
+ColorFields colors_of(const auto& pix) noexcept {
+  return {pix.colorspace, pix.ycbcr_enc, pix.quantization, pix.xfer_func};
+}
 
 v4l2_format to_format(bool multi_planar, std::uint32_t fourcc, Size size) {
   v4l2_format format{};
@@ -122,31 +130,31 @@ v4l2_format to_format(bool multi_planar, std::uint32_t fourcc, Size size) {
 Answer answer_of(bool multi_planar, const v4l2_format& format) {
   if (!multi_planar) {
     const auto& p = format.fmt.pix;
-    return {p.pixelformat, p.field, p.width, p.height, 1, {p.bytesperline}};
+    return {p.pixelformat, p.field, p.width, p.height, 1, {p.bytesperline}, colors_of(p)};
   }
   const auto& p = format.fmt.pix_mp;
-  Answer a{p.pixelformat, p.field, p.width, p.height, p.num_planes, {}};
-  for (std::size_t i = 0; i < most_planes && i < a.planes; ++i) a.stride[i] = p.plane_fmt[i].bytesperline;
+  Answer a{p.pixelformat, p.field, p.width, p.height, p.num_planes, {}, colors_of(p)};
+  for (std::size_t i = 0; i < max_planes && i < a.planes; ++i) a.stride[i] = p.plane_fmt[i].bytesperline;
   return a;
 }
 
-/// Drivers of other times leave bytesperline 0: there is no padding then.
+/// Old drivers leave bytesperline 0, which means no padding.
 std::size_t stride_without_padding(PixelFormat format, std::size_t plane, std::size_t width) noexcept {
-  if (format == PixelFormat::yuyv) return width * 2;
+  if (const auto bytes = packed_bytes(format); bytes > 0) return width * bytes;
   return format == PixelFormat::yu12 && plane > 0 ? width / 2 : width;
 }
 
-Result<Layout> layout_of(const Answer& answer, const Format& wanted) {
-  if (answer.fourcc != fourcc_number(wanted.fourcc) || answer.planes != wanted.planes)
-    return fail(Errc::unsupported, "the driver sets another format than it offers");
+Result<Layout> layout_of(const Answer& answer, const Format& requested) {
+  if (answer.fourcc != fourcc_number(requested.fourcc) || answer.planes != requested.planes)
+    return fail(Errc::unsupported, "the driver set a format that it does not offer");
   if (answer.field != V4L2_FIELD_NONE && answer.field != V4L2_FIELD_ANY && answer.field != V4L2_FIELD_INTERLACED)
-    return fail(Errc::unsupported, "the driver gives half pictures (fields)");
+    return fail(Errc::unsupported, "the driver delivers fields instead of pictures");
   const Size size{bounded(answer.width), bounded(answer.height)};
-  if (!is_valid(size)) return fail(Errc::unsupported, "the driver sets a size that cannot be used");
-  Layout layout{wanted, size, answer.stride};
-  for (std::size_t i = 0; i < wanted.planes; ++i) {
+  if (!is_valid(size)) return fail(Errc::unsupported, "the driver set an unusable size");
+  Layout layout{requested, size, answer.stride, to_colors(answer.fourcc, answer.colors)};
+  for (std::size_t i = 0; i < requested.planes; ++i) {
     if (layout.stride[i] == 0)
-      layout.stride[i] = stride_without_padding(wanted.format, i, static_cast<std::size_t>(size.width));
+      layout.stride[i] = stride_without_padding(requested.format, i, static_cast<std::size_t>(size.width));
   }
   return layout;
 }
@@ -170,7 +178,7 @@ void set_rate(V4l2Device& device, bool multi_planar, double rate, Negotiated& ne
 Result<Identity> identify(V4l2Device& device) {
   v4l2_capability c{};
   if (const int native = request(device, VIDIOC_QUERYCAP, &c); native != 0)
-    return fail(to_errc(native), "asking a device for its V4L2 capabilities", native);
+    return fail(to_errc(native), "reading the V4L2 capabilities", native);
   const std::uint32_t caps = (c.capabilities & V4L2_CAP_DEVICE_CAPS) != 0 ? c.device_caps : c.capabilities;
   Identity identity{text(c.driver), text(c.card), text(c.bus_info), false, false, why_no_sensor(caps)};
   identity.multi_planar = (caps & V4L2_CAP_VIDEO_CAPTURE_MPLANE) != 0;
@@ -179,30 +187,60 @@ Result<Identity> identify(V4l2Device& device) {
   return identity;
 }
 
-std::vector<Offer> enumerate(V4l2Device& device, bool multi_planar) {
-  std::vector<Offer> offers;
-  for (std::uint32_t i = 0; i < most_formats; ++i) {
+/// Calls `use` with each format that libv4l2 does not emulate.
+static void for_each_format(V4l2Device& device, bool multi_planar, auto&& use) {
+  for (std::uint32_t i = 0; i < max_formats; ++i) {
     v4l2_fmtdesc e{};
     e.index = i;
     e.type = buffer_type(multi_planar);
     if (request(device, VIDIOC_ENUM_FMT, &e) != 0) break;
-    const auto format = known_format(e.pixelformat);
-    if (!format || (e.flags & V4L2_FMT_FLAG_EMULATED) != 0) continue;
-    if (format->planes > 1 && !multi_planar) continue;
-    offers.push_back({std::string(format->fourcc), format->format, sizes_of(device, e.pixelformat)});
+    if ((e.flags & V4L2_FMT_FLAG_EMULATED) == 0) use(e.pixelformat);
   }
+}
+
+std::vector<Offer> enumerate(V4l2Device& device, bool multi_planar) {
+  std::vector<Offer> offers;
+  for_each_format(device, multi_planar, [&](std::uint32_t fourcc) {
+    const auto format = known_format(fourcc);
+    if (!format || (format->planes > 1 && !multi_planar)) return;
+    offers.push_back({std::string(format->fourcc), format->format, sizes_of(device, fourcc)});
+  });
   return offers;
+}
+
+std::string to_string(const SizeRange& sizes) {
+  const auto text = [](Size s) { return sealcam::format("{}x{}", s.width, s.height); };
+  if (sizes.min == sizes.max) return text(sizes.max);
+  return sealcam::format("{} to {} in steps of {}", text(sizes.min), text(sizes.max), text(sizes.step));
+}
+
+std::string offered(V4l2Device& device, bool multi_planar) {
+  constexpr std::size_t max_listed = 12;  // formats, and sizes of each
+  std::size_t formats = 0;
+  std::string text;
+  for_each_format(device, multi_planar, [&](std::uint32_t fourcc) {
+    if (++formats > max_listed) return;
+    text += formats == 1 ? "" : "; ";
+    for (int shift = 0; shift < 32; shift += 8) text += static_cast<char>(fourcc >> shift & 0x7f);
+    const auto sizes = sizes_of(device, fourcc);
+    for (std::size_t i = 0; i < std::min(sizes.size(), max_listed); ++i)
+      text += (i == 0 ? " " : ", ") + to_string(sizes[i]);
+    if (sizes.size() > max_listed) text += ", …";
+  });
+  if (formats > max_listed) text += "; …";
+  return text.empty() ? "nothing" : text;
 }
 
 Result<Negotiated> negotiate(V4l2Device& device, bool multi_planar, const Offer& offer, const Choice& choice) {
   const auto format = known_format(fourcc_number(offer.fourcc));
   SC_ASSERT(format);
-  v4l2_format wanted = to_format(multi_planar, fourcc_number(offer.fourcc), choice.size);
-  if (const int native = request(device, VIDIOC_S_FMT, &wanted); native != 0)
+  v4l2_format requested = to_format(multi_planar, fourcc_number(offer.fourcc), choice.size);
+  if (const int native = request(device, VIDIOC_S_FMT, &requested); native != 0)
     return fail(to_errc(native), native == EBUSY ? "another program uses this device" : "setting the format", native);
-  const auto layout = layout_of(answer_of(multi_planar, wanted), *format);
+  const auto answer = answer_of(multi_planar, requested);
+  const auto layout = layout_of(answer, *format);
   if (!layout) return std::unexpected(layout.error());
-  Negotiated negotiated{.layout = *layout};
+  Negotiated negotiated{.layout = *layout, .describes_colors = answer.colors.colorspace != V4L2_COLORSPACE_DEFAULT};
   set_rate(device, multi_planar, choice.rate, negotiated);
   return negotiated;
 }

@@ -1,36 +1,83 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Asks a device what it is and what it offers, and sets what was chosen.
+/// Chooses one of a device's formats, sizes and rates, and sets it.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
-#include "hal/v4l2/choose.hpp"
+#include "base/result.hpp"
+#include "hal/picture.hpp"
 #include "hal/v4l2/device.hpp"
 #include "hal/v4l2/layout.hpp"
 
 namespace sealcam::hal::v4l2 {
 
+/// Pictures per second; a fixed rate has min == max.
+struct RateRange {
+  double min = 0, max = 0;
+};
+
+/// Sizes from min to max; a fixed size has min == max.
+struct SizeRange {
+  Size min, max;
+  Size step{1, 1};
+  std::vector<RateRange> rates{};  ///< empty: the driver does not report them
+};
+
+/// One format of a device.
+struct Offer {
+  std::string fourcc;  ///< V4L2's four characters, such as "NV12" or "NM12"
+  PixelFormat format = PixelFormat::yu12;
+  std::vector<SizeRange> sizes;
+};
+
+struct DesiredFormat {
+  Size size{1920, 1080};
+  double rate = 0;       ///< pictures per second; 0: the nearest to 30
+  std::string fourcc{};  ///< only this format; empty: the best format
+};
+
+struct Choice {
+  std::size_t offer = 0;  ///< index in the offers
+  Size size;
+  double rate = 0;  ///< 0: unknown
+  bool exact = false;
+  std::string reason;                    ///< why this offer was chosen; a sentence for the log
+  std::vector<std::string> passed_over;  ///< one reason for each other offer
+};
+
+/// Chooses the size nearest to the desired one, then the nearest rate, then the cheapest format: H.264 (needs no
+/// encoder), NV12 and YU12 (need no conversion), YUYV, UYVY and RGB (converted), MJPEG (decoded and converted), gray
+/// (no colors). Sizes are compared by the sum of the differences in width and height. Rates are compared by their
+/// ratio; 5 % count as equal. Reentrant. Errors: not_found (no usable offer).
+[[nodiscard]] Result<Choice> choose(std::span<const Offer> offers, const DesiredFormat& requested);
+
 struct Identity {
   std::string driver, card, bus;
   bool multi_planar = false;
-  bool has_input = false;     ///< a sensor or a connector hangs on it
-  std::string why_no_sensor;  ///< empty: it captures pictures
+  bool has_input = false;     ///< a sensor or a connector is attached
+  std::string why_no_sensor;  ///< empty: the device is a sensor
 };
 
 /// Errors: device_lost, io.
 [[nodiscard]] Result<Identity> identify(V4l2Device& device);
 
-/// The formats that Sealcam knows, with sizes and rates. Formats that libv4l2 would only emulate are none.
+/// Returns the formats that Sealcam supports, with sizes and rates, but without those that libv4l2 emulates.
 [[nodiscard]] std::vector<Offer> enumerate(V4l2Device& device, bool multi_planar);
+/// "640x480", or "32x32 to 640x480 in steps of 2x2".
+[[nodiscard]] std::string to_string(const SizeRange& sizes);
+/// All formats and sizes of the device, for an error message: "XYUV 640x480, 320x240; H264 5120x2880".
+[[nodiscard]] std::string offered(V4l2Device& device, bool multi_planar);
 
 struct Negotiated {
   Layout layout;
-  double rate = 0;  ///< as the driver answered, or as chosen, or 30
+  double rate = 0;  ///< as the driver reports it, otherwise as chosen, otherwise 30
   bool can_set_rate = false;
+  bool describes_colors = false;  ///< the driver set a color space
 };
-/// Sets format, size and rate. The driver may have answered with another size, which then is the layout's.
-/// Errors: unsupported (another format, fields, an odd size), device_lost, io (used by another program).
+/// Sets format, size and rate. The driver may change the size; the layout has the result. Errors: unsupported (the
+/// driver set another format, fields, or an odd size), device_lost, io (another program uses the device).
 [[nodiscard]] Result<Negotiated> negotiate(V4l2Device& device, bool multi_planar, const Offer& offer,
                                            const Choice& choice);
 

@@ -12,7 +12,7 @@ namespace sealcam::hal::v4l2 {
 
 namespace {
 
-/// A v4l2_buffer with its planes beside it.
+/// A v4l2_buffer and its planes.
 struct Descriptor {
   v4l2_buffer buffer{};
   std::array<v4l2_plane, VIDEO_MAX_PLANES> planes{};
@@ -27,12 +27,12 @@ struct Descriptor {
   }
 };
 
-std::optional<MonotonicTime> stamp_of(const v4l2_buffer& b) noexcept {
+std::optional<MonotonicTime> timestamp_of(const v4l2_buffer& b) noexcept {
   if ((b.flags & V4L2_BUF_FLAG_TIMESTAMP_MASK) != V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC) return std::nullopt;
-  // Seconds that do not fit nanoseconds are no time of this boot.
-  constexpr std::int64_t most = 9'000'000'000;
+  // More seconds would overflow the nanoseconds.
+  constexpr std::int64_t max_seconds = 9'000'000'000;
   const std::int64_t seconds = b.timestamp.tv_sec;
-  if (seconds < 0 || seconds > most) return MonotonicTime{std::chrono::seconds(most)};
+  if (seconds < 0 || seconds > max_seconds) return MonotonicTime{std::chrono::seconds(max_seconds)};
   return MonotonicTime{std::chrono::seconds(seconds) + std::chrono::microseconds(b.timestamp.tv_usec)};
 }
 
@@ -62,9 +62,9 @@ Stream::~Stream() {
 }
 
 Result<Stream> Stream::start(V4l2Device& device, bool multi_planar, std::size_t planes, std::uint32_t buffers) {
-  SC_ASSERT(planes >= 1 && planes <= most_planes);
+  SC_ASSERT(planes >= 1 && planes <= max_planes);
   Stream stream(device, multi_planar, planes);
-  // Two for pictures that are leased; what the driver keeps to itself comes on top.
+  // Two for leased pictures, in addition to the buffers that the driver keeps.
   const auto begun = stream.request_buffers(std::max(buffers, buffers_for_driver(device) + 2)).and_then([&] {
     return stream.begin();
   });
@@ -73,16 +73,16 @@ Result<Stream> Stream::start(V4l2Device& device, bool multi_planar, std::size_t 
 }
 
 Result<> Stream::request_buffers(std::uint32_t count) {
-  v4l2_requestbuffers wanted{};
-  wanted.count = std::min(count, std::uint32_t{VIDEO_MAX_FRAME});
-  wanted.type = type_;
-  wanted.memory = V4L2_MEMORY_MMAP;
-  if (const int native = request(*device_, VIDIOC_REQBUFS, &wanted); native != 0)
-    return fail(to_errc(native), native == EBUSY ? "another program uses this device" : "asking for buffers", native);
-  if (wanted.count < 3 || wanted.count > VIDEO_MAX_FRAME)
+  v4l2_requestbuffers requested{};
+  requested.count = std::min(count, std::uint32_t{VIDEO_MAX_FRAME});
+  requested.type = type_;
+  requested.memory = V4L2_MEMORY_MMAP;
+  if (const int native = request(*device_, VIDIOC_REQBUFS, &requested); native != 0)
+    return fail(to_errc(native), native == EBUSY ? "another program uses this device" : "requesting buffers", native);
+  if (requested.count < 3 || requested.count > VIDEO_MAX_FRAME)
     return fail(Errc::unsupported, "the driver has fewer than 3 buffers");
-  buffers_.reserve(wanted.count);
-  for (std::uint32_t i = 0; i < wanted.count; ++i) {
+  buffers_.reserve(requested.count);
+  for (std::uint32_t i = 0; i < requested.count; ++i) {
     if (auto r = map(i); !r) return r;
   }
   return {};
@@ -91,7 +91,7 @@ Result<> Stream::request_buffers(std::uint32_t count) {
 Result<> Stream::map(std::uint32_t index) {
   Descriptor d(type_, multi_planar_, index);
   if (const int native = request(*device_, VIDIOC_QUERYBUF, &d.buffer); native != 0)
-    return fail(to_errc(native), "asking where a buffer is", native);
+    return fail(to_errc(native), "querying a buffer", native);
   if (multi_planar_ && d.buffer.length != planes_) return fail(Errc::unsupported, "planes of a buffer");
   buffers_.emplace_back();
   for (std::size_t i = 0; i < planes_; ++i) {
@@ -106,7 +106,7 @@ Result<> Stream::map(std::uint32_t index) {
 
 Result<> Stream::begin() {
   for (std::uint32_t i = 0; i < size(); ++i) {
-    if (!queue(i)) return fail(Errc::device_lost, "the driver does not take its buffers");
+    if (!queue(i)) return fail(Errc::device_lost, "the driver rejects its buffers");
   }
   std::uint32_t type = type_;
   if (const int native = request(*device_, VIDIOC_STREAMON, &type); native != 0)
@@ -116,7 +116,7 @@ Result<> Stream::begin() {
 
 void Stream::end() noexcept {
   std::uint32_t type = type_;
-  (void)request(*device_, VIDIOC_STREAMOFF, &type);  // a device that is gone says no; nothing else can be done
+  (void)request(*device_, VIDIOC_STREAMOFF, &type);  // fails if the device is unplugged, which needs no action
   for (const Buffer& buffer : buffers_) {
     for (const Mapped& plane : buffer) {
       if (plane.start != nullptr) device_->unmap(plane.start, plane.length);
@@ -139,13 +139,12 @@ Result<Filled> Stream::fetch() {
   const int native = request(*device_, VIDIOC_DQBUF, &d.buffer);
   if (native == EAGAIN) return fail(Errc::timeout, "waiting for a picture");
   if (native != 0) return fail(Errc::device_lost, "fetching a picture", native);
-  if (d.buffer.index >= buffers_.size()) return fail(Errc::device_lost, "the driver names a buffer that there is not");
+  if (d.buffer.index >= buffers_.size()) return fail(Errc::device_lost, "the driver returned an unknown buffer");
   Filled filled;
   filled.buffer = d.buffer.index;
   filled.sequence = d.buffer.sequence;
   filled.damaged = (d.buffer.flags & V4L2_BUF_FLAG_ERROR) != 0;
-  filled.stamp = stamp_of(d.buffer);
-  filled.start_of_exposure = (d.buffer.flags & V4L2_BUF_FLAG_TSTAMP_SRC_MASK) == V4L2_BUF_FLAG_TSTAMP_SRC_SOE;
+  filled.timestamp = timestamp_of(d.buffer);
   for (std::size_t i = 0; i < planes_; ++i) {
     const Mapped& mapped = buffers_[filled.buffer][i];
     const std::size_t used = multi_planar_ ? d.planes[i].bytesused : d.buffer.bytesused;

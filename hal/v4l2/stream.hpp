@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The buffers of a device that streams: mapped, queued, fetched. Single- and multi-planar API alike.
+/// Streams from a device: maps, queues and fetches buffers. Supports the single- and the multi-planar API.
 #pragma once
 
 #include <array>
@@ -7,43 +7,42 @@
 #include <optional>
 #include <vector>
 
-#include "core/bytes.hpp"
-#include "core/clock.hpp"
-#include "core/result.hpp"
+#include "base/bytes.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
 #include "hal/v4l2/device.hpp"
 #include "hal/v4l2/layout.hpp"
 
 namespace sealcam::hal::v4l2 {
 
-/// One buffer as the driver gave it.
+/// A buffer that the driver filled.
 struct Filled {
   std::uint32_t buffer = 0;
   std::uint32_t sequence = 0;
-  bool damaged = false;                        ///< V4L2_BUF_FLAG_ERROR
-  std::optional<MonotonicTime> stamp;          ///< only of CLOCK_MONOTONIC
-  bool start_of_exposure = false;              ///< what the stamp means; otherwise the end of the picture
-  std::array<ByteView, most_planes> memory{};  ///< what is used of each plane; empty when the driver's numbers
-                                               ///< do not fit the buffer
+  bool damaged = false;                       ///< V4L2_BUF_FLAG_ERROR
+  std::optional<MonotonicTime> timestamp;     ///< only if it is of CLOCK_MONOTONIC
+  std::array<ByteView, max_planes> memory{};  ///< the used bytes of each plane; empty if the driver's
+                                              ///< numbers exceed the buffer
 };
 
 /// Streaming from construction to destruction. Thread-bound. The device must outlive it.
 class Stream {
  public:
-  /// `planes`: of memory, 1 to 3. Asks for `buffers` and as many more as the driver wants for itself; with fewer than 3
-  /// no two pictures could be leased. Errors: device_lost, no_memory, unsupported, io (the device is used by another
-  /// program).
+  /// `planes`: buffers of memory per picture, 1 to 3. Requests `buffers`, or more if the driver needs more. With fewer
+  /// than 3, the caller could not lease two pictures. Errors: device_lost, no_memory, unsupported, io (another program
+  /// uses the device).
   [[nodiscard]] static Result<Stream> start(V4l2Device& device, bool multi_planar, std::size_t planes,
                                             std::uint32_t buffers);
   Stream(Stream&& other) noexcept;
   Stream& operator=(Stream&&) = delete;
-  /// Stops streaming and unmaps, whoever still looks at a buffer.
+  /// Stops streaming and unmaps all buffers.
   ~Stream();
 
   [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(buffers_.size()); }
-  /// Errors: timeout (no picture is there), device_lost (whatever else the driver says: nothing can be repaired but by
-  /// opening it anew).
+  /// Errors: timeout (no picture yet), device_lost (all other errors of the driver; only opening the device again
+  /// helps).
   [[nodiscard]] Result<Filled> fetch();
-  /// Gives a buffer to the driver. False when it does not take it.
+  /// Gives a buffer to the driver. Returns false if the driver rejects it.
   [[nodiscard]] bool queue(std::uint32_t buffer) noexcept;
 
  private:
@@ -51,14 +50,14 @@ class Stream {
     const std::byte* start = nullptr;
     std::size_t length = 0;
   };
-  using Buffer = std::array<Mapped, most_planes>;
+  using Buffer = std::array<Mapped, max_planes>;
   Stream(V4l2Device& device, bool multi_planar, std::size_t planes);
   Result<> request_buffers(std::uint32_t count);
   Result<> map(std::uint32_t index);
   Result<> begin();
   void end() noexcept;
 
-  V4l2Device* device_;  // null when moved from
+  V4l2Device* device_;  // null after a move
   std::uint32_t type_;
   bool multi_planar_;
   std::size_t planes_;

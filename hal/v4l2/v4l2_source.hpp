@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Pictures from a V4L2 device: webcams, sensors whose driver does everything in the kernel, the kernel's vivid.
+/// Pictures from a V4L2 device: webcams, sensors that need no libcamera, and the kernel's vivid.
 #pragma once
 
 #include <filesystem>
@@ -7,45 +7,45 @@
 #include <optional>
 #include <vector>
 
-#include "core/log.hpp"
+#include "base/log.hpp"
 #include "hal/frame_source.hpp"
-#include "hal/h264_headers.hpp"
+#include "hal/h264_splitter.hpp"
 #include "hal/v4l2/controls.hpp"
 #include "hal/v4l2/device.hpp"
 #include "hal/v4l2/discover.hpp"
 #include "hal/v4l2/negotiate.hpp"
-#include "hal/v4l2/stamps.hpp"
 #include "hal/v4l2/stream.hpp"
+#include "hal/v4l2/timestamp_normalizer.hpp"
 
 namespace sealcam::hal::v4l2 {
 
 struct V4l2Config {
   std::string device = "auto";      ///< auto, or the path of a node
-  std::filesystem::path folder{};   ///< where auto looks for nodes
-  Size size{1920, 1080};            ///< the nearest one that there is is taken
-  double rate = 0;                  ///< pictures per second; 0: 30, or what is nearest to it
-  std::string format{};             ///< V4L2's four characters; empty: the best for the camera (choose.hpp)
-  std::uint32_t buffers = 4;        ///< the driver may want more
-  std::vector<Setting> controls{};  ///< made before streaming starts
+  std::filesystem::path folder{};   ///< the folder with the nodes, for auto
+  Size size{1920, 1080};            ///< the nearest size of the device is used
+  double rate = 0;                  ///< pictures per second; 0: the nearest to 30
+  std::string format{};             ///< V4L2's four characters; empty: the best format (choose())
+  std::uint32_t buffers = 4;        ///< more if the driver needs more
+  std::vector<Setting> controls{};  ///< set before streaming starts
+  /// FrameSource::format_id() of formats to avoid. Ignored for a configured format, and if the device has no other.
+  std::vector<std::string> unusable{};
 };
 
-/// README.md says which quirks of drivers end here. Pictures lease the driver's buffers; of H.264 a picture is one
-/// access unit with SPS and PPS before each key frame. While every buffer is leased next() answers timeout. After
-/// device_lost it gives that for ever. Thread-bound.
+/// README.md lists the quirks of drivers that this class hides. Pictures lease the driver's buffers. H264Splitter makes
+/// the pictures of H.264. The size of a compressed picture is that in its own header. While all buffers are leased,
+/// next() returns timeout. After device_lost, each call returns device_lost. Thread-bound.
 class V4l2Source final : public FrameSource, private BufferOwner {
  public:
-  /// Clock and log must outlive the source. What was chosen and why, and what to do about a failure, is logged.
-  /// Errors: not_found (no such node, no sensor, a control that it has not), permission, unsupported (no sensor, no
-  /// format that can be used), invalid_argument (value of a control), device_lost, no_memory, io (in use by another
-  /// program).
+  /// Clock and log must outlive the source. Logs the chosen mode with the reason, and the next step after a failure.
+  /// Errors: not_found (no such node, sensor or control), permission, unsupported (not a sensor, or no usable format),
+  /// invalid_argument (value of a control), device_lost, no_memory, io (another program uses the device).
   [[nodiscard]] static Result<std::unique_ptr<V4l2Source>> open(const V4l2Config& config, const Clock& clock, Log& log,
                                                                 const DeviceOpener& opener = open_device);
-  /// The two halves of open(), for a caller who has something else to take where there is no sensor: not_found of
-  /// find() says that, not_found of open() may be a control. Which device it is, which is logged where it is none.
-  /// Errors: not_found, permission, unsupported, device_lost, io.
+  /// The first half of open(). Its not_found means that there is no sensor, while not_found of open() may also mean a
+  /// control. Logs why a device is not a sensor. Errors: not_found, permission, unsupported, device_lost, io.
   [[nodiscard]] static Result<OpenSensor> find(const V4l2Config& config, Log& log,
                                                const DeviceOpener& opener = open_device);
-  /// What was found, by the rest of the configuration. Clock, log and errors as above.
+  /// The second half of open(). Clock, log and errors as above.
   [[nodiscard]] static Result<std::unique_ptr<V4l2Source>> open(OpenSensor sensor, const V4l2Config& config,
                                                                 const Clock& clock, Log& log);
   ~V4l2Source() override;
@@ -58,18 +58,23 @@ class V4l2Source final : public FrameSource, private BufferOwner {
   void prepare_encoder();
 
   void give_back(std::uint32_t buffer) noexcept override;
+  [[nodiscard]] bool queue(std::uint32_t buffer) noexcept;
   void queue_again() noexcept;
   Result<Filled> wait_for_buffer(MonotonicTime deadline);
   Result<std::optional<Picture>> make_picture(const Filled& filled);
-  Result<bool> complete(Picture& picture, std::uint32_t buffer);
+  Result<bool> split(Picture& picture, std::uint32_t buffer);
+  void place_unit(Picture& picture);
   std::unexpected<Error> lost(const Error& error) noexcept;
-  void warn_of_stamps();
+  void warn_of_timestamps();
 
   Result<Picture> do_next(std::chrono::milliseconds timeout) override;
   [[nodiscard]] Size do_size() const override { return negotiated_.layout.size; }
   [[nodiscard]] PixelFormat do_format() const override { return negotiated_.layout.format.format; }
+  [[nodiscard]] Colors do_colors() const override { return negotiated_.layout.colors; }
   [[nodiscard]] double do_rate() const override { return negotiated_.rate; }
   [[nodiscard]] std::string do_describe() const override;
+  [[nodiscard]] std::string do_format_id() const override { return id_of(negotiated_.layout.format.fourcc); }
+  [[nodiscard]] std::string id_of(std::string_view fourcc) const;
   SourceControls* do_controls() override { return controls_ ? &*controls_ : nullptr; }
 
   const Clock& clock_;
@@ -79,10 +84,22 @@ class V4l2Source final : public FrameSource, private BufferOwner {
   std::unique_ptr<V4l2Device> device_;
   Negotiated negotiated_;
   std::optional<V4l2Controls> controls_;
-  std::optional<Stamps> stamps_;
-  std::vector<bool> refused_;   // buffers that the driver did not take back yet
-  std::vector<Bytes> scratch_;  // one for each buffer: a key frame that was given its headers
-  H264Headers headers_;
+  std::optional<TimestampNormalizer> timestamps_;
+  std::vector<MonotonicTime> queued_;  // when the driver received each buffer
+  std::vector<bool> rejected_;         // buffers that the driver has not taken back yet
+  std::vector<std::uint32_t> leases_;  // pictures that lease each buffer
+  std::vector<Bytes> scratch_;         // one per buffer: changed access units
+  H264Splitter splitter_;
+  struct {
+    std::span<const H264Splitter::Unit> units;  // of the newest buffer, from the next one to return
+    std::uint32_t buffer = 0;
+    FrameNumber number;      // of the next one
+    MonotonicTime captured;  // of the last one
+    std::chrono::nanoseconds distance{};
+  } pending_;
+  std::uint32_t extra_pictures_ = 0;  // pictures minus buffers, modulo 2^32
+  std::chrono::nanoseconds interval_{};
+  MonotonicTime last_captured_;
   bool warned_ = false;
   bool lost_ = false;
   std::optional<Stream> stream_;  // last: it ends before the device is closed

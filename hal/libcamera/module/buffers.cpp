@@ -25,10 +25,9 @@ std::vector<Part> parts_of(const Layout& layout) {
     case PixelFormat::nv12: return {{layout.stride, rows}, {layout.stride, rows / 2}};
     case PixelFormat::yu12:
       return {{layout.stride, rows}, {layout.stride / 2, rows / 2}, {layout.stride / 2, rows / 2}};
-    case PixelFormat::yuyv: return {{layout.stride, rows}};
-    case PixelFormat::mjpeg:
-    case PixelFormat::h264: break;
+    default: break;
   }
+  if (packed_bytes(layout.format) > 0) return {{layout.stride, rows}};
   return {};
 }
 
@@ -48,11 +47,11 @@ MappedBuffer::~MappedBuffer() {
 Result<> MappedBuffer::map_planes(const lib::FrameBuffer& buffer) {
   for (const auto& plane : buffer.planes()) {
     const int fd = plane.fd.get();
-    if (fd < 0) return fail(Errc::unsupported, "a plane of libcamera's has no memory");
+    if (fd < 0) return fail(Errc::unsupported, "a plane of a libcamera buffer has no memory");
     auto mapping = std::ranges::find(mappings_, fd, &Mapping::fd);
     if (mapping == mappings_.end()) {
       const auto length = ::lseek(fd, 0, SEEK_END);
-      if (length <= 0) return fail(Errc::unsupported, "a buffer of libcamera's does not say its size", errno);
+      if (length <= 0) return fail(Errc::unsupported, "cannot read the size of a libcamera buffer", errno);
       void* const start = ::mmap(nullptr, static_cast<std::size_t>(length), PROT_READ, MAP_SHARED, fd, 0);
       if (start == MAP_FAILED) return fail(Errc::no_memory, "mapping a buffer of libcamera's", errno);
       mapping = mappings_.insert(mappings_.end(),
@@ -60,14 +59,14 @@ Result<> MappedBuffer::map_planes(const lib::FrameBuffer& buffer) {
     }
     const std::size_t offset = plane.offset == lib::FrameBuffer::Plane::kInvalidOffset ? 0 : plane.offset;
     if (offset > mapping->length || plane.length > mapping->length - offset)
-      return fail(Errc::unsupported, "a plane of libcamera's lies outside its memory");
+      return fail(Errc::unsupported, "a plane of a libcamera buffer is outside of its memory");
     memory_.emplace_back(mapping->start + offset, plane.length);
   }
-  if (memory_.empty()) return fail(Errc::unsupported, "a buffer of libcamera's has no planes");
+  if (memory_.empty()) return fail(Errc::unsupported, "a libcamera buffer has no planes");
   return {};
 }
 
-/// Each part of the picture in a plane of its own, or all in the first one, one behind the other.
+/// Each part of the picture has its own plane, or all parts follow each other in the first plane.
 Result<> MappedBuffer::lay_out() {
   const auto parts = parts_of(layout_);
   if (parts.empty()) {  // compressed
@@ -82,7 +81,7 @@ Result<> MappedBuffer::lay_out() {
     const ByteView memory = apart ? memory_[i] : memory_[0];
     const std::size_t start = apart ? 0 : offset;
     if (start + parts[i].length() > memory.size())
-      return fail(Errc::unsupported, "a buffer of libcamera's is too small for its picture");
+      return fail(Errc::unsupported, "a libcamera buffer is too small for its picture");
     planes_[i] = {memory.data() + start, parts[i].stride};
     offset += parts[i].length();
     if (apart) needed_.push_back(parts[i].length());
@@ -97,11 +96,11 @@ std::array<Plane, 3> MappedBuffer::planes(std::size_t used) const noexcept {
   return planes;
 }
 
-void MappedBuffer::synchronise(bool begin) const noexcept {
+void MappedBuffer::synchronize(bool begin) const noexcept {
   dma_buf_sync sync{};
   sync.flags = DMA_BUF_SYNC_READ | (begin ? DMA_BUF_SYNC_START : DMA_BUF_SYNC_END);
   for (const Mapping& m : mappings_) {
-    // Memory that needs none, or that is no DMA buffer, says so; there is nothing to do about it.
+    // The call fails for memory that is not a DMA buffer or needs no synchronization. This is not an error.
     while (::ioctl(m.fd, DMA_BUF_IOCTL_SYNC, &sync) != 0 && errno == EINTR) {
     }
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A frame buffer of libcamera's as memory.
+/// Maps a frame buffer of libcamera.
 #pragma once
 
 #include <libcamera/framebuffer.h>
@@ -7,15 +7,15 @@
 #include <array>
 #include <vector>
 
-#include "core/bytes.hpp"
-#include "core/result.hpp"
+#include "base/bytes.hpp"
+#include "base/result.hpp"
 #include "hal/picture.hpp"
 
 namespace sealcam::hal::libcamera {
 
 namespace lib = ::libcamera;
 
-/// How a picture lies in its buffer.
+/// The layout of a picture in its buffer.
 struct Layout {
   PixelFormat format = PixelFormat::nv12;
   Size size;
@@ -31,14 +31,14 @@ class MappedBuffer {
   MappedBuffer& operator=(MappedBuffer&&) = delete;
   ~MappedBuffer();
 
-  /// The planes of a picture; with `used` bytes in the first one where that is compressed.
+  /// The planes of a picture. A compressed picture has `used` bytes in the first plane.
   [[nodiscard]] std::array<Plane, 3> planes(std::size_t used) const noexcept;
-  /// Bytes that a whole picture has in each of the buffer's planes; empty for compressed ones.
+  /// Bytes of a complete picture in each plane of the buffer; empty for compressed formats.
   [[nodiscard]] const std::vector<std::size_t>& needed() const noexcept { return needed_; }
-  /// What the sensor's hardware wrote becomes visible to this processor: before the first look at a picture.
-  void begin_reading() const noexcept { synchronise(true); }
-  /// After the last look.
-  void end_reading() const noexcept { synchronise(false); }
+  /// Call before reading a picture, so that the processor sees the data of the sensor's hardware.
+  void begin_reading() const noexcept { synchronize(true); }
+  /// Call after reading a picture.
+  void end_reading() const noexcept { synchronize(false); }
 
  private:
   struct Mapping {
@@ -49,7 +49,7 @@ class MappedBuffer {
   explicit MappedBuffer(const Layout& layout) : layout_(layout) {}
   Result<> map_planes(const lib::FrameBuffer& buffer);
   Result<> lay_out();
-  void synchronise(bool begin) const noexcept;
+  void synchronize(bool begin) const noexcept;
 
   Layout layout_;
   std::vector<Mapping> mappings_;

@@ -13,8 +13,8 @@ namespace sealcam::hal::libcamera {
 Result<Manager> start_manager() {
   auto manager = std::make_shared<lib::CameraManager>();
   if (const int result = manager->start(); result != 0) return fail(Errc::io, "libcamera does not start", -result);
-  // Its version and what it found, once: a sensor that is waited for is looked for each second. Categories exist only
-  // after their first line; unknown ones are ignored.
+  // Reports version and cameras only once, because a search for a missing sensor starts it each second. A category
+  // exists only after its first line.
   if (::getenv("LIBCAMERA_LOG_LEVELS") == nullptr) {
     for (const char* category : {"Camera", "RPI", "IPAProxy", "SimplePipeline", "Virtual"})
       lib::logSetLevel(category, "WARN");
@@ -28,7 +28,7 @@ Silence::Silence(bool on)
 }
 
 Silence::~Silence() {
-  // Where it writes to by itself.
+  // libcamera's default.
   if (on_) lib::logSetStream(&std::cerr, ::getenv("LIBCAMERA_LOG_NO_COLOR") == nullptr);
 }
 
@@ -48,28 +48,28 @@ std::string location_of(const lib::Camera& camera) {
   }
 }
 
-Result<std::shared_ptr<lib::Camera>> find_camera(const lib::CameraManager& manager, const std::string& wanted,
+Result<std::shared_ptr<lib::Camera>> find_camera(const lib::CameraManager& manager, const std::string& requested,
                                                  Log& log) {
   const auto cameras = manager.cameras();
   if (cameras.empty()) {
     log.error(
-        "libcamera finds no camera: is it plugged in and enabled (dmesg), does this libcamera know the board (cam -l), "
-        "and may this user open /dev/media* and /dev/video* (usually: group video)?");
+        "libcamera finds no camera: check that it is plugged in and enabled (dmesg), that this libcamera supports the "
+        "board (cam -l), and that this user may open /dev/media* and /dev/video* (usually: group video)");
     return fail(Errc::not_found, "libcamera finds no camera");
   }
-  if (wanted == "auto") return cameras.front();
+  if (requested == "auto") return cameras.front();
   for (const auto& camera : cameras) {
-    if (camera->id() == wanted) return camera;
+    if (camera->id() == requested) return camera;
   }
   for (const auto& camera : cameras) {
-    if (model_of(*camera) == wanted) return camera;
+    if (model_of(*camera) == requested) return camera;
   }
   std::string known;
   for (const auto& camera : cameras) {
     known += (known.empty() ? "" : ", ") + camera->id();
     if (const auto model = model_of(*camera); !model.empty()) known += " (" + model + ")";
   }
-  log.error("libcamera has no camera {}; there are: {}", wanted, known);
+  log.error("libcamera has no camera {}; choose one of: {}", requested, known);
   return fail(Errc::not_found, "libcamera has no such camera");
 }
 
@@ -78,16 +78,16 @@ Result<AcquiredCamera> AcquiredCamera::acquire(Manager manager, std::shared_ptr<
   if (result == 0) return AcquiredCamera(std::move(manager), std::move(camera));
   if (result == -EBUSY) {
     log.error(
-        "{} is in use: another program that uses libcamera has it, or another device of the same chain of nodes. "
+        "{} is in use: another program that uses libcamera opened it, or opened a device of the same pipeline. "
         "'fuser -v /dev/media*' names it; on a desktop it is often PipeWire (systemctl --user stop pipewire "
         "wireplumber), "
-        "otherwise rpicam-apps, motion or another sealcam-camera. End it, then this is tried again.",
+        "otherwise rpicam-apps, motion or another sealcam-camera. End it; the camera then tries again.",
         camera->id());
     return fail(Errc::permission, "the camera is in use by another program", -result);
   }
   if (result == -EACCES || result == -EPERM)
     log.error("{} may not be opened: this user must be in the group of its devices (usually video)", camera->id());
-  return fail(errc_of(result), "libcamera does not hand the camera over", -result);
+  return fail(errc_of(result), "libcamera cannot acquire the camera", -result);
 }
 
 AcquiredCamera::~AcquiredCamera() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// libcamera's manager and the cameras that it knows. ::libcamera is the library, ours is the namespace inside hal.
+/// libcamera's manager and its cameras. The library is ::libcamera; this project's namespace is inside hal.
 #pragma once
 
 #include <libcamera/camera.h>
@@ -8,20 +8,20 @@
 #include <memory>
 #include <string>
 
-#include "core/log.hpp"
-#include "core/result.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
 
 namespace sealcam::hal::libcamera {
 
 namespace lib = ::libcamera;
 
-/// Runs a thread of the library's. The library allows one at a time in a process.
+/// Owns a thread of the library. A process may have only one manager.
 using Manager = std::shared_ptr<lib::CameraManager>;
 /// Errors: io.
 [[nodiscard]] Result<Manager> start_manager();
 
-/// As long as it lives libcamera writes nothing itself, if `on`: what it says at a start that finds no camera it says
-/// at each, at any level. Where the environment says what libcamera is to write, or where, that counts.
+/// With `on`, disables libcamera's own log until destruction, because libcamera repeats its messages at each start
+/// without a camera. It has no effect if libcamera's environment variables configure the log.
 class Silence {
  public:
   explicit Silence(bool on);
@@ -33,19 +33,20 @@ class Silence {
   bool on_;
 };
 
-/// The sensor's model, or nothing.
+/// The sensor's model; may be empty.
 [[nodiscard]] std::string model_of(const lib::Camera& camera);
-/// front, back, external, or nothing.
+/// front, back, external, or empty.
 [[nodiscard]] std::string location_of(const lib::Camera& camera);
 
-/// By id, by model, or the first one for "auto". The log says what there is instead. Errors: not_found.
+/// Finds a camera by id or model, or the first one for "auto". On failure, logs the existing cameras. Errors:
+/// not_found.
 [[nodiscard]] Result<std::shared_ptr<lib::Camera>> find_camera(const lib::CameraManager& manager,
-                                                               const std::string& wanted, Log& log);
+                                                               const std::string& requested, Log& log);
 
-/// A camera that is ours alone, until destruction. Move-only.
+/// Exclusive use of a camera until destruction. Move-only.
 class AcquiredCamera {
  public:
-  /// Errors: permission (another program has it; or this user may not), device_lost. Logged with what to do.
+  /// Errors: permission (another program uses it, or this user may not open it), device_lost. Logs the next step.
   [[nodiscard]] static Result<AcquiredCamera> acquire(Manager manager, std::shared_ptr<lib::Camera> camera, Log& log);
   AcquiredCamera(AcquiredCamera&&) noexcept = default;
   AcquiredCamera& operator=(AcquiredCamera&&) = delete;
@@ -62,7 +63,7 @@ class AcquiredCamera {
   std::shared_ptr<lib::Camera> camera_;
 };
 
-/// Of a negative errno that the library returned.
+/// Maps a negative errno of the library.
 [[nodiscard]] Errc errc_of(int result) noexcept;
 
 }  // namespace sealcam::hal::libcamera

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Carries finished requests from libcamera's thread to the capture thread.
+/// Passes finished requests from libcamera's thread to the capture thread.
 #pragma once
 
 #include <condition_variable>
@@ -8,32 +8,33 @@
 #include <optional>
 #include <vector>
 
-#include "core/clock.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
 
 namespace sealcam::hal::libcamera {
 
-/// A queue of request numbers with room for each request there is. A request is in it at most once, so it cannot
-/// overflow and drops nothing. Thread-safe.
+/// A queue of request numbers. Each request is in it at most once, so that a queue with one place per request drops
+/// nothing. Thread-safe.
 class Completions {
  public:
   struct Done {
     std::uint32_t request = 0;
-    bool cancelled = false;  ///< it has no picture
+    bool canceled = false;  ///< it has no picture
   };
 
   explicit Completions(std::size_t requests) : ring_(requests) {}
 
   void push(Done done);
-  /// The camera is gone; for good.
+  /// Marks the camera as lost, permanently.
   void lose();
   [[nodiscard]] bool lost() const;
-  /// Waits in real time until one is there, the camera is lost, or `timeout` (> 0) is over. Nothing unless one is
-  /// there.
+  /// Waits in real time for a request, up to `timeout` (> 0). Returns nothing after the timeout or if the camera is
+  /// lost.
   [[nodiscard]] std::optional<Done> wait(std::chrono::nanoseconds timeout);
-  /// Waits in real time, until the camera is lost at most.
+  /// Waits in real time. Returns early if the camera is lost.
   void pause(std::chrono::nanoseconds time);
-  /// The next one if there are at least `least`.
-  [[nodiscard]] std::optional<Done> take(std::size_t least);
+  /// Returns the next request if the queue has at least `count`.
+  [[nodiscard]] std::optional<Done> take(std::size_t count);
 
  private:
   [[nodiscard]] Done pop();
@@ -44,5 +45,48 @@ class Completions {
   std::size_t first_ = 0, count_ = 0;
   bool lost_ = false;
 };
+
+inline void Completions::push(Done done) {
+  const std::scoped_lock lock(mutex_);
+  SC_ASSERT(count_ < ring_.size());
+  ring_[(first_ + count_++) % ring_.size()] = done;
+  changed_.notify_one();
+}
+
+inline void Completions::lose() {
+  const std::scoped_lock lock(mutex_);
+  lost_ = true;
+  changed_.notify_one();
+}
+
+inline bool Completions::lost() const {
+  const std::scoped_lock lock(mutex_);
+  return lost_;
+}
+
+inline Completions::Done Completions::pop() {
+  const Done done = ring_[first_];
+  first_ = (first_ + 1) % ring_.size();
+  --count_;
+  return done;
+}
+
+inline std::optional<Completions::Done> Completions::wait(std::chrono::nanoseconds timeout) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, timeout, [this] { return count_ > 0 || lost_; });
+  if (lost_ || count_ == 0) return std::nullopt;
+  return pop();
+}
+
+inline void Completions::pause(std::chrono::nanoseconds time) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, time, [this] { return lost_; });
+}
+
+inline std::optional<Completions::Done> Completions::take(std::size_t count) {
+  const std::scoped_lock lock(mutex_);
+  if (lost_ || count_ == 0 || count_ < count) return std::nullopt;
+  return pop();
+}
 
 }  // namespace sealcam::hal::libcamera

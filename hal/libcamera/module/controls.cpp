@@ -14,7 +14,7 @@ namespace {
 
 namespace ids = lib::controls;
 
-// 0.5 split AeEnable, which stays as a switch of both, into a mode for the time and one for the gain.
+// libcamera 0.5 added one mode for the exposure time and one for the gain. AeEnable still switches both.
 constexpr bool has_modes = LIBCAMERA_VERSION_MAJOR > 0 || LIBCAMERA_VERSION_MINOR >= 5;
 
 template <class T>
@@ -25,7 +25,7 @@ double element(const lib::ControlValue& value) {
   return static_cast<double>(number);
 }
 
-/// A number, or the first of several.
+/// The number, or the first of several numbers.
 double number(const lib::ControlValue& value) {
   switch (value.type()) {
     case lib::ControlTypeBool: return element<bool>(value);
@@ -54,7 +54,7 @@ constexpr int exposure_auto = 1, exposure_manual = 0;
 constexpr int gain_auto = 1, gain_manual = 0;
 #endif
 
-/// How a name of ours is set.
+/// The libcamera controls of one name.
 struct Way {
   Control control;
   const lib::ControlId* value;
@@ -95,10 +95,10 @@ LibcameraControls::LibcameraControls(const lib::ControlInfoMap& infos, const Fix
     const ControlValue now{.value = fixed.rate};
     ControlInfo rate{Control::frame_rate, ControlKind::number, fixed.rate, fixed.rate, 0, false, true, now, now};
     if (const auto limits = infos_.find(&ids::FrameDurationLimits); limits != infos_.end()) {
-      const double longest = number(limits->second.max()), shortest = number(limits->second.min());
+      const double max_us = number(limits->second.max()), min_us = number(limits->second.min());
       const auto per_second = [](double us) { return std::round(1e8 / us) / 100; };
-      if (longest > 0) rate.min = per_second(longest);
-      if (shortest > 0) rate.max = per_second(shortest);
+      if (max_us > 0) rate.min = per_second(max_us);
+      if (min_us > 0) rate.max = per_second(min_us);
     }
     known_.push_back(rate);
   }
@@ -110,27 +110,27 @@ void LibcameraControls::add(Control control, const lib::ControlId& value, const 
   if (const auto found = infos_.find(&value); found != infos_.end()) {
     info.min = number(found->second.min());
     info.max = number(found->second.max());
-    info.otherwise.value = std::clamp(number(found->second.def()), info.min, std::max(info.min, info.max));
+    info.default_value.value = std::clamp(number(found->second.def()), info.min, std::max(info.min, info.max));
   } else if (automatic == nullptr) {
     return;
   }
-  info.otherwise.automatic = info.can_be_automatic;
-  info.value = info.otherwise;
+  info.default_value.automatic = info.can_be_automatic;
+  info.value = info.default_value;
   known_.push_back(info);
 }
 
 void LibcameraControls::add_toggle(Control control, bool on) {
-  // Fixed with the configuration: a stream does not turn around.
+  // Read-only, because the configuration of a stream fixes its orientation.
   known_.push_back({control, ControlKind::toggle, 0, 1, 1, false, true, {}, {.value = on ? 1.0 : 0.0}});
 }
 
-void LibcameraControls::give_to(lib::ControlList& target) {
+void LibcameraControls::move_to(lib::ControlList& target) {
   if (pending_.empty()) return;
   target.merge(pending_, lib::ControlList::MergePolicy::OverwriteExisting);
   pending_.clear();
 }
 
-void LibcameraControls::learn(const lib::ControlList& metadata) {
+void LibcameraControls::update(const lib::ControlList& metadata) {
   for (const Way& way : ways()) {
     const auto info = std::ranges::find(known_, way.control, &ControlInfo::control);
     if (info != known_.end() && metadata.contains(way.value->id()))
@@ -141,18 +141,18 @@ void LibcameraControls::learn(const lib::ControlList& metadata) {
 Result<> LibcameraControls::do_set(const Setting& setting) {
   const bool flip = setting.control == Control::hflip || setting.control == Control::vflip;
   if (flip && std::ranges::contains(known_, setting.control, &ControlInfo::control))
-    return fail(Errc::unsupported, "libcamera turns pictures only from the start on");
+    return fail(Errc::unsupported, "libcamera flips pictures only before the start");
   if (auto good = check_setting(known_, setting); !good) return good;
   const auto all = ways();
   const Way& way = *std::ranges::find(all, setting.control, &Way::control);
   const bool manual = !setting.value.automatic;
-  // A value counts only while automatic is off.
+  // A value has an effect only while automatic is off.
   if (has(*way.automatic)) pending_.set(way.automatic->id(), value_of(*way.automatic, manual ? way.off : way.on));
   if (manual) pending_.set(way.value->id(), value_of(*way.value, setting.value.value));
   const auto info = std::ranges::find(known_, setting.control, &ControlInfo::control);
   info->value.automatic = setting.value.automatic;
   if (manual) info->value.value = setting.value.value;
-  // One switch for both: the other one stays as it is now.
+  // Before libcamera 0.5, one switch controls exposure and gain.
   if (const Control other = way.control == Control::exposure ? Control::gain : Control::exposure;
       !has_modes && way.automatic == &ids::AeEnable) {
     const auto twin = std::ranges::find(known_, other, &ControlInfo::control);
@@ -165,10 +165,10 @@ bool set_rate(const lib::ControlInfoMap& infos, double& rate, lib::ControlList& 
   const auto limits = infos.find(&ids::FrameDurationLimits);
   if (limits == infos.end()) return false;
   double duration = 1e6 / rate;
-  const double shortest = number(limits->second.min()), longest = number(limits->second.max());
-  if (shortest > 0) duration = std::max(duration, shortest);
-  if (longest > 0) duration = std::min(duration, longest);
-  // Limits are whole microseconds: 30/s is 33,333 of them, not 29.99/s.
+  const double min_us = number(limits->second.min()), max_us = number(limits->second.max());
+  if (min_us > 0) duration = std::max(duration, min_us);
+  if (max_us > 0) duration = std::min(duration, max_us);
+  // Limits are in whole microseconds, so that a difference below 1 us is not another rate.
   if (std::abs(duration - 1e6 / rate) > 1) rate = 1e6 / duration;
   const auto us = static_cast<std::int64_t>(std::llround(duration));
   const std::array both = {us, us};

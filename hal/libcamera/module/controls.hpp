@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// libcamera's controls under the names of source_controls.hpp.
+/// Maps libcamera's controls to the names of source_controls.hpp.
 #pragma once
 
 #include <libcamera/controls.h>
@@ -14,22 +14,22 @@ namespace sealcam::hal::libcamera {
 
 namespace lib = ::libcamera;
 
-/// What was fixed when the camera was configured.
+/// Values that the camera's configuration fixed.
 struct Fixed {
   double rate = 0;  ///< pictures per second
   bool can_flip = false, hflip = false, vflip = false;
 };
 
-/// Collects what was set for the next request; libcamera has no other way. A camera keeps nothing of it after it is
-/// closed. Thread-bound. `infos`, which is the camera's, must outlive it.
+/// Collects settings for the next request, as libcamera requires. A camera loses all settings when it is closed.
+/// `infos`, of the camera, must outlive it. Thread-bound.
 class LibcameraControls final : public SourceControls {
  public:
   LibcameraControls(const lib::ControlInfoMap& infos, const Fixed& fixed);
 
-  /// What was set since the last call goes into `target`.
-  void give_to(lib::ControlList& target);
-  /// What a finished request says that was used.
-  void learn(const lib::ControlList& metadata);
+  /// Moves the settings since the last call to `target`.
+  void move_to(lib::ControlList& target);
+  /// Reads the values that a finished request used.
+  void update(const lib::ControlList& metadata);
 
  private:
   std::vector<ControlInfo> do_list() override { return known_; }
@@ -43,8 +43,8 @@ class LibcameraControls final : public SourceControls {
   lib::ControlList pending_;
 };
 
-/// The duration of pictures for start(), as near to `rate` as the camera allows; `rate` becomes what it will be. False
-/// when the camera has no such control.
+/// Sets the duration of pictures for start(), as near to `rate` as possible, and sets `rate` to the result. Returns
+/// false if the camera has no such control.
 bool set_rate(const lib::ControlInfoMap& infos, double& rate, lib::ControlList& target);
 
 }  // namespace sealcam::hal::libcamera

@@ -4,7 +4,10 @@
 #include <libcamera/control_ids.h>
 
 #include <algorithm>
-#include <format>
+#include <cmath>
+
+#include "base/format.hpp"
+#include "hal/jpeg.hpp"
 
 namespace sealcam::hal::libcamera {
 
@@ -13,8 +16,8 @@ using std::chrono::nanoseconds;
 namespace {
 
 constexpr double usual_rate = 30;
-constexpr std::uint32_t fewest_buffers = 3;  // two leased and one to go on with
-constexpr int most_cancelled = 16;           // requests in a row, before the camera counts as lost
+constexpr std::uint32_t min_buffers = 3;  // two leased ones and one for the camera
+constexpr int max_canceled = 16;          // in a row; then the camera is lost
 
 std::string join(std::span<const std::string> parts) {
   std::string text;
@@ -39,7 +42,7 @@ Result<std::unique_ptr<LibcameraSource>> LibcameraSource::open(const Manager& ma
 }
 
 LibcameraSource::~LibcameraSource() {
-  // Every request comes back, cancelled, before stop() returns; only then may buffers go.
+  // stop() returns after all requests are canceled. Only then may the buffers be freed.
   if (streaming_) camera_->stop();
   if (completions_) {
     camera_->requestCompleted.disconnect(completions_.get());
@@ -76,7 +79,7 @@ Result<Fixed> LibcameraSource::agree(const LibcameraConfig& config) {
   else log_.warning("{}: {}", camera_->id(), agreed_.reason);
   if (!agreed_.passed_over.empty()) log_.info("{}: not {}", camera_->id(), join(agreed_.passed_over));
   if (const int result = camera_->configure(agreed_.configuration.get()); result != 0)
-    return fail(errc_of(result), "the camera does not take its configuration", -result);
+    return fail(errc_of(result), "the camera rejects its configuration", -result);
   agreed_.layout.stride = agreed_.configuration->at(0).stride;
   return fixed;
 }
@@ -87,7 +90,7 @@ Result<> LibcameraSource::allocate() {
   if (const int result = allocator_->allocate(stream); result < 0)
     return fail(errc_of(result), "allocating buffers", -result);
   const auto& made = allocator_->buffers(stream);
-  if (made.size() < fewest_buffers) return fail(Errc::no_memory, "the camera has too few buffers");
+  if (made.size() < min_buffers) return fail(Errc::no_memory, "the camera has too few buffers");
   for (const auto& buffer : made) {
     auto mapped = MappedBuffer::map(*buffer, agreed_.layout);
     if (!mapped) return std::unexpected(mapped.error());
@@ -104,28 +107,31 @@ Result<> LibcameraSource::allocate() {
 Result<> LibcameraSource::begin(const LibcameraConfig& config, Fixed fixed) {
   rate_ = config.rate > 0 ? config.rate : usual_rate;
   lib::ControlList first(camera_->controls());
-  const double wanted = rate_;
-  if (!set_rate(camera_->controls(), rate_, first)) log_.info("{}: its rate cannot be set", camera_->id());
-  else if (rate_ != wanted) log_.warning("{}: {:.4g}/s, nearest to the wanted {:.4g}/s", camera_->id(), rate_, wanted);
+  const double requested = rate_;
+  if (!set_rate(camera_->controls(), rate_, first)) log_.info("{}: the rate cannot be set", camera_->id());
+  else if (rate_ != requested)
+    log_.warning("{}: {:.4g}/s, nearest to the requested {:.4g}/s", camera_->id(), rate_, requested);
   fixed.rate = rate_;
   controls_.emplace(camera_->controls(), fixed);
   if (auto r = apply(config.controls); !r) return r;
-  controls_->give_to(first);
-  pace_.emplace(rate_);
+  controls_->move_to(first);
+  limiter_.emplace(rate_);
   completions_ = std::make_shared<Completions>(requests_.size());
   connect();
-  order_.emplace(clock_.monotonic());
+  order_.emplace(clock_.monotonic(), std::chrono::nanoseconds(std::llround(1e9 / rate_)));
+  queued_.assign(requests_.size(), clock_.monotonic());
   if (const int result = camera_->start(&first); result != 0)
     return fail(errc_of(result), "the camera does not start", -result);
   streaming_ = true;
   for (const auto& request : requests_) {
     if (const int result = camera_->queueRequest(request.get()); result != 0)
-      return fail(errc_of(result), "the camera takes no requests", -result);
+      return fail(errc_of(result), "the camera rejects a request", -result);
   }
   return {};
 }
 
-/// The slots run on libcamera's thread. They hold what they touch, since the last may still run when we let go.
+/// The slots run on libcamera's thread. They share ownership of the queue, because a slot may still run after the
+/// disconnect.
 void LibcameraSource::connect() {
   camera_->requestCompleted.connect(completions_.get(), [to = completions_](lib::Request* request) {
     to->push({static_cast<std::uint32_t>(request->cookie()), request->status() == lib::Request::RequestCancelled});
@@ -135,7 +141,7 @@ void LibcameraSource::connect() {
 
 Result<> LibcameraSource::apply(std::span<const Setting> settings) {
   for (const Setting& setting : settings) {
-    // Agreed with the configuration already.
+    // The configuration already has these.
     if (setting.control == Control::hflip || setting.control == Control::vflip) continue;
     const auto set = controls_->set(setting);
     if (set) continue;
@@ -147,17 +153,18 @@ Result<> LibcameraSource::apply(std::span<const Setting> settings) {
 
 std::string LibcameraSource::do_describe() const {
   const auto model = model_of(*camera_.shared());
-  return std::format("libcamera {}{}, {} {}x{}, {:.4g}/s, {} buffers", camera_->id(),
-                     model.empty() ? "" : " (" + model + ")", agreed_.fourcc, agreed_.layout.size.width,
-                     agreed_.layout.size.height, rate_, buffers_.size());
+  return sealcam::format("libcamera {}{}, {} {}x{}, {:.4g}/s, {} buffers", camera_->id(),
+                         model.empty() ? "" : " (" + model + ")", agreed_.fourcc, agreed_.layout.size.width,
+                         agreed_.layout.size.height, rate_, buffers_.size());
 }
 
 void LibcameraSource::queue(std::uint32_t index) noexcept {
   if (completions_->lost()) return;
   lib::Request& request = *requests_[index];
   request.reuse(lib::Request::ReuseBuffers);
-  controls_->give_to(request.controls());
-  if (camera_->queueRequest(&request) != 0) completions_->lose();  // it takes none but when it is gone
+  controls_->move_to(request.controls());
+  queued_[index] = clock_.monotonic();
+  if (camera_->queueRequest(&request) != 0) completions_->lose();  // only a lost camera rejects a request
 }
 
 void LibcameraSource::give_back(std::uint32_t buffer) noexcept {
@@ -165,18 +172,18 @@ void LibcameraSource::give_back(std::uint32_t buffer) noexcept {
   queue(buffer);
 }
 
-/// Of a camera that is too fast: waits for the beat, and lets go of all but the newest picture.
-Result<> LibcameraSource::keep_pace(MonotonicTime deadline) {
-  if (!pace_->holds()) return {};
+/// For a camera that is too fast: waits until a picture is due and drops all but the newest.
+Result<> LibcameraSource::keep_rate(MonotonicTime deadline) {
+  if (!limiter_->limits()) return {};
   const MonotonicTime now = clock_.monotonic();
-  const MonotonicTime due = pace_->due(now);
-  order_->lose(pace_->missed());
+  const MonotonicTime due = limiter_->due(now);
+  order_->add_gap(limiter_->missed());
   if (due > now) completions_->pause(std::min(due, deadline) - now);
   if (due > deadline) return fail(Errc::timeout, "waiting for a picture");
   for (std::size_t i = 1; i < requests_.size(); ++i) {
     const auto old = completions_->take(2);
     if (!old) break;
-    if (!old->cancelled) order_->pass();
+    if (!old->canceled) order_->skip();
     queue(old->request);
   }
   return {};
@@ -184,25 +191,25 @@ Result<> LibcameraSource::keep_pace(MonotonicTime deadline) {
 
 Result<Picture> LibcameraSource::do_next(std::chrono::milliseconds timeout) {
   const MonotonicTime deadline = clock_.monotonic() + timeout;
-  if (auto r = keep_pace(deadline); !r) return std::unexpected(r.error());
+  if (auto r = keep_rate(deadline); !r) return std::unexpected(r.error());
   for (;;) {
     const auto left = std::max<nanoseconds>(deadline - clock_.monotonic(), std::chrono::microseconds(1));
     const auto done = completions_->wait(left);
     if (completions_->lost()) return fail(Errc::device_lost, "libcamera lost the camera");
     if (!done) return fail(Errc::timeout, "waiting for a picture");
-    if (done->cancelled) {
-      if (++cancelled_ > most_cancelled) completions_->lose();
+    if (done->canceled) {
+      if (++canceled_ > max_canceled) completions_->lose();
       queue(done->request);
       continue;
     }
-    cancelled_ = 0;
+    canceled_ = 0;
     auto picture = make_picture(done->request);
     if (!picture) return std::unexpected(picture.error());
     if (*picture) return std::move(**picture);
   }
 }
 
-/// Nothing: there is no picture in it. What is not returned gives its buffer back.
+/// Returns nothing if the request has no picture. A picture that is not returned gives its buffer back.
 Result<std::optional<Picture>> LibcameraSource::make_picture(std::uint32_t index) {
   lib::Request& request = *requests_[index];
   const MappedBuffer& mapped = buffers_[index];
@@ -212,15 +219,21 @@ Result<std::optional<Picture>> LibcameraSource::make_picture(std::uint32_t index
   const Report report = report_of(*request.buffers().begin()->second, mapped.needed(),
                                   metadata.get(lib::controls::SensorTimestamp), request.sequence());
   if (report.kind == Report::Kind::none) return std::optional<Picture>();
-  controls_->learn(metadata);
+  controls_->update(metadata);
   picture.number = order_->number(report.sequence);
-  picture.captured = order_->time(report.stamp, clock_.monotonic());
-  pace_->saw(picture.captured);
-  if (pace_->holds()) pace_->beat();
+  const MonotonicTime now = clock_.monotonic();
+  const bool usable = order_->usable(report.timestamp, now);
+  picture.captured = order_->time(report.timestamp, queued_[index], now);
+  // The first requests are queued together, so their times tell nothing about the rate.
+  limiter_->add(usable ? picture.captured : now);
+  if (limiter_->limits()) limiter_->advance();
   if (report.kind == Report::Kind::damaged) return fail(Errc::corrupt_frame, "libcamera marks the picture as damaged");
   picture.format = agreed_.layout.format;
+  picture.colors = agreed_.colors;
   picture.size = agreed_.layout.size;
   picture.planes = mapped.planes(report.used);
+  if (picture.format == PixelFormat::mjpeg)
+    if (auto r = adopt_jpeg(picture); !r) return std::unexpected(r.error());
   return std::optional<Picture>(std::move(picture));
 }
 

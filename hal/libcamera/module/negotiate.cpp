@@ -6,9 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <format>
 #include <optional>
 #include <tuple>
+
+#include "base/format.hpp"
 
 namespace sealcam::hal::libcamera {
 
@@ -19,22 +20,40 @@ struct Known {
   std::string_view fourcc;
   PixelFormat ours;
   int cost;
-  std::string_view in_words;
+  std::string_view description;
 };
 
 // Best first.
 constexpr std::array known = {
-    Known{lib::formats::NV12, "NV12", PixelFormat::nv12, 1, "goes into an encoder as it is"},
-    Known{lib::formats::YUV420, "YU12", PixelFormat::yu12, 1, "goes into an encoder as it is"},
+    Known{lib::formats::NV12, "NV12", PixelFormat::nv12, 1, "needs no conversion"},
+    Known{lib::formats::YUV420, "YU12", PixelFormat::yu12, 1, "needs no conversion"},
     Known{lib::formats::YUYV, "YUYV", PixelFormat::yuyv, 2, "must be converted"},
+    Known{lib::formats::UYVY, "UYVY", PixelFormat::uyvy, 2, "must be converted"},
     Known{lib::formats::MJPEG, "MJPG", PixelFormat::mjpeg, 3, "must be decoded and converted"},
 };
-constexpr std::array<std::string_view, known.size()> names = {known[0].fourcc, known[1].fourcc, known[2].fourcc,
-                                                              known[3].fourcc};
+constexpr std::array<std::string_view, known.size()> names = [] {
+  std::array<std::string_view, known.size()> all;
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = known[i].fourcc;
+  return all;
+}();
 
-// What a Picture is (picture.hpp).
-constexpr lib::ColorSpace colours(lib::ColorSpace::Primaries::Rec709, lib::ColorSpace::TransferFunction::Srgb,
-                                  lib::ColorSpace::YcbcrEncoding::Rec601, lib::ColorSpace::Range::Limited);
+// The default of hal::Colors, which needs no further conversion.
+constexpr lib::ColorSpace requested_colors(lib::ColorSpace::Primaries::Rec709, lib::ColorSpace::TransferFunction::Srgb,
+                                           lib::ColorSpace::YcbcrEncoding::Rec601, lib::ColorSpace::Range::Limited);
+
+/// The numbers are code points of ITU-T H.273.
+Colors to_colors(const std::optional<lib::ColorSpace>& space) noexcept {
+  Colors colors;
+  if (!space) return colors;
+  if (space->primaries == lib::ColorSpace::Primaries::Smpte170m) colors.primaries = 6;
+  if (space->primaries == lib::ColorSpace::Primaries::Rec2020) colors.primaries = 9;
+  if (space->transferFunction == lib::ColorSpace::TransferFunction::Srgb) colors.transfer = 13;
+  if (space->transferFunction == lib::ColorSpace::TransferFunction::Linear) colors.transfer = 8;
+  if (space->ycbcrEncoding == lib::ColorSpace::YcbcrEncoding::Rec709) colors.matrix = Colors::bt709;
+  if (space->ycbcrEncoding == lib::ColorSpace::YcbcrEncoding::Rec2020) colors.matrix = Colors::bt2020;
+  colors.full_range = space->range == lib::ColorSpace::Range::Full;
+  return colors;
+}
 
 Size size_of(const lib::Size& size) { return {static_cast<int>(size.width), static_cast<int>(size.height)}; }
 
@@ -61,7 +80,7 @@ bool worse(const Tried& a, const Tried& b) {
   return std::tie(a.distance, a.format->cost) > std::tie(b.distance, b.format->cost);
 }
 
-/// What the camera makes of one format.
+/// The camera's adjustment of one format.
 Tried attempt(lib::Camera& camera, const Known& format, const LibcameraConfig& config, lib::Orientation orientation) {
   Tried tried{.format = &format, .configuration = for_video(camera), .size = {}, .distance = 0, .why_not = {}};
   if (!tried.configuration) {
@@ -72,33 +91,34 @@ Tried attempt(lib::Camera& camera, const Known& format, const LibcameraConfig& c
   stream.pixelFormat = format.theirs;
   stream.size = {static_cast<unsigned>(config.size.width), static_cast<unsigned>(config.size.height)};
   stream.bufferCount = std::max({stream.bufferCount, config.buffers, 4U});
-  stream.colorSpace = colours;
+  stream.colorSpace = requested_colors;
   tried.configuration->orientation = orientation;
   const auto status = tried.configuration->validate();
   tried.size = size_of(stream.size);
   tried.distance = std::abs(tried.size.width - config.size.width) + std::abs(tried.size.height - config.size.height);
   if (status == lib::CameraConfiguration::Invalid || stream.pixelFormat != format.theirs) tried.why_not = "not offered";
-  else if (!is_valid(tried.size)) tried.why_not = std::format("{}x{}", tried.size.width, tried.size.height);
-  else if (tried.configuration->orientation != orientation) tried.why_not = "not turned as it should be";
+  else if (!is_valid(tried.size)) tried.why_not = sealcam::format("{}x{}", tried.size.width, tried.size.height);
+  else if (tried.configuration->orientation != orientation) tried.why_not = "cannot flip as requested";
   return tried;
 }
 
 std::string why_not(const Tried& other, const Tried& best) {
-  if (!other.why_not.empty()) return std::format("{}: {}", other.format->fourcc, other.why_not);
+  if (!other.why_not.empty()) return sealcam::format("{}: {}", other.format->fourcc, other.why_not);
   if (other.distance > best.distance)
-    return std::format("{}: nearest size {}x{}", other.format->fourcc, other.size.width, other.size.height);
+    return sealcam::format("{}: nearest size {}x{}", other.format->fourcc, other.size.width, other.size.height);
   if (other.format->cost > best.format->cost)
-    return std::format("{}: {}, {} {}", other.format->fourcc, other.format->in_words, best.format->fourcc,
-                       best.format->in_words);
-  return std::format("{}: no better than {}", other.format->fourcc, best.format->fourcc);
+    return sealcam::format("{}: {}, {} {}", other.format->fourcc, other.format->description, best.format->fourcc,
+                           best.format->description);
+  return sealcam::format("{}: not better than {}", other.format->fourcc, best.format->fourcc);
 }
 
 std::string why(const Tried& best, const LibcameraConfig& config) {
   std::string text =
-      std::format("{} {}x{}: {}", best.format->fourcc, best.size.width, best.size.height, best.format->in_words);
-  if (best.distance > 0) text += std::format("; nearest to the wanted {}x{}", config.size.width, config.size.height);
+      sealcam::format("{} {}x{}: {}", best.format->fourcc, best.size.width, best.size.height, best.format->description);
+  if (best.distance > 0)
+    text += sealcam::format("; nearest to the requested {}x{}", config.size.width, config.size.height);
   const auto& space = best.configuration->at(0).colorSpace;
-  if (space && *space != colours) text += std::format("; colours are {}", space->toString());
+  if (space && *space != requested_colors) text += sealcam::format("; colors are {}", space->toString());
   return text;
 }
 
@@ -107,17 +127,22 @@ std::string why(const Tried& best, const LibcameraConfig& config) {
 Result<Agreed> negotiate(lib::Camera& camera, const LibcameraConfig& config, lib::Orientation orientation) {
   std::vector<Tried> tries;
   const Tried* best = nullptr;
+  bool best_avoided = false;
   tries.reserve(known.size());
   for (const Known& format : known) {
     if (!config.format.empty() && format.fourcc != config.format) continue;
     Tried& tried = tries.emplace_back(attempt(camera, format, config, orientation));
-    if (tried.why_not.empty() && (best == nullptr || worse(*best, tried))) best = &tried;
+    if (!tried.why_not.empty()) continue;
+    const bool avoided = config.format.empty() && std::ranges::contains(config.unusable, id_of(camera, format.fourcc));
+    if (best != nullptr && (best_avoided != avoided ? avoided : !worse(*best, tried))) continue;
+    best = &tried;
+    best_avoided = avoided;
   }
   if (best == nullptr) {
     const bool turned = std::ranges::any_of(
         tries, [&](const Tried& t) { return t.configuration && t.configuration->orientation != orientation; });
     return fail(Errc::unsupported,
-                turned ? "this camera does not flip its pictures" : "this camera offers no format that can be used");
+                turned ? "the camera cannot flip its pictures" : "the camera offers no usable format");
   }
   Agreed agreed;
   for (const Tried& tried : tries) {
@@ -127,8 +152,13 @@ Result<Agreed> negotiate(lib::Camera& camera, const LibcameraConfig& config, lib
   agreed.exact = best->distance == 0;
   agreed.fourcc = best->format->fourcc;
   agreed.layout = {best->format->ours, best->size, 0};
+  agreed.colors = to_colors(best->configuration->at(0).colorSpace);
   agreed.configuration = std::move(tries[static_cast<std::size_t>(best - tries.data())].configuration);
   return agreed;
+}
+
+std::string id_of(const lib::Camera& camera, std::string_view fourcc) {
+  return sealcam::format("{}: {}", camera.id(), fourcc);
 }
 
 lib::Orientation orientation_of(bool hflip, bool vflip) noexcept {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Format, size and orientation, agreed with a camera.
+/// Negotiates format, size and orientation with a camera.
 #pragma once
 
 #include <libcamera/camera.h>
@@ -17,27 +17,30 @@ namespace sealcam::hal::libcamera {
 struct Agreed {
   std::unique_ptr<lib::CameraConfiguration> configuration;  ///< one stream, as the camera validated it
   Layout layout;
+  Colors colors;
   std::string fourcc;
-  bool exact = false;                    ///< the wanted size
-  std::string reason;                    ///< why this one, a sentence for the log
-  std::vector<std::string> passed_over;  ///< why not, one for each other format
+  bool exact = false;                    ///< the requested size
+  std::string reason;                    ///< why this format was chosen; a sentence for the log
+  std::vector<std::string> passed_over;  ///< one reason for each other format
 };
 
-/// Offers the camera each format that Sealcam reads at the wanted size and takes, of what the camera makes of it, the
-/// size nearest to it and then the format that costs least: NV12 and YU12 (encoders take them as they are), YUYV
-/// (converted), MJPEG (decoded and converted). The camera must not stream. Errors: unsupported (no such format; it does
-/// not turn its pictures as wanted), device_lost.
+/// Tries each supported format at the requested size. Chooses the nearest size, then the cheapest format: NV12 and YU12
+/// (need no conversion), YUYV (converted), MJPEG (decoded and converted). The camera must not stream. Errors:
+/// unsupported (no such format, or no such flip), device_lost.
 [[nodiscard]] Result<Agreed> negotiate(lib::Camera& camera, const LibcameraConfig& config,
                                        lib::Orientation orientation);
 
-/// Reading from left to right, top to bottom, as it is mounted: Rotate0.
+/// FrameSource::format_id().
+[[nodiscard]] std::string id_of(const lib::Camera& camera, std::string_view fourcc);
+
+/// Returns Rotate0 without a flip.
 [[nodiscard]] lib::Orientation orientation_of(bool hflip, bool vflip) noexcept;
-/// Whether the camera turns pictures by itself. Pipelines that ignore what they are asked say yes.
+/// Whether the camera can flip pictures. Also true for pipelines that ignore the orientation.
 [[nodiscard]] bool can_flip(lib::Camera& camera);
 
-/// "NV12" and so on of what Sealcam reads.
+/// The supported formats, such as "NV12".
 [[nodiscard]] std::span<const std::string_view> known_formats() noexcept;
-/// All formats of the camera for video.
+/// All video formats of the camera.
 [[nodiscard]] std::vector<OfferedFormat> offered_formats(lib::Camera& camera);
 
 }  // namespace sealcam::hal::libcamera

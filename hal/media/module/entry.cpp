@@ -1,37 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <exception>
-#include <string_view>
-
-#include "hal/media/door.hpp"
+#include "hal/ffmpeg/decoder.hpp"
+#include "hal/ffmpeg/jpeg_encoder.hpp"
 #include "hal/media/module/mpegts_muxer.hpp"
-#include "hal/media/module/still_maker.hpp"
+#include "hal/modules/plugin_abi.hpp"
 
 using namespace sealcam;
 using namespace sealcam::hal;
-using namespace sealcam::hal::media;
 
 namespace {
 
-class FfmpegMedia final : public Media {
-  Result<std::unique_ptr<StreamMuxer>> do_open_muxer() override { return MpegTsMuxer::open(); }
-  Result<std::unique_ptr<StillMaker>> do_open_still_maker() override { return std::make_unique<FfmpegStillMaker>(); }
+/// Uses a new decoder and a new encoder for each still, so that no picture stays in memory.
+class FfmpegStillBuilder final : public StillBuilder {
+  Result<Bytes> do_make(std::span<const ByteView> group) override {
+    auto decoder = ffmpeg::FfmpegDecoder::open();
+    if (!decoder) return std::unexpected(decoder.error());
+    std::optional<Picture> last;
+    for (const auto unit : group) {
+      auto picture = (*decoder)->decode(unit);
+      if (!picture) return std::unexpected(picture.error());
+      last = std::move(*picture);
+    }
+    if (!last) return fail(Errc::malformed, "a group of pictures without a picture");
+    auto encoder = ffmpeg::JpegEncoder::open(last->size);
+    if (!encoder) return std::unexpected(encoder.error());
+    const auto jpeg = (*encoder)->encode(*last);
+    if (!jpeg) return std::unexpected(jpeg.error());
+    return Bytes(jpeg->begin(), jpeg->end());
+  }
 };
 
-Media* open_media(ModuleCall& call) {
-  if (std::string_view(call.version) != SEALCAM_VERSION) {
-    call.error = {Errc::unsupported, 0, "the media module is of another version than the program: install both alike"};
-    return nullptr;
+class FfmpegMedia final : public Media {
+  Result<std::unique_ptr<StreamMuxer>> do_open_muxer() override { return media::MpegTsMuxer::open(); }
+  Result<std::unique_ptr<StillBuilder>> do_open_still_builder() override {
+    return std::make_unique<FfmpegStillBuilder>();
   }
-  return new FfmpegMedia;
-}
+};
 
 }  // namespace
 
-extern "C" [[gnu::visibility("default")]] Media* sealcam_media_open(ModuleCall* call) noexcept {
-  try {
-    return open_media(*call);
-  } catch (const std::exception&) {
-    call->error = {Errc::no_memory, 0, "opening the media module"};
-    return nullptr;
-  }
+extern "C" [[gnu::visibility("default")]] Media* sealcam_media_open(modules::ModuleCall* call) noexcept {
+  return modules::open_module<Media>(*call, [] { return std::make_unique<FfmpegMedia>(); });
 }

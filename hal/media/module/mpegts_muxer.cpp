@@ -16,9 +16,9 @@ namespace sealcam::hal::media {
 namespace {
 
 constexpr AVRational microseconds{1, 1'000'000};
-/// A whole number of packets, so that libavformat hands out whole ones.
+/// A multiple of the packet size, so that libavformat writes whole packets.
 constexpr int buffer_size = 188 * 64;
-/// Some players take a stream that begins at 0 for one that has not begun.
+/// Some players do not play a stream that starts at 0.
 constexpr std::chrono::seconds begins_at{1};
 
 }  // namespace
@@ -32,7 +32,7 @@ void MpegTsMuxer::Deleter::operator()(AVIOContext* p) const noexcept {
 }
 void MpegTsMuxer::Deleter::operator()(AVPacket* p) const noexcept { av_packet_free(&p); }
 
-// libavformat's own memory of a stream is freed by the trailer alone.
+// Only av_write_trailer() frees libavformat's memory of a stream.
 MpegTsMuxer::~MpegTsMuxer() {
   const ffmpeg::LogCapture quiet;
   if (begun_) av_write_trailer(format_.get());
@@ -71,7 +71,7 @@ Result<std::unique_ptr<MpegTsMuxer>> MpegTsMuxer::open() {
   stream->time_base = {1, 90'000};
   format->pb = muxer->io_.get();
   format->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_FLUSH_PACKETS;
-  format->max_delay = 0;  // PCR runs with the pictures: what comes is to be shown
+  format->max_delay = 0;  // no delay between PCR and pictures
   return muxer;
 }
 
@@ -86,12 +86,12 @@ Result<ByteView> MpegTsMuxer::do_write(const StreamUnit& unit) {
   const ffmpeg::LogCapture quiet;
   const auto at = unit.at + begins_at;
   if (begun_ ? at <= last_ : !unit.key) return fail(Errc::invalid_argument, "order of a stream's pictures");
-  if (unit.bytes.empty()) return fail(Errc::malformed, "access unit of a stream");  // FFmpeg takes it for the end
+  if (unit.bytes.empty()) return fail(Errc::malformed, "access unit of a stream");  // FFmpeg would end the stream
   out_.clear();
   if (!begun_)
     if (auto r = begin(); !r) return std::unexpected(r.error());
   last_ = at;
-  // Without a buffer of its own the packet is borrowed for the length of the call.
+  // FFmpeg does not own the data of a packet without a buffer.
   packet_->data = const_cast<std::uint8_t*>(c_bytes(unit.bytes));
   packet_->size = static_cast<int>(unit.bytes.size());
   packet_->stream_index = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// MPEG-TS with libavformat.
+/// Writes MPEG-TS with libavformat.
 #pragma once
 
 #include "hal/media.hpp"
@@ -10,8 +10,7 @@ struct AVPacket;
 
 namespace sealcam::hal::media {
 
-/// See StreamMuxer. libavformat puts access unit delimiters in where they are missing, PCR and the tables.
-/// Thread-bound.
+/// libavformat adds missing access unit delimiters, PCR and the tables. Thread-bound.
 class MpegTsMuxer final : public StreamMuxer {
  public:
   /// Errors: unsupported (this FFmpeg cannot write MPEG-TS), no_memory.

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <exception>
-#include <string_view>
-
+#include "hal/modules/plugin_abi.hpp"
 #include "hal/replay/module/replay_source.hpp"
 
 extern "C" {
@@ -10,32 +8,24 @@ extern "C" {
 
 using namespace sealcam;
 using namespace sealcam::hal;
-using namespace sealcam::hal::replay;
 
 namespace {
 
-FrameSource* open_source(ModuleCall& call) {
-  if (std::string_view(call.version) != SEALCAM_VERSION) {
-    call.error = {Errc::unsupported, 0, "the replay module is of another version than the program: install both alike"};
-    return nullptr;
+class Backend final : public replay::ReplayBackend {
+  Result<std::unique_ptr<FrameSource>> do_open(const replay::ReplayConfig& config, const Clock& clock,
+                                               Log& log) override {
+    av_log_set_level(AV_LOG_FATAL);  // a damaged recording would fill the journal
+    auto source = replay::ReplaySource::open(config, clock);
+    if (source) return std::move(*source);
+    const Error error = located(source.error(), config.file.string());
+    if (error.code != Errc::canceled) log.error("replay: {}", to_string(error));
+    return std::unexpected(error);
   }
-  av_log_set_level(AV_LOG_FATAL);  // damaged recordings would fill the journal
-  auto source = ReplaySource::open(*call.config, *call.clock);
-  if (!source) {
-    call.error = source.error();
-    call.log->error("replay: {}: {}", call.config->file.string(), to_string(call.error));
-    return nullptr;
-  }
-  return source->release();
-}
+};
 
 }  // namespace
 
-extern "C" [[gnu::visibility("default")]] FrameSource* sealcam_replay_open(ModuleCall* call) noexcept {
-  try {
-    return open_source(*call);
-  } catch (const std::exception&) {
-    call->error = {Errc::no_memory, 0, "opening a recording"};
-    return nullptr;
-  }
+extern "C" [[gnu::visibility("default")]] replay::ReplayBackend* sealcam_replay_open(
+    modules::ModuleCall* call) noexcept {
+  return modules::open_module<replay::ReplayBackend>(*call, [] { return std::make_unique<Backend>(); });
 }

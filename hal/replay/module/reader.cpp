@@ -1,147 +1,240 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/replay/module/reader.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 extern "C" {
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
-#include <libswscale/swscale.h>
+#include <libavutil/display.h>
 }
 
 namespace sealcam::hal::replay {
 
 namespace {
 
-std::unexpected<Error> av_fail(int averror, Errc otherwise, const char* what) noexcept {
-  Errc code = otherwise;
-  if (averror == AVERROR(ENOENT)) code = Errc::not_found;
-  if (averror == AVERROR(ENOMEM)) code = Errc::no_memory;
-  if (averror == AVERROR(EACCES) || averror == AVERROR(EPERM)) code = Errc::permission;
-  if (averror == AVERROR_INVALIDDATA) code = Errc::malformed;
-  return fail(code, what, averror);
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+
+constexpr double max_rate = 120;
+/// A larger step of the time stamps, or one back, is a fault of the file.
+constexpr auto max_step = 60s;
+/// Larger pictures would take a second to decode, and a stop must not wait for that.
+constexpr std::int64_t max_clip_pixels = 8192 * 5120;
+
+nanoseconds to_time(double seconds) noexcept { return nanoseconds(std::llround(seconds * 1e9)); }
+
+/// Fails with words instead of FFmpeg's code, which means nothing to people.
+std::unexpected<Error> clip_error(int averror, Errc fallback, const char* what) noexcept {
+  if (averror == AVERROR_EXIT) return fail(Errc::canceled, "reading the recording");
+  auto error = ffmpeg::av_fail(averror, fallback, what);
+  return fail(error.error().code, what);
+}
+
+Orientation side_orientation(const std::uint8_t* data, std::size_t size) noexcept {
+  if (data == nullptr || size < 9 * sizeof(std::int32_t)) return {};
+  return orientation_of(std::span<const std::int32_t, 9>(reinterpret_cast<const std::int32_t*>(data), 9));
+}
+
+/// Players use these colors if a file does not describe them.
+Colors usual_colors(const AVFrame& frame) noexcept {
+  const bool high_definition = frame.width >= 1280 || frame.height > 576;
+  return {.matrix = high_definition ? Colors::bt709 : Colors::bt601};
 }
 
 }  // namespace
 
-void Reader::Deleter::operator()(AVCodecContext* p) const noexcept { avcodec_free_context(&p); }
-void Reader::Deleter::operator()(AVFormatContext* p) const noexcept { avformat_close_input(&p); }
-void Reader::Deleter::operator()(AVFrame* p) const noexcept { av_frame_free(&p); }
-void Reader::Deleter::operator()(AVPacket* p) const noexcept { av_packet_free(&p); }
-void Reader::Deleter::operator()(SwsContext* p) const noexcept { sws_freeContext(p); }
+void Reader::CloseFormat::operator()(AVFormatContext* p) const noexcept { avformat_close_input(&p); }
+
+AVStream& Reader::stream() const noexcept { return *format_->streams[stream_]; }
 
 Result<std::unique_ptr<Reader>> Reader::open(const ReplayConfig& config) {
   std::unique_ptr<Reader> reader(new Reader(config));
   reader->packet_.reset(av_packet_alloc());
   reader->frame_.reset(av_frame_alloc());
   if (!reader->packet_ || !reader->frame_) return fail(Errc::no_memory, "opening a recording");
-  const auto file = reader->open_file();
+  auto file = ClipFile::open(config.file, config.stop);
   if (!file) return std::unexpected(file.error());
-  const auto decoder = reader->open_decoder();
-  if (!decoder) return std::unexpected(decoder.error());
+  reader->file_ = std::move(*file);
+  const auto opened = reader->open_format().and_then([&] { return reader->open_decoder(); });
+  if (!opened) return std::unexpected(opened.error());
   return reader;
 }
 
-Result<> Reader::open_file() {
-  AVFormatContext* file = nullptr;
-  int rc = avformat_open_input(&file, config_.file.c_str(), nullptr, nullptr);
-  if (rc < 0) return av_fail(rc, Errc::io, "opening a recording");
-  file_.reset(file);
-  rc = avformat_find_stream_info(file, nullptr);
-  if (rc < 0) return av_fail(rc, Errc::malformed, "reading a recording");
-  stream_ = av_find_best_stream(file, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
-  if (stream_ < 0) return av_fail(stream_, Errc::malformed, "looking for pictures in a recording");
-  for (unsigned i = 0; i < file->nb_streams; ++i)
-    file->streams[i]->discard = static_cast<int>(i) == stream_ ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
-  const AVRational rate = av_guess_frame_rate(file, file->streams[stream_], nullptr);
+Result<> Reader::open_format() {
+  AVFormatContext* format = avformat_alloc_context();
+  if (format == nullptr) return fail(Errc::no_memory, "opening a recording");
+  format->pb = file_->io();
+  // Without a name, because FFmpeg takes "%" in the name of an image for the pattern of a sequence of files.
+  if (const int rc = avformat_open_input(&format, nullptr, nullptr, nullptr); rc < 0)
+    return clip_error(rc, Errc::malformed, "no recording or image that FFmpeg can read, or its end is missing");
+  format_.reset(format);
+  for (unsigned i = 0; i < format->nb_streams; ++i)
+    if (format->streams[i]->codecpar->codec_type != AVMEDIA_TYPE_VIDEO) format->streams[i]->discard = AVDISCARD_ALL;
+  if (const int rc = avformat_find_stream_info(format, nullptr); rc < 0)
+    return clip_error(rc, Errc::malformed, "the recording is damaged");
+  return find_pictures();
+}
+
+Result<> Reader::find_pictures() {
+  stream_ = av_find_best_stream(format_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
+  // The cover of an album is no video.
+  if (stream_ < 0 || (stream().disposition & AV_DISPOSITION_ATTACHED_PIC) != 0)
+    return fail(Errc::malformed,
+                format_->nb_streams > 0 ? "it has no pictures, only sound or other data" : "it has no pictures");
+  for (unsigned i = 0; i < format_->nb_streams; ++i)
+    format_->streams[i]->discard = static_cast<int>(i) == stream_ ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+  const AVCodecParameters& parameters = *stream().codecpar;
+  if (std::int64_t{parameters.width} * parameters.height > max_clip_pixels)
+    return fail(Errc::unsupported, "its pictures have more than 41 million pixels; use smaller ones");
+  const auto* const matrix =
+      av_packet_side_data_get(parameters.coded_side_data, parameters.nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
+  if (matrix != nullptr) orientation_ = side_orientation(matrix->data, matrix->size);
   if (config_.rate > 0) {
     rate_ = config_.rate;
-  } else if (rate.num > 0 && rate.den > 0 && av_q2d(rate) <= 1000) {
-    rate_ = av_q2d(rate);
+    return {};
+  }
+  // The first one is the time base in files with a variable rate.
+  for (const AVRational rate : {av_guess_frame_rate(format_.get(), &stream(), nullptr), stream().avg_frame_rate}) {
+    if (rate.num <= 0 || rate.den <= 0 || av_q2d(rate) > 1000) continue;
+    rate_ = std::min(av_q2d(rate), max_rate);
+    break;
   }
   return {};
 }
 
 Result<> Reader::open_decoder() {
-  const AVCodecParameters* parameters = file_->streams[stream_]->codecpar;
+  const AVCodecParameters* parameters = stream().codecpar;
   const AVCodec* codec = avcodec_find_decoder(parameters->codec_id);
-  if (codec == nullptr) return fail(Errc::unsupported, "no decoder for this recording");
+  if (codec == nullptr) {
+    const Error error{Errc::unsupported, 0, "this FFmpeg has no decoder for its pictures"};
+    const auto codec_name = std::string(avcodec_get_name(parameters->codec_id));
+    return std::unexpected(located(error, config_.file.string() + " (" + codec_name + ")"));
+  }
   decoder_.reset(avcodec_alloc_context3(codec));
   if (!decoder_) return fail(Errc::no_memory, "opening a recording");
   int rc = avcodec_parameters_to_context(decoder_.get(), parameters);
-  // One thread: pictures are decoded ahead of time anyway, and the encoder needs the other cores.
+  // One thread is enough, because pictures are decoded in advance and the encoder needs the other cores.
   decoder_->thread_count = 1;
+  decoder_->max_pixels = max_clip_pixels;
+  decoder_->pkt_timebase = stream().time_base;
   if (rc >= 0) rc = avcodec_open2(decoder_.get(), codec, nullptr);
-  if (rc < 0) return av_fail(rc, Errc::unsupported, "opening the recording's decoder");
+  if (rc < 0) return clip_error(rc, Errc::unsupported, "opening the recording's decoder");
   return {};
 }
 
 Result<> Reader::rewind() {
-  if (!any_since_begin_) return fail(Errc::malformed, "no picture of the recording could be decoded");
+  if (!any_since_begin_) return fail(Errc::malformed, "none of its pictures can be decoded");
+  if (!config_.loop || is_still() || !file_->seekable()) return fail(Errc::end_of_stream, "the recording is finished");
   any_since_begin_ = false;
   at_end_ = false;
-  if (avformat_seek_file(file_.get(), -1, INT64_MIN, 0, INT64_MAX, 0) >= 0) {
+  timestamp_.reset();
+  if (avformat_seek_file(format_.get(), -1, INT64_MIN, 0, INT64_MAX, 0) >= 0) {
     avcodec_flush_buffers(decoder_.get());
     return {};
   }
-  // Not every container can seek (single images, raw streams).
+  // Some formats cannot seek (raw streams).
   decoder_.reset();
-  file_.reset();
-  const auto file = open_file();
-  if (!file) return std::unexpected(file.error());
-  return open_decoder();
+  format_.reset();
+  return file_->rewind().and_then([&] { return open_format(); }).and_then([&] { return open_decoder(); });
 }
 
-/// True when frame_ holds a picture; false when the decoder wants to be called again.
+/// Returns true if frame_ has a picture, and false if the caller must call again.
 Result<bool> Reader::decode_next() {
+  if (file_->stopped()) return fail(Errc::canceled, "reading the recording");
   int rc = avcodec_receive_frame(decoder_.get(), frame_.get());
   if (rc >= 0) return true;
   if (rc == AVERROR_EOF) {
-    if (!config_.loop) return fail(Errc::end_of_stream, "the recording is finished");
     const auto rewound = rewind();
     if (!rewound) return std::unexpected(rewound.error());
     return false;
   }
   if (rc != AVERROR(EAGAIN)) return false;  // a damaged picture
-  rc = at_end_ ? AVERROR_EOF : av_read_frame(file_.get(), packet_.get());
+  rc = at_end_ ? AVERROR_EOF : av_read_frame(format_.get(), packet_.get());
   if (rc < 0) {
-    // A read error in the middle is the end too: what came before it can be shown again.
+    // A read error counts as the end of the file.
     at_end_ = true;
     avcodec_send_packet(decoder_.get(), nullptr);
     return false;
   }
-  // A damaged packet is passed over: its error shows only in pictures that do not come.
+  // Errors of a damaged packet are ignored.
   if (packet_->stream_index == stream_) avcodec_send_packet(decoder_.get(), packet_.get());
   av_packet_unref(packet_.get());
   return false;
 }
 
-Result<> Reader::read(MutableBytes out) {
+/// The time from the picture before to frame_.
+nanoseconds Reader::step() noexcept {
+  const double unit = av_q2d(stream().time_base);
+  const nanoseconds nominal = to_time(1 / rate_);
+  const nanoseconds before = duration_ > 0ns && duration_ <= max_step ? duration_ : nominal;
+  duration_ = frame_->duration > 0 ? to_time(static_cast<double>(frame_->duration) * unit) : 0ns;
+  std::optional<double> now;
+  if (frame_->best_effort_timestamp != AV_NOPTS_VALUE) now = static_cast<double>(frame_->best_effort_timestamp) * unit;
+  const auto earlier = std::exchange(timestamp_, now);
+  if (config_.rate > 0) return nominal;
+  if (!now || !earlier) return before;
+  const nanoseconds by_file = to_time(std::clamp(*now - *earlier, -1e6, 1e6));
+  return by_file > 0ns && by_file <= max_step ? by_file : nominal;
+}
+
+Result<nanoseconds> Reader::read(MutableBytes out) {
   for (;;) {
     const auto decoded = decode_next();
     if (!decoded) return std::unexpected(decoded.error());
     if (!*decoded) continue;
     any_since_begin_ = true;
-    return scale(out);
+    const nanoseconds passed = step();
+    if (pictures_++ > 0) at_ += passed;
+    // Half an interval of tolerance, because time stamps are rounded.
+    if (last_ && config_.rate == 0 && at_ - *last_ < to_time(0.5 / max_rate)) continue;
+    last_ = at_;
+    if (auto drawn = draw(out); !drawn) return std::unexpected(drawn.error());
+    return at_;
   }
 }
 
-Result<> Reader::scale(MutableBytes out) {
-  const Size to = config_.size;
-  const auto pixels = static_cast<std::size_t>(to.width) * static_cast<std::size_t>(to.height);
-  SC_ASSERT(out.size() >= pixels * 3 / 2);
-  const auto context = [&](int flags) {
-    scaler_.reset(sws_getCachedContext(scaler_.release(), frame_->width, frame_->height,
-                                       static_cast<AVPixelFormat>(frame_->format), to.width, to.height,
-                                       AV_PIX_FMT_YUV420P, flags, nullptr, nullptr, nullptr));
-  };
-  context(SWS_FAST_BILINEAR);
-  // The fast scaler writes code at run time on some machines, which hardened services forbid.
-  if (!scaler_) context(SWS_BILINEAR);
-  if (!scaler_) return fail(Errc::unsupported, "pixel format of the recording");
-  auto* const luma = reinterpret_cast<std::uint8_t*>(out.data());
-  std::uint8_t* const planes[4] = {luma, luma + pixels, luma + pixels + pixels / 4, nullptr};
-  const int strides[4] = {to.width, to.width / 2, to.width / 2, 0};
-  const int rows = sws_scale(scaler_.get(), frame_->data, frame_->linesize, 0, frame_->height, planes, strides);
-  if (rows != to.height) return fail(Errc::io, "scaling a picture of the recording");
+Result<> Reader::prepare(const Rectangle& area, const Orientation& orientation) {
+  Size size = area.size;
+  if (orientation.transposed) std::swap(size.width, size.height);
+  if (scaled_ && scaled_->width == size.width && scaled_->height == size.height) return {};
+  scaled_.reset(av_frame_alloc());
+  if (!scaled_) return fail(Errc::no_memory, "making a frame");
+  scaled_->format = AV_PIX_FMT_YUV420P;
+  scaled_->width = size.width;
+  scaled_->height = size.height;
+  if (av_frame_get_buffer(scaled_.get(), 0) < 0) return fail(Errc::no_memory, "making a frame");
+  return {};
+}
+
+Result<> Reader::draw(MutableBytes out) {
+  if (pictures_ == 1) {
+    colors_ = ffmpeg::colors_of(*frame_, usual_colors(*frame_));
+    if (colors_.matrix == Colors::rgb) colors_ = {.primaries = colors_.primaries, .transfer = colors_.transfer};
+  }
+  const auto* const side = av_frame_get_side_data(frame_.get(), AV_FRAME_DATA_DISPLAYMATRIX);
+  const Orientation orientation = side != nullptr ? side_orientation(side->data, side->size) : orientation_;
+  const AVRational pixel = av_guess_sample_aspect_ratio(format_.get(), &stream(), frame_.get());
+  double width = frame_->width * (pixel.num > 0 && pixel.den > 0 ? av_q2d(pixel) : 1), height = frame_->height;
+  if (orientation.transposed) std::swap(width, height);
+  const Rectangle area = fit(width, height, config_.size);
+  if (auto r = prepare(area, orientation); !r) return r;
+  ffmpeg::set_colors(*frame_, ffmpeg::colors_of(*frame_, usual_colors(*frame_)));
+  ffmpeg::set_colors(*scaled_, colors_);
+  if (auto r = scaler_.scale(*frame_, *scaled_); !r) return r;
+  auto* plane = reinterpret_cast<std::uint8_t*>(out.data());
+  for (int i = 0; i < 3; ++i) {
+    const int divide = i == 0 ? 1 : 2;
+    const int stride = config_.size.width / divide, rows = config_.size.height / divide;
+    const std::ptrdiff_t bytes = std::ptrdiff_t{stride} * rows;
+    const int black = i > 0 ? 128 : colors_.full_range ? 0 : 16;
+    std::fill_n(plane, area.size == config_.size ? 0 : bytes, static_cast<std::uint8_t>(black));
+    const std::ptrdiff_t first = std::ptrdiff_t{stride} * (area.top / divide) + area.left / divide;
+    orient({scaled_->data[i], scaled_->linesize[i]}, orientation, area.size.width / divide, area.size.height / divide,
+           plane + first, stride);
+    plane += bytes;
+  }
   return {};
 }
 

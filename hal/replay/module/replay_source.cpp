@@ -2,10 +2,24 @@
 #include "hal/replay/module/replay_source.hpp"
 
 #include <algorithm>
-#include <format>
+#include <cmath>
 #include <utility>
 
+#include "base/format.hpp"
+
 namespace sealcam::hal::replay {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+constexpr double min_rate = 2;  // of a file whose pictures are repeated
+constexpr milliseconds max_late{500};
+
+nanoseconds interval_of(double rate) noexcept { return nanoseconds(std::llround(1e9 / rate)); }
+
+}  // namespace
 
 Result<std::unique_ptr<ReplaySource>> ReplaySource::open(const ReplayConfig& config, const Clock& clock) {
   if (!is_valid(config.size)) return fail(Errc::invalid_argument, "size of the replay: even, 32 to 4096");
@@ -13,16 +27,22 @@ Result<std::unique_ptr<ReplaySource>> ReplaySource::open(const ReplayConfig& con
   auto reader = Reader::open(config);
   if (!reader) return std::unexpected(reader.error());
   std::unique_ptr<ReplaySource> source(new ReplaySource(config, clock, std::move(*reader)));
-  const auto first = source->reader_->read(source->buffers_[0].bytes);
-  if (!first) return std::unexpected(first.error());
-  source->buffers_[0].state = State::ready;
-  source->ready_count_ = 1;
+  Buffer& first = source->buffers_[0];
+  const auto at = source->reader_->read(first.bytes);
+  if (!at) return std::unexpected(at.error());
+  source->colors_ = source->reader_->colors();
+  source->add_ready(first);
   source->thread_ = std::jthread([self = source.get()](const std::stop_token& stop) { self->read_ahead(stop); });
   return source;
 }
 
 ReplaySource::ReplaySource(const ReplayConfig& config, const Clock& clock, std::unique_ptr<Reader> reader)
-    : config_(config), reader_(std::move(reader)), rate_(reader_->rate()), pacer_(clock, rate_, config.realtime) {
+    : config_(config),
+      clock_(clock),
+      reader_(std::move(reader)),
+      interval_(interval_of(reader_->rate())),
+      max_gap_(std::max(interval_of(min_rate), config.rate > 0 ? interval_ : nanoseconds(0))),
+      rate_(config.rate > 0 ? config.rate : std::max(reader_->rate(), min_rate)) {
   const auto pixels = static_cast<std::size_t>(config.size.width) * static_cast<std::size_t>(config.size.height);
   for (auto& buffer : buffers_) buffer.bytes.resize(pixels * 3 / 2);
 }
@@ -32,73 +52,115 @@ ReplaySource::~ReplaySource() {
   if (thread_.joinable()) thread_.join();
 }
 
+ReplaySource::Buffer* ReplaySource::find_free() noexcept {
+  for (std::uint32_t i = 0; i < buffer_count; ++i)
+    if (!buffers_[i].ready && buffers_[i].leases == 0 && current_ != i) return &buffers_[i];
+  return nullptr;
+}
+
+void ReplaySource::add_ready(const Buffer& buffer) noexcept {
+  const auto index = static_cast<std::uint32_t>(&buffer - buffers_.data());
+  buffers_[index].ready = true;
+  ready_[(ready_at_ + ready_count_++) % buffer_count] = index;
+  changed_.notify_all();
+}
+
 void ReplaySource::read_ahead(const std::stop_token& stop) {
+  reader_->set_stop(stop);
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested()) {
-    const auto free = std::ranges::find(buffers_, State::free, &Buffer::state);
-    if (free == buffers_.end()) {
-      changed_.wait(lock, stop,
-                    [&] { return std::ranges::find(buffers_, State::free, &Buffer::state) != buffers_.end(); });
+    Buffer* const free = find_free();
+    if (free == nullptr) {
+      changed_.wait(lock, stop, [&] { return find_free() != nullptr; });
       continue;
     }
     lock.unlock();
-    const auto read = reader_->read(free->bytes);  // only this thread touches a free buffer
+    const auto at = reader_->read(free->bytes);  // only this thread uses a free buffer
     lock.lock();
-    if (!read) {
-      finished_ = read.error();
-      changed_.notify_all();
-      return;
+    if (at) {
+      free->at = *at;
+      add_ready(*free);
+      continue;
     }
-    free->state = State::ready;
-    ready_[(ready_at_ + ready_count_++) % buffer_count] = static_cast<std::uint32_t>(free - buffers_.begin());
+    still_ = config_.loop && at.error().code == Errc::end_of_stream && reader_->is_still();
+    if (!still_) finished_ = at.error();
     changed_.notify_all();
+    return;
   }
 }
 
-Result<std::uint32_t> ReplaySource::wait_ready(std::chrono::milliseconds timeout) {
+/// If the caller is late, the rest of the recording is delayed.
+MonotonicTime ReplaySource::continue_at(MonotonicTime due, MonotonicTime now) noexcept {
+  const nanoseconds late = now - due;
+  if (late <= std::min<nanoseconds>(4 * interval_, max_late)) return due;
+  number_ += static_cast<std::uint32_t>(late / interval_);
+  *origin_ = *origin_ + late;
+  return now;
+}
+
+Result<ReplaySource::Turn> ReplaySource::next_turn(milliseconds timeout) {
   std::unique_lock lock(mutex_);
-  const bool come = changed_.wait_for(lock, timeout, [&] { return ready_count_ > 0 || finished_; });
-  if (!come) return fail(Errc::timeout, "the recording is read too slowly, or all buffers are leased");
-  if (ready_count_ == 0) return std::unexpected(*finished_);
-  return ready_[ready_at_];
+  const auto can_continue = [&] { return ready_count_ > 0 || finished_ || (still_ && current_); };
+  if (!changed_.wait_for(lock, timeout, can_continue))
+    return fail(Errc::timeout, "no picture is ready, or all buffers are leased");
+  const MonotonicTime now = clock_.monotonic();
+  if (ready_count_ == 0 && !still_) return std::unexpected(*finished_);
+  if (!config_.realtime) return Turn{ready_count_ > 0 ? ready_[ready_at_] : *current_, now, ready_count_ == 0};
+  const MonotonicTime repeat = std::max(last_due_ + (still_ ? interval_ : max_gap_), now - max_late);
+  if (ready_count_ == 0) return Turn{*current_, repeat, true};
+  const std::uint32_t next = ready_[ready_at_];
+  if (!origin_) origin_ = now - buffers_[next].at;
+  const MonotonicTime due = *origin_ + buffers_[next].at;
+  if (current_ && repeat < due && now < due) return Turn{*current_, repeat, true};
+  return Turn{next, continue_at(due, now), false};
 }
 
-Result<Picture> ReplaySource::do_next(std::chrono::milliseconds timeout) {
+void ReplaySource::take(const Turn& turn) noexcept {
+  const std::scoped_lock lock(mutex_);
+  ++buffers_[turn.buffer].leases;
+  if (turn.repeats) return;
+  buffers_[turn.buffer].ready = false;
+  ready_at_ = (ready_at_ + 1) % buffer_count;
+  --ready_count_;
+  current_ = turn.buffer;
+  changed_.notify_all();  // the buffer of the picture before may be free now
+}
+
+Result<Picture> ReplaySource::do_next(milliseconds timeout) {
   const auto began = std::chrono::steady_clock::now();
-  const auto index = wait_ready(timeout);
-  if (!index) return std::unexpected(index.error());
-  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
-  const auto tick = pacer_.next(std::max(timeout - waited, std::chrono::milliseconds(1)));
-  if (!tick) return std::unexpected(tick.error());
-  Buffer& buffer = buffers_[*index];
-  {
-    const std::scoped_lock lock(mutex_);
-    buffer.state = State::leased;
-    ready_at_ = (ready_at_ + 1) % buffer_count;
-    --ready_count_;
+  const auto turn = next_turn(timeout);
+  if (!turn) return std::unexpected(turn.error());
+  if (const auto early = turn->due - clock_.monotonic(); early.count() > 0) {
+    const auto waited = std::chrono::steady_clock::now() - began;
+    const auto left = std::max<nanoseconds>(timeout - waited, milliseconds(1));
+    std::this_thread::sleep_for(std::min<nanoseconds>(early, left));
+    if (turn->due > clock_.monotonic()) return fail(Errc::timeout, "waiting for a picture");
   }
+  take(*turn);
+  last_due_ = turn->due;
   const auto width = static_cast<std::size_t>(config_.size.width);
   const auto pixels = width * static_cast<std::size_t>(config_.size.height);
-  const std::byte* const luma = buffer.bytes.data();
-  Picture picture(*this, *index);
+  const std::byte* const luma = buffers_[turn->buffer].bytes.data();
+  Picture picture(*this, turn->buffer);
   picture.format = PixelFormat::yu12;
   picture.size = config_.size;
   picture.planes = {Plane{luma, width}, Plane{luma + pixels, width / 2}, Plane{luma + pixels + pixels / 4, width / 2}};
-  picture.number = tick->number;
-  picture.captured = tick->due;
+  picture.colors = colors_;
+  picture.number = FrameNumber(number_++);
+  picture.captured = turn->due;
   return picture;
 }
 
 void ReplaySource::give_back(std::uint32_t buffer) noexcept {
   const std::scoped_lock lock(mutex_);
-  buffers_[buffer].state = State::free;
+  --buffers_[buffer].leases;
   changed_.notify_all();
 }
 
 std::string ReplaySource::do_describe() const {
-  return std::format("replay of {}, YU12 {}x{}, {}/s{}{}", config_.file.filename().string(), config_.size.width,
-                     config_.size.height, rate_, config_.realtime ? "" : ", as fast as possible",
-                     config_.loop ? "" : ", once");
+  return sealcam::format("replay of {}, YU12 {}x{}, {:.4g}/s{}{}", config_.file.filename().string(), config_.size.width,
+                         config_.size.height, rate_, config_.realtime ? "" : ", as fast as possible",
+                         config_.loop ? "" : ", once");
 }
 
 }  // namespace sealcam::hal::replay

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A recording as a sensor.
+/// A recording as a source.
 #pragma once
 
 #include <array>
@@ -9,53 +9,73 @@
 #include <optional>
 #include <thread>
 
-#include "hal/pacer.hpp"
+#include "hal/frame_source.hpp"
 #include "hal/replay/module/reader.hpp"
 
 namespace sealcam::hal::replay {
 
-/// YU12 pictures of a recording. A thread of its own decodes and scales ahead into a ring of buffers, so that next()
-/// only waits for the moment a picture is due. A picture's number is that of the moment; pictures that nobody fetched
-/// in time leave a gap in the numbers, while the recording goes on with its next picture. Thread-bound.
+/// YU12 pictures of a recording, at the times of the file or at the configured rate. A thread decodes and scales in
+/// advance into a ring of buffers, so that next() only waits until a picture is due. If the caller is late, the numbers
+/// have a gap, but the recording continues with its next picture. A picture that stays for long is repeated, so that
+/// the stream continues: a still at the rate, another picture twice a second. Thread-bound.
 class ReplaySource final : public FrameSource, private BufferOwner {
  public:
-  /// The first picture is read before this returns. Errors: as open_replay().
+  /// Reads the first picture. Errors: as ReplayBackend::open().
   [[nodiscard]] static Result<std::unique_ptr<ReplaySource>> open(const ReplayConfig& config, const Clock& clock);
   ~ReplaySource() override;
 
  private:
-  /// Two for the caller, one that is ready and one in the making.
-  static constexpr std::uint32_t buffer_count = 4;
-  enum class State { free, ready, leased };
+  /// Two for the caller, the one to repeat, one ready, and one that the thread fills.
+  static constexpr std::uint32_t buffer_count = 5;
   struct Buffer {
     Bytes bytes;
-    State state = State::free;
+    std::chrono::nanoseconds at{0};  // since the first picture
+    bool ready = false;              // filled and not returned yet
+    int leases = 0;
+  };
+  /// The next picture to return.
+  struct Turn {
+    std::uint32_t buffer;
+    MonotonicTime due;
+    bool repeats;
   };
 
   ReplaySource(const ReplayConfig& config, const Clock& clock, std::unique_ptr<Reader> reader);
   void read_ahead(const std::stop_token& stop);
-  Result<std::uint32_t> wait_ready(std::chrono::milliseconds timeout);
+  [[nodiscard]] Buffer* find_free() noexcept;
+  void add_ready(const Buffer& buffer) noexcept;
+  Result<Turn> next_turn(std::chrono::milliseconds timeout);
+  [[nodiscard]] MonotonicTime continue_at(MonotonicTime due, MonotonicTime now) noexcept;
+  void take(const Turn& turn) noexcept;
   void give_back(std::uint32_t buffer) noexcept override;
 
   Result<Picture> do_next(std::chrono::milliseconds timeout) override;
   [[nodiscard]] Size do_size() const override { return config_.size; }
   [[nodiscard]] PixelFormat do_format() const override { return PixelFormat::yu12; }
+  [[nodiscard]] Colors do_colors() const override { return colors_; }
   [[nodiscard]] double do_rate() const override { return rate_; }
   [[nodiscard]] std::string do_describe() const override;
 
   ReplayConfig config_;
-  std::unique_ptr<Reader> reader_;  // the thread's alone once it runs
+  const Clock& clock_;
+  std::unique_ptr<Reader> reader_;  // used only by the thread while it runs
+  std::chrono::nanoseconds interval_, max_gap_;
   double rate_;
-  Pacer pacer_;
+  Colors colors_;
+  std::optional<MonotonicTime> origin_;  // when the first picture was due
+  MonotonicTime last_due_{};
+  std::uint32_t number_ = 0;
 
-  std::mutex mutex_;  // guards state, ready_ and finished_
+  std::mutex mutex_;  // guards the members below
   std::condition_variable_any changed_;
   std::array<Buffer, buffer_count> buffers_;
-  std::array<std::uint32_t, buffer_count> ready_{};  // ring of buffers in reading order
+  std::array<std::uint32_t, buffer_count> ready_{};  // a ring of buffers in the order of the file
   std::uint32_t ready_at_ = 0;
   std::uint32_t ready_count_ = 0;
-  std::optional<Error> finished_;  // why there will be no more
-  std::jthread thread_;            // last: it ends before what it uses
+  std::optional<std::uint32_t> current_;  // the buffer of the last picture
+  bool still_ = false;
+  std::optional<Error> finished_;  // why the recording ended
+  std::jthread thread_;            // last, so that it ends before the members that it uses are destroyed
 };
 
 }  // namespace sealcam::hal::replay

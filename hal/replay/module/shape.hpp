@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Where and how the pictures of a recording appear in the pictures of the source.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/bytes.hpp"
+#include "hal/picture.hpp"
+
+namespace sealcam::hal::replay {
+
+/// One of the eight orientations of a rectangle. It is applied in the order of the members.
+struct Orientation {
+  bool transposed = false;  ///< columns become rows
+  bool mirror_x = false, mirror_y = false;
+  friend bool operator==(const Orientation&, const Orientation&) = default;
+};
+
+/// Of a display matrix (ISO/IEC 14496-12, clause 6.2.2), as FFmpeg stores it. Other angles become the nearest multiple
+/// of 90 degrees.
+[[nodiscard]] Orientation orientation_of(std::span<const std::int32_t, 9> matrix) noexcept;
+
+/// Even numbers of pixels.
+struct Rectangle {
+  int left = 0, top = 0;
+  Size size;
+  friend bool operator==(const Rectangle&, const Rectangle&) = default;
+};
+
+/// The largest rectangle in the middle of `frame` with the shape width:height. `width` and `height` may exceed `int`
+/// when a pixel is not square.
+[[nodiscard]] Rectangle fit(double width, double height, Size frame) noexcept;
+
+/// One plane, 8 bits per sample.
+struct SamplePlane {
+  const std::uint8_t* data;
+  std::ptrdiff_t stride;
+};
+
+/// Writes a width x height area with the oriented samples of `from`, which is height x width if it is transposed.
+void orient(const SamplePlane& from, const Orientation& orientation, int width, int height, std::uint8_t* to,
+            std::ptrdiff_t stride) noexcept;
+
+}  // namespace sealcam::hal::replay
