@@ -11,18 +11,19 @@
 #include <csignal>
 #include <thread>
 
-#include "camera/activity_light.hpp"
+#include "base/file.hpp"
+#include "base/format.hpp"
+#include "camera/board_parts.hpp"
 #include "camera/capture_factory.hpp"
-#include "camera/reset_button.hpp"
-#include "camera/running_board.hpp"
-#include "camera/state_actions.hpp"
-#include "camera/status_report.hpp"
-#include "camera/wifi_keeper.hpp"
+#include "camera/json_reports.hpp"
+#include "camera/owner_settings.hpp"
+#include "camera/wifi_controller.hpp"
+#include "device/file_stores.hpp"
+#include "device/service.hpp"
 #include "hal/networkmanager/networkmanager.hpp"
-#include "service/service_manager.hpp"
-#include "stream/publisher.hpp"
-#include "stream/stores.hpp"
-#include "transport/mqtt5_client.hpp"
+#include "protocol/pairing.hpp"
+#include "stream/publish/publisher.hpp"
+#include "transport/mqtt/mqtt5_client.hpp"
 
 namespace sealcam::camera {
 
@@ -34,12 +35,13 @@ namespace {
 
 constexpr auto tick_interval = 100ms;
 constexpr auto status_interval = 1s;
-constexpr auto farewell = 400ms;  // for the broker's word on the offline status
-constexpr auto last_moment = 900ms;
-constexpr std::uint32_t largest_incoming = 128U << 10;  // rosters, asks
-constexpr std::size_t publishes_in_flight = 16;         // four frames, and the few control messages beside them
+constexpr auto fault_interval = 1min;
+constexpr auto offline_time = 400ms;                // for the broker's acknowledgment of the offline status
+constexpr auto stop_time = 900ms;                   // for everything after stop()
+constexpr std::uint32_t max_incoming = 128U << 10;  // a roster is the largest message
+constexpr std::size_t max_in_flight = 16;           // four frames and some control messages
 
-/// The owner's key, once for rosters and once for commands: each keeper has its own handle.
+/// The owner's key. Each validator has its own handle.
 struct Owner {
   crypto::Verifier of_rosters, of_commands;
 };
@@ -47,7 +49,7 @@ struct Owner {
 class Camera {
  public:
   Camera(const RunOptions& options, CameraConfig effective, const protocol::Route& route, Owner owner,
-         const pairing::DeviceState& state, const pairing::Enrolment& enrolment, const Clock& clock, Log& log);
+         const device::DeviceState& state, const device::Enrollment& enrollment, const Clock& clock, Log& log);
   Result<End> run();
 
  private:
@@ -58,42 +60,48 @@ class Camera {
   void wait_for_status();
   void wait_for_signal();
   void write_status();
-  void tell_of_wifi();
-  void watch_for_reset();
+  void report_wifi();
+  void reserve_space();
+  void check_for_reset();
+  void check_for_rollback();
+  void check_for_fault();
   void on_signal(int signal);
   void stop();
   void disconnect();
 
   RunOptions options_;
   CameraConfig effective_;  // the configuration with the owner's settings
-  const pairing::DeviceState& state_;
-  const pairing::Enrolment& enrolment_;
+  const device::DeviceState& state_;
+  const device::Enrollment& enrollment_;
   const Clock& clock_;
   Log& log_;
   UniqueFd wake_;
   stream::AccessUnitQueue queue_;
-  stream::ChallengeBoard board_;
+  stream::ReceivedChallenges board_;
   stream::CaptureControl control_;
+  std::stop_source stop_open_;  // ends an open() of the capture thread
   ConfiguredCapture factory_;
   std::unique_ptr<hal::BoardControl> light_;
   stream::CaptureLoop capture_;
-  stream::RosterFile roster_file_;
-  stream::EpochFile epoch_file_;
-  stream::CommandFile command_file_;
-  stream::PrivacyFile privacy_file_;
-  stream::RosterKeeper roster_;
+  device::RosterFolder rosters_;
+  device::EpochFile epoch_file_;
+  device::CommandFile command_file_;
+  device::PrivacyFile privacy_file_;
+  device::HubKeyFile hub_key_file_;
+  stream::RosterValidator roster_;
   stream::Epochs epochs_;
-  stream::AskKeeper asks_;
+  stream::RequestValidator requests_;
+  stream::Prekeys prekeys_;
   hal::networkmanager::NetworkManager network_;
-  WifiKeeper wifi_;
+  WifiController wifi_;
   StateActions actions_;
-  stream::CommandKeeper commands_;
+  stream::CommandValidator commands_;
   stream::Privacy privacy_;
-  stream::Orders orders_;
+  stream::CommandExecutor executor_;
   ResetButton button_;
   stream::Publisher publisher_;
   StatusReport report_;
-  service::ServiceManager service_{clock_};
+  device::ServiceManager service_{clock_};
   asio::io_context io_{1};
   asio::posix::stream_descriptor frames_{io_};
   asio::steady_timer tick_{io_}, status_{io_}, deadline_{io_};
@@ -103,60 +111,61 @@ class Camera {
   End end_ = End::stopped;
   bool disconnecting_ = false;
   bool status_failed_ = false;
-  std::jthread capture_thread_;  // last: it ends before anything it uses
+  bool rollback_reported_ = false;
+  bool fault_stored_ = true;  // perhaps, by an earlier run
+  std::optional<MonotonicTime> fault_checked_;
+  std::jthread capture_thread_;  // last, because it uses the members above
 };
 
 Camera::Camera(const RunOptions& options, CameraConfig effective, const protocol::Route& route, Owner owner,
-               const pairing::DeviceState& state, const pairing::Enrolment& enrolment, const Clock& clock, Log& log)
+               const device::DeviceState& state, const device::Enrollment& enrollment, const Clock& clock, Log& log)
     : options_(options),
       effective_(std::move(effective)),
       state_(state),
-      enrolment_(enrolment),
+      enrollment_(enrollment),
       clock_(clock),
       log_(log),
       wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       control_(best_quality(effective_)),
-      factory_(effective_, encoder_limits(hal::board::SystemView()), clock, log),
+      factory_(effective_, encoder_limits(hal::board::SystemView()), clock, log, {.stop = stop_open_.get_token()}),
       light_(open_activity_light(hal::board::SystemView(), log)),
-      capture_({factory_, queue_, board_, control_, clock, log, light_.get()},
+      capture_({factory_, queue_, board_, control_, clock, log, *light_},
                [fd = wake_.get()] { (void)::eventfd_write(fd, 1); }),
-      roster_file_(state.files().folder / "roster"),
-      epoch_file_(state.files().folder / "epoch"),
-      command_file_(state.files().folder / "command-seq"),
-      privacy_file_(state.files().folder / "privacy"),
-      roster_(roster_file_, route, std::move(owner.of_rosters), state.keys()),
-      epochs_(epoch_file_, clock, route, state.keys().identity, enrolment.name),
-      asks_(route, clock),
+      rosters_(state.files().rosters(route.account)),
+      epoch_file_(state.files().epoch()),
+      command_file_(state.files().command()),
+      privacy_file_(state.files().privacy()),
+      hub_key_file_(state.files().prekeys()),
+      roster_(rosters_, route, std::move(owner.of_rosters), state.keys()),
+      epochs_(epoch_file_, clock, route, state.keys().identity, enrollment.name),
+      requests_(route, clock),
+      prekeys_(hub_key_file_, clock, log),
       network_(clock),
       wifi_({state.files(), network_, clock, log}),
-      actions_({state.files(), options_.config, factory_, control_, wifi_, log}, enrolment, effective_),
+      actions_({state.files(), options_.config, factory_, control_, wifi_, log}, enrollment, effective_),
       commands_(command_file_, route, std::move(owner.of_commands), state.keys().hpke),
       privacy_(privacy_file_, control_),
-      orders_({clock, log, commands_, actions_, privacy_, epochs_}),
+      executor_({clock, log, commands_, actions_, privacy_, epochs_}),
       button_(open_reset_button(hal::board::SystemView(), log), log),
-      publisher_({.route = route, .pace = {.best = best_quality(effective_), .lowest = options.config.lowest_bitrate}},
-                 {clock, log, queue_, board_, control_, roster_, epochs_, asks_, state.keys().identity, &orders_}),
-      report_({clock, publisher_, epochs_, roster_, asks_, queue_, control_, capture_, wifi_, route, options.started}) {
-}
+      publisher_(
+          {.route = route, .rate = {.best = best_quality(effective_), .min_bitrate = options.config.min_bitrate}},
+          {clock, log, queue_, board_, control_, roster_, epochs_, requests_, state.keys().identity, executor_,
+           prekeys_}),
+      report_({clock, publisher_, epochs_, roster_, requests_, queue_, control_, capture_, wifi_, route,
+               options.started}) {}
 
 Result<transport::MqttConfig> Camera::client_config() {
   auto will = publisher_.will();
   if (!will) return std::unexpected(will.error());
-  auto pem = state_.tls_key_pem();
-  if (!pem) return std::unexpected(pem.error());
-  auto key = transport::TlsKey::from_pem(as_bytes(*pem));
-  wipe(std::as_writable_bytes(std::span(pem->data(), pem->size())));
-  if (!key) return std::unexpected(key.error());
-  return transport::MqttConfig{.host = enrolment_.broker_host,
-                               .port = enrolment_.broker_port,
+  auto tls = device::broker_tls(state_.files(), enrollment_);
+  if (!tls) return std::unexpected(tls.error());
+  return transport::MqttConfig{.host = enrollment_.broker_host,
+                               .port = enrollment_.broker_port,
                                .client_id = state_.keys().identity.id().to_string(),
-                               .tls = {.role = transport::TlsRole::client,
-                                       .authority_pem = enrolment_.ca_pem,
-                                       .certificate_pem = enrolment_.certificate_pem,
-                                       .key = std::move(*key)},
+                               .tls = std::move(*tls),
                                .will = std::move(*will),
-                               .max_in_flight = publishes_in_flight,
-                               .maximum_packet_size = largest_incoming};
+                               .max_in_flight = max_in_flight,
+                               .maximum_packet_size = max_incoming};
 }
 
 Result<> Camera::open_client() {
@@ -184,8 +193,10 @@ void Camera::wait_for_tick() {
   tick_.async_wait([this](error_code error) {
     if (error) return;
     publisher_.tick();
-    if (!stopping_ && wifi_.tick(client_->connected())) tell_of_wifi();
-    watch_for_reset();
+    if (!stopping_ && wifi_.tick(client_->connected())) report_wifi();
+    check_for_reset();
+    check_for_rollback();
+    check_for_fault();
     service_.alive();
     if (stopping_ && publisher_.stopped()) disconnect();
     wait_for_tick();
@@ -202,9 +213,9 @@ void Camera::wait_for_status() {
 
 void Camera::write_status() {
   if (options_.status_file.empty()) return;
-  const auto written = replace_file(options_.status_file, report_.line(client_->connected()) + "\n");
+  const auto written = device::replace_status_file(options_.status_file, report_.line(client_->connected()) + "\n");
   if (!written && !std::exchange(status_failed_, true))
-    log_.warning("{}: {}", options_.status_file.string(), to_string(written.error()));
+    log_.warning("{}", to_string(located(written.error(), options_.status_file.native())));
 }
 
 void Camera::wait_for_signal() {
@@ -216,29 +227,59 @@ void Camera::wait_for_signal() {
   });
 }
 
-/// The next grants say it to the owner.
-void Camera::tell_of_wifi() {
-  const auto* const fault = wifi_.trouble();
-  epochs_.set_wifi(fault == nullptr ? std::nullopt : std::optional(fault->trouble));
+/// The next grants contain the state of the Wi-Fi network, for the owner.
+void Camera::report_wifi() {
+  const auto* const fault = wifi_.fault();
+  epochs_.set_wifi(fault == nullptr ? std::nullopt : std::optional(fault->fault));
   publisher_.renew();
 }
 
-void Camera::watch_for_reset() {
+void Camera::check_for_reset() {
   if (stopping_) return;
   const bool pressed = button_.long_pressed(clock_.monotonic());
-  if (pressed) log_.info("the reset button was held");
-  if (!pressed && !publisher_.reset_wanted()) return;
+  if (pressed) log_.info("the reset button was pressed for five seconds");
+  if (!pressed && !publisher_.reset_requested()) return;
   end_ = End::reset;
   stop();
 }
 
+/// For --doctor, which is another process. Written once, because a hub that lies could cause it again and again.
+void Camera::check_for_rollback() {
+  const auto& later = requests_.later_epoch();
+  if (!later || std::exchange(rollback_reported_, true)) return;
+  const auto text = sealcam::format(
+      "hub {} has grants of epoch {:016x}, which this camera never began: its state was restored from an old copy, or "
+      "a "
+      "second device has its identity\n",
+      later->hub.to_string(), later->epoch.value());
+  log_.error("{}", std::string_view(text).substr(0, text.size() - 1));
+  std::error_code ec;
+  if (std::filesystem::exists(state_.files().rolled_back(), ec)) return;
+  if (auto r = write_file_durably(state_.files().rolled_back(), as_bytes(text)); !r)
+    log_.warning("{}", to_string(r.error()));
+}
+
+/// For --doctor, which is another process. Written at most once a minute, because a sensor may fail again and again.
+void Camera::check_for_fault() {
+  const auto now = clock_.monotonic();
+  if (control_.fault().has_value() == fault_stored_ || (fault_checked_ && now - *fault_checked_ < fault_interval))
+    return;
+  fault_checked_ = now;
+  const auto text = capture_.fault();
+  fault_stored_ = !text.empty();
+  const auto file = state_.files().fault();
+  std::error_code ec;
+  if (!fault_stored_) std::filesystem::remove(file, ec);
+  else if (auto r = write_file_durably(file, as_bytes(text + "\n")); !r) log_.warning("{}", to_string(r.error()));
+}
+
 void Camera::on_signal(int signal) {
   if (stopping_) {
-    io_.stop();  // asked twice
+    io_.stop();  // the second signal
     return;
   }
   log_.info("stopping on {}", signal == SIGINT ? "SIGINT" : "SIGTERM");
-  service_.stopping();  // not after a reset, when the camera starts again by itself
+  service_.stopping();  // not for a reset, because the program then starts again by itself
   stop();
 }
 
@@ -246,7 +287,7 @@ void Camera::stop() {
   if (std::exchange(stopping_, true)) return;
   capture_thread_.request_stop();
   publisher_.stop(end_ == End::reset ? stream::Publisher::Ending::reset : stream::Publisher::Ending::stopped);
-  deadline_.expires_after(farewell);
+  deadline_.expires_after(offline_time);
   deadline_.async_wait([this](error_code error) {
     if (!error) disconnect();
   });
@@ -255,54 +296,70 @@ void Camera::stop() {
 void Camera::disconnect() {
   if (std::exchange(disconnecting_, true)) return;
   write_status();
-  deadline_.expires_after(last_moment - farewell);
+  deadline_.expires_after(stop_time - offline_time);
   deadline_.async_wait([this](error_code error) {
     if (!error) io_.stop();
   });
   client_->stop([this] { io_.stop(); });
 }
 
+/// A disk that is full later must not stop the camera.
+void Camera::reserve_space() {
+  for (const auto& reserved : {rosters_.prepare(state_.keys().identity.id()), epoch_file_.prepare(),
+                               command_file_.prepare(), privacy_file_.prepare(), hub_key_file_.prepare()}) {
+    if (reserved) continue;
+    log_.warning("cannot reserve space for rosters and commands, free some: {}", to_string(reserved.error()));
+    return;
+  }
+}
+
 Result<End> Camera::run() {
   if (!wake_) return fail(Errc::io, "eventfd", errno);
-  // Before the sensor is opened: with privacy on it never is.
+  // Before the sensor opens, because with privacy on it must not open.
   if (auto r = privacy_.load(); !r) return std::unexpected(r.error());
+  reserve_space();
   wifi_.load();
-  if (const auto* fault = wifi_.trouble()) epochs_.set_wifi(fault->trouble);
+  if (const auto* fault = wifi_.fault()) epochs_.set_wifi(fault->fault);
   frames_.assign(::dup(wake_.get()));
   // Sensor and encoder open while the network connects.
-  capture_thread_ = std::jthread([this](const std::stop_token& stop) { capture_.run(stop); });
+  capture_thread_ = std::jthread([this](const std::stop_token& stop) {
+    const std::stop_callback end_open(stop, [this] { stop_open_.request_stop(); });
+    capture_.run(stop);
+  });
   if (auto r = open_client(); !r) return std::unexpected(r.error());
   if (auto r = publisher_.start(); !r) return std::unexpected(r.error());
-  if (publisher_.reset_wanted()) return End::reset;  // ordered before a power cut
+  if (publisher_.reset_requested()) return End::reset;  // the command arrived before a power cut
   wait_for_frames();
   wait_for_tick();
   wait_for_status();
   wait_for_signal();
-  // Ready means running, not connected: a broker that is away must not fail the unit's start.
+  // Ready means running. If it meant connected, a missing broker would fail the start of the unit.
   service_.ready();
   io_.run();
+  std::error_code ec;
+  std::filesystem::remove(state_.files().fault(), ec);  // it describes a running camera
   return end_;
 }
 
 }  // namespace
 
-Result<End> run_camera(const RunOptions& options, const pairing::DeviceState& state,
-                       const pairing::Enrolment& enrolment, const Clock& clock, Log& log) {
-  auto of_rosters = crypto::Verifier::open(enrolment.owner);
-  auto of_commands = crypto::Verifier::open(enrolment.owner);
-  if (!of_rosters || !of_commands) return fail(Errc::crypto, "the owner's key cannot be used");
+Result<End> run_camera(const RunOptions& options, const device::DeviceState& state,
+                       const device::Enrollment& enrollment, const Clock& clock, Log& log) {
+  auto of_rosters = crypto::Verifier::open(enrollment.owner);
+  auto of_commands = crypto::Verifier::open(enrollment.owner);
+  if (!of_rosters || !of_commands) return fail(Errc::crypto, "the owner's key is invalid");
   auto settings = read_settings(state.files().settings());
   if (!settings) {
     log.error("{}", settings.error());
     return fail(Errc::malformed, "the owner's settings are damaged");
   }
-  const protocol::Route route{enrolment.owner.account(), state.keys().identity.id()};
-  log.info("camera {} of account {}, broker {}:{}", route.camera.to_string(), route.account.to_string(),
-           enrolment.broker_host, enrolment.broker_port);
-  // On the heap: it is large, and its threads keep addresses in it.
+  const protocol::Route route{enrollment.owner.account(), state.keys().identity.id()};
+  log.info("camera {} of account {}, broker {}", route.camera.to_string(), route.account.to_string(),
+           protocol::HostPort{enrollment.broker_host, enrollment.broker_port}.to_string());
+  // On the heap, because it is large.
   const auto camera =
       std::make_unique<Camera>(options, with_settings(options.config, *settings, log), route,
-                               Owner{std::move(*of_rosters), std::move(*of_commands)}, state, enrolment, clock, log);
+                               Owner{std::move(*of_rosters), std::move(*of_commands)}, state, enrollment, clock, log);
   return camera->run();
 }
 

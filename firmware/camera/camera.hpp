@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A running camera: everything joined, one thread for the network, one for sensor and encoder.
+/// The running camera: connects all parts. One thread for the network, one for sensor and encoder.
 #pragma once
 
 #include <filesystem>
 
 #include "camera/camera_config.hpp"
-#include "pairing/device_state.hpp"
+#include "device/device_state.hpp"
+#include "device/enrollment.hpp"
 
 namespace sealcam::camera {
 
@@ -17,12 +18,12 @@ struct RunOptions {
 
 enum class End {
   stopped,
-  reset,  ///< the owner or the button wants the state folder to be reset once it is closed
+  reset,  ///< the owner or the button requested a reset; the caller resets the state folder
 };
 
-/// Runs until SIGTERM, SIGINT, a reset by command or by the board's button, then says offline and ends within a second.
-/// Blocks; the caller's thread becomes the network thread. Errors: what keeps it from running at all; each was logged.
-[[nodiscard]] Result<End> run_camera(const RunOptions& options, const pairing::DeviceState& state,
-                                     const pairing::Enrolment& enrolment, const Clock& clock, Log& log);
+/// Runs until SIGTERM, SIGINT or a reset by a command or the board's button. Then publishes the offline status and
+/// returns within a second. The calling thread becomes the network thread. Errors: those that prevent the start.
+[[nodiscard]] Result<End> run_camera(const RunOptions& options, const device::DeviceState& state,
+                                     const device::Enrollment& enrollment, const Clock& clock, Log& log);
 
 }  // namespace sealcam::camera

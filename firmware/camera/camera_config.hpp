@@ -1,42 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The camera's configuration file.
+/// The camera's configuration file; firmware/docs/configuration.md lists the settings.
 #pragma once
 
 #include <expected>
 #include <filesystem>
 #include <string>
-#include <vector>
+#include <string_view>
 
-#include "core/config.hpp"
-#include "core/log.hpp"
-#include "hal/source_controls.hpp"
-#include "hal/video_encoder.hpp"
+#include "base/config.hpp"
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "hal/backends.hpp"
+#include "hal/video_codec.hpp"
 
 namespace sealcam::camera {
 
-/// Where pictures come from.
-struct SourceConfig {
-  std::string backend = "fake";  ///< fake, replay, auto (v4l2, where there is none libcamera), v4l2, libcamera
-  std::filesystem::path file;    ///< replay: absolute
-  double rate = 0;               ///< pictures per second; 0: what the file says (replay), 30 (others)
-  bool loop = true;              ///< replay
-  bool realtime = true;          ///< false: as fast as possible
-  hal::Size size{1920, 1080};
-  std::uint16_t number = 0;              ///< fake: drawn into each picture
-  std::string device = "auto";           ///< v4l2: auto, or a node's absolute path; libcamera: auto, id or model
-  std::string format;                    ///< v4l2, libcamera, auto: four characters; empty: the best
-  std::vector<hal::Setting> controls{};  ///< v4l2, libcamera, auto
-};
+using hal::SourceConfig;
 
 struct CameraConfig {
   SourceConfig source;
-  hal::EncoderConfig encoder;  ///< size and rate are the source's
-  BitsPerSecond lowest_bitrate{150'000};
+  hal::EncoderConfig encoder;  ///< the source has size and rate
+  BitsPerSecond min_bitrate = limits::default_min_bitrate;
   LogLevel log = LogLevel::info;
 };
 
-/// Reads a file; a missing one gives the defaults when `optional`. A relative source file is looked for
-/// beside the configuration. The error is a sentence that names the place.
-[[nodiscard]] std::expected<CameraConfig, std::string> read_config(const std::filesystem::path& file, bool optional);
+/// Reads a file. If it is `optional`, a missing file gives the defaults. The folder of the configuration is the start
+/// of a relative source file. `backend` replaces source.backend (option --source) unless it is empty; the settings of
+/// another backend then do not apply. The error names the JSON pointer.
+[[nodiscard]] std::expected<CameraConfig, std::string> read_config(const std::filesystem::path& file, bool optional,
+                                                                   std::string_view backend = {});
 
 }  // namespace sealcam::camera

@@ -2,56 +2,147 @@
 #include "camera/capture_factory.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
-#include "hal/fake/fake_source.hpp"
 #include "hal/ffmpeg/encoder.hpp"
-#include "hal/replay/load.hpp"
 
 namespace sealcam::camera {
 
+using namespace std::chrono_literals;
+
+static constexpr int max_keyframe_interval = 300;  // pictures
 static constexpr std::string_view hardware_codec = "h264_v4l2m2m";
 
-hal::Size shrunk(hal::Size size, int steps) noexcept {
+static void relay(Log& to, LogLevel level, std::string_view line) {
+  switch (level) {
+    case LogLevel::error: to.error("{}", line); break;
+    case LogLevel::warning: to.warning("{}", line); break;
+    case LogLevel::info: to.info("{}", line); break;
+    case LogLevel::debug: to.debug("{}", line); break;
+  }
+}
+
+void OnceLog::write(LogLevel level, std::string_view line) {
+  constexpr std::size_t max_lines = 64;  // further lines of an attempt are logged each time
+  if (now_.size() < max_lines) now_.emplace(line);
+  if (!before_.contains(line)) relay(inner_, level, line);
+}
+
+void HeldLog::write(LogLevel level, std::string_view line) {
+  if (!holds_ || level != LogLevel::error) return relay(inner_, level, line);
+  if (!held_.empty()) held_ += "; ";
+  held_ += line;
+}
+
+std::string HeldLog::release() {
+  holds_ = false;
+  return std::exchange(held_, {});
+}
+
+SensorChoice::SensorChoice(hal::Dependencies deps)
+    : deps_(std::move(deps)), libcamera_log_(deps_.log), libcamera_backoff_(1s, 15s) {}
+
+Result<std::unique_ptr<hal::FrameSource>> SensorChoice::open(const SourceConfig& source) {
+  if (const auto* backend = hal::find_backend(source.backend)) return backend->open(source, deps_);
+  const auto config = hal::v4l2_config(source, deps_);
+  auto sensor = hal::v4l2::V4l2Source::find(config, deps_.log, deps_.open_device);
+  if (sensor) {
+    libcamera_backoff_.reset();
+    return open_v4l2(std::move(*sensor), config);
+  }
+  if (sensor.error().code == Errc::not_found) return open_without_v4l2(source, config);
+  return std::unexpected(sensor.error());
+}
+
+SensorChoice::Source SensorChoice::open_v4l2(hal::v4l2::OpenSensor sensor, const hal::v4l2::V4l2Config& config) {
+  auto opened = hal::v4l2::V4l2Source::open(std::move(sensor), config, deps_.clock, deps_.log);
+  if (!opened) return std::unexpected(opened.error());
+  return std::move(*opened);
+}
+
+SensorChoice::Source SensorChoice::open_without_v4l2(const SourceConfig& source, const hal::v4l2::V4l2Config& config) {
+  auto opened = try_libcamera(source);
+  if (!opened) {
+    deps_.log.error("there is no V4L2 sensor; {}", libcamera_text_);
+    if (opened.error().code == Errc::not_found)
+      return fail(
+          Errc::not_found,
+          "neither V4L2 nor libcamera has a sensor: connect a camera, or start with --source fake for a test picture");
+    return opened;
+  }
+  // libcamera opens USB cameras, too. A USB camera that was connected in the meantime belongs to V4L2.
+  auto late = hal::v4l2::open_first(hal::v4l2::nodes(deps_.devices), deps_.open_device);
+  if (!late) return opened;
+  opened->reset();
+  return open_v4l2(std::move(*late), config);
+}
+
+SensorChoice::Source SensorChoice::try_libcamera(const SourceConfig& source) {
+  if (!libcamera_backoff_.due(deps_.clock.monotonic())) return std::unexpected(libcamera_error_);
+  libcamera_log_.hold();
+  const hal::Dependencies deps{deps_.devices, deps_.open_device, deps_.libcamera, deps_.clock, libcamera_log_};
+  auto opened = hal::find_backend(hal::SourceKind::camera).open(source, deps);
+  libcamera_text_ = libcamera_log_.release();
+  if (opened) {
+    libcamera_backoff_.reset();
+    return opened;
+  }
+  libcamera_error_ = opened.error();
+  if (libcamera_text_.empty()) libcamera_text_ = "libcamera: " + to_string(libcamera_error_);
+  // No camera, or no module. A camera that is in use is tried each time.
+  if (libcamera_error_.code == Errc::not_found || libcamera_error_.code == Errc::unsupported)
+    libcamera_backoff_.failed(deps_.clock.monotonic());
+  else libcamera_backoff_.reset();
+  return opened;
+}
+
+/// Halves width and height in each step. The result is even and within the limits of every encoder.
+static hal::Size downscaled(hal::Size size, int steps) noexcept {
   const auto side = [steps](int pixels) { return std::max((pixels >> steps) & ~1, std::min(pixels, 64)); };
   return {side(size.width), side(size.height)};
 }
 
-Result<std::unique_ptr<hal::FrameSource>> ConfiguredCapture::do_open_source(int shrink) {
-  const SourceConfig source = config().source;
-  const hal::Size size = shrunk(source.size, shrink);
-  if (source.backend == "replay") {
-    return hal::replay::open_replay(
-        {.file = source.file, .size = size, .rate = source.rate, .loop = source.loop, .realtime = source.realtime},
-        clock_, log_);
-  }
-  if (source.backend != "fake") {
-    source_log_.next_try();  // once, however many are asked
-    return sensors_.open(source, size);
-  }
-  auto fake = hal::fake::FakeSource::open(
-      {.size = size, .rate = source.rate == 0 ? 30 : source.rate, .camera = source.number, .realtime = source.realtime},
-      clock_);
-  if (!fake) return std::unexpected(fake.error());
-  return std::move(*fake);
+Result<std::unique_ptr<hal::FrameSource>> ConfiguredCapture::do_open_source(int downscale) {
+  SourceConfig source = config().source;
+  source.size = downscaled(source.size, downscale);
+  source.unusable = unusable_;
+  source_log_.next_attempt();
+  return sensors_.open(source);
 }
 
 Result<std::unique_ptr<hal::VideoEncoder>> ConfiguredCapture::do_open_encoder(const hal::FrameSource& source,
+                                                                              hal::Size size,
                                                                               const stream::Quality& quality) {
   hal::EncoderConfig config = this->config().encoder;
-  config.size = source.size();
-  config.rate = std::clamp(source.rate(), 1.0, 120.0);
-  config.bitrate = quality.bitrate;
-  config.keyframe_interval = quality.keyframe_interval;
-  config.hardware = !hardware_failed_ || clock_.monotonic() - *hardware_failed_ >= hardware_rest;
+  config.size = size;
+  config.colors = source.colors();
+  const auto encoded = stream::encoded_rate(source, quality);
+  config.rate = encoded.full;
+  config.bitrate = encoded.bitrate;
+  const auto vbv = static_cast<double>(quality.vbv.count()) * encoded.rate / encoded.full;
+  config.vbv = std::max(50ms, std::chrono::milliseconds(std::lround(vbv)));
+  // The capture loop requests the key frames. This interval is for encoders that ignore requests.
+  config.keyframe_interval = std::max<int>(quality.keyframe_interval, max_keyframe_interval);
+  config.hardware = !hardware_failed_ || clock_.monotonic() - *hardware_failed_ >= hardware_pause;
   auto encoder = hal::ffmpeg::FfmpegEncoder::open(config, log_);
   if (!encoder) return std::unexpected(encoder.error());
   return std::move(*encoder);
 }
 
+void ConfiguredCapture::do_format_failed(const hal::FrameSource& source) {
+  constexpr std::size_t max_formats = 32;  // of all devices that were connected
+  const auto id = source.format_id();
+  if (id.empty()) return;
+  // A format of the list is open again if the device has no other. Then each is tried once more.
+  if (std::ranges::contains(unusable_, id) || unusable_.size() == max_formats) unusable_.clear();
+  unusable_.push_back(id);
+}
+
 void ConfiguredCapture::do_encoder_failed(std::string_view name) {
   if (name != hardware_codec || config().encoder.codec == hardware_codec) return;
   hardware_failed_ = clock_.monotonic();
-  log_.warning("encoder: {} is left alone for {} minutes, the cores encode", name, hardware_rest.count());
+  log_.warning("the encoder {} failed; the camera encodes in software for {} minutes", name, hardware_pause.count());
 }
 
 }  // namespace sealcam::camera

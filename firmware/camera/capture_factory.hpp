@@ -1,46 +1,111 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The sensors and encoders that this program knows.
+/// Opens the sensor and the encoder that the configuration names. Thread-bound to the capture thread, except
+/// ConfiguredCapture::configure().
 #pragma once
 
+#include <filesystem>
 #include <mutex>
+#include <set>
+#include <stop_token>
+#include <string>
 
+#include "base/backoff.hpp"
 #include "camera/camera_config.hpp"
-#include "camera/once_log.hpp"
-#include "camera/sensor_choice.hpp"
-#include "hal/libcamera/load.hpp"
-#include "stream/capture_loop.hpp"
+#include "hal/backends.hpp"
+#include "hal/modules/modules.hpp"
+#include "stream/capture/capture_loop.hpp"
 
 namespace sealcam::camera {
 
-/// Where this system has its devices.
+/// Drops lines that the previous attempt also logged, so that the log explains a missing sensor only once.
+class OnceLog final : public Log {
+ public:
+  /// `inner` must live longer. Its level applies.
+  explicit OnceLog(Log& inner) : inner_(inner) { set_level(LogLevel::debug); }
+  void next_attempt() {
+    before_ = std::move(now_);
+    now_.clear();
+  }
+
+ private:
+  void write(LogLevel level, std::string_view line) override;
+
+  Log& inner_;
+  std::set<std::string, std::less<>> before_, now_;
+};
+
+/// Holds errors back between hold() and release(). Passes all other lines on.
+class HeldLog final : public Log {
+ public:
+  /// `inner` must live longer. Its level applies.
+  explicit HeldLog(Log& inner) : inner_(inner) { set_level(LogLevel::debug); }
+  void hold() { holds_ = true; }
+  /// Returns the errors since hold() in one line; empty without errors.
+  [[nodiscard]] std::string release();
+
+ private:
+  void write(LogLevel level, std::string_view line) override;
+
+  Log& inner_;
+  bool holds_ = false;
+  std::string held_;
+};
+
+/// Opens a sensor of the configured backend. The backend `auto` takes the first V4L2 sensor; only if there is none, it
+/// takes the first camera of libcamera. V4L2 comes first because it costs less for USB cameras and for sensors that
+/// encode. A V4L2 sensor that is in use, fails or may not be opened does not lead to libcamera: the choice must not
+/// depend on other programs. If both have no sensor, one line in the log has the reasons. `auto` then tries libcamera
+/// again after 1 s, later at most every 15 s, because drivers may load late.
+class SensorChoice {
+ public:
+  explicit SensorChoice(hal::Dependencies deps);
+
+  /// Errors: those of the backend; not_found if `auto` finds no sensor.
+  [[nodiscard]] Result<std::unique_ptr<hal::FrameSource>> open(const SourceConfig& source);
+
+ private:
+  using Source = Result<std::unique_ptr<hal::FrameSource>>;
+  [[nodiscard]] Source open_v4l2(hal::v4l2::OpenSensor sensor, const hal::v4l2::V4l2Config& config);
+  [[nodiscard]] Source open_without_v4l2(const SourceConfig& source, const hal::v4l2::V4l2Config& config);
+  [[nodiscard]] Source try_libcamera(const SourceConfig& source);
+
+  hal::Dependencies deps_;
+  HeldLog libcamera_log_;  // the sources of libcamera use it
+  Backoff libcamera_backoff_;
+  Error libcamera_error_{Errc::not_found, 0, ""};  // of the last attempt
+  std::string libcamera_text_;
+};
+
+/// The folder of the devices on this system.
 inline constexpr const char* device_folder = "/dev";
 
-/// What sensors are opened through. Tests put their own here.
-struct SensorDoors {
+/// The functions that open sensors. Tests replace them.
+struct SensorOpeners {
   std::filesystem::path devices = device_folder;
   hal::v4l2::DeviceOpener open_device = hal::v4l2::open_device;
   hal::libcamera::LibcameraBackend* libcamera = nullptr;  ///< null: the module
+  std::stop_token stop{};                                 ///< ends an open() that waits for a slow file
 };
 
-/// Opens what the configuration names. `own_encoder`: limits of the board's encoder, where they are known.
-/// Thread-bound to the capture thread but for configure().
 class ConfiguredCapture final : public stream::CaptureFactory {
  public:
-  /// So long an encoder in hardware that failed is left alone, where the configuration says "auto".
-  static constexpr std::chrono::minutes hardware_rest{10};
+  /// With the codec `auto`, the camera does not use a failed hardware encoder for this time.
+  static constexpr std::chrono::minutes hardware_pause{10};
 
-  ConfiguredCapture(const CameraConfig& config, std::optional<hal::EncoderLimits> own_encoder, const Clock& clock,
-                    Log& log, const SensorDoors& doors = {})
+  /// `hardware_limits`: of the board's encoder, if they are known.
+  ConfiguredCapture(const CameraConfig& config, std::optional<hal::EncoderLimits> hardware_limits, const Clock& clock,
+                    Log& log, const SensorOpeners& openers = {})
       : config_(config),
         clock_(clock),
         log_(log),
         source_log_(log),
-        sensors_(doors.devices, doors.open_device, doors.libcamera == nullptr ? libcamera_ : *doors.libcamera, clock,
-                 source_log_) {
-    config_.encoder.hardware_limits = own_encoder;
+        deps_{openers.devices, openers.open_device, openers.libcamera == nullptr ? libcamera_ : *openers.libcamera,
+              clock,           source_log_,         openers.stop},
+        sensors_(deps_) {
+    config_.encoder.hardware_limits = hardware_limits;
   }
 
-  /// What is opened from now on; what is open stays. Thread-safe.
+  /// Applies to what is opened from now on. Thread-safe.
   void configure(CameraConfig config) {
     const std::scoped_lock lock(mutex_);
     config.encoder.hardware_limits = config_.encoder.hardware_limits;
@@ -52,21 +117,22 @@ class ConfiguredCapture final : public stream::CaptureFactory {
     const std::scoped_lock lock(mutex_);
     return config_;
   }
-  Result<std::unique_ptr<hal::FrameSource>> do_open_source(int shrink) override;
-  Result<std::unique_ptr<hal::VideoEncoder>> do_open_encoder(const hal::FrameSource& source,
+  Result<std::unique_ptr<hal::FrameSource>> do_open_source(int downscale) override;
+  Result<std::unique_ptr<hal::VideoEncoder>> do_open_encoder(const hal::FrameSource& source, hal::Size size,
                                                              const stream::Quality& quality) override;
+  void do_format_failed(const hal::FrameSource& source) override;
   void do_encoder_failed(std::string_view name) override;
-  mutable std::mutex mutex_;
+
+  mutable std::mutex mutex_;  // guards config_
   CameraConfig config_;
   const Clock& clock_;
   Log& log_;
   OnceLog source_log_;
-  hal::libcamera::ModuleLibcamera libcamera_;
+  hal::modules::LibcameraModule libcamera_;
+  hal::Dependencies deps_;
   SensorChoice sensors_;
   std::optional<MonotonicTime> hardware_failed_;
+  std::vector<std::string> unusable_;  // FrameSource::format_id() of formats whose pictures could not be sent
 };
-
-/// Half of width and height for each step, even, and never below what every encoder takes.
-[[nodiscard]] hal::Size shrunk(hal::Size size, int steps) noexcept;
 
 }  // namespace sealcam::camera

@@ -3,19 +3,19 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
-#include <print>
 
-#include "camera/examination.hpp"
+#include "base/format.hpp"
+#include "camera/diagnostics.hpp"
+#include "camera/json_reports.hpp"
 #include "hal/ffmpeg/support.hpp"
-#include "hal/libcamera/load.hpp"
+#include "hal/modules/modules.hpp"
 
 namespace sealcam::camera {
 
 namespace board = hal::board;
 namespace fs = std::filesystem;
 
-static std::string_view name(Severity severity) noexcept {
+std::string_view name(Severity severity) noexcept {
   switch (severity) {
     case Severity::ok: return "ok";
     case Severity::warning: return "warning";
@@ -30,79 +30,68 @@ bool Diagnosis::healthy() const noexcept {
 
 Diagnosis examine(const DoctorSubject& subject) {
   auto identity = board::identify(subject.system);
-  if (!subject.catalogue)
+  if (!subject.catalog)
     return {"",
             identity.kernel,
-            {{Severity::fault, "boards", subject.catalogue.error(),
-              "install Sealcam's board data, or name its folder in SEALCAM_BOARDS"}}};
-  const board::Model& model = board::choose(*subject.catalogue, identity);
+            {{Severity::fault, "boards", subject.catalog.error(),
+              "install Sealcam's board data, or set SEALCAM_BOARDS to its folder"}}};
+  const board::Model& model = board::choose(*subject.catalog, identity);
   const auto kernel = identity.kernel;
-  Examination examination(subject, model, board::fallback(*subject.catalogue), std::move(identity));
-  examination.check_board();
-  examination.check_kernel();
-  examination.check_sensors();
-  examination.check_source();
-  examination.check_encoder();
-  examination.check_picture();
-  examination.check_light();
-  examination.check_button();
-  examination.check_watchdog();
-  examination.check_temperature();
-  examination.check_serial();
-  examination.check_state();
-  examination.check_enrolment();
-  examination.check_wifi();
-  examination.check_space();
-  examination.check_memory();
-  examination.check_clock();
-  return {model.name, kernel, examination.take()};
+  Diagnostics diagnostics(subject, model, board::fallback(*subject.catalog), std::move(identity));
+  diagnostics.check_board();
+  diagnostics.check_kernel();
+  diagnostics.check_sensors();
+  diagnostics.check_source();
+  diagnostics.check_encoder();
+  diagnostics.check_picture();
+  diagnostics.check_light();
+  diagnostics.check_button();
+  diagnostics.check_watchdog();
+  diagnostics.check_temperature();
+  diagnostics.check_serial();
+  diagnostics.check_state();
+  diagnostics.check_enrollment();
+  diagnostics.check_wifi();
+  diagnostics.check_space();
+  diagnostics.check_memory();
+  diagnostics.check_clock();
+  return {model.name, kernel, diagnostics.take()};
 }
 
 std::string to_text(const Diagnosis& diagnosis) {
   std::string text;
   int warnings = 0, faults = 0;
   for (const auto& finding : diagnosis.findings) {
-    text += std::format("{:8} {:12} {}\n", name(finding.severity), finding.check, finding.what);
-    if (!finding.next.empty()) text += std::format("{:21} -> {}\n", "", finding.next);
+    text += sealcam::format("{:8} {:12} {}\n", name(finding.severity), finding.check, finding.what);
+    if (!finding.next.empty()) text += sealcam::format("{:21} -> {}\n", "", finding.next);
     warnings += finding.severity == Severity::warning ? 1 : 0;
     faults += finding.severity == Severity::fault ? 1 : 0;
   }
-  return text + std::format("faults: {}, warnings: {}\n", faults, warnings);
+  return text + sealcam::format("faults: {}, warnings: {}\n", faults, warnings);
 }
 
-std::string to_json(const Diagnosis& diagnosis) {
-  auto findings = nlohmann::ordered_json::array();
-  for (const auto& finding : diagnosis.findings)
-    findings.push_back({{"check", finding.check},
-                        {"severity", name(finding.severity)},
-                        {"what", finding.what},
-                        {"next", finding.next}});
-  const nlohmann::ordered_json all = {{"board", diagnosis.board},
-                                      {"kernel", diagnosis.kernel},
-                                      {"healthy", diagnosis.healthy()},
-                                      {"findings", std::move(findings)}};
-  // Names of devices come from outside and need not be UTF-8.
-  return all.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-}
-
-int run_doctor(const fs::path& config_file, bool optional, const fs::path& state, bool json, const Clock& clock) {
-  const auto folder = board::find_catalogue();
+void read_configuration(const DoctorOptions& options, DoctorSubject& subject) {
   std::error_code ec;
-  const DoctorSubject subject{
+  subject.config = read_config(options.config_file, options.optional, options.source);
+  subject.config_file = options.config_file;
+  subject.configured = fs::exists(options.config_file, ec);
+}
+
+int run_doctor(const DoctorOptions& options, const Clock& clock) {
+  const auto folder = board::find_catalog();
+  DoctorSubject subject{
       .system = board::SystemView(),
-      .catalogue = folder ? board::read_catalogue(*folder) : std::unexpected(folder.error()),
-      .config = read_config(config_file, optional),
-      .config_file = config_file,
-      .configured = fs::exists(config_file, ec),
-      .state = state,
+      .catalog = folder ? board::read_catalog(*folder) : std::unexpected(folder.error()),
+      .state = options.state,
       .encoders = hal::ffmpeg::h264_encoders(),
-      .libcamera_problem = hal::libcamera::module_problem,
+      .libcamera_problem = hal::modules::libcamera_problem,
       .now = clock.wall(),
       .build_year = SEALCAM_BUILD_YEAR,
   };
+  read_configuration(options, subject);
   const auto diagnosis = examine(subject);
-  if (json) std::println("{}", to_json(diagnosis));
-  else std::print("{}", to_text(diagnosis));
+  if (options.json) sealcam::println("{}", to_json(diagnosis));
+  else sealcam::print("{}", to_text(diagnosis));
   return diagnosis.healthy() ? 0 : 1;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Compares the running board with what is known of it and with the camera's configuration, and says for each point
-/// what is wrong and the next step. Looks and changes nothing.
+/// Compares the running board with its data and with the camera's configuration. Reports for each check the problem and
+/// the next step. Changes nothing.
 #pragma once
 
 #include <expected>
@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "camera/camera_config.hpp"
-#include "core/clock.hpp"
 #include "hal/board/board_data.hpp"
 #include "hal/board/system_view.hpp"
 
@@ -18,15 +18,16 @@ namespace sealcam::camera {
 
 enum class Severity {
   ok,
-  warning,  ///< works, but not as well as it could, or not yet
-  fault,    ///< keeps the camera from working as configured
+  warning,  ///< the camera works, but a part is missing or slow
+  fault,    ///< the camera does not work as configured
 };
+[[nodiscard]] std::string_view name(Severity severity) noexcept;
 
 struct Finding {
   Severity severity;
-  std::string check;  ///< one word, for programs
+  std::string check;  ///< for programs
   std::string what;
-  std::string next;  ///< what to do; never empty where the severity is not ok
+  std::string next;  ///< the next step; empty only if the severity is ok
 };
 
 struct Diagnosis {
@@ -36,30 +37,40 @@ struct Diagnosis {
   [[nodiscard]] bool healthy() const noexcept;  ///< no fault
 };
 
-/// All that is judged. Tests put folders and lists of their own here.
+/// The options of the program. All paths are absolute.
+struct DoctorOptions {
+  std::filesystem::path config_file{};
+  bool optional = false;  ///< a missing configuration file gives the defaults
+  std::string source{};   ///< replaces /source/backend; empty: it does not
+  std::filesystem::path state{};
+  bool json = false;
+};
+
+/// The input of the checks. Tests replace it.
 struct DoctorSubject {
   hal::board::SystemView system;
-  std::expected<std::vector<hal::board::Model>, std::string> catalogue;
-  std::expected<CameraConfig, std::string> config;
-  std::filesystem::path config_file;
-  bool configured = true;             ///< the file is there
+  std::expected<std::vector<hal::board::Model>, std::string> catalog;
+  std::expected<CameraConfig, std::string> config{};
+  std::filesystem::path config_file{};
+  bool configured = true;             ///< the file exists
   std::filesystem::path state;        ///< on this machine, not below the root of `system`
-  std::vector<std::string> encoders;  ///< H.264 encoders that FFmpeg has here
-  /// Asked where the configuration would take a sensor of libcamera's: why its module cannot be used, or nothing.
+  std::vector<std::string> encoders;  ///< the H.264 encoders of this FFmpeg
+  /// Called if the configuration takes a camera of libcamera. Returns why its module cannot be used, or an empty text.
   std::function<std::string()> libcamera_problem = [] { return std::string(); };
   CaptureTime now;
   int build_year = 0;
 };
 [[nodiscard]] Diagnosis examine(const DoctorSubject& subject);
 
-/// For people: one line a finding, and one with the next step where there is one.
-[[nodiscard]] std::string to_text(const Diagnosis& diagnosis);
-/// For programs: {"board", "kernel", "healthy", "findings": [{"check", "severity", "what", "next"}]} in one line.
-[[nodiscard]] std::string to_json(const Diagnosis& diagnosis);
+/// The configuration that sealcam-camera uses with these options.
+void read_configuration(const DoctorOptions& options, DoctorSubject& subject);
 
-/// `sealcam-camera --doctor`: prints the diagnosis of this machine. Returns the exit code: 0 healthy, 1 not.
-/// Both paths are absolute; a configuration that is not there is a fault unless it is `optional`.
-[[nodiscard]] int run_doctor(const std::filesystem::path& config_file, bool optional,
-                             const std::filesystem::path& state, bool json, const Clock& clock);
+/// For people: one line for each finding, and a second one for its next step. json_reports.hpp has the text for
+/// programs.
+[[nodiscard]] std::string to_text(const Diagnosis& diagnosis);
+
+/// `sealcam-camera --doctor`: prints the diagnosis of this machine. Returns the exit code: 0 without a fault,
+/// otherwise 1.
+[[nodiscard]] int run_doctor(const DoctorOptions& options, const Clock& clock);
 
 }  // namespace sealcam::camera

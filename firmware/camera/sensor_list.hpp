@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// sealcam-camera --list-sensors: what there is to configure.
+/// sealcam-camera --list-sensors: the sensors that the configuration can name. Reentrant.
 #pragma once
 
 #include <span>
@@ -10,16 +10,14 @@
 
 namespace sealcam::camera {
 
-/// What the other backend lists; empty when its module is not there.
+/// The cameras of libcamera; empty without its module.
 using Cameras = std::span<const hal::libcamera::CameraEntry>;
 
-/// For people, several lines.
+/// Several lines for people. json_reports.hpp has the same as JSON.
 [[nodiscard]] std::string as_text(const hal::v4l2::Survey& survey, Cameras cameras = {});
-/// One line of JSON; README.md beside this file lists the fields.
-[[nodiscard]] std::string as_json(const hal::v4l2::Survey& survey, Cameras cameras = {});
-/// What to do when there is no sensor; empty when there is one.
+/// The next step if there is no sensor; empty otherwise.
 [[nodiscard]] std::string advice(const hal::v4l2::Survey& survey, Cameras cameras = {});
-/// 0, EX_UNAVAILABLE (there is none) or EX_NOPERM (there are devices, but none may be opened).
+/// EX_OK, EX_UNAVAILABLE (there is no sensor) or EX_NOPERM (there are devices, but this user may not open them).
 [[nodiscard]] int exit_code(const hal::v4l2::Survey& survey, Cameras cameras = {});
 
 }  // namespace sealcam::camera

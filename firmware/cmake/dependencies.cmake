@@ -1,4 +1,4 @@
-# What Sealcam stands on; README.md says why each is there.
+# The libraries that Sealcam uses; firmware/docs/dependencies.md has the reasons.
 find_package(Threads REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(CLI11 2.4 REQUIRED)
@@ -12,23 +12,13 @@ pkg_check_modules(avformat REQUIRED IMPORTED_TARGET libavformat>=61)
 pkg_check_modules(avutil REQUIRED IMPORTED_TARGET libavutil>=59)
 pkg_check_modules(swscale REQUIRED IMPORTED_TARGET libswscale>=8)
 pkg_check_modules(libv4l2 REQUIRED IMPORTED_TARGET libv4l2>=1.20)
-option(SEALCAM_LIBCAMERA "Build the libcamera backend where libcamera is installed" ON)
+option(SEALCAM_LIBCAMERA "Build the libcamera backend if libcamera is installed" ON)
 if(SEALCAM_LIBCAMERA)
   pkg_check_modules(libcamera IMPORTED_TARGET libcamera>=0.4)
 endif()
 if(NOT TARGET PkgConfig::libcamera)
-  message(STATUS "The libcamera backend is left out: no libcamera 0.4 or newer, or SEALCAM_LIBCAMERA is off")
+  message(STATUS "The libcamera backend is not built: libcamera 0.4 or newer is missing, or SEALCAM_LIBCAMERA is off")
 endif()
 pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(qrencode REQUIRED IMPORTED_TARGET libqrencode>=4)
 pkg_check_modules(gpiod REQUIRED IMPORTED_TARGET libgpiod>=2)
-
-# Boost.Asio without its deprecated parts; set once so that every includer sees the same Asio.
-add_library(sealcam_asio INTERFACE)
-target_link_libraries(sealcam_asio INTERFACE Boost::headers Threads::Threads)
-target_compile_definitions(sealcam_asio INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
-target_compile_options(sealcam_asio INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
-if(SEALCAM_SANITIZE STREQUAL "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # Asio's fences: one thread runs each io_context here, so the sanitizer misses nothing by not modelling them.
-  target_compile_options(sealcam_asio INTERFACE -Wno-tsan)
-endif()

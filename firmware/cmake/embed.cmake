@@ -1,4 +1,4 @@
-# Runs as a script. Writes OUT, the C++ source of page_files.hpp, with the bytes of FILES (names relative to DIR).
+# Runs as a script. Writes OUT, the C++ source of routes.hpp, with the bytes of FILES (names relative to DIR).
 set(bodies "")
 set(table "")
 foreach(file ${FILES})
@@ -13,9 +13,9 @@ file(WRITE ${OUT} "#include \"${HEADER}\"
 namespace ${NAMESPACE} {
 namespace {
 ${bodies}
-constexpr EmbeddedFile files[] = {
+constexpr PageFile files[] = {
 ${table}};
 }  // namespace
-std::span<const EmbeddedFile> page_files() noexcept { return files; }
+std::span<const PageFile> page_files() noexcept { return files; }
 }  // namespace ${NAMESPACE}
 ")

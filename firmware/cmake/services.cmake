@@ -1,5 +1,5 @@
-# What makes the two devices services: units, users, state folders, udev rules, first settings (board/common/README.md).
-# Without SEALCAM_SERVICES `cmake --install` puts programs, modules and the boards' data in place and no more.
+# Installs the services of camera and hub: units, users, state folders, udev rules, initial settings (board/common/README.md).
+# Without SEALCAM_SERVICES, `cmake --install` installs only programs, modules and the data of boards.
 if(NOT SEALCAM_SERVICES AND NOT SEALCAM_PACKAGES)
   return()
 endif()

@@ -14,9 +14,9 @@ namespace {
 constexpr std::uint64_t max_signed = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 constexpr unsigned max_depth = 8;
 
-/// One head (RFC 8949 section 3) and, for strings, the content behind it.
+/// One head (RFC 8949 section 3) and the content of a string.
 struct Item {
-  CborType type = CborType::end;  ///< stays `end` for what has no place in the deterministic form
+  CborType type = CborType::end;  ///< `end` for items that the deterministic encoding does not allow
   bool negative = false;          ///< the number is -1 - argument
   std::uint64_t argument = 0;     ///< number, length, count, tag, truth
   const std::byte* content = nullptr;
@@ -39,7 +39,7 @@ void on_number(void* context, std::uint64_t value) {
 void on_boolean(void* context, bool value) { item_of(context) = {CborType::boolean, false, value, nullptr}; }
 void on_other(void* context) { item_of(context) = {CborType::other, false, 0, nullptr}; }
 
-/// Indefinite lengths and floating point keep libcbor's empty callbacks, and are refused by that.
+/// Indefinite lengths and floating point keep the empty callbacks of libcbor; the reader rejects them.
 cbor_callbacks make_callbacks() {
   auto c = cbor_empty_callbacks;
   c.uint8 = on_integer<std::uint8_t, false>;
@@ -61,7 +61,7 @@ cbor_callbacks make_callbacks() {
 }
 
 /// Size of the shortest head with that argument (RFC 8949 section 4.2.1).
-std::size_t shortest_head(std::uint64_t argument) noexcept {
+std::size_t min_head(std::uint64_t argument) noexcept {
   if (argument < 24) return 1;
   if (argument <= 0xff) return 2;
   if (argument <= 0xffff) return 3;
@@ -70,18 +70,18 @@ std::size_t shortest_head(std::uint64_t argument) noexcept {
 
 bool is_string(CborType type) noexcept { return type == CborType::bytes || type == CborType::text; }
 
-/// What libcbor finds first, and how many bytes it has.
+/// Reads the first head with libcbor. Returns its size.
 Result<std::size_t> decode(ByteView in, Item& item) {
   static const cbor_callbacks callbacks = make_callbacks();
   const auto result = cbor_stream_decode(c_bytes(in), in.size(), &callbacks, &item);
   if (result.status == CBOR_DECODER_NEDATA) return fail(Errc::malformed, "CBOR is cut short");
-  if (result.status != CBOR_DECODER_FINISHED) return fail(Errc::malformed, "no CBOR");
+  if (result.status != CBOR_DECODER_FINISHED) return fail(Errc::malformed, "not CBOR");
   if (item.type == CborType::end) return fail(Errc::malformed, "CBOR is not in its deterministic form");
   return result.read;
 }
 
-/// libcbor 0.10 knows only the tags of RFC 7049 and calls the others, COSE's among them, bad data. A
-/// tag's head is built like an unsigned integer's, so it is read as that.
+/// libcbor 0.10 rejects tags that RFC 7049 does not define, including those of COSE. The head of a tag has the form of
+/// an unsigned integer, so this code reads it as one.
 Result<std::size_t> decode_tag(ByteView in, Item& item) {
   std::array<std::byte, 9> head{};
   in = in.first(std::min(in.size(), head.size()));
@@ -92,35 +92,34 @@ Result<std::size_t> decode_tag(ByteView in, Item& item) {
   return size;
 }
 
-/// Takes the next item's head, and a string's content, off `rest`.
+/// Removes the next head, and the content of a string, from `rest`.
 Result<Item> take(ByteView& rest) {
   Item item;
   const bool tag = !rest.empty() && (rest[0] >> 5) == std::byte{6};
   const auto size = tag ? decode_tag(rest, item) : decode(rest, item);
   if (!size) return std::unexpected(size.error());
-  // libcbor before 0.14.1 compares lengths cut to 32 bits where that is what size_t has (GHSA-frh9-3gqx-pqg2).
+  // libcbor before 0.14.1 truncates lengths to 32 bits if size_t has 32 bits (GHSA-frh9-3gqx-pqg2).
   if (is_string(item.type) && item.argument > rest.size()) return fail(Errc::malformed, "CBOR is cut short");
-  const auto expected =
-      item.type == CborType::boolean || item.type == CborType::other ? 1 : shortest_head(item.argument);
+  const auto expected = item.type == CborType::boolean || item.type == CborType::other ? 1 : min_head(item.argument);
   const auto content = is_string(item.type) ? static_cast<std::size_t>(item.argument) : 0;
   if (*size != expected + content) return fail(Errc::malformed, "CBOR is not in its shortest form");
   rest = rest.subspan(*size);
   return item;
 }
 
-/// The same, of one type. `rest` stays where it was when the type is another.
+/// The same for one type. With another type, `rest` does not change.
 Result<Item> take(ByteView& rest, CborType type) {
   auto after = rest;
   auto item = take(after);
   if (!item) return item;
-  if (item->type != type) return fail(Errc::malformed, "CBOR item of another type");
+  if (item->type != type) return fail(Errc::malformed, "CBOR item has an unexpected type");
   rest = after;
   return item;
 }
 
 ByteView content(const Item& item) { return {item.content, static_cast<std::size_t>(item.argument)}; }
 
-/// Bytes of the UTF-8 sequence (RFC 3629 section 4) at the start of `text`, 0 when there is none.
+/// Bytes of the UTF-8 sequence (RFC 3629 section 4) at the start of `text`, 0 if there is none.
 std::size_t utf8_sequence(ByteView text) noexcept {
   const auto at = [&](std::size_t i) { return i < text.size() ? std::to_integer<unsigned>(text[i]) : 0U; };
   const auto tail = [&](std::size_t i) { return (at(i) & 0xc0U) == 0x80; };
@@ -165,7 +164,7 @@ Result<> skip_map(ByteView& rest, std::uint64_t pairs, unsigned depth) {
   return {};
 }
 
-/// `depth`: how many more levels may be entered.
+/// `depth`: the number of levels that remain.
 Result<> skip_item(ByteView& rest, unsigned depth) {
   const auto item = take(rest);
   if (!item) return std::unexpected(item.error());
@@ -173,7 +172,7 @@ Result<> skip_item(ByteView& rest, unsigned depth) {
   if (item->type != CborType::array && item->type != CborType::map && item->type != CborType::tag) return {};
   if (depth == 0) return fail(Errc::malformed, "CBOR is nested too deep");
   if (item->type == CborType::map) return skip_map(rest, item->argument, depth - 1);
-  // Ends by itself: every item takes a byte of `rest`, however many were announced.
+  // Every item takes at least a byte of `rest`, so the loop ends for any announced number.
   const auto count = item->type == CborType::tag ? 1 : item->argument;
   for (std::uint64_t i = 0; i < count; ++i)
     if (auto r = skip_item(rest, depth - 1); !r) return r;
@@ -285,7 +284,7 @@ Result<ByteView> CborReader::bytes(std::size_t size) {
   auto after = rest_;
   const auto item = take(after, CborType::bytes);
   if (!item) return std::unexpected(item.error());
-  if (item->argument != size) return fail(Errc::malformed, "CBOR byte string of another size");
+  if (item->argument != size) return fail(Errc::malformed, "CBOR byte string has an unexpected size");
   rest_ = after;
   return content(*item);
 }
@@ -320,7 +319,7 @@ Result<> CborReader::array(std::size_t items) {
   if (!count) return std::unexpected(count.error());
   if (*count == items) return {};
   rest_ = before;
-  return fail(Errc::malformed, "CBOR array of another size");
+  return fail(Errc::malformed, "CBOR array has an unexpected size");
 }
 
 Result<std::size_t> CborReader::map() {
@@ -338,7 +337,7 @@ Result<> CborReader::map(std::size_t pairs) {
   if (!count) return std::unexpected(count.error());
   if (*count == pairs) return {};
   rest_ = before;
-  return fail(Errc::malformed, "CBOR map of another size");
+  return fail(Errc::malformed, "CBOR map has an unexpected size");
 }
 
 Result<std::uint64_t> CborReader::tag() {
@@ -364,7 +363,7 @@ Result<> CborReader::skip() {
 }
 
 Result<> CborReader::finish() const {
-  if (!rest_.empty()) return fail(Errc::malformed, "bytes behind the CBOR item");
+  if (!rest_.empty()) return fail(Errc::malformed, "bytes after the CBOR item");
   return {};
 }
 

@@ -10,21 +10,20 @@ namespace sealcam::crypto::cose {
 namespace {
 
 constexpr std::uint64_t sign1_tag = 18;  // RFC 9052 section 2
-constexpr std::string_view context = "Signature1";
 
 // Header labels, RFC 9052 section 3.1.
 constexpr std::int64_t label_algorithm = 1;
 constexpr std::int64_t label_critical = 2;
 constexpr std::int64_t label_key_id = 4;
 
-/// RFC 9052 section 4.4: without protected parameters a zero-length string is signed, and section 3
-/// lets a sender write these as an empty map.
+/// The signature of a message without protected parameters covers a zero-length string (RFC 9052 section 4.4). The
+/// message itself may hold an empty map instead (section 3).
 ByteView signed_form(ByteView protected_header) {
   const bool empty_map = protected_header.size() == 1 && protected_header[0] == std::byte{0xa0};
   return empty_map ? ByteView{} : protected_header;
 }
 
-/// Reads the value behind an integer label. `reader` stands at the value.
+/// Reads the value of an integer label.
 Result<> read_parameter(CborReader& reader, std::int64_t label, std::int64_t private_label, ProtectedHeader& header) {
   if (label == label_critical) return fail(Errc::unsupported, "COSE header: critical parameters");
   if (label == label_algorithm) {
@@ -58,7 +57,7 @@ Result<> read_pair(CborReader& reader, std::int64_t private_label, ProtectedHead
   return reader.skip();
 }
 
-/// What label a pair begins with, encoded, for the order of the map.
+/// The encoded label of the next pair, to check the order of the map.
 Result<ByteView> encoded_label(CborReader reader) {
   const auto before = reader.rest();
   if (auto r = reader.skip(); !r) return std::unexpected(r.error());
@@ -75,7 +74,7 @@ Result<Sign1View> parse_sign1(ByteView message) {
   if (auto r = reader.array(4); !r) return std::unexpected(r.error());
   const auto protected_header = reader.bytes();
   if (!protected_header) return std::unexpected(protected_header.error());
-  if (reader.peek() != CborType::map) return fail(Errc::malformed, "COSE unprotected header is no map");
+  if (reader.peek() != CborType::map) return fail(Errc::malformed, "COSE unprotected header is not a map");
   if (auto r = reader.skip(); !r) return std::unexpected(r.error());
   const auto payload = reader.bytes();
   if (!payload) return std::unexpected(payload.error());
@@ -108,7 +107,7 @@ Result<ProtectedHeader> parse_protected(ByteView protected_header, std::int64_t 
 
 Result<Digest> to_be_signed(ByteView protected_header, ByteView external_aad, ByteView payload) {
   static constexpr std::string_view start = "\x84\x6aSignature1";  // array(4), text(10)
-  static_assert(start.size() == 2 + context.size());
+  static_assert(start.size() == 2 + std::string_view("Signature1").size());
   const auto header = signed_form(protected_header);
   return Sha256()
       .update(as_bytes(start))
@@ -119,12 +118,6 @@ Result<Digest> to_be_signed(ByteView protected_header, ByteView external_aad, By
       .update(cbor_bytes_head(payload.size()).view())
       .update(payload)
       .finish();
-}
-
-Bytes sig_structure(ByteView protected_header, ByteView external_aad, ByteView payload) {
-  CborWriter writer;
-  writer.array(4).text(context).bytes(signed_form(protected_header)).bytes(external_aad).bytes(payload);
-  return writer.take();
 }
 
 Result<> verify_sign1(const Sign1View& message, ByteView external_aad, const Verifier& key) {

@@ -5,15 +5,14 @@
 #include <cstdint>
 #include <optional>
 
-#include "core/bytes.hpp"
-#include "core/result.hpp"
+#include "base/bytes.hpp"
 #include "crypto/keys.hpp"
 
 namespace sealcam::crypto::cose {
 
 inline constexpr std::int64_t es256 = -7;
 
-/// The four parts of a message; views into the bytes it was parsed from.
+/// The parts of a message: views into the parsed bytes.
 struct Sign1View {
   ByteView protected_header;  ///< the map inside the byte string, may be empty
   ByteView payload;
@@ -23,23 +22,21 @@ struct Sign1View {
 /// Header parameters that Sealcam knows. Views into protected_header.
 struct ProtectedHeader {
   std::int64_t algorithm = 0;                 ///< label 1
-  ByteView key_id;                            ///< label 4, empty when absent
-  std::optional<std::int64_t> private_value;  ///< the caller's own label, when present
+  ByteView key_id;                            ///< label 4, empty if absent
+  std::optional<std::int64_t> private_value;  ///< of the caller's own label, if present
 };
 
-/// Takes a message apart. `unprotected` may hold anything in the generic form.
-/// Errors: malformed (not tagged 18, not four items, detached payload, signature not 64 bytes, bytes behind it).
+/// Splits a message. The unprotected header may hold any items.
+/// Errors: malformed (not tagged 18, not four items, detached payload, signature not 64 bytes, trailing bytes).
 [[nodiscard]] Result<Sign1View> parse_sign1(ByteView message);
 
-/// Parses the protected header's map: label 1, 4 and `private_label`; other labels are passed over
-/// unless label 2 (crit) is there. Errors: malformed, unsupported (alg is not ES256, or crit).
+/// Reads the labels 1, 4 and `private_label` of the protected header and ignores all others, except 2 (crit).
+/// Errors: malformed, unsupported (alg is not ES256, or label 2 is present).
 [[nodiscard]] Result<ProtectedHeader> parse_protected(ByteView protected_header, std::int64_t private_label = 0);
 
 /// SHA-256 of the Sig_structure ["Signature1", protected, external_aad, payload] (RFC 9052 section
-/// 4.4), in pieces: the payload is not copied.
+/// 4.4), without a copy of the payload.
 [[nodiscard]] Result<Digest> to_be_signed(ByteView protected_header, ByteView external_aad, ByteView payload);
-/// The same structure as bytes: vectors only.
-[[nodiscard]] Bytes sig_structure(ByteView protected_header, ByteView external_aad, ByteView payload);
 
 /// Checks algorithm and signature. Errors: malformed, unsupported, bad_signature, crypto.
 [[nodiscard]] Result<> verify_sign1(const Sign1View& message, ByteView external_aad, const Verifier& key);

@@ -7,9 +7,8 @@
 #include <initializer_list>
 #include <limits>
 
-#include "crypto/aead.hpp"
-#include "crypto/hkdf.hpp"
 #include "crypto/hpke_internal.hpp"
+#include "crypto/symmetric.hpp"
 
 namespace sealcam::crypto::hpke {
 
@@ -22,7 +21,7 @@ constexpr std::uint16_t kem_id = 0x0010;
 constexpr std::uint16_t kdf_id = 0x0001;
 constexpr std::byte mode_base{0x00};
 
-/// Bytes that may hold a secret; wiped at the end. Filled once, so that no copy stays behind.
+/// Joined bytes, wiped by the destructor because they may hold a secret. One allocation, so that no copy remains.
 class Joined {
  public:
   Joined(std::initializer_list<ByteView> parts) {
@@ -41,7 +40,7 @@ class Joined {
 };
 
 template <class... Int>
-Bytes suite_id(std::string_view name, Int... ids) {
+Bytes labeled_ids(std::string_view name, Int... ids) {
   Bytes out(name.size() + 2 * sizeof...(ids));
   std::ranges::copy(as_bytes(name), out.begin());
   auto rest = MutableBytes(out).subspan(name.size());
@@ -49,14 +48,30 @@ Bytes suite_id(std::string_view name, Int... ids) {
   return out;
 }
 
-Bytes kem_suite() { return suite_id("KEM", kem_id); }
-Bytes hpke_suite(Aead aead) { return suite_id("HPKE", kem_id, kdf_id, static_cast<std::uint16_t>(aead)); }
+Bytes kem_suite() { return labeled_ids("KEM", kem_id); }
 
 /// RFC 9180 section 4.
 Result<> labeled_extract(ByteView suite, ByteView salt, std::string_view label, ByteView input, MutableBytes prk) {
   const Joined labeled{as_bytes("HPKE-v1"), suite, as_bytes(label), input};
   return hkdf_extract(HkdfHash::sha256, salt, labeled.view(), prk);
 }
+
+/// mode, psk_id_hash, info_hash (RFC 9180 section 5.1).
+Result<Bytes> key_schedule_context(ByteView suite, ByteView info) {
+  Bytes context(1 + 32 + 32);
+  context[0] = mode_base;
+  const MutableBytes out = context;
+  if (auto r = labeled_extract(suite, {}, "psk_id_hash", {}, out.subspan(1, 32)); !r) return std::unexpected(r.error());
+  if (auto r = labeled_extract(suite, {}, "info_hash", info, out.subspan(33, 32)); !r)
+    return std::unexpected(r.error());
+  return context;
+}
+
+}  // namespace
+
+namespace detail {
+
+Bytes suite_id(Aead aead) { return labeled_ids("HPKE", kem_id, kdf_id, static_cast<std::uint16_t>(aead)); }
 
 Result<> labeled_expand(ByteView suite, ByteView prk, std::string_view label, ByteView info, MutableBytes out) {
   std::array<std::byte, 2> length;
@@ -65,7 +80,6 @@ Result<> labeled_expand(ByteView suite, ByteView prk, std::string_view label, By
   return hkdf_expand(HkdfHash::sha256, prk, labeled.view(), out);
 }
 
-/// ExtractAndExpand of RFC 9180 section 4.1 over DH(own, peer).
 Result<Secret<32>> shared_secret(const AgreementKey& own, const PublicKey& peer, const Enc& enc,
                                  const PublicKey& recipient) {
   Secret<32> dh, prk, shared;
@@ -81,42 +95,31 @@ Result<Secret<32>> shared_secret(const AgreementKey& own, const PublicKey& peer,
   return shared;
 }
 
-std::size_t key_size(Aead aead) { return aead == Aead::aes_128_gcm ? 16 : 32; }
-
-/// mode, psk_id_hash, info_hash (RFC 9180 section 5.1).
-Result<Bytes> key_schedule_context(ByteView suite, ByteView info) {
-  Bytes context(1 + 32 + 32);
-  context[0] = mode_base;
-  const MutableBytes out = context;
-  if (auto r = labeled_extract(suite, {}, "psk_id_hash", {}, out.subspan(1, 32)); !r) return std::unexpected(r.error());
-  if (auto r = labeled_extract(suite, {}, "info_hash", info, out.subspan(33, 32)); !r)
+Result<KeySchedule> key_schedule(Aead aead, const Secret<32>& shared_secret, ByteView info) {
+  const auto suite = suite_id(aead);
+  auto context = key_schedule_context(suite, info);
+  if (!context) return std::unexpected(context.error());
+  KeySchedule out;
+  out.context = std::move(*context);
+  if (auto r = labeled_extract(suite, shared_secret.reveal(), "secret", {}, out.secret.fill()); !r)
     return std::unexpected(r.error());
-  return context;
+  const auto key = MutableBytes(out.key.fill()).first(key_size(aead));
+  if (auto r = labeled_expand(suite, out.secret.reveal(), "key", out.context, key); !r)
+    return std::unexpected(r.error());
+  if (auto r = labeled_expand(suite, out.secret.reveal(), "base_nonce", out.context, out.base_nonce.fill()); !r)
+    return std::unexpected(r.error());
+  return out;
 }
 
-}  // namespace
+}  // namespace detail
 
-Result<> Access::schedule(Context& context, Aead aead, bool sender, Secret<32> shared, ByteView info, Schedule* out) {
-  const auto suite = hpke_suite(aead);
-  auto schedule_context = key_schedule_context(suite, info);
-  if (!schedule_context) return std::unexpected(schedule_context.error());
-  Secret<32> secret, raw_key;
-  if (auto r = labeled_extract(suite, shared.reveal(), "secret", {}, secret.fill()); !r) return r;
-  const auto key = MutableBytes(raw_key.fill()).first(key_size(aead));
-  if (auto r = labeled_expand(suite, secret.reveal(), "key", *schedule_context, key); !r) return r;
-  if (auto r = labeled_expand(suite, secret.reveal(), "base_nonce", *schedule_context, context.base_nonce_.fill()); !r)
-    return r;
+Result<Context> Context::open(Aead aead, bool sender, const Secret<32>& shared_secret, ByteView info) {
+  auto schedule = detail::key_schedule(aead, shared_secret, info);
+  if (!schedule) return std::unexpected(schedule.error());
+  const auto key = ByteView(schedule->key.reveal()).first(detail::key_size(aead));
   auto handle = import_gcm_key(key, sender ? AeadUse::seal : AeadUse::open);
   if (!handle) return std::unexpected(handle.error());
-  context.key_ = std::move(*handle);
-  if (out == nullptr) return {};
-  if (auto r = labeled_expand(suite, secret.reveal(), "exp", *schedule_context, out->exporter_secret.fill()); !r)
-    return r;
-  context.raw_key_ = std::move(raw_key);
-  out->shared_secret = std::move(shared);
-  out->key_schedule_context = std::move(*schedule_context);
-  out->secret = std::move(secret);
-  return {};
+  return Context(std::move(*handle), std::move(schedule->base_nonce));
 }
 
 Result<std::array<std::byte, 12>> Context::next_nonce() {
@@ -130,39 +133,37 @@ Result<std::array<std::byte, 12>> Context::next_nonce() {
 Result<SenderContext> SenderContext::setup(Aead aead, const PublicKey& recipient, ByteView info) {
   const auto ephemeral = generate_agreement_key();
   if (!ephemeral) return std::unexpected(ephemeral.error());
-  return setup_with(aead, recipient, info, AgreementKey(ephemeral->first.id(), ephemeral->second), nullptr);
+  return setup(aead, recipient, info, AgreementKey(ephemeral->first.id(), ephemeral->second));
 }
 
-Result<SenderContext> SenderContext::setup_with(Aead aead, const PublicKey& recipient, ByteView info,
-                                                const AgreementKey& ephemeral, Schedule* schedule) {
-  SenderContext context;
-  std::ranges::copy(ephemeral.public_key().bytes(), context.enc_.begin());
-  auto shared = shared_secret(ephemeral, recipient, context.enc_, recipient);
+Result<SenderContext> SenderContext::setup(Aead aead, const PublicKey& recipient, ByteView info,
+                                           const AgreementKey& ephemeral) {
+  Enc enc;
+  std::ranges::copy(ephemeral.public_key().bytes(), enc.begin());
+  const auto shared = detail::shared_secret(ephemeral, recipient, enc, recipient);
   if (!shared) return std::unexpected(shared.error());
-  if (auto r = Access::schedule(context, aead, true, std::move(*shared), info, schedule); !r)
-    return std::unexpected(r.error());
-  return context;
+  auto context = open(aead, true, *shared, info);
+  if (!context) return std::unexpected(context.error());
+  return SenderContext(std::move(*context), enc);
 }
 
 Result<Bytes> SenderContext::seal(ByteView aad, ByteView plaintext) {
   const auto nonce = next_nonce();
   if (!nonce) return std::unexpected(nonce.error());
-  ++sequence_;  // also when sealing fails: no nonce is tried twice
+  ++sequence_;  // also if sealing fails, so that no nonce is used twice
   Bytes out(plaintext.size() + tag_size);
   if (auto r = gcm_seal(key_.id(), *nonce, aad, {}, plaintext, out); !r) return std::unexpected(r.error());
   return out;
 }
 
-Result<RecipientContext> RecipientContext::setup(Aead aead, const Enc& enc, const AgreementKey& own, ByteView info,
-                                                 Schedule* schedule) {
+Result<RecipientContext> RecipientContext::setup(Aead aead, const Enc& enc, const AgreementKey& own, ByteView info) {
   const auto ephemeral = PublicKey::parse(enc);
   if (!ephemeral) return std::unexpected(ephemeral.error());
-  auto shared = shared_secret(own, *ephemeral, enc, own.public_key());
+  const auto shared = detail::shared_secret(own, *ephemeral, enc, own.public_key());
   if (!shared) return std::unexpected(shared.error());
-  RecipientContext context;
-  if (auto r = Access::schedule(context, aead, false, std::move(*shared), info, schedule); !r)
-    return std::unexpected(r.error());
-  return context;
+  auto context = Context::open(aead, false, *shared, info);
+  if (!context) return std::unexpected(context.error());
+  return RecipientContext(std::move(*context));
 }
 
 Result<Bytes> RecipientContext::open(ByteView aad, ByteView ciphertext) {
@@ -171,7 +172,7 @@ Result<Bytes> RecipientContext::open(ByteView aad, ByteView ciphertext) {
   if (!nonce) return std::unexpected(nonce.error());
   Bytes out(ciphertext.size() - tag_size);
   if (auto r = gcm_open(key_.id(), *nonce, aad, {}, ciphertext, out); !r) return std::unexpected(r.error());
-  ++sequence_;  // RFC 9180 section 5.2: only a message that opened counts
+  ++sequence_;  // RFC 9180 section 5.2: only a message that was opened counts
   return out;
 }
 

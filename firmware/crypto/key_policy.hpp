@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Inside the module only: what each kind of key may be used for. Includes PSA's header.
+/// For this module only: the permitted use of each kind of key.
 #pragma once
 
 #include <psa/crypto.h>

@@ -1,41 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The device's persistent keys in PSA's file store. Debian's build of that store writes into the
-/// process's working folder, with one temporary name and without fsync; so the store has a folder of
-/// its own, the process changes into it, one process at a time, and files are fsynced after a key is made.
+/// The device's persistent keys in the file store of PSA. Debian's build of that store writes to the working folder of
+/// the process, with one temporary name and without fsync. Therefore the store has its own folder, the process changes
+/// to that folder, only one process may use it, and the store calls fsync after it creates a key.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <vector>
 
-#include "core/file.hpp"
+#include "base/file.hpp"
 #include "crypto/keys.hpp"
 
 namespace sealcam::crypto {
 
-/// One per process. Thread-bound while it is opened, its keys are thread-safe. Move-only.
+/// One per process. Opening is thread-bound, the keys are thread-safe. Move-only.
 class KeyStore {
  public:
   enum class Exportable { no, yes };
 
-  /// Locks `folder`, changes the working folder to it and starts PSA. Call before init(), and make
-  /// every path of the configuration absolute first.
-  /// Errors: not_found (no such folder), permission, conflict (another process), crypto, io.
+  /// Locks `folder`, changes the working folder to it and starts PSA. Call it before init(). The caller must make
+  /// relative paths absolute before. Errors: not_found (no such folder), permission, conflict (another process),
+  /// crypto, io.
   [[nodiscard]] static Result<KeyStore> open(const std::filesystem::path& folder);
 
-  /// True when both keys are there. Errors: malformed (one without the other, or damaged: nothing is
-  /// ever replaced by a new identity silently).
-  /// A making or destroying that was cut short counts as no keys: nobody was ever told of these.
+  /// True if both keys exist. Keys whose creation or deletion was interrupted do not exist, because no message used
+  /// them. Errors: malformed (one key is missing or damaged; the store never replaces an identity silently).
   [[nodiscard]] Result<bool> has_device_keys() const;
-  /// Makes identity and HPKE key, durably. Errors: exists, malformed (as above), crypto, io.
+  /// Creates both keys durably. Errors: exists, malformed (as above), crypto, io.
   [[nodiscard]] Result<DeviceKeys> make_device_keys(Exportable identity);
-  /// The same with an identity from a backup, exportable again; the HPKE key is new.
-  /// Errors: exists, malformed (also the scalar), crypto, io.
+  /// Imports an exportable identity from a backup and creates the HPKE key.
+  /// Errors: exists, malformed (the keys or the scalar), crypto, io.
   [[nodiscard]] Result<DeviceKeys> restore_device_keys(const Secret<32>& identity);
   /// Errors: not_found, malformed.
   [[nodiscard]] Result<DeviceKeys> device_keys() const;
-  /// Private scalar of the identity key, where it was made exportable. Errors: permission, not_found.
+  /// The private scalar of an exportable identity key. Errors: permission, not_found.
   [[nodiscard]] Result<Secret<32>> export_identity() const;
   /// Deletes both keys. Errors: io.
   [[nodiscard]] Result<> destroy_device_keys();
+
+  // Prekeys: HPKE keys that live for days. The caller numbers them, and keeps the list of numbers that are in use.
+  static constexpr std::uint32_t max_prekey = 0x00ff'ffff;
+  /// Creates the key with this number (1 to max_prekey) durably. Replaces a key that an interrupted call left.
+  /// Errors: crypto, io.
+  [[nodiscard]] Result<AgreementKey> make_prekey(std::uint32_t number) const;
+  /// Errors: malformed (missing or damaged).
+  [[nodiscard]] Result<AgreementKey> prekey(std::uint32_t number) const;
+  /// Deletes the key and its file, also a damaged one. Success if there is none. Errors: io.
+  [[nodiscard]] Result<> destroy_prekey(std::uint32_t number) const;
+  /// The numbers of all prekeys that have a file, in ascending order. Errors: io.
+  [[nodiscard]] Result<std::vector<std::uint32_t>> prekeys() const;
 
  private:
   explicit KeyStore(std::filesystem::path folder, UniqueFd lock) : folder_(std::move(folder)), lock_(std::move(lock)) {}

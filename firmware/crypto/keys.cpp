@@ -17,7 +17,7 @@ Result<VolatileKey> import_public(ByteView sec1) {
   auto attributes = policy::verification();
   psa_key_id_t id = 0;
   const auto s = psa_import_key(&attributes, c_bytes(sec1), sec1.size(), &id);
-  if (s == PSA_ERROR_INVALID_ARGUMENT) return fail(Errc::malformed, "public key is no point of P-256", s);
+  if (s == PSA_ERROR_INVALID_ARGUMENT) return fail(Errc::malformed, "public key is not a point on P-256", s);
   if (s != PSA_SUCCESS) return fail(Errc::crypto, "importing a public key", s);
   return VolatileKey(id);
 }
@@ -30,7 +30,8 @@ Result<KeyPair> with_public(VolatileKey key) {
 
 Result<KeyPair> generate(psa_key_attributes_t attributes) {
   psa_key_id_t id = 0;
-  if (const auto s = psa_generate_key(&attributes, &id); s != PSA_SUCCESS) return fail(Errc::crypto, "making a key", s);
+  if (const auto s = psa_generate_key(&attributes, &id); s != PSA_SUCCESS)
+    return fail(Errc::crypto, "creating a key", s);
   return with_public(VolatileKey(id));
 }
 
@@ -89,7 +90,7 @@ Result<PublicKey> PublicKey::parse(ByteView sec1) {
 }
 
 Digest PublicKey::thumbprint() const {
-  // RFC 9679 section 4: the required members alone, in the order of their encoded labels.
+  // RFC 9679 section 4: only the required members, in the order of their encoded labels.
   static constexpr auto head = std::to_array<std::uint8_t>({
       0xa4,              // map(4)
       0x01, 0x02,        // 1 (kty): 2 (EC2)
@@ -104,7 +105,7 @@ Digest PublicKey::thumbprint() const {
                           .update(std::as_bytes(std::span(before_y)))
                           .update(point.subspan(33, 32))
                           .finish();
-  SC_ASSERT(digest.has_value());  // SHA-256 of 75 bytes fails only where init() was forgotten
+  SC_ASSERT(digest.has_value());  // SHA-256 of 75 bytes fails only if init() was not called
   return *digest;
 }
 
@@ -118,12 +119,40 @@ Result<Verifier> Verifier::open(const PublicKey& key) {
   return Verifier(std::move(*handle), key);
 }
 
+namespace {
+
+/// The order n of P-256 (SEC 2 section 2.4.2), and n/2 rounded down. Big-endian.
+constexpr auto order = std::to_array<std::uint8_t>({0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff,
+                                                    0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17,
+                                                    0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51});
+constexpr auto half_order = std::to_array<std::uint8_t>(
+    {0x7f, 0xff, 0xff, 0xff, 0x80, 0x00, 0x00, 0x00, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+     0xde, 0x73, 0x7d, 0x56, 0xd3, 0x8b, 0xcf, 0x42, 0x79, 0xdc, 0xe5, 0x61, 0x7e, 0x31, 0x92, 0xa8});
+
+}  // namespace
+
+bool has_low_s(std::span<const std::byte, 64> signature) noexcept {
+  return !std::ranges::lexicographical_compare(std::as_bytes(std::span(half_order)), signature.last<32>());
+}
+
+void make_low_s(Signature& signature) noexcept {
+  if (has_low_s(signature)) return;
+  unsigned borrow = 0;
+  for (std::size_t i = order.size(); i-- > 0;) {
+    std::byte& digit = signature[32 + i];
+    const unsigned difference = order[i] - std::to_integer<unsigned>(digit) - borrow;
+    digit = static_cast<std::byte>(difference & 0xffU);
+    borrow = difference >> 8 & 1U;
+  }
+}
+
 Result<> Verifier::verify(const Digest& digest, std::span<const std::byte, 64> signature) const {
+  if (!has_low_s(signature)) return fail(Errc::bad_signature, "signature has the greater of two possible values of s");
   const auto s = psa_verify_hash(handle_.id(), policy::es256_algorithm, c_bytes(ByteView(digest)), digest.size(),
                                  c_bytes(ByteView(signature)), signature.size());
   if (s == PSA_SUCCESS) return {};
-  if (s == PSA_ERROR_INVALID_SIGNATURE) return fail(Errc::bad_signature, "signature", s);
-  return fail(Errc::crypto, "checking a signature", s);
+  if (s == PSA_ERROR_INVALID_SIGNATURE) return fail(Errc::bad_signature, "signature does not match", s);
+  return fail(Errc::crypto, "verifying a signature", s);
 }
 
 Result<Signature> SigningKey::sign(const Digest& digest) const {
@@ -132,6 +161,7 @@ Result<Signature> SigningKey::sign(const Digest& digest) const {
   const auto s = psa_sign_hash(id_, policy::es256_algorithm, c_bytes(ByteView(digest)), digest.size(),
                                c_bytes(MutableBytes(signature)), signature.size(), &size);
   if (s != PSA_SUCCESS || size != signature.size()) return fail(Errc::crypto, "signing", s);
+  make_low_s(signature);
   return signature;
 }
 

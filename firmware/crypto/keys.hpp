@@ -1,28 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-/// P-256 keys: who a device is (ECDSA, ES256 of RFC 9053 section 2.1) and what is sealed to it (HPKE).
-/// Code takes these handles, never the store, so that tests can make thousands.
+/// P-256 keys. The identity key signs (ES256, RFC 9053 section 2.1); the HPKE key opens messages to its owner.
+/// Functions take these handles instead of the key store, so that tests can create thousands of keys.
 #pragma once
 
 #include <array>
 
-#include "core/bytes.hpp"
-#include "core/id.hpp"
-#include "core/result.hpp"
-#include "core/secret.hpp"
+#include "base/bytes.hpp"
+#include "base/id.hpp"
 #include "crypto/psa.hpp"
-#include "crypto/sha256.hpp"
 
 namespace sealcam::crypto {
 
-/// r and s, 32 bytes each, big-endian (RFC 9053 section 2.1).
+/// r and s, 32 bytes each, big-endian (RFC 9053 section 2.1). If (r, s) is valid, (r, n - s) is valid too, where n is
+/// the order of P-256. Sealcam uses the smaller s only, so that nobody can derive a second signature from the first.
 using Signature = std::array<std::byte, 64>;
+/// True if s is at most n/2.
+[[nodiscard]] bool has_low_s(std::span<const std::byte, 64> signature) noexcept;
+/// Replaces s by n - s if s is greater than n/2.
+void make_low_s(Signature& signature) noexcept;
 
 /// A point on P-256 in SEC 1 uncompressed form: 0x04, x, y.
 class PublicKey {
  public:
   static constexpr std::size_t size = 65;
-  PublicKey() noexcept = default;  ///< no key: all zero, equal to itself only, never valid
-  /// Errors: malformed (length, form, or not a point of the curve).
+  PublicKey() noexcept = default;  ///< all zero: no valid key
+  /// Errors: malformed (length, form, or not a point on the curve).
   [[nodiscard]] static Result<PublicKey> parse(ByteView sec1);
   [[nodiscard]] std::span<const std::byte, size> bytes() const noexcept { return bytes_; }
   /// COSE Key Thumbprint, RFC 9679 section 4.2: SHA-256 of {1: 2, -1: 1, -2: x, -3: y}.
@@ -35,13 +37,13 @@ class PublicKey {
   std::array<std::byte, size> bytes_{};
 };
 
-/// Checks signatures of one key. The handle holds the public key alone: verifying with a key pair's
-/// handle is a quarter slower. Thread-safe.
+/// Verifies signatures of one key. The handle holds only the public key: verification with the handle of a key pair
+/// takes a quarter longer. Thread-safe.
 class Verifier {
  public:
   /// Errors: malformed, crypto.
   [[nodiscard]] static Result<Verifier> open(const PublicKey& key);
-  /// Errors: bad_signature, crypto.
+  /// Errors: bad_signature (also if s is greater than n/2), crypto.
   [[nodiscard]] Result<> verify(const Digest& digest, std::span<const std::byte, 64> signature) const;
   [[nodiscard]] const PublicKey& key() const noexcept { return public_; }
   [[nodiscard]] const DeviceId& id() const noexcept { return id_; }
@@ -53,11 +55,11 @@ class Verifier {
   DeviceId id_;
 };
 
-/// Names an identity key that somebody else owns. Thread-safe; valid as long as the owner lives.
+/// Refers to an identity key. Valid as long as the owner of the key exists. Thread-safe.
 class SigningKey {
  public:
   SigningKey(KeyId id, const PublicKey& key) : id_(id), public_(key), device_(key.id()) {}
-  /// ECDSA with a fresh random k. Errors: crypto.
+  /// ECDSA with a new random k and the smaller s. Errors: crypto.
   [[nodiscard]] Result<Signature> sign(const Digest& digest) const;
   [[nodiscard]] const PublicKey& public_key() const noexcept { return public_; }
   [[nodiscard]] const DeviceId& id() const noexcept { return device_; }
@@ -68,7 +70,7 @@ class SigningKey {
   DeviceId device_;
 };
 
-/// Names an HPKE recipient key that somebody else owns. Thread-safe.
+/// Refers to an HPKE recipient key. Valid as long as the owner of the key exists. Thread-safe.
 class AgreementKey {
  public:
   AgreementKey(KeyId id, const PublicKey& key) : id_(id), public_(key) {}
@@ -80,20 +82,20 @@ class AgreementKey {
   PublicKey public_;
 };
 
-/// What a device can do with its two private keys.
+/// The two private keys of a device.
 struct DeviceKeys {
   SigningKey identity;
   AgreementKey hpke;
 };
 
-/// Makes a volatile key pair. Errors: crypto.
+/// Creates a volatile key pair. Errors: crypto.
 [[nodiscard]] Result<std::pair<VolatileKey, PublicKey>> generate_signing_key();
 [[nodiscard]] Result<std::pair<VolatileKey, PublicKey>> generate_agreement_key();
-/// From the private scalar (32 bytes, big-endian): test vectors and restored backups. Errors: malformed, crypto.
+/// Imports the private scalar (32 bytes, big-endian) of a backup or a test vector. Errors: malformed, crypto.
 [[nodiscard]] Result<std::pair<VolatileKey, PublicKey>> import_signing_key(const Secret<32>& scalar);
 [[nodiscard]] Result<std::pair<VolatileKey, PublicKey>> import_agreement_key(const Secret<32>& scalar);
 
-/// Two volatile keys that go together, for tests and simulations. Move-only.
+/// Owns the two volatile keys of a simulated device. Move-only.
 class VolatileDevice {
  public:
   [[nodiscard]] static Result<VolatileDevice> generate();

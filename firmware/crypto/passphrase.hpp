@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What a person types to seal a backup, and the key that is made of it. Slow on purpose: who has the file can guess.
+/// The two parts of a backup: a private key that a passphrase seals, and data that the private key seals. The
+/// derivation of a key from the passphrase is slow on purpose, because anyone with a backup can try passphrases.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
+#include <string_view>
 
-#include "core/bytes.hpp"
-#include "core/result.hpp"
-#include "core/secret.hpp"
+#include "base/bytes.hpp"
 
 namespace sealcam::crypto {
 
-/// Rounds of PBKDF2-HMAC-SHA256 in everything that this writes.
+/// Rounds of PBKDF2-HMAC-SHA256 in all output.
 inline constexpr std::uint32_t passphrase_iterations = 600'000;
-/// More than this is not computed for a file that says so: about ten seconds.
-inline constexpr std::uint32_t most_iterations = 10'000'000;
+/// Input with fewer or more rounds is rejected. The maximum takes about ten seconds.
+inline constexpr std::uint32_t min_iterations = 1'000;
+inline constexpr std::uint32_t max_iterations = 10'000'000;
 
 /// The bytes of a passphrase. Move-only, wiped, not printable.
 class Passphrase {
@@ -31,8 +33,24 @@ class Passphrase {
   std::size_t size_ = 0;
 };
 
-/// PBKDF2 with HMAC-SHA256 (RFC 8018 section 5.2); fills `out`. Reentrant.
-/// Errors: invalid_argument (no iterations, or more than `most_iterations`), crypto.
-[[nodiscard]] Result<> pbkdf2(const Passphrase& passphrase, ByteView salt, std::uint32_t iterations, MutableBytes out);
+/// Seals a private key on P-256 in the form that common tools read: EncryptedPrivateKeyInfo of PKCS #8 (RFC 5958
+/// section 3) as PEM (RFC 7468 section 11), PBES2 with PBKDF2-HMAC-SHA256 and AES-256-CBC (RFC 8018 section 6.2). Uses
+/// `passphrase_iterations` and a salt of 16 random bytes. Reentrant. Errors: malformed (not a scalar), crypto.
+[[nodiscard]] Result<std::string> write_encrypted_key(const Secret<32>& scalar, const Passphrase& passphrase);
+
+/// Reads the first such block in a text, written by write_encrypted_key() or OpenSSL. Reentrant. Errors: not_found (no
+/// such block), malformed (form), unsupported (another cipher, another kind of key, iterations outside
+/// `min_iterations` to `max_iterations`), not_decryptable (another passphrase, or changed data), crypto.
+[[nodiscard]] Result<Secret<32>> read_encrypted_key(std::string_view text, const Passphrase& passphrase);
+
+/// Seals data with AES-256-GCM (NIST SP 800-38D) as a PEM block. The block contains a random salt of 32 bytes, a nonce
+/// of 12 bytes, ciphertext and tag. The key is HKDF-SHA256 (RFC 5869) of `secret`, with this salt and the info `label`,
+/// so each block has its own key. `label` stands in the BEGIN line. Reentrant. Errors: crypto.
+[[nodiscard]] Result<std::string> write_sealed_pem(std::string_view label, ByteView plaintext,
+                                                   const Secret<32>& secret);
+
+/// Opens the first block with this label in a text. The caller wipes the result. Reentrant. Errors: not_found (no such
+/// block), malformed (form), not_decryptable (another secret, or changed data), crypto.
+[[nodiscard]] Result<Bytes> read_sealed_pem(std::string_view label, std::string_view text, const Secret<32>& secret);
 
 }  // namespace sealcam::crypto

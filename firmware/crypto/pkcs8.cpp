@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "crypto/pkcs8.hpp"
+#include "crypto/passphrase.hpp"
 
 #include <mbedtls/asn1.h>
 #include <mbedtls/asn1write.h>
@@ -15,6 +15,7 @@
 #include <cstring>
 #include <memory>
 
+#include "base/format.hpp"
 #include "crypto/keys.hpp"
 
 namespace sealcam::crypto {
@@ -23,12 +24,13 @@ namespace {
 
 constexpr const char* begin_line = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
 constexpr const char* end_line = "-----END ENCRYPTED PRIVATE KEY-----";
-constexpr std::size_t largest_text = 64U << 10;
+constexpr std::size_t max_text = 64U << 10;
 constexpr std::size_t cipher_block = 16;
 
 constexpr int sequence_tag = MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE;
 
-/// PrivateKeyInfo of a key on P-256 (RFC 5958, RFC 5915) up to its scalar, and between scalar and public key.
+/// The constant bytes in the PrivateKeyInfo of a key on P-256 (RFC 5958, RFC 5915): before the scalar, and between the
+/// scalar and the public key.
 constexpr std::array<unsigned char, 36> before_scalar = {
     0x30, 0x81, 0x87,                                            // PrivateKeyInfo
     0x02, 0x01, 0x00,                                            // version 0
@@ -57,7 +59,7 @@ int psa_random(void*, unsigned char* out, std::size_t size) {
   return psa_generate_random(out, size) == PSA_SUCCESS ? 0 : MBEDTLS_ERR_ERROR_GENERIC_ERROR;
 }
 
-/// Writes DER from the end of a buffer to its beginning, as mbedTLS does. The first failure stays.
+/// Writes DER from the end of a buffer to its start, like mbedTLS. Keeps the first failure.
 class DerWriter {
  public:
   [[nodiscard]] std::size_t size() const noexcept { return static_cast<std::size_t>(end() - at_); }
@@ -70,7 +72,7 @@ class DerWriter {
   }
   void null() { note(mbedtls_asn1_write_null(&at_, buffer_.data())); }
   void oid(std::string_view oid) { note(mbedtls_asn1_write_oid(&at_, buffer_.data(), oid.data(), oid.size())); }
-  /// Around everything that was written since `size()` was `before`.
+  /// Encloses the bytes that were written after `size()` was `before`.
   void sequence(std::size_t before) {
     note(mbedtls_asn1_write_len(&at_, buffer_.data(), size() - before));
     note(mbedtls_asn1_write_tag(&at_, buffer_.data(), sequence_tag));
@@ -86,7 +88,7 @@ class DerWriter {
   int status_ = 0;
 };
 
-/// PBES2-params (RFC 8018 appendix A.4) in front of what `der` holds.
+/// Writes PBES2-params (RFC 8018 appendix A.4) before the content of `der`.
 void write_parameters(DerWriter& der, ByteView salt, ByteView iv) {
   constexpr std::string_view aes_256_cbc(MBEDTLS_OID_AES_256_CBC);
   constexpr std::string_view hmac_sha256(MBEDTLS_OID_HMAC_SHA256);
@@ -118,12 +120,12 @@ Result<Plain> private_key_info(const Secret<32>& scalar) {
   return out;
 }
 
-/// AES-256-CBC under a key of the passphrase, as `parameters` (content of PBES2-params) say. `mode` is mbedTLS's.
+/// AES-256-CBC with a key from the passphrase. `parameters` is the content of PBES2-params, `mode` a mode of mbedTLS.
 int pbes2(ByteView parameters, int mode, const Passphrase& passphrase, ByteView in, MutableBytes out,
           std::size_t& size) {
   mbedtls_asn1_buf buffer{};
   buffer.tag = sequence_tag;
-  buffer.p = const_cast<unsigned char*>(c_bytes(parameters));  // only read
+  buffer.p = const_cast<unsigned char*>(c_bytes(parameters));  // mbedTLS only reads it
   buffer.len = parameters.size();
   const auto word = passphrase.reveal();
   return mbedtls_pkcs5_pbes2_ext(&buffer, mode, c_bytes(word), word.size(), c_bytes(in), in.size(), c_bytes(out),
@@ -155,8 +157,8 @@ Result<> check_iterations(ByteView parameters) {
   at += size;
   if (const int s = mbedtls_asn1_get_int(&at, end, &iterations); s != 0 || iterations <= 0)
     return fail(Errc::malformed, "encrypted key's iterations", s);
-  if (static_cast<std::uint32_t>(iterations) > most_iterations)
-    return fail(Errc::unsupported, "encrypted key's iterations are more than 10,000,000");
+  if (const auto rounds = static_cast<std::uint32_t>(iterations); rounds < min_iterations || rounds > max_iterations)
+    return fail(Errc::unsupported, "encrypted key's iterations are not between 1,000 and 10,000,000");
   return {};
 }
 
@@ -185,8 +187,8 @@ Result<Secret<32>> scalar_of(ByteView private_key_info) {
                                           psa_random, nullptr);
   if (status == MBEDTLS_ERR_PK_UNKNOWN_PK_ALG || status == MBEDTLS_ERR_PK_UNKNOWN_NAMED_CURVE)
     return fail(Errc::unsupported, "the key is not on P-256", status);
-  // Another passphrase's padding fits once in 256 times; what then comes out is no key.
-  if (status != 0) return fail(Errc::not_decryptable, "another passphrase, or the key was changed", status);
+  // With a wrong passphrase the padding is valid once in 256 times. The result is then not a key.
+  if (status != 0) return fail(Errc::not_decryptable, "wrong passphrase, or the key was changed", status);
   if (mbedtls_pk_get_type(key.get()) != MBEDTLS_PK_ECKEY ||
       mbedtls_ecp_keypair_get_group_id(mbedtls_pk_ec(*key)) != MBEDTLS_ECP_DP_SECP256R1)
     return fail(Errc::unsupported, "the key is not on P-256");
@@ -210,7 +212,7 @@ Result<std::string> write_encrypted_key(const Secret<32>& scalar, const Passphra
   DerWriter parameters;
   write_parameters(parameters, salt, iv);
   auto content = parameters.view();
-  // pbes2() wants what is inside the sequence: behind its tag and one byte of length.
+  // pbes2() takes the content of the sequence, after the tag and one byte of length.
   SC_ASSERT(parameters.status() == 0 && content.size() > 2 && content.size() < 130);
   std::array<std::byte, plain_size + 2 * cipher_block> sealed{};
   std::size_t size = 0;
@@ -228,7 +230,7 @@ Result<std::string> write_encrypted_key(const Secret<32>& scalar, const Passphra
   der.sequence(0);
   SC_ASSERT(der.status() == 0);
   std::array<unsigned char, 1024> text{};
-  const std::string head = std::string(begin_line) + "\n", foot = std::string(end_line) + "\n";
+  const std::string head = sealcam::format("{}\n", begin_line), foot = sealcam::format("{}\n", end_line);
   if (const int s = mbedtls_pem_write_buffer(head.c_str(), foot.c_str(), c_bytes(der.view()), der.size(), text.data(),
                                              text.size(), &size);
       s != 0)
@@ -237,9 +239,9 @@ Result<std::string> write_encrypted_key(const Secret<32>& scalar, const Passphra
 }
 
 Result<Secret<32>> read_encrypted_key(std::string_view text, const Passphrase& passphrase) {
-  if (text.size() > largest_text || !text.contains(begin_line))
-    return fail(Errc::not_found, "no encrypted private key in the file");
-  const std::string zero_terminated(text.substr(text.find(begin_line)));
+  const auto begin = text.find(begin_line);
+  if (begin == std::string_view::npos) return fail(Errc::not_found, "no encrypted private key in the file");
+  const std::string zero_terminated(text.substr(begin, max_text));
   std::unique_ptr<mbedtls_pem_context, FreePem> pem(new mbedtls_pem_context);
   mbedtls_pem_init(pem.get());
   std::size_t used = 0;
@@ -258,7 +260,7 @@ Result<Secret<32>> read_encrypted_key(std::string_view text, const Passphrase& p
   const int status = pbes2(parts->parameters, MBEDTLS_PKCS5_DECRYPT, passphrase, parts->ciphertext, plain, size);
   if (status == MBEDTLS_ERR_PKCS5_FEATURE_UNAVAILABLE)
     return fail(Errc::unsupported, "encrypted key's cipher or hash", status);
-  if (status != 0) return fail(Errc::not_decryptable, "another passphrase, or the key was changed", status);
+  if (status != 0) return fail(Errc::not_decryptable, "wrong passphrase, or the key was changed", status);
   auto scalar = scalar_of(ByteView(plain).first(size));
   wipe(plain);
   return scalar;

@@ -5,9 +5,8 @@
 #include <bit>
 #include <functional>
 
-#include "crypto/aead.hpp"
-#include "crypto/hkdf.hpp"
 #include "crypto/sframe_internal.hpp"
+#include "crypto/symmetric.hpp"
 
 namespace sealcam::crypto::sframe {
 
@@ -15,12 +14,12 @@ static_assert(tag_size == gcm_tag_size && nonce_size == gcm_nonce_size);
 
 namespace {
 
-/// Bytes that a KID or CTR takes behind the config byte: none below 8.
+/// Number of bytes of a KID or CTR after the config byte; 0 for a value below 8.
 std::size_t field_size(std::uint64_t value) noexcept {
   return value < 8 ? 0 : (static_cast<std::size_t>(std::bit_width(value)) + 7) / 8;
 }
 
-/// The field's four bits of the config byte: the value itself, or a flag and its length less one.
+/// The four bits of the config byte: the value itself, or a flag and the number of bytes minus one.
 unsigned field_bits(std::uint64_t value) noexcept {
   const auto size = field_size(value);
   return size == 0 ? static_cast<unsigned>(value) : 8U | static_cast<unsigned>(size - 1);
@@ -142,20 +141,20 @@ Result<MutableBytes> open(const Derived& derived, std::uint64_t kid, MutableByte
   SC_ASSERT(out.size() >= ciphertext.size());
   out = out.first(ciphertext.size());
   SC_ASSERT(!overlap(out, ciphertext) && !overlap(out, metadata));
-  const auto refuse = [&](const Error& error) -> Result<MutableBytes> {
+  const auto reject = [&](const Error& error) -> Result<MutableBytes> {
     wipe(out);
     return std::unexpected(error);
   };
   const auto header = parse_header(ciphertext);
-  if (!header) return refuse(header.error());
-  if (header->header.kid != kid) return refuse({Errc::wrong_key, 0, "SFrame KID of another epoch"});
+  if (!header) return reject(header.error());
+  if (header->header.kid != kid) return reject({Errc::wrong_key, 0, "SFrame KID of another key"});
   const auto body = ciphertext.subspan(header->size);
-  if (body.size() < tag_size) return refuse({Errc::malformed, 0, "SFrame ciphertext is shorter than its tag"});
+  if (body.size() < tag_size) return reject({Errc::malformed, 0, "SFrame ciphertext is shorter than its tag"});
   const auto plaintext = out.first(body.size() - tag_size);
   if (auto r = gcm_open(derived.key.id(), nonce(derived.salt, header->header.ctr), ciphertext.first(header->size),
                         metadata, body, plaintext);
       !r)
-    return refuse(r.error());
+    return reject(r.error());
   return plaintext;
 }
 
@@ -165,11 +164,11 @@ Result<Derived> derive(CipherSuite suite, std::uint64_t kid, const BaseKey& base
   return detail::derive_from(suite, kid, ByteView(base.reveal()).first(key_size(suite)), sealing);
 }
 
-Result<SealingKey> SealingKey::open(CipherSuite suite, Epoch epoch, const BaseKey& base, Counter limit) {
+Result<SealingKey> SealingKey::open(CipherSuite suite, KeyId kid, const BaseKey& base, Counter limit) {
   if (limit.value() > std::uint64_t{1} << 32) return fail(Errc::invalid_argument, "SFrame counter limit");
-  auto derived = derive(suite, epoch.value(), base, true);
+  auto derived = derive(suite, kid.value(), base, true);
   if (!derived) return std::unexpected(derived.error());
-  return SealingKey(std::move(*derived), epoch, limit);
+  return SealingKey(std::move(*derived), kid, limit);
 }
 
 std::size_t SealingKey::sealed_size(std::size_t n) const noexcept {
@@ -182,10 +181,10 @@ Result<MutableBytes> SealingKey::seal(MutableBytes out, ByteView metadata, ByteV
   return detail::seal(derived_, header, out, metadata, plaintext);
 }
 
-Result<OpeningKey> OpeningKey::open(CipherSuite suite, Epoch epoch, const BaseKey& base) {
-  auto derived = derive(suite, epoch.value(), base, false);
+Result<OpeningKey> OpeningKey::open(CipherSuite suite, KeyId kid, const BaseKey& base) {
+  auto derived = derive(suite, kid.value(), base, false);
   if (!derived) return std::unexpected(derived.error());
-  return OpeningKey(std::move(*derived), epoch);
+  return OpeningKey(std::move(*derived), kid);
 }
 
 Result<MutableBytes> OpeningKey::open(MutableBytes out, ByteView metadata, ByteView ciphertext) const {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Inside the module and for its test vectors only: the steps of RFC 9605 one by one.
+/// For sframe.cpp and the test vectors: the steps of RFC 9605.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@ inline constexpr std::size_t salt_label_size = 23 + 8 + 2;
 [[nodiscard]] std::array<std::byte, key_label_size> key_label(CipherSuite suite, std::uint64_t kid) noexcept;
 [[nodiscard]] std::array<std::byte, salt_label_size> salt_label(CipherSuite suite, std::uint64_t kid) noexcept;
 
-/// What the derivation passes through. Key and secret take as many bytes as the suite has, the rest is zero.
+/// The values of the derivation. Secret and key take the number of bytes of the suite, the rest is zero.
 struct Raw {
   Secret<64> secret;
   Secret<32> key;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hub/app.hpp"
 
+#include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -9,15 +11,24 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
+#include <cstdlib>
 
-#include "hal/media/load.hpp"
-#include "hub/status_file.hpp"
+#include "base/format.hpp"
+#include "device/enrollment.hpp"
+#include "device/file_stores.hpp"
+#include "device/hub_files.hpp"
+#include "device/program.hpp"
+#include "device/service.hpp"
+#include "hal/h264.hpp"
+#include "hal/modules/modules.hpp"
+#include "hub/access/access.hpp"
+#include "hub/access/open_socket.hpp"
+#include "hub/decoder/decoder_process.hpp"
+#include "hub/web/credentials.hpp"
 #include "hub/web/messages.hpp"
 #include "hub/web/metrics.hpp"
 #include "hub/web/server.hpp"
-#include "service/service_manager.hpp"
-#include "transport/mqtt5_client.hpp"
-#include "watch/file_stores.hpp"
+#include "transport/mqtt/mqtt5_client.hpp"
 #include "watch/verify_pool.hpp"
 #include "watch/watcher.hpp"
 
@@ -30,17 +41,29 @@ constexpr std::chrono::milliseconds tick_interval{100};
 constexpr int ticks_per_state = 10;
 constexpr std::chrono::seconds stop_time{2};
 
-/// Thread-bound to the thread that runs `io`.
-class App final : private watch::PictureSink, private web::Host {
+/// systemd.exec(5), $JOURNAL_STREAM.
+bool stderr_is_the_journal() {
+  const char* const stream = std::getenv("JOURNAL_STREAM");
+  struct stat info{};
+  if (stream == nullptr || ::fstat(STDERR_FILENO, &info) != 0) return false;
+  return sealcam::format("{}:{}", info.st_dev, info.st_ino) == stream;
+}
+
+/// Thread-bound to the network thread, which runs `io_`.
+class App final : private watch::PictureSink, private web::WebBackend {
  public:
-  App(AppConfig config, Log& log, watch::FileRosterStore rosters, watch::FileSequenceStore sequence)
+  App(AppConfig config, Log& log, const device::DeviceState& state, device::RosterFolder rosters,
+      device::SequenceFile sequence)
       : config_(std::move(config)),
         log_(log),
+        tokens_(state.files().folder),
         rosters_(std::move(rosters)),
         sequence_(std::move(sequence)),
+        epochs_(state.files().max_epochs()),
+        prekeys_(state.files().own_prekeys(), state.store()),
         pool_(config_.settings.verify_threads, [this] { asio::post(io_, [this] { watcher_->drain(); }); }) {}
 
-  [[nodiscard]] Result<> open(const pairing::DeviceState& state, const pairing::Enrolment& enrolment);
+  [[nodiscard]] Result<> open(const device::DeviceState& state, const device::Enrollment& enrollment);
   void run();
 
  private:
@@ -49,18 +72,18 @@ class App final : private watch::PictureSink, private web::Host {
   }
   void on_state(const watch::CameraStatus& camera) override;
 
-  [[nodiscard]] std::string hello() const override { return web::hello_message(*watcher_, SEALCAM_VERSION); }
+  [[nodiscard]] std::string hello() const override { return web::hello_message(*watcher_, device::version()); }
   [[nodiscard]] std::string state() const override {
     return web::state_message(*watcher_, {server_->address(), server_->clients(), server_->dropped()}, clock_.wall());
   }
   [[nodiscard]] std::string metrics() const override {
-    return web::metrics_text({.version = SEALCAM_VERSION,
+    return web::metrics_text({.version = device::version(),
                               .started = started_,
                               .connected = watcher_->connected(),
                               .clients = server_->clients(),
                               .dropped_for_slow_clients = server_->dropped(),
-                              .refused = watcher_->refused(),
-                              .refused_control = watcher_->refused_control(),
+                              .rejected = watcher_->rejected(),
+                              .rejected_control = watcher_->rejected_control(),
                               .cameras = watcher_->cameras()});
   }
   [[nodiscard]] std::vector<watch::CameraStatus> statuses() const override { return watcher_->cameras(); }
@@ -73,62 +96,69 @@ class App final : private watch::PictureSink, private web::Host {
     return watcher_->newest(camera);
   }
   Result<> switch_privacy(const DeviceId& camera, bool on) override { return watcher_->switch_privacy(camera, on); }
-  void on_interest(bool all, std::set<DeviceId> cameras) override { watcher_->want(all, std::move(cameras)); }
+  void on_interest(bool all, std::set<DeviceId> cameras) override { watcher_->set_watched(all, std::move(cameras)); }
 
+  void open_socket(const std::filesystem::path& folder);
+  [[nodiscard]] std::string page_address(std::string_view user);
+  void log_address();
   void tick();
-  void say_state();
+  void show_state();
   void begin_stop();
 
   AppConfig config_;
   Log& log_;
   SystemClock clock_;
   CaptureTime started_ = clock_.wall();
-  hal::media::ModuleMedia media_{log_};
+  hal::modules::MediaModule module_{log_};
+  decoder::DecoderProcesses media_{module_, "/proc/self/exe"};
   asio::io_context io_{1};
   asio::steady_timer timer_{io_};
   asio::steady_timer stop_timer_{io_};
   asio::signal_set signals_{io_};
-  watch::FileRosterStore rosters_;
-  watch::FileSequenceStore sequence_;
+  access::TokenFile tokens_;
+  access::Access access_{tokens_, clock_, log_};
+  device::RosterFolder rosters_;
+  device::SequenceFile sequence_;
+  device::MaxEpochFile epochs_;
+  device::PrekeyFile prekeys_;
   watch::VerifyPool pool_;
   std::unique_ptr<watch::Watcher> watcher_;
   std::unique_ptr<web::Server> server_;
+  std::unique_ptr<access::OpenSocket> open_socket_;
   std::unique_ptr<transport::Mqtt5Client> client_;
-  service::ServiceManager service_{clock_};
+  std::optional<BootTime> address_logged_;
+  device::ServiceManager service_{clock_};
   RateLimit status_log_{std::chrono::minutes(1)};
   int ticks_ = 0;
   bool state_changed_ = false;
   bool stopping_ = false;
 };
 
-Result<> App::open(const pairing::DeviceState& state, const pairing::Enrolment& enrolment) {
+Result<> App::open(const device::DeviceState& state, const device::Enrollment& enrollment) {
   auto watcher =
-      watch::Watcher::create(enrolment.owner, state.keys(), {pool_, rosters_, sequence_, clock_, log_, *this});
+      watch::Watcher::create(enrollment.owner, state.keys(),
+                             {pool_, rosters_, sequence_, epochs_, &prekeys_, clock_, log_, *this, hal::is_picture});
   if (!watcher) return std::unexpected(watcher.error());
   watcher_ = std::move(*watcher);
 
+  if (auto r = access_.load(); !r) {
+    log_.error("delete access.json in the state folder to remove all access tokens");
+    return r;
+  }
   const auto listen = parse_listen(config_.settings.listen);
-  if (!listen) return fail(Errc::invalid_argument, "address to listen on");
-  boost::system::error_code ec;
-  const auto address = asio::ip::make_address(listen->host, ec);
-  if (ec) return fail(Errc::invalid_argument, "address to listen on");
-  auto server = web::Server::open(io_, {address, listen->port}, *this, media_, clock_, log_);
+  if (!listen) return fail(Errc::invalid_argument, "the address of the page is not a loopback address with a port");
+  auto server = web::Server::open(io_, listen->host, listen->port, *this, access_, media_, clock_, log_);
   if (!server) return std::unexpected(server.error());
   server_ = std::move(*server);
+  open_socket(state.files().folder);
 
-  auto pem = state.tls_key_pem();
-  if (!pem) return std::unexpected(pem.error());
-  auto key = transport::TlsKey::from_pem(as_bytes(*pem));
-  wipe(std::as_writable_bytes(std::span(pem->data(), pem->size())));
-  if (!key) return std::unexpected(key.error());
+  auto tls = device::broker_tls(state.files(), enrollment);
+  if (!tls) return std::unexpected(tls.error());
   auto client = transport::Mqtt5Client::open(io_,
-                                             {.host = enrolment.broker_host,
-                                              .port = enrolment.broker_port,
+                                             {.host = enrollment.broker_host,
+                                              .port = enrollment.broker_port,
                                               .client_id = state.keys().identity.id().to_string(),
-                                              .tls = {.role = transport::TlsRole::client,
-                                                      .authority_pem = enrolment.ca_pem,
-                                                      .certificate_pem = enrolment.certificate_pem,
-                                                      .key = std::move(*key)},
+                                              .tls = std::move(*tls),
                                               .max_in_flight = 64},
                                              *watcher_, log_);
   if (!client) return std::unexpected(client.error());
@@ -143,16 +173,41 @@ void App::run() {
   signals_.async_wait([this](const boost::system::error_code& ec, int) {
     if (!ec) begin_stop();
   });
-  log_.info("the page is at http://{}/", server_->address());
+  log_address();
   tick();
   service_.ready();
   io_.run();
 }
 
-// Several cameras may change at once; their viewers are told once.
+void App::open_socket(const std::filesystem::path& folder) {
+  auto socket = access::OpenSocket::open(io_, config_.open_socket.value_or(folder / "open.socket"),
+                                         config_.open_socket.has_value(),
+                                         [this](std::string_view user) { return page_address(user); });
+  if (socket) open_socket_ = std::move(*socket);
+  else
+    log_.error("'{}' does not work: {}; other clients can use tokens", config_.open_command, to_string(socket.error()));
+}
+
+std::string App::page_address(std::string_view user) {
+  const auto code = access_.make_code(user);
+  if (!code) log_.error("{}", to_string(code.error()));
+  return code ? sealcam::format("http://{}{}?code={}", server_->address(), web::open_path, *code) : std::string();
+}
+
+// The journal must not contain a code.
+void App::log_address() {
+  if (stderr_is_the_journal()) {
+    log_.info("the page is at http://{}/; to open it, run: {}", server_->address(), config_.open_command);
+    return;
+  }
+  log_.info("open the page within {} s at {}", access::Access::code_time.count(), page_address("the log"));
+  address_logged_ = clock_.boot();
+}
+
+// Several cameras may change at once. The server then sends one state.
 void App::on_state(const watch::CameraStatus& camera) {
-  // Stored rosters are obeyed before there is a server.
-  if (server_ && !stopping_ && watch::barred(camera.reason)) server_->withdraw(camera.id);
+  // The watcher applies the stored rosters before the server exists.
+  if (server_ && !stopping_ && watch::blocked(camera.reason)) server_->withdraw(camera.id);
   if (std::exchange(state_changed_, true)) return;
   asio::post(io_, [this] {
     state_changed_ = false;
@@ -165,18 +220,23 @@ void App::tick() {
   watcher_->tick();
   server_->tick();
   service_.alive();
-  if (ticks_++ % ticks_per_state == 0) say_state();
+  if (address_logged_ && clock_.boot() - *address_logged_ > access::Access::code_time) {
+    address_logged_.reset();
+    log_.info("the address above is no longer valid; to open the page, run: {}", config_.open_command);
+  }
+  if (ticks_++ % ticks_per_state == 0) show_state();
   timer_.expires_after(tick_interval);
   timer_.async_wait([this](const boost::system::error_code& ec) {
     if (!ec) tick();
   });
 }
 
-void App::say_state() {
+void App::show_state() {
   server_->broadcast_state();
   if (!config_.status) return;
-  if (auto r = replace_status_file(*config_.status, state() + "\n"); !r && status_log_.allow(clock_.monotonic()))
-    log_.warning("{}: {}", config_.status->string(), to_string(r.error()));
+  if (auto r = device::replace_status_file(*config_.status, state() + "\n");
+      !r && status_log_.allow(clock_.monotonic()))
+    log_.warning("{}{}", to_string(r.error()), status_log_.note());
 }
 
 void App::begin_stop() {
@@ -186,38 +246,25 @@ void App::begin_stop() {
   timer_.cancel();
   watcher_->stop();
   server_->stop();
+  open_socket_.reset();
   client_->stop([this] { io_.stop(); });
   stop_timer_.expires_after(stop_time);
   stop_timer_.async_wait([this](const boost::system::error_code&) { io_.stop(); });
 }
 
-int exit_code(Errc code) {
-  switch (code) {
-    case Errc::permission: return EX_NOPERM;
-    case Errc::conflict: return EX_UNAVAILABLE;
-    case Errc::invalid_argument:
-    case Errc::malformed:
-    case Errc::wrong_key: return EX_CONFIG;
-    case Errc::io: return EX_IOERR;
-    default: return EX_SOFTWARE;
-  }
-}
-
 }  // namespace
 
-int run_app(const AppConfig& config, const pairing::DeviceState& state, const pairing::Enrolment& enrolment, Log& log) {
-  const auto& folder = state.files().folder;
-  auto rosters = watch::FileRosterStore::open(folder / "rosters" / enrolment.owner.account().to_string());
-  auto sequence = watch::FileSequenceStore::open(folder / "ask-seq");
-  if (!rosters || !sequence) {
-    const auto& error = rosters ? sequence.error() : rosters.error();
-    log.error("{}: {}", folder.string(), to_string(error));
-    return exit_code(error.code);
+int run_app(const AppConfig& config, const device::DeviceState& state, const device::Enrollment& enrollment, Log& log) {
+  device::RosterFolder rosters(state.files().rosters(enrollment.owner.account()));
+  auto sequence = device::SequenceFile::open(state.files().request_seq());
+  if (!sequence) {
+    log.error("{}", to_string(sequence.error()));
+    return device::service_exit_code(sequence.error().code);
   }
-  App app(config, log, std::move(*rosters), std::move(*sequence));
-  if (auto r = app.open(state, enrolment); !r) {
-    log.error("cannot start: {}", to_string(r.error()));
-    return exit_code(r.error().code);
+  App app(config, log, state, std::move(rosters), std::move(*sequence));
+  if (auto r = app.open(state, enrollment); !r) {
+    log.error("the hub cannot start: {}", to_string(r.error()));
+    return device::service_exit_code(r.error().code);
   }
   app.run();
   return EX_OK;

@@ -3,7 +3,8 @@
 
 #include <charconv>
 
-#include "core/config.hpp"
+#include "base/config.hpp"
+#include "device/program.hpp"
 
 namespace sealcam::hub {
 
@@ -26,14 +27,10 @@ std::optional<Settings> read_settings(const std::filesystem::path& file, bool op
   Settings settings;
   settings.listen = reader.text("/listen", settings.listen);
   if (!parse_listen(settings.listen)) reader.reject("/listen", "must be a loopback address with a port");
-  const auto log = reader.text("/log", "info");
-  if (log == "error") settings.log = LogLevel::error;
-  else if (log == "warning") settings.log = LogLevel::warning;
-  else if (log == "debug") settings.log = LogLevel::debug;
-  else if (log != "info") reader.reject("/log", "must be error, warning, info or debug");
+  settings.log = device::read_log_level(reader, "/log");
   settings.verify_threads = static_cast<unsigned>(reader.integer("/verify_threads", 0, 0, 64));
   if (const auto wrong = reader.finish()) {
-    why = *wrong;  // names the file
+    why = *wrong;
     return std::nullopt;
   }
   return settings;

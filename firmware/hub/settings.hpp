@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The hub's configuration file, command line and folders.
+/// The hub's configuration file.
 #pragma once
 
 #include <cstdint>
@@ -7,25 +7,25 @@
 #include <optional>
 #include <string>
 
-#include "core/log.hpp"
+#include "base/log.hpp"
 
 namespace sealcam::hub {
 
-/// The configuration file hub.json; README.md lists the keys.
+/// The configuration file hub.json; firmware/docs/configuration.md lists the settings.
 struct Settings {
   std::string listen = "127.0.0.1:8420";
   LogLevel log = LogLevel::info;
-  unsigned verify_threads = 0;  ///< 0: one less than the machine has cores
+  unsigned verify_threads = 0;  ///< 0: the number of cores minus one
 };
 
 struct Address {
   std::string host;  ///< numeric, loopback
   std::uint16_t port = 0;
 };
-/// `127.0.0.1:8420` or `[::1]:8420`; port 0 lets the system choose. Nothing when it is no loopback address.
+/// Parses `127.0.0.1:8420` or `[::1]:8420`; port 0 lets the system choose one. Returns nothing for other addresses.
 [[nodiscard]] std::optional<Address> parse_listen(const std::string& text);
 
-/// Reads the file; a missing one counts as empty when `optional`. On failure `why` gets a sentence for people.
+/// Reads the file. If it is `optional`, a missing file counts as empty. On failure `why` gets the message.
 [[nodiscard]] std::optional<Settings> read_settings(const std::filesystem::path& file, bool optional, std::string& why);
 
 }  // namespace sealcam::hub

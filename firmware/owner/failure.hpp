@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What a command of the owner says when it cannot go on: a sentence with the next step, and an exit
-/// code of sysexits.h.
+/// The failure of a command: a message with the next step, and an exit code of sysexits.h. The program prints the
+/// message to standard error.
 #pragma once
 
 #include <sysexits.h>
@@ -10,14 +10,14 @@
 #include <string>
 #include <string_view>
 
-#include "core/bytes.hpp"
-#include "core/result.hpp"
+#include "base/bytes.hpp"
+#include "base/result.hpp"
 
 namespace sealcam::owner {
 
 struct Failure {
   int exit_code = EX_SOFTWARE;
-  std::string message;
+  std::string message;  ///< empty: the program has printed everything already
 };
 
 template <class T = void>
@@ -27,13 +27,12 @@ using Outcome = std::expected<T, Failure>;
   return std::unexpected(Failure{exit_code, std::move(message)});
 }
 
-/// "`doing`: error" and, when there is one, ". `next_step`". The code follows from the error's.
-[[nodiscard]] std::unexpected<Failure> failure(const Error& error, std::string_view doing,
+/// "`problem`: error; `next_step`". The exit code is that of device::exit_code(). The part after the semicolon is
+/// optional.
+[[nodiscard]] std::unexpected<Failure> failure(const Error& error, std::string_view problem,
                                                std::string_view next_step = {});
 
-[[nodiscard]] int exit_code(Errc code) noexcept;
-
-/// read_file() and write_file_durably() whose failures name the path.
+/// read_file() and write_file_durably(), with failures that name the path.
 [[nodiscard]] Outcome<Bytes> read(const std::filesystem::path& path, std::size_t limit,
                                   std::string_view next_step = {});
 [[nodiscard]] Outcome<> write(const std::filesystem::path& path, ByteView content);

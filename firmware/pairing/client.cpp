@@ -9,14 +9,14 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <format>
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "core/printable.hpp"
-#include "pairing/base64url.hpp"
-#include "transport/certificate.hpp"
-#include "transport/tls_stream.hpp"
+#include "base/encoding.hpp"
+#include "base/format.hpp"
+#include "base/json.hpp"
+#include "transport/tls/certificate.hpp"
+#include "transport/tls/tls_stream.hpp"
 
 namespace sealcam::pairing {
 
@@ -30,11 +30,11 @@ using Kind = ClientFailure::Kind;
 
 namespace {
 
-constexpr std::size_t largest_answer = 64U << 10;
-constexpr std::size_t longest_words = 200;
+constexpr std::size_t max_answer = 64U << 10;
+constexpr std::size_t max_text = 200;
 
-std::unexpected<ClientFailure> failed(Kind kind, std::string words, unsigned tries_left = 0) {
-  return std::unexpected(ClientFailure{kind, tries_left, std::move(words)});
+std::unexpected<ClientFailure> failed(Kind kind, std::string text, unsigned tries_left = 0) {
+  return std::unexpected(ClientFailure{kind, tries_left, std::move(text)});
 }
 
 std::string text_of(const json& body, const char* member) {
@@ -42,25 +42,25 @@ std::string text_of(const json& body, const char* member) {
   return it != body.end() && it->is_string() ? it->get<std::string>() : "";
 }
 
-std::unexpected<ClientFailure> refused(unsigned status, const json& body) {
+std::unexpected<ClientFailure> rejected(unsigned status, const json& body) {
   const auto word = text_of(body, "error");
-  auto words = printable(text_of(body, "message"), longest_words);
-  if (words.empty()) words = std::format("HTTP status {}", status);
-  if (word == "busy") return failed(Kind::busy, words);
-  if (word == "closed") return failed(Kind::closed, words);
-  if (word != "code") return failed(word == "channel" ? Kind::in_between : Kind::refused, words);
+  auto text = printable(text_of(body, "message"), max_text);
+  if (text.empty()) text = sealcam::format("HTTP status {}", status);
+  if (word == "busy") return failed(Kind::busy, text);
+  if (word == "closed") return failed(Kind::closed, text);
+  if (word != "code") return failed(word == "channel" ? Kind::in_between : Kind::rejected, text);
   const auto left = body.find("tries_left");
   const bool number = left != body.end() && left->is_number_unsigned();
-  return failed(Kind::wrong_code, words, number ? std::min(left->get<unsigned>(), 1000U) : 0U);
+  return failed(Kind::wrong_code, text, number ? std::min(left->get<unsigned>(), 1000U) : 0U);
 }
 
 }  // namespace
 
 struct Client::State {
-  explicit State(transport::TlsContext context, const ClientPatience& p)
-      : patience(p), stream(io.get_executor(), context) {}
+  explicit State(transport::TlsContext context, const ClientTimeouts& p)
+      : timeout(p), stream(io.get_executor(), context) {}
 
-  /// Runs until `done` or the time is over; then the connection is closed.
+  /// Runs until `done`. Closes the connection if the time is over first.
   bool run(const bool& done, std::chrono::milliseconds limit) {
     const auto until = std::chrono::steady_clock::now() + limit;
     io.restart();
@@ -77,15 +77,16 @@ struct Client::State {
 
   ClientResult<> connect_tcp(const protocol::HostPort& at, std::chrono::steady_clock::time_point until);
   ClientResult<> connect_tls(const protocol::HostPort& at, std::chrono::steady_clock::time_point until);
-  ClientResult<json> ask(std::string_view what, const json& body);
+  ClientResult<json> request(std::string_view step, const json& body);
 
-  ClientPatience patience;
+  ClientTimeouts timeout;
   asio::io_context io{1};
   TlsStream stream;
-  boost::beast::flat_buffer buffer{largest_answer + (16U << 10)};
+  boost::beast::flat_buffer buffer{max_answer + (16U << 10)};
   std::string host;
   std::optional<protocol::ChannelBinding> channel;
-  std::optional<DeviceId> device;  ///< once it is proven
+  std::optional<DeviceId> device;  ///< set after the proof
+  crypto::PublicKey tls;           ///< of that device's descriptor
   bool claimed = false;
 };
 
@@ -112,10 +113,10 @@ ClientResult<> Client::State::connect_tcp(const protocol::HostPort& at, std::chr
   if (!run(done, left_until(until))) {
     resolver.cancel();
     io.restart();
-    io.run();  // the handler refers to this frame
-    return failed(Kind::unreachable, std::format("nobody answers for the name {}", at.host));
+    io.run();  // the handler refers to local variables
+    return failed(Kind::unreachable, sealcam::format("no name server answered for {}", at.host));
   }
-  if (ec) return failed(Kind::unreachable, std::format("{}: {}", at.host, ec.message()));
+  if (ec) return failed(Kind::unreachable, sealcam::format("{}: {}", at.host, ec.message()));
   done = false;
   asio::async_connect(stream.next_layer(), found, [&](error_code error, const tcp::endpoint&) {
     ec = error;
@@ -124,9 +125,9 @@ ClientResult<> Client::State::connect_tcp(const protocol::HostPort& at, std::chr
   if (!run(done, left_until(until))) {
     io.restart();
     io.run();
-    return failed(Kind::unreachable, std::format("nothing answers at {}", at.to_string()));
+    return failed(Kind::unreachable, sealcam::format("nothing answered at {}", at.to_string()));
   }
-  if (ec) return failed(Kind::unreachable, std::format("{}: {}", at.to_string(), ec.message()));
+  if (ec) return failed(Kind::unreachable, sealcam::format("{}: {}", at.to_string(), ec.message()));
   return {};
 }
 
@@ -140,37 +141,38 @@ ClientResult<> Client::State::connect_tls(const protocol::HostPort& at, std::chr
   if (!run(done, left_until(until))) {
     io.restart();
     io.run();
-    return failed(Kind::timeout, std::format("{} does not answer", at.to_string()));
+    return failed(Kind::timeout, sealcam::format("{} does not answer", at.to_string()));
   }
-  if (ec && !stream.refused()) return failed(Kind::unreachable, std::format("{}: {}", at.to_string(), ec.message()));
-  if (ec) return failed(Kind::not_a_device, std::format("{}: {}", at.to_string(), stream.failure()));
+  if (ec && !stream.rejected())
+    return failed(Kind::unreachable, sealcam::format("{}: {}", at.to_string(), ec.message()));
+  if (ec) return failed(Kind::not_a_device, sealcam::format("{}: {}", at.to_string(), stream.failure()));
   auto exported = stream.export_secret(protocol::pairing_exporter_label);
   if (!exported) return failed(Kind::own_fault, exported.error().what);
   channel = std::move(*exported);
   return {};
 }
 
-ClientResult<json> Client::State::ask(std::string_view what, const json& body) {
+ClientResult<json> Client::State::request(std::string_view step, const json& body) {
   std::string content = body.dump();
-  std::string request = std::format(
-      "POST /pairing/1/{} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", what,
+  std::string message = sealcam::format(
+      "POST /pairing/1/{} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", step,
       host, content.size(), content);
   wipe(std::as_writable_bytes(std::span(content)));
   http::response_parser<http::string_body> parser;
   parser.header_limit(8U << 10);
-  parser.body_limit(largest_answer);
+  parser.body_limit(max_answer);
   error_code ec;
   bool done = false;
-  asio::async_write(stream, asio::buffer(request), [&](error_code error, std::size_t) {
-    // What the device said before it ended the connection is worth more than that it did.
+  asio::async_write(stream, asio::buffer(message), [&](error_code error, std::size_t) {
+    // Read also after a failed write: the device's reply explains more than the end of the connection.
     const bool sent = !error;
     http::async_read(stream, buffer, parser, [&, sent, error](error_code read_error, std::size_t) {
       ec = read_error ? (sent ? read_error : error) : read_error;
       done = true;
     });
   });
-  const bool in_time = run(done, patience.answer);
-  wipe(std::as_writable_bytes(std::span(request)));
+  const bool in_time = run(done, timeout.answer);
+  wipe(std::as_writable_bytes(std::span(message)));
   if (!in_time) {
     io.restart();
     io.run();
@@ -178,11 +180,12 @@ ClientResult<json> Client::State::ask(std::string_view what, const json& body) {
   }
   if (ec.category() == http::make_error_code(http::error::end_of_stream).category() &&
       ec != http::error::end_of_stream && ec != http::error::partial_message)
-    return failed(Kind::not_a_device, "the answer is not a device's");
-  if (ec) return failed(Kind::unreachable, std::format("the connection ended: {}", ec.message()));
-  const auto answer = json::parse(parser.get().body(), nullptr, false);
-  if (!answer.is_object()) return failed(Kind::not_a_device, "the answer is not a device's");
-  if (parser.get().result_int() != 200) return refused(parser.get().result_int(), answer);
+    return failed(Kind::not_a_device, "the reply is not that of a device");
+  if (ec) return failed(Kind::unreachable, sealcam::format("the connection ended: {}", ec.message()));
+  const auto& body_text = parser.get().body();
+  const auto answer = json_error(body_text) ? json() : json::parse(body_text);
+  if (!answer.is_object()) return failed(Kind::not_a_device, "the reply is not that of a device");
+  if (parser.get().result_int() != 200) return rejected(parser.get().result_int(), answer);
   return answer;
 }
 
@@ -191,62 +194,64 @@ Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 Client::~Client() = default;
 
-ClientResult<Client> Client::connect(const protocol::HostPort& at, const ClientPatience& patience) {
+ClientResult<Client> Client::connect(const protocol::HostPort& at, const ClientTimeouts& timeout) {
   auto context = transport::TlsContext::make_pairing_client_that_trusts_nobody();
   if (!context) return failed(Kind::own_fault, context.error().what);
-  auto state = std::make_unique<State>(std::move(*context), patience);
+  auto state = std::make_unique<State>(std::move(*context), timeout);
   state->host = at.to_string();
-  const auto until = std::chrono::steady_clock::now() + patience.connect;
+  const auto until = std::chrono::steady_clock::now() + timeout.connect;
   if (auto r = state->connect_tcp(at, until); !r) return std::unexpected(std::move(r.error()));
   if (auto r = state->connect_tls(at, until); !r) return std::unexpected(std::move(r.error()));
   return Client(std::move(state));
 }
 
 ClientResult<Introduction> Client::hello(const DeviceId& expected, protocol::Role role) {
-  const auto answer = state_->ask("hello", json::object());
+  const auto answer = state_->request("hello", json::object());
   if (!answer) return std::unexpected(answer.error());
-  const auto card_bytes = from_base64url(text_of(*answer, "card"));
+  const auto descriptor_bytes = from_base64url(text_of(*answer, "descriptor"));
   const auto proof = from_base64url(text_of(*answer, "proof"));
-  if (!card_bytes || !proof) return failed(Kind::not_a_device, "the answer is not a device's");
-  const auto card = protocol::decode_card(*card_bytes);
-  if (!card) return failed(Kind::not_a_device, "the device's card is not valid");
-  const auto id = card->identity.id();
-  if (id != expected) return failed(Kind::other_device, std::format("device {} answered", id.to_string()));
-  const auto verifier = crypto::Verifier::open(card->identity);
+  if (!descriptor_bytes || !proof) return failed(Kind::not_a_device, "the reply is not that of a device");
+  const auto descriptor = protocol::decode_device_descriptor(*descriptor_bytes);
+  if (!descriptor) return failed(Kind::not_a_device, "the device's descriptor is invalid");
+  const auto id = descriptor->identity.id();
+  if (id != expected) return failed(Kind::other_device, sealcam::format("device {} answered", id.to_string()));
+  const auto verifier = crypto::Verifier::open(descriptor->identity);
   if (!verifier) return failed(Kind::own_fault, verifier.error().what);
   if (auto r = protocol::check_pairing_proof(*proof, *state_->channel, *verifier); !r)
     return failed(Kind::in_between, r.error().what);
-  if (card->role != role) return failed(Kind::other_role, std::string(protocol::name(card->role)));
+  if (descriptor->role != role) return failed(Kind::other_role, std::string(protocol::name(descriptor->role)));
   state_->device = id;
-  return Introduction{*card, printable(text_of(*answer, "version"), longest_words),
-                      printable(text_of(*answer, "model"), longest_words)};
+  state_->tls = descriptor->tls;
+  return Introduction{*descriptor, *descriptor_bytes, printable(text_of(*answer, "version"), max_text),
+                      printable(text_of(*answer, "model"), max_text)};
 }
 
 ClientResult<std::string> Client::claim(const protocol::PairingCode& code, const crypto::SigningKey& owner) {
   SC_ASSERT(state_->device.has_value());
   auto message = protocol::encode_pairing_claim(code, *state_->channel, *state_->device, owner);
   if (!message) return failed(Kind::own_fault, message.error().what);
-  const auto answer = state_->ask("claim", {{"claim", to_base64url(*message)}});
+  const auto answer = state_->request("claim", {{"claim", to_base64url(*message)}});
   wipe(*message);
   if (!answer) return std::unexpected(answer.error());
   auto request = text_of(*answer, "request");
   const auto name = transport::requested_name(request);
-  if (!name || *name != state_->device->to_string())
-    return failed(Kind::not_a_device, "the device's certificate request is not valid");
+  const auto key = transport::requested_key(request);
+  if (!name || !key || *name != state_->device->to_string() || !equal(*key, state_->tls.bytes()))
+    return failed(Kind::not_a_device, "the device's certificate request is invalid");
   state_->claimed = true;
   return request;
 }
 
-ClientResult<> Client::enrol(const protocol::PairingEnrolment& enrolment, const crypto::SigningKey& owner) {
+ClientResult<> Client::enroll(const protocol::PairingEnrollment& enrollment, const crypto::SigningKey& owner) {
   SC_ASSERT(state_->claimed);
-  auto message = protocol::encode_pairing_enrolment(enrolment, *state_->channel, *state_->device, owner);
+  auto message = protocol::encode_pairing_enrollment(enrollment, *state_->channel, *state_->device, owner);
   if (!message) return failed(Kind::own_fault, message.error().what);
-  const auto answer = state_->ask("enrol", {{"enrolment", to_base64url(*message)}});
+  const auto answer = state_->request("enroll", {{"enrollment", to_base64url(*message)}});
   wipe(*message);
   if (!answer) return std::unexpected(answer.error());
   const auto paired = answer->find("paired");
   if (paired == answer->end() || !paired->is_boolean() || !paired->get<bool>())
-    return failed(Kind::not_a_device, "the answer is not a device's");
+    return failed(Kind::not_a_device, "the reply is not that of a device");
   return {};
 }
 

@@ -8,25 +8,25 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <format>
 #include <memory>
 
-#include "core/file.hpp"
-#include "core/secret.hpp"
+#include "base/bytes.hpp"
+#include "base/file.hpp"
+#include "base/format.hpp"
 
 namespace sealcam::pairing {
 
 namespace {
 
-constexpr int quiet = 4;  // modules, ISO/IEC 18004 section 5.3.8
+constexpr int quiet_zone = 4;  // modules, ISO/IEC 18004 section 5.3.8
 
-/// Under systemd a unit's standard output is the journal unless the unit says otherwise (systemd.exec(5),
-/// $JOURNAL_STREAM): a log, where a code has no place.
+/// Under systemd, standard output is usually the journal (systemd.exec(5), $JOURNAL_STREAM). The journal is a log,
+/// which must not contain the code.
 bool stdout_is_the_journal() {
   const char* const stream = std::getenv("JOURNAL_STREAM");
   struct stat info{};
   if (stream == nullptr || ::fstat(STDOUT_FILENO, &info) != 0) return false;
-  return std::format("{}:{}", info.st_dev, info.st_ino) == stream;
+  return sealcam::format("{}:{}", info.st_dev, info.st_ino) == stream;
 }
 
 std::filesystem::path file_in(std::filesystem::path path) {
@@ -43,18 +43,18 @@ void print(const std::string& text) {
 }  // namespace
 
 Result<std::string> qr_code(std::string_view text) {
-  if (text.empty()) return fail(Errc::invalid_argument, "a QR code of nothing");
+  if (text.empty()) return fail(Errc::invalid_argument, "a QR code needs text");
   const std::unique_ptr<QRcode, decltype(&QRcode_free)> code(
       QRcode_encodeString8bit(std::string(text).c_str(), 0, QR_ECLEVEL_M), &QRcode_free);
-  if (!code) return fail(errno == ENOMEM ? Errc::no_memory : Errc::invalid_argument, "QR code", errno);
+  if (!code) return fail(errno == ENOMEM ? Errc::no_memory : Errc::invalid_argument, "create a QR code", errno);
   const int width = code->width;
   const auto black = [&](int x, int y) {
     return x >= 0 && y >= 0 && x < width && y < width && (code->data[y * width + x] & 1) != 0;
   };
   std::string out;
-  for (int y = -quiet; y < width + quiet; y += 2) {
-    out += "\x1b[30;107m";  // black on white, whatever the terminal's colours are
-    for (int x = -quiet; x < width + quiet; ++x) {
+  for (int y = -quiet_zone; y < width + quiet_zone; y += 2) {
+    out += "\x1b[30;107m";  // black on white with all color schemes
+    for (int x = -quiet_zone; x < width + quiet_zone; ++x) {
       const bool upper = black(x, y), lower = black(x, y + 1);
       out += upper && lower ? "\u2588" : upper ? "\u2580" : lower ? "\u2584" : " ";
     }
@@ -68,7 +68,7 @@ Display::Display(std::filesystem::path file, Log& log)
 
 Display::~Display() {
   wipe(std::as_writable_bytes(std::span(shown_)));
-  forget_pairing_file(file_);
+  remove_pairing_file(file_);
 }
 
 void Display::show(std::string_view pairing_string) {
@@ -76,23 +76,23 @@ void Display::show(std::string_view pairing_string) {
   shown_ = pairing_string;
   const auto code = qr_code(pairing_string);
   print(
-      std::format("\nThis device belongs to nobody yet. Its owner runs 'sealcam camera pair' or 'sealcam hub link' "
-                  "with\n\n    {}\n\n{}\n",
-                  pairing_string, code.value_or("")));
+      sealcam::format("\nThis device is unpaired. To pair it, run 'sealcam camera pair' or 'sealcam hub link' on the "
+                      "owner's machine with\n\n    {}\n\n{}\n",
+                      pairing_string, code.value_or("")));
   if (file_.empty()) return;
-  if (auto r = write_file_durably(file_, as_bytes(std::format("{}\n", pairing_string))); !r)
-    log_.warning("{}: {}", file_.string(), to_string(r.error()));
+  if (auto r = write_file_durably(file_, as_bytes(sealcam::format("{}\n", pairing_string))); !r)
+    log_.warning("{}", to_string(located(r.error(), file_.native())));
 }
 
-void Display::withdraw(std::string_view why) {
+void Display::withdraw(std::string_view reason) {
   if (shown_.empty()) return;
   wipe(std::as_writable_bytes(std::span(shown_)));
   shown_.clear();
-  forget_pairing_file(file_);
-  print(std::format("\n{}\n", why));
+  remove_pairing_file(file_);
+  print(sealcam::format("\n{}\n", reason));
 }
 
-void forget_pairing_file(const std::filesystem::path& file) {
+void remove_pairing_file(const std::filesystem::path& file) {
   if (file.empty()) return;
   std::error_code ec;
   const auto path = file_in(file);

@@ -1,27 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The device's side of pairing without its sockets: what is answered to which request, and who has the claim.
-/// README.md beside this file says why it is so, firmware/protocol/README.md what is said.
+/// The device's side of pairing without sockets: it answers the requests hello, claim and enroll and limits the number
+/// of wrong codes. firmware/docs/pairing.md explains the procedure, firmware/protocol/README.md the messages.
 #pragma once
 
 #include <array>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include "core/log.hpp"
-#include "pairing/installer.hpp"
-#include "pairing/tries.hpp"
+#include "base/log.hpp"
+#include "device/enrollment.hpp"
 #include "protocol/pairing.hpp"
 
 namespace sealcam::pairing {
 
-/// What a request is answered with.
-struct Reply {
-  unsigned status = 200;  ///< of HTTP (RFC 9110 section 15)
-  std::string body;       ///< JSON
-  bool go_on = true;      ///< false: the connection ends with it
+/// Counts wrong pairing codes since the device was switched on. Thread-bound.
+class TryCounter {
+ public:
+  virtual ~TryCounter() = default;
+  /// Wrong codes since the device was switched on.
+  [[nodiscard]] unsigned used() const noexcept { return do_used(); }
+  /// Counts one more, durably. Errors: permission, io; this process then still counts it.
+  [[nodiscard]] Result<> count() { return do_count(); }
+
+ private:
+  [[nodiscard]] virtual unsigned do_used() const noexcept = 0;
+  [[nodiscard]] virtual Result<> do_count() = 0;
 };
 
-/// One for all connections of a device that belongs to nobody. Thread-bound; outlives its conversations.
+/// A line "<boot id> <number>" in the state folder. The file outlives the program, so that a restart of the program
+/// gives no new tries.
+class FileTryCounter final : public TryCounter {
+ public:
+  /// The number that a damaged file counts as: it closes pairing until the next boot.
+  static constexpr unsigned damaged = 1000;
+  /// `boot` identifies this boot of the kernel. A file of another boot counts as 0. Errors: permission, io.
+  [[nodiscard]] static Result<FileTryCounter> open(std::filesystem::path file, std::string boot);
+
+ private:
+  FileTryCounter(std::filesystem::path file, std::string boot, unsigned used)
+      : file_(std::move(file)), boot_(std::move(boot)), used_(used) {}
+  [[nodiscard]] unsigned do_used() const noexcept override { return used_; }
+  [[nodiscard]] Result<> do_count() override;
+  [[nodiscard]] Result<> store() const;
+  std::filesystem::path file_;
+  std::string boot_;
+  unsigned used_;
+};
+
+/// The kernel's boot id (/proc/sys/kernel/random/boot_id). Errors: not_found, permission, io, malformed.
+[[nodiscard]] Result<std::string> boot_id();
+
+struct Reply {
+  unsigned status = 200;  ///< HTTP status (RFC 9110 section 15)
+  std::string body;       ///< JSON
+  bool go_on = true;      ///< false: the connection ends after this reply
+};
+
+/// The state that all connections to an unpaired device share. Thread-bound; outlives its sessions.
 class Endpoint {
  public:
   static constexpr unsigned max_tries = 5;
@@ -30,27 +67,27 @@ class Endpoint {
   struct Device {
     protocol::Role role = protocol::Role::camera;
     crypto::DeviceKeys keys;
-    Bytes card;
+    Bytes descriptor;
     std::string request_pem;
-    std::array<std::byte, crypto::PublicKey::size> tls_key;  ///< public, what the request is about
-    std::string version, model;                              ///< for the owner's eyes
+    std::array<std::byte, crypto::PublicKey::size> tls_key;  ///< public key of the certificate request
+    std::string version, model;                              ///< the owner's machine shows them
   };
-  struct Parts {
+  struct Dependencies {
     TryCounter& tries;
-    Installer& installer;
+    device::Installer& installer;
     const Clock& clock;
     Log& log;
   };
-  class Conversation;
+  class Session;
 
-  Endpoint(Device device, protocol::PairingCode code, const Parts& parts);
+  Endpoint(Device device, protocol::PairingCode code, const Dependencies& deps);
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
-  /// The device is somebody's: nothing more is to be listened for.
+  /// The device is paired, and the server must stop listening.
   [[nodiscard]] bool paired() const noexcept { return paired_; }
-  /// Too many wrong codes: no claim is taken until the next power-up.
-  [[nodiscard]] bool closed() const noexcept { return parts_.tries.used() >= max_tries; }
+  /// After too many wrong codes, the device accepts no claim until the next boot.
+  [[nodiscard]] bool closed() const noexcept { return deps_.tries.used() >= max_tries; }
   [[nodiscard]] const protocol::PairingCode& code() const noexcept { return code_; }
   [[nodiscard]] const Device& device() const noexcept { return device_; }
 
@@ -60,44 +97,43 @@ class Endpoint {
 
   Device device_;
   protocol::PairingCode code_;
-  Parts parts_;
-  const Conversation* claimant_ = nullptr;
+  Dependencies deps_;
+  const Session* claimant_ = nullptr;
   MonotonicTime claimed_until_;
   bool paired_ = false;
-  RateLimit refusals_{std::chrono::seconds(10)};
+  RateLimit rejections_{std::chrono::seconds(10)};
 };
 
-/// What is said over one connection: hello, claim, enrol, each once and in this order; any refusal is the end of it.
-/// The claim ends with the object. Neither copied nor moved.
-class Endpoint::Conversation {
+/// One connection. Answers hello, claim and enroll, each once and in this order. A rejection ends the session, and the
+/// session's claim ends with the object. Neither copied nor moved.
+class Endpoint::Session {
  public:
-  /// `channel`: exported by this end of the connection.
-  Conversation(Endpoint& endpoint, protocol::ChannelBinding channel)
-      : endpoint_(endpoint), channel_(std::move(channel)) {}
-  Conversation(const Conversation&) = delete;
-  Conversation& operator=(const Conversation&) = delete;
-  ~Conversation();
+  /// `channel`: exported from this connection.
+  Session(Endpoint& endpoint, protocol::ChannelBinding channel) : endpoint_(endpoint), channel_(std::move(channel)) {}
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
 
-  /// Never fails: what is wrong is said in the reply.
+  /// Never fails: the reply names the fault of a request.
   [[nodiscard]] Reply answer(std::string_view method, std::string_view target, std::string_view body);
-  /// Only this conversation may enrol now.
+  /// Only the session with the claim may enroll.
   [[nodiscard]] bool has_claim() const noexcept;
 
  private:
-  enum class Step { hello, claim, enrol, ended };
-  [[nodiscard]] Reply say(std::string_view target, std::string_view body);
+  enum class Step { hello, claim, enroll, ended };
+  [[nodiscard]] Reply dispatch(std::string_view target, std::string_view body);
   [[nodiscard]] Reply hello(std::string_view body);
   [[nodiscard]] Reply claim(std::string_view body);
-  [[nodiscard]] Reply enrol(std::string_view body);
-  [[nodiscard]] Reply finish(const protocol::PairingEnrolment& message);
+  [[nodiscard]] Reply enroll(std::string_view body);
+  [[nodiscard]] Reply finish(const protocol::PairingEnrollment& message);
 
   Endpoint& endpoint_;
   protocol::ChannelBinding channel_;
   Step step_ = Step::hello;
-  std::optional<crypto::Verifier> owner_;  ///< who claimed
+  std::optional<crypto::Verifier> owner_;  ///< of the claim
 };
 
-/// A refusal's body: {"error": word, "message": sentence}; the word is for programs.
-[[nodiscard]] Reply refusal(unsigned status, std::string_view word, std::string_view message);
+/// A reply with the body {"error": word, "message": text}. The word is for programs.
+[[nodiscard]] Reply rejection(unsigned status, std::string_view word, std::string_view message);
 
 }  // namespace sealcam::pairing

@@ -2,27 +2,151 @@
 #include "pairing/server.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
 #include <deque>
 #include <list>
+#include <optional>
 
-#include "pairing/http_exchange.hpp"
-#include "transport/tls_stream.hpp"
+#include "base/format.hpp"
+#include "transport/tls/tls_stream.hpp"
 
 namespace sealcam::pairing {
 
 namespace asio = boost::asio;
+namespace http = boost::beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 using transport::TlsStream;
 
+struct HttpExchange::State {
+  explicit State(Endpoint::Session& s) : session(s) { begin_request(); }
+  ~State() { forget_request(); }
+
+  void begin_request() {
+    forget_request();
+    parser.emplace();
+    parser->header_limit(max_header);
+    parser->body_limit(max_body);
+  }
+  /// The request may contain a code or a passphrase.
+  void forget_request() {
+    if (parser) wipe(std::as_writable_bytes(std::span(parser->get().body())));
+  }
+
+  /// Parses the received bytes. Nothing if the request is complete or needs more bytes.
+  std::optional<Reply> parse() {
+    while (!parser->is_done() && !pending.empty()) {
+      error_code ec;
+      const bool in_header = !parser->is_header_done();
+      const std::size_t used = parser->put(asio::buffer(pending), ec);
+      wipe(std::as_writable_bytes(std::span(pending)).first(used));
+      pending.erase(0, used);
+      if (ec == http::error::need_more) break;
+      if (ec == http::error::header_limit) return rejection(431, "too_large", "the header is too large");
+      if (ec == http::error::body_limit) return rejection(413, "too_large", "the request is too large");
+      if (ec) return rejection(400, "malformed", "the request is not HTTP");
+      // The parser does not limit all parts of a chunk, and no client needs chunks.
+      if (in_header && parser->is_header_done() && parser->chunked())
+        return rejection(411, "length", "a request needs a Content-Length");
+      if (used == 0) break;
+    }
+    if (!parser->is_done() && pending.size() > max_header)
+      return rejection(431, "too_large", "the header is too large");
+    return std::nullopt;
+  }
+
+  Endpoint::Session& session;
+  std::optional<http::request_parser<http::string_body>> parser;
+  std::string pending;
+};
+
 namespace {
 
-constexpr std::chrono::milliseconds claim_patience = Endpoint::claim_time;
+std::string_view reason(unsigned status) {
+  const auto text = http::obsolete_reason(static_cast<http::status>(status));
+  return {text.data(), text.size()};
+}
+
+HttpExchange::Output output(const Reply& reply) {
+  return {sealcam::format("HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
+                          "Content-Length: {}\r\n{}\r\n{}",
+                          reply.status, reason(reply.status), reply.body.size(),
+                          reply.go_on ? "" : "Connection: close\r\n", reply.body),
+          !reply.go_on};
+}
 
 }  // namespace
+
+HttpExchange::HttpExchange(Endpoint::Session& session) : state_(std::make_unique<State>(session)) {}
+HttpExchange::~HttpExchange() = default;
+
+HttpExchange::Output HttpExchange::receive(ByteView bytes) {
+  auto& s = *state_;
+  s.pending.append(as_text(bytes));
+  if (const auto rejected = s.parse()) return output(*rejected);
+  if (!s.parser->is_done()) return {};
+  // The next request depends on this reply, so a pipelined request is an error.
+  if (!s.pending.empty())
+    return output(rejection(400, "malformed", "send a request after the reply to the previous one"));
+  const auto& request = s.parser->get();
+  auto reply = s.session.answer({request.method_string().data(), request.method_string().size()},
+                                {request.target().data(), request.target().size()}, request.body());
+  reply.go_on = reply.go_on && request.keep_alive();
+  s.begin_request();
+  return output(reply);
+}
+
+namespace {
+
+constexpr std::chrono::milliseconds claim_timeout = Endpoint::claim_time;
+
+/// Networks whose addresses do not come from the internet.
+struct Network {
+  std::array<std::uint8_t, 4> prefix;  ///< the first bytes of the address
+  unsigned bits;
+};
+constexpr std::array ipv4_networks = {
+    Network{{127}, 8},                                 // loopback
+    Network{{10}, 8},                                  // private, RFC 1918
+    Network{{172, 16}, 12},                            //
+    Network{{192, 168}, 16}, Network{{169, 254}, 16},  // link-local, RFC 3927
+};
+constexpr std::array ipv6_networks = {
+    Network{{0xfe, 0x80}, 10},  // link-local, RFC 4291
+    Network{{0xfc}, 7},         // unique local, RFC 4193
+};
+
+template <std::size_t N>
+bool is_in(const std::array<std::uint8_t, N>& address, const Network& network) {
+  for (unsigned bit = 0; bit < network.bits; ++bit)
+    if (((address[bit / 8] ^ network.prefix[bit / 8]) << (bit % 8) & 0x80) != 0) return false;
+  return true;
+}
+
+}  // namespace
+
+bool is_local(const asio::ip::address& peer, const asio::ip::address& own) {
+  const auto plain = [](const asio::ip::address& address) -> asio::ip::address {
+    if (address.is_v4() || !address.to_v6().is_v4_mapped()) return address;
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  };
+  const auto from = plain(peer), to = plain(own);
+  const auto any = [](const auto& networks, const auto& bytes) {
+    return std::ranges::any_of(networks, [&](const Network& network) { return is_in(bytes, network); });
+  };
+  if (from.is_v4()) return any(ipv4_networks, from.to_v4().to_bytes());
+  const auto bytes = from.to_v6().to_bytes();
+  if (from.to_v6().is_loopback() || any(ipv6_networks, bytes)) return true;
+  if (!to.is_v6()) return false;
+  const auto network = to.to_v6().to_bytes();
+  return std::ranges::equal(std::span(bytes).first<8>(), std::span(network).first<8>());
+}
 
 struct Server::State : std::enable_shared_from_this<State> {
   State(asio::io_context& c, transport::TlsContext t, Endpoint& e, std::function<void()> done,
@@ -35,7 +159,7 @@ struct Server::State : std::enable_shared_from_this<State> {
     asio::steady_timer pause;
   };
   void accept(Port& port);
-  void admit(tcp::socket peer);
+  void add(tcp::socket peer);
   void make_room();
   void close_ports();
 
@@ -49,7 +173,7 @@ struct Server::State : std::enable_shared_from_this<State> {
   bool stopped = false;
 };
 
-/// Lives in its server's list and in its handlers.
+/// The server's list and the pending handlers own a connection.
 class Server::Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(tcp::socket peer, std::shared_ptr<State> state)
@@ -61,31 +185,31 @@ class Server::Connection : public std::enable_shared_from_this<Connection> {
       if (ec || self->ended_) return self->end();
       auto channel = self->stream_.export_secret(protocol::pairing_exporter_label);
       if (!channel) return self->end();
-      self->conversation_.emplace(self->state_->endpoint, std::move(*channel));
-      self->exchange_.emplace(*self->conversation_);
+      self->session_.emplace(self->state_->endpoint, std::move(*channel));
+      self->exchange_.emplace(*self->session_);
       self->wait();
       self->read();
     });
   }
-  [[nodiscard]] bool has_claim() const noexcept { return conversation_ && conversation_->has_claim(); }
+  [[nodiscard]] bool has_claim() const noexcept { return session_ && session_->has_claim(); }
 
-  /// The claim is free and the list shorter at once; the handlers end by themselves.
+  /// Frees the claim and the place in the list at once. The handlers end later.
   void end() {
     if (std::exchange(ended_, true)) return;
     deadline_.cancel();
     exchange_.reset();
-    conversation_.reset();
+    session_.reset();
     error_code ignored;
     stream_.next_layer().close(ignored);
     std::erase(state_->connections, shared_from_this());
   }
 
  private:
-  /// One deadline for a whole request, however slowly it drips. Who has the claim may use all its time: the broker's
-  /// operator is asked meanwhile.
+  /// One deadline for a whole request, however slowly its bytes arrive. The connection with the claim gets all the time
+  /// of the claim, because the owner's machine requests the certificate meanwhile.
   void wait() {
-    if (has_claim()) deadline_.expires_after(std::max(state_->limits.patience, claim_patience));
-    else deadline_.expires_after(state_->limits.patience);
+    if (has_claim()) deadline_.expires_after(std::max(state_->limits.timeout, claim_timeout));
+    else deadline_.expires_after(state_->limits.timeout);
     deadline_.async_wait([self = shared_from_this()](error_code ec) {
       if (!ec) self->end();
     });
@@ -104,24 +228,24 @@ class Server::Connection : public std::enable_shared_from_this<Connection> {
   void write(HttpExchange::Output output) {
     output_ = std::move(output);
     const bool paired = state_->endpoint.paired();
-    // Nothing more is listened for, whatever becomes of this answer.
+    // Stop listening even if this reply is lost.
     if (paired) state_->close_ports();
     wait();
     asio::async_write(stream_, asio::buffer(output_.bytes),
                       [self = shared_from_this(), paired](error_code ec, std::size_t) {
-                        if (self->ended_) return self->farewell(paired);
+                        if (self->ended_) return self->notify(paired);
                         if (!ec && !self->output_.end) {
                           self->wait();
                           return self->read();
                         }
                         self->stream_.async_shutdown([self, paired](error_code) {
                           self->end();
-                          self->farewell(paired);
+                          self->notify(paired);
                         });
                       });
   }
 
-  void farewell(bool paired) {
+  void notify(bool paired) {
     if (!paired || state_->stopped) return;
     if (auto done = std::exchange(state_->on_paired, {})) done();
   }
@@ -129,7 +253,7 @@ class Server::Connection : public std::enable_shared_from_this<Connection> {
   std::shared_ptr<State> state_;
   TlsStream stream_;
   asio::steady_timer deadline_;
-  std::optional<Endpoint::Conversation> conversation_;
+  std::optional<Endpoint::Session> session_;
   std::optional<HttpExchange> exchange_;
   std::array<std::byte, 4096> block_{};
   HttpExchange::Output output_;
@@ -140,10 +264,10 @@ void Server::State::accept(Port& port) {
   port.acceptor.async_accept([self = shared_from_this(), &port](error_code ec, tcp::socket peer) {
     if (self->stopped || ec == asio::error::operation_aborted || self->endpoint.paired()) return;
     if (!ec) {
-      self->admit(std::move(peer));
+      self->add(std::move(peer));
       return self->accept(port);
     }
-    // No descriptors left, mostly: trying again at once would be a loop.
+    // Usually no file descriptors are left, and trying again at once would be a busy loop.
     port.pause.expires_after(std::chrono::milliseconds(100));
     port.pause.async_wait([self, &port](error_code stop) {
       if (!stop && !self->stopped) self->accept(port);
@@ -151,7 +275,10 @@ void Server::State::accept(Port& port) {
   });
 }
 
-void Server::State::admit(tcp::socket peer) {
+void Server::State::add(tcp::socket peer) {
+  error_code no_peer, no_own;
+  const auto from = peer.remote_endpoint(no_peer), to = peer.local_endpoint(no_own);
+  if (no_peer || no_own || !is_local(from.address(), to.address())) return;  // closes the socket before TLS
   make_room();
   auto connection = std::make_shared<Connection>(std::move(peer), shared_from_this());
   connections.push_back(connection);
@@ -178,15 +305,17 @@ Result<> listen(tcp::acceptor& acceptor, const tcp::endpoint& address) {
   error_code ec;
   acceptor.open(address.protocol(), ec);
   if (ec == asio::error::address_family_not_supported)
-    return fail(Errc::unsupported, "no such address family here", ec.value());
+    return fail(Errc::unsupported, "this kernel has no IPv6", ec.value());
   if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
   if (!ec && address.protocol() == tcp::v6()) acceptor.set_option(asio::ip::v6_only(true), ec);
   if (!ec) acceptor.bind(address, ec);
   if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
   if (ec == asio::error::access_denied) return fail(Errc::permission, "listen for pairing", ec.value());
-  if (ec == asio::error::address_in_use) return fail(Errc::conflict, "the port for pairing is taken", ec.value());
+  if (ec == asio::error::address_in_use)
+    return fail(Errc::conflict, "another program uses the port for pairing: choose one with --pairing-listen",
+                ec.value());
   if (ec == boost::system::errc::address_not_available)
-    return fail(Errc::unsupported, "this device has no such address", ec.value());
+    return fail(Errc::unsupported, "this device does not have the address of --pairing-listen", ec.value());
   if (ec) return fail(Errc::io, "listen for pairing", ec.value());
   return {};
 }

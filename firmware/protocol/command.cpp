@@ -53,7 +53,7 @@ Bytes write_items(const Command& command) {
   return writer.take();
 }
 
-/// Goes through the pairs of a map whose labels are optional.
+/// Reads the pairs of a map with optional labels.
 class Pairs {
  public:
   static Result<Pairs> open(crypto::CborReader& reader) {
@@ -61,7 +61,7 @@ class Pairs {
     if (!left) return std::unexpected(left.error());
     return Pairs(reader, *left);
   }
-  /// Whether the next pair has that label; then its value follows.
+  /// True if the next pair has this label; the reader is then at its value.
   bool next(std::int64_t label) {
     if (left_ == 0) return false;
     crypto::CborReader ahead = reader_;
@@ -70,7 +70,7 @@ class Pairs {
     --left_;
     return true;
   }
-  /// Errors: malformed (a label that nobody asked for, or out of order).
+  /// Errors: malformed (an unknown label, or labels out of order).
   [[nodiscard]] Result<> finish() const {
     return left_ == 0 ? Result<>() : fail(Errc::malformed, "unknown label in a command");
   }
@@ -81,10 +81,10 @@ class Pairs {
   std::size_t left_;
 };
 
-Result<std::uint32_t> read_limited(crypto::CborReader& reader, std::uint64_t largest) {
+Result<std::uint32_t> read_limited(crypto::CborReader& reader, std::uint64_t max) {
   const auto value = reader.unsigned_integer();
   if (!value) return std::unexpected(value.error());
-  if (*value == 0 || *value > largest) return fail(Errc::malformed, "setting of a command is out of range");
+  if (*value == 0 || *value > max) return fail(Errc::malformed, "setting of a command is out of range");
   return static_cast<std::uint32_t>(*value);
 }
 
@@ -124,7 +124,7 @@ Result<std::string> read_name(crypto::CborReader& reader) {
 Result<ResetOrder> read_reset(crypto::CborReader& reader) {
   const auto value = reader.boolean();
   if (!value) return std::unexpected(value.error());
-  if (!*value) return fail(Errc::malformed, "a reset that is none");
+  if (!*value) return fail(Errc::malformed, "reset of a command is false");
   return ResetOrder{};
 }
 
@@ -133,7 +133,7 @@ Result<> read_item(crypto::CborReader& reader, CommandSeq seq, std::optional<Com
   if (auto r = reader.array(2); !r) return std::unexpected(r.error());
   const auto since = reader.unsigned_integer();
   if (!since) return std::unexpected(since.error());
-  if (*since == 0 || *since > seq.value()) return fail(Errc::malformed, "item of a command is older or newer than any");
+  if (*since == 0 || *since > seq.value()) return fail(Errc::malformed, "item of a command has an impossible number");
   auto value = read(reader);
   if (!value) return std::unexpected(value.error());
   out.emplace(CommandSeq(*since), std::move(*value));
@@ -171,7 +171,7 @@ Result<SealedCommand> read_sealed(ByteView message, const Route& route, const cr
   SealedCommand sealed;
   if (auto r = reader.map(3); !r) return std::unexpected(r.error());
   if (auto r = read_number(reader, 1, sealed.seq); !r) return std::unexpected(r.error());
-  if (sealed.seq == CommandSeq()) return fail(Errc::malformed, "a command without a number");
+  if (sealed.seq == CommandSeq()) return fail(Errc::malformed, "command has no number");
   if (auto r = reader.key(2); !r) return std::unexpected(r.error());
   const auto enc = reader.bytes(sealed.enc.size());
   if (!enc) return std::unexpected(enc.error());
@@ -189,13 +189,13 @@ Result<SealedCommand> read_sealed(ByteView message, const Route& route, const cr
 
 Result<Bytes> encode_command(const Command& command, const Route& route, const crypto::PublicKey& camera,
                              const crypto::SigningKey& owner) {
-  if (command.seq == CommandSeq()) return fail(Errc::invalid_argument, "a command without a number");
+  if (command.seq == CommandSeq()) return fail(Errc::invalid_argument, "command has no number");
   Bytes plaintext = write_items(command);
-  // The receiver's own rules: there is no second list of them.
+  // Decodes the command with the receiver's code, so that the rules exist only once.
   const bool readable = read_items(plaintext, command.seq).has_value();
   auto sealed = hpke::seal(camera, command_info(route, command.seq), plaintext);
   wipe(plaintext);
-  if (!readable) return fail(Errc::invalid_argument, "a command that no camera would take");
+  if (!readable) return fail(Errc::invalid_argument, "cameras would reject this command");
   if (!sealed) return std::unexpected(sealed.error());
   crypto::CborWriter writer;
   writer.map(3).integer(1).unsigned_integer(command.seq.value()).integer(2).bytes(sealed->enc);

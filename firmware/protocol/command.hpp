@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The owner's word to one camera, sealed to it (HPKE, RFC 9180). The topic holds one message, so each command carries
-/// everything that the owner ever wanted, and a newer one may replace one that never arrived.
+/// The owner's commands to one camera, sealed to it (HPKE, RFC 9180). The topic holds only one message. Therefore each
+/// command carries all settings of the owner, and a newer command may replace one that never arrived.
 #pragma once
 
 #include <optional>
 #include <string>
 
-#include "core/strong.hpp"
+#include "base/strong.hpp"
 #include "protocol/envelope.hpp"
+#include "protocol/numbers.hpp"
 #include "protocol/wifi.hpp"
 
 namespace sealcam::protocol {
 
-/// What a camera makes of its pictures; what is absent is as the camera's configuration has it.
+/// Settings of the pictures. The camera's configuration applies to absent values.
 struct CameraSettings {
   struct Size {
     std::uint32_t width = 0, height = 0;  ///< pixels, 1 to 65,535
@@ -24,7 +25,7 @@ struct CameraSettings {
   friend bool operator==(const CameraSettings&, const CameraSettings&) = default;
 };
 
-/// A value, and the command that first brought it.
+/// A value, and the number of the first command that carried it.
 template <class T>
 struct CommandItem {
   CommandSeq since;
@@ -33,7 +34,7 @@ struct CommandItem {
 /// A reset has no value.
 struct ResetOrder {};
 
-/// Move-only: a passphrase may be in it.
+/// Move-only, because it may hold a passphrase.
 struct Command {
   static constexpr std::size_t max_name = 64;  ///< bytes of UTF-8
 
@@ -48,11 +49,11 @@ struct Command {
 /// CBOR ["sealcam/1 command", account, camera, seq].
 [[nodiscard]] Bytes command_info(const Route& route, CommandSeq seq);
 
-/// Seals to the camera's HPKE key and signs. Errors: crypto, invalid_argument (a value or a `since` that no camera
-/// would take).
+/// Seals to the camera's HPKE key and signs. Errors: crypto, invalid_argument (a value or a `since` that cameras
+/// reject).
 [[nodiscard]] Result<Bytes> encode_command(const Command& command, const Route& route, const crypto::PublicKey& camera,
                                            const crypto::SigningKey& owner);
-/// Number of a command that `owner` signed; nothing is opened. Errors: as verify_message().
+/// Verifies the signature and returns the number. Opens nothing. Errors: as verify_message().
 [[nodiscard]] Result<CommandSeq> command_seq(ByteView message, const Route& route, const crypto::Verifier& owner);
 /// Errors: as verify_message(), not_decryptable, malformed.
 [[nodiscard]] Result<Command> decode_command(ByteView message, const Route& route, const crypto::Verifier& owner,

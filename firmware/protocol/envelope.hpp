@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What every Sealcam message has in common: a COSE_Sign1 (RFC 9052) by one signer, bound by
-/// external_aad to its name, its account and its camera. README.md beside this file is the reference.
+/// The common form of all Sealcam messages: a COSE_Sign1 (RFC 9052) of one signer. external_aad binds it to its name,
+/// its account and its camera. README.md in this folder is the reference. Topics:
+/// `sealcam/1/<account>/<camera>/<leaf>`, `…/request/<hub>` and `sealcam/1/<account>/index/<hub>`.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 
-#include "core/bytes.hpp"
-#include "core/id.hpp"
-#include "core/result.hpp"
+#include "base/bytes.hpp"
+#include "base/id.hpp"
+#include "base/limits.hpp"
+#include "base/result.hpp"
 #include "crypto/keys.hpp"
 
 namespace sealcam::protocol {
 
-/// Whose pictures a message is about. Topics and external_aad are made of it.
+/// The camera that a message is about. Part of topics and external_aad.
 struct Route {
   AccountId account;
   DeviceId camera;
@@ -21,23 +25,22 @@ struct Route {
 
 enum class MessageName {
   roster,
+  index,
   command,
   grants,
   frame,
-  ask,
+  request,
   status,
-  card,
-  admission,
+  descriptor,
+  authorization,
   pairing_proof,
   pairing_claim,
-  enrolment
+  enrollment
 };
 [[nodiscard]] std::string_view name(MessageName name) noexcept;
 
-/// Largest message that anybody accepts: an SFrame of 1 MiB and what is around it.
-inline constexpr std::size_t max_message_size = (1U << 20) + 512;
-/// Largest control message (everything but frames).
-inline constexpr std::size_t max_control_size = 64U << 10;
+using limits::max_control_size;
+using limits::max_message_size;
 
 /// CBOR ["sealcam/1", name, account, camera].
 [[nodiscard]] Bytes external_aad(MessageName name, const Route& route);
@@ -49,13 +52,34 @@ inline constexpr std::size_t max_control_size = 64U << 10;
 [[nodiscard]] Result<Bytes> sign_message(MessageName name, const Route& route, const crypto::SigningKey& key,
                                          ByteView payload);
 
-/// Who claims to have signed; nothing is verified. Errors: malformed.
+/// The signer in the header, without verification. Errors: malformed.
 [[nodiscard]] Result<DeviceId> claimed_signer(ByteView message);
 
-/// Returns the payload, a view into `message`, after checking form, signer and signature. Errors:
-/// malformed (form, unprotected header not empty, larger than max_control_size),
-/// wrong_key (signed in another device's name), bad_signature.
+/// Checks form, signer and signature. Returns the payload, a view into `message`. Errors: malformed (form, unprotected
+/// header not empty, larger than max_control_size), wrong_key (another signer), bad_signature.
 [[nodiscard]] Result<ByteView> verify_message(MessageName name, const Route& route, const crypto::Verifier& key,
                                               ByteView message);
+
+enum class Leaf { roster, command, grants, video, still, status, request, index };
+[[nodiscard]] std::string_view name(Leaf leaf) noexcept;
+
+struct Topic {
+  Route route;  ///< Leaf::index has no camera
+  Leaf leaf = Leaf::status;
+  DeviceId hub;  ///< Leaf::request and Leaf::index only
+  friend bool operator==(const Topic&, const Topic&) = default;
+};
+
+/// For all leaves except request and index.
+[[nodiscard]] std::string topic(const Route& route, Leaf leaf);
+[[nodiscard]] std::string request_topic(const Route& route, const DeviceId& hub);
+[[nodiscard]] std::string index_topic(const AccountId& account, const DeviceId& hub);
+/// Filter for the requests of every hub: `…/request/+`.
+[[nodiscard]] std::string request_filter(const Route& route);
+/// Filter for one leaf of every camera of an account: `sealcam/1/<account>/+/<leaf>`.
+[[nodiscard]] std::string account_filter(const AccountId& account, Leaf leaf);
+
+/// Errors: malformed.
+[[nodiscard]] Result<Topic> parse_topic(std::string_view text);
 
 }  // namespace sealcam::protocol

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Fields that several messages share, read in the order their map defines. Internal to protocol/.
+/// For this module only: fields of several messages.
 #pragma once
 
 #include <algorithm>
+#include <array>
 
-#include "core/clock.hpp"
+#include "base/clock.hpp"
 #include "crypto/cbor.hpp"
 #include "crypto/keys.hpp"
 
@@ -20,7 +21,7 @@ inline Result<> read_public_key(crypto::CborReader& reader, std::int64_t key, cr
   return {};
 }
 
-/// Any Strong of 64 bits.
+/// For numbers with a Strong type of 64 bits.
 template <class Number>
 Result<> read_number(crypto::CborReader& reader, std::int64_t key, Number& out) {
   if (auto r = reader.key(key); !r) return r;
@@ -30,7 +31,7 @@ Result<> read_number(crypto::CborReader& reader, std::int64_t key, Number& out) 
   return {};
 }
 
-/// Microseconds since the Unix epoch, within ±2^53 so that every language can hold it.
+/// Microseconds since the Unix epoch. The limit of ±2^53 lets every programming language represent the value.
 inline Result<> read_time(crypto::CborReader& reader, std::int64_t key, CaptureTime& out) {
   if (auto r = reader.key(key); !r) return r;
   const auto value = reader.integer();
@@ -41,6 +42,24 @@ inline Result<> read_time(crypto::CborReader& reader, std::int64_t key, CaptureT
   return {};
 }
 
+/// Eight bytes that are not all zero. For numbers with a Strong type of 64 bits.
+template <class Number>
+Result<> read_eight_bytes(crypto::CborReader& reader, std::int64_t key, Number& out) {
+  if (auto r = reader.key(key); !r) return r;
+  const auto bytes = reader.bytes(8);
+  if (!bytes) return std::unexpected(bytes.error());
+  out = Number(load_be<std::uint64_t>(*bytes));
+  if (out == Number()) return fail(Errc::malformed, "eight bytes that must be random are all zero");
+  return {};
+}
+
+template <class Number>
+void write_eight_bytes(crypto::CborWriter& writer, Number value) {
+  std::array<std::byte, 8> bytes;
+  store_be(bytes, value.value());
+  writer.bytes(bytes);
+}
+
 inline Result<> read_digest(crypto::CborReader& reader, std::int64_t key, crypto::Digest& out) {
   if (auto r = reader.key(key); !r) return r;
   const auto bytes = reader.bytes(out.size());
@@ -49,12 +68,12 @@ inline Result<> read_digest(crypto::CborReader& reader, std::int64_t key, crypto
   return {};
 }
 
-/// A flag that is left out where it is not set, so that a message has one spelling.
+/// A flag. An unset flag is absent, so that each message has one encoding.
 inline Result<> read_true(crypto::CborReader& reader, std::int64_t key) {
   if (auto r = reader.key(key); !r) return r;
   const auto value = reader.boolean();
   if (!value) return std::unexpected(value.error());
-  if (!*value) return fail(Errc::malformed, "a flag that is not set has no place");
+  if (!*value) return fail(Errc::malformed, "flag is present but false");
   return {};
 }
 

@@ -13,10 +13,10 @@ namespace sframe = crypto::sframe;
 
 namespace {
 
-constexpr std::size_t max_plaintext = 1U << 20;
 constexpr std::uint8_t header_version = 1;
+constexpr std::uint16_t motion_flag = 1;
 
-// {1: -7, 4: <20 bytes>, -65537: kind}, byte by byte (RFC 8949): the signer stands at 5, the kind last.
+// The encoded map {1: -7, 4: <20 bytes>, -65537: kind} (RFC 8949). The signer starts at 5, the kind is the last byte.
 constexpr std::size_t protected_size = 31;
 constexpr std::size_t signer_at = 5;
 constexpr std::array<std::uint8_t, signer_at> protected_start{0xa3, 0x01, 0x26, 0x04, 0x54};
@@ -29,7 +29,7 @@ constexpr std::array<std::uint8_t, 2> signature_start{0x58, 0x40};
 constexpr std::size_t max_aad = 64;
 
 using ProtectedHeader = std::array<std::byte, protected_size>;
-/// external_aad and protected header one behind the other: SFrame's metadata.
+/// The metadata of SFrame: external_aad followed by the protected header.
 using Metadata = std::array<std::byte, max_aad + protected_size>;
 
 template <std::size_t N>
@@ -92,32 +92,51 @@ std::size_t message_size_for(std::size_t sealed) noexcept {
 }  // namespace
 
 void write_frame_header(const FrameHeader& header, MutableBytes out) noexcept {
-  SC_ASSERT(out.size() >= frame_header_size);
+  SC_ASSERT(out.size() >= header.size() && header.depends.value() <= UINT32_MAX);
   const auto age = std::clamp<std::int64_t>(header.age.count(), 0, UINT32_MAX);
   out[0] = std::byte{header_version};
   out[1] = static_cast<std::byte>(header.codec);
-  store_be(out.subspan(2), std::uint16_t{0});
+  store_be(out.subspan(2), header.motion ? motion_flag : std::uint16_t{0});
   store_be(out.subspan(4), header.width);
   store_be(out.subspan(6), header.height);
   store_be(out.subspan(8), header.captured.since_epoch.count());
   store_be(out.subspan(16), header.number.value());
   store_be(out.subspan(20), static_cast<std::uint32_t>(age));
-  store_be(out.subspan(24), header.echo.value());
+  store_be(out.subspan(24), static_cast<std::uint32_t>(header.depends.value()));
+  store_be(out.subspan(28), static_cast<std::uint32_t>(header.echoes.size() << 24));  // and three reserved bytes
+  std::size_t at = FrameHeader::min_size;
+  for (const Challenge challenge : header.echoes) {
+    store_be(out.subspan(at), challenge.value());
+    at += 8;
+  }
+}
+
+Bytes frame_plaintext(const FrameHeader& header, ByteView content) {
+  Bytes plaintext(header.size());
+  write_frame_header(header, plaintext);
+  plaintext.insert(plaintext.end(), content.begin(), content.end());
+  return plaintext;
 }
 
 Result<FrameHeader> parse_frame_header(ByteView in) noexcept {
-  if (in.size() < frame_header_size) return fail(Errc::malformed, "frame header is cut short");
-  if (in[0] != std::byte{header_version}) return fail(Errc::unsupported, "version of a frame header");
+  if (in.size() < FrameHeader::min_size) return fail(Errc::malformed, "frame header is cut short");
+  if (in[0] != std::byte{header_version}) return fail(Errc::unsupported, "unknown version of a frame header");
   if (std::to_integer<unsigned>(in[1]) > 1) return fail(Errc::malformed, "unknown codec in a frame header");
-  if (load_be<std::uint16_t>(in.subspan(2)) != 0) return fail(Errc::malformed, "unknown flags in a frame header");
   FrameHeader header;
   header.codec = static_cast<Codec>(in[1]);
+  header.motion = (load_be<std::uint16_t>(in.subspan(2)) & motion_flag) != 0;
   header.width = load_be<std::uint16_t>(in.subspan(4));
   header.height = load_be<std::uint16_t>(in.subspan(6));
   header.captured = CaptureTime{std::chrono::microseconds(load_be<std::int64_t>(in.subspan(8)))};
   header.number = FrameNumber(load_be<std::uint32_t>(in.subspan(16)));
   header.age = std::chrono::milliseconds(load_be<std::uint32_t>(in.subspan(20)));
-  header.echo = Challenge(load_be<std::uint64_t>(in.subspan(24)));
+  header.depends = Counter(load_be<std::uint32_t>(in.subspan(24)));
+  const auto echoed = std::to_integer<std::size_t>(in[28]);
+  if (echoed > Echoes::max) return fail(Errc::malformed, "frame echoes too many challenges");
+  if (in.size() < FrameHeader::min_size + 8 * echoed) return fail(Errc::malformed, "frame header is cut short");
+  for (std::size_t i = 0; i < echoed; ++i)
+    if (!header.echoes.add(Challenge(load_be<std::uint64_t>(in.subspan(FrameHeader::min_size + 8 * i)))))
+      return fail(Errc::malformed, "frame echoes a challenge twice, or zero");
   return header;
 }
 
@@ -132,7 +151,7 @@ std::size_t FrameSealer::message_size(const sframe::SealingKey& key, std::size_t
 
 Result<MutableBytes> FrameSealer::seal(MutableBytes out, sframe::SealingKey& key, FrameKind kind,
                                        ByteView plaintext) const {
-  if (plaintext.size() > max_plaintext) return fail(Errc::invalid_argument, "frame is larger than 1 MiB");
+  if (plaintext.size() > limits::max_frame_plaintext) return fail(Errc::invalid_argument, "frame is larger than 1 MiB");
   const std::size_t sealed_size = key.sealed_size(plaintext.size());
   const std::size_t total = message_size_for(sealed_size);
   SC_ASSERT(out.size() >= total);
@@ -161,7 +180,7 @@ Result<MutableBytes> FrameSealer::seal(MutableBytes out, sframe::SealingKey& key
 
 namespace {
 
-/// Reads the head of a byte string whose content must take up everything up to `behind` bytes before the end.
+/// Reads the head of a byte string. Its content must end `behind` bytes before the end.
 Result<ByteView> sealed_part(ByteView rest, std::size_t behind) {
   for (std::size_t head : {1U, 2U, 3U, 5U}) {
     if (rest.size() < head + behind) break;
@@ -171,7 +190,7 @@ Result<ByteView> sealed_part(ByteView rest, std::size_t behind) {
     put_string_head(expected, content);
     if (equal(rest.first(head), ByteView(expected).first(head))) return rest.subspan(head, content);
   }
-  return fail(Errc::malformed, "length of a frame");
+  return fail(Errc::malformed, "frame has a wrong length field");
 }
 
 }  // namespace
@@ -179,22 +198,24 @@ Result<ByteView> sealed_part(ByteView rest, std::size_t behind) {
 Result<FrameView> parse_frame(ByteView message) {
   if (message.size() > max_message_size) return fail(Errc::malformed, "frame is too large");
   if (message.size() < message_size_for(0)) return fail(Errc::malformed, "frame is cut short");
-  if (!starts_with(message, message_start)) return fail(Errc::malformed, "frame is no COSE_Sign1 of ours");
+  if (!starts_with(message, message_start)) return fail(Errc::malformed, "frame does not start like a Sealcam frame");
   const ByteView header = message.subspan(message_start.size(), protected_size);
   const auto kind = std::to_integer<std::uint8_t>(header.back());
   if (!starts_with(header, protected_start) ||
       !starts_with(header.subspan(signer_at + DeviceId::size), protected_label) || kind < 1 || kind > 4)
-    return fail(Errc::malformed, "protected header of a frame");
+    return fail(Errc::malformed, "frame has an unexpected protected header");
   const ByteView behind = message.subspan(message_start.size() + protected_size);
   if (behind.front() != std::byte{0xa0}) return fail(Errc::malformed, "unprotected header is not empty");
   const ByteView tail = message.last(signature_start.size() + 64);
-  if (!starts_with(tail, signature_start)) return fail(Errc::malformed, "signature of a frame");
+  if (!starts_with(tail, signature_start)) return fail(Errc::malformed, "frame has no signature");
   const auto sealed = sealed_part(behind.subspan(1), tail.size());
   if (!sealed) return std::unexpected(sealed.error());
   const auto parsed = sframe::parse_header(*sealed);
   if (!parsed) return std::unexpected(parsed.error());
-  if (sealed->size() < parsed->size + sframe::tag_size)
-    return fail(Errc::malformed, "sealed part of a frame is cut short");
+  const std::size_t least = parsed->size + FrameHeader::min_size + sframe::tag_size;
+  if (sealed->size() < least) return fail(Errc::malformed, "sealed part of a frame is cut short");
+  if (sealed->size() > parsed->size + limits::max_frame_plaintext + sframe::tag_size)
+    return fail(Errc::malformed, "sealed part of a frame is too large");
   return FrameView{DeviceId(header.subspan<signer_at, DeviceId::size>()),
                    static_cast<FrameKind>(kind),
                    Epoch(parsed->header.kid),
@@ -207,10 +228,16 @@ Result<FrameView> parse_frame(ByteView message) {
 FrameOpener::FrameOpener(const Route& route) : aad_(external_aad(MessageName::frame, route)) {}
 
 Result<> FrameOpener::verify(const FrameView& frame, const crypto::Verifier& camera) const {
-  if (frame.signer != camera.id()) return fail(Errc::wrong_key, "frame is signed in another name");
+  if (frame.signer != camera.id()) return fail(Errc::wrong_key, "frame names another signer");
   const auto digest = crypto::cose::to_be_signed(frame.protected_header, aad_, frame.sealed);
   if (!digest) return std::unexpected(digest.error());
   return camera.verify(*digest, frame.signature);
+}
+
+/// A delta depends on an earlier frame, every other frame on none. Counters have 32 bits.
+static bool depends_fits(const FrameView& frame, Counter depends) noexcept {
+  if (frame.counter.value() > UINT32_MAX) return false;
+  return frame.kind == FrameKind::delta ? depends < frame.counter : depends == frame.counter;
 }
 
 Result<FrameOpener::Opened> FrameOpener::open(MutableBytes out, const FrameView& frame,
@@ -222,21 +249,29 @@ Result<FrameOpener::Opened> FrameOpener::open(MutableBytes out, const FrameView&
   if (!header) return std::unexpected(header.error());
   const bool is_report = frame.kind == FrameKind::report;
   if (is_report != (header->codec == Codec::none)) return fail(Errc::malformed, "codec does not fit the kind of frame");
-  return Opened{*header, plaintext->subspan(frame_header_size)};
+  if (!depends_fits(frame, header->depends))
+    return fail(Errc::malformed, "frame depends on a counter that does not fit its kind");
+  return Opened{*header, plaintext->subspan(header->size())};
 }
 
 Bytes encode_report(const Report& report) {
   crypto::CborWriter writer;
-  writer.map(2).integer(1).unsigned_integer(report.roster_version.value()).integer(2).bytes(report.roster_hash);
+  writer.map(report.nonce ? 3 : 2).integer(1).unsigned_integer(report.roster_version.value());
+  writer.integer(2).bytes(report.roster_hash);
+  if (report.nonce) write_eight_bytes(writer.integer(3), *report.nonce);
   return writer.take();
 }
 
 Result<Report> decode_report(ByteView content) {
   crypto::CborReader reader(content);
   Report report;
-  if (auto r = reader.map(2); !r) return std::unexpected(r.error());
+  const auto pairs = reader.map();
+  if (!pairs) return std::unexpected(pairs.error());
+  if (*pairs < 2 || *pairs > 3) return fail(Errc::malformed, "report has unknown or missing fields");
   if (auto r = read_number(reader, 1, report.roster_version); !r) return std::unexpected(r.error());
   if (auto r = read_digest(reader, 2, report.roster_hash); !r) return std::unexpected(r.error());
+  if (*pairs == 3)
+    if (auto r = read_eight_bytes(reader, 3, report.nonce.emplace()); !r) return std::unexpected(r.error());
   if (auto r = reader.finish(); !r) return std::unexpected(r.error());
   return report;
 }

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A frame: one H.264 access unit with its header, sealed with SFrame (RFC 9605) and signed by the
-/// camera (COSE_Sign1). Its few fixed bytes are written directly; nothing here allocates per frame.
+/// A sealed frame: one H.264 access unit with its header, sealed with SFrame (RFC 9605) and signed by the camera
+/// (COSE_Sign1). The code writes the fixed bytes directly and does not allocate for each frame.
 ///
 ///     COSE_Sign1 [ {1: -7, 4: camera, -65537: kind}, {}, SFrame(header | access unit), signature ]
 ///     SFrame: KID = epoch, CTR = counter, metadata = external_aad | protected header
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
-#include "core/clock.hpp"
-#include "core/strong.hpp"
-#include "crypto/sframe.hpp"
-#include "protocol/ask.hpp"
+#include "base/clock.hpp"
 #include "protocol/envelope.hpp"
+#include "protocol/numbers.hpp"
 
 namespace sealcam::protocol {
 
-/// In the clear, signed: a relay may know it, nobody may change it.
+/// Signed but not encrypted: a relay can read it and cannot change it.
 enum class FrameKind : std::uint8_t { key = 1, delta = 2, still = 3, report = 4 };
 
 /// COSE header label of the kind; private use (RFC 9052 section 11.1: below -65536).
@@ -26,34 +26,71 @@ inline constexpr std::int64_t kind_label = -65537;
 
 enum class Codec : std::uint8_t { none = 0, h264_annex_b = 1 };
 
-/// First bytes of the plaintext; big-endian; README.md has the offsets.
+/// The challenges that a frame echoes: none is zero, and none is there twice. Has a fixed size in memory.
+class Echoes {
+ public:
+  static constexpr std::size_t max = 16;
+  Echoes() noexcept = default;
+  Echoes(Challenge challenge) noexcept { (void)add(challenge); }  // NOLINT: a challenge is a list of one
+  /// Returns false, and changes nothing, if the challenge is zero or known, or if the list is full.
+  bool add(Challenge challenge) noexcept {
+    if (challenge == Challenge() || contains(challenge) || size_ == max) return false;
+    challenges_[size_++] = challenge;
+    return true;
+  }
+  [[nodiscard]] bool contains(Challenge challenge) const noexcept {
+    return std::ranges::find(*this, challenge) != end();
+  }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] const Challenge* begin() const noexcept { return challenges_.data(); }
+  [[nodiscard]] const Challenge* end() const noexcept { return challenges_.data() + size_; }
+  friend bool operator==(const Echoes& a, const Echoes& b) noexcept { return std::ranges::equal(a, b); }
+
+ private:
+  std::array<Challenge, max> challenges_{};
+  std::uint8_t size_ = 0;
+};
+
+/// The first bytes of the plaintext, big-endian. README.md lists the offsets.
 struct FrameHeader {
+  static constexpr std::size_t min_size = 32;
+  static constexpr std::size_t max_size = min_size + 8 * Echoes::max;
+
   Codec codec = Codec::h264_annex_b;
+  bool motion = false;
   std::uint16_t width = 0;  ///< pixels; 0 in a report
   std::uint16_t height = 0;
   CaptureTime captured;  ///< by the camera's wall clock
   FrameNumber number;
   std::chrono::milliseconds age{0};  ///< from capture to sealing, by the camera's monotonic clock
-  Challenge echo;
-};
-inline constexpr std::size_t frame_header_size = 32;
+  Counter depends;  ///< of the video frame that a delta depends on; in every other kind the frame's own counter
+  Echoes echoes;
 
+  [[nodiscard]] std::size_t size() const noexcept { return size(echoes); }
+  [[nodiscard]] static std::size_t size(const Echoes& echoes) noexcept { return min_size + 8 * echoes.size(); }
+};
+
+/// Writes header.size() bytes.
 void write_frame_header(const FrameHeader& header, MutableBytes out) noexcept;
-/// Errors: malformed (too short, flags not zero, codec unknown), unsupported (version).
+/// The header followed by the content.
+[[nodiscard]] Bytes frame_plaintext(const FrameHeader& header, ByteView content);
+/// Ignores unknown flags and reserved bytes. Errors: malformed (too short, codec unknown, echoed challenges too many,
+/// zero or repeated), unsupported (version).
 [[nodiscard]] Result<FrameHeader> parse_frame_header(ByteView plaintext) noexcept;
 
-/// Makes frames of one camera. Thread-bound.
+/// Seals and signs the frames of one camera. Thread-bound.
 class FrameSealer {
  public:
   FrameSealer(const Route& route, const crypto::SigningKey& camera);
 
-  /// Size of the message that the next seal() of `plaintext_size` bytes makes.
+  /// Size of the next message with `plaintext_size` bytes.
   [[nodiscard]] std::size_t message_size(const crypto::sframe::SealingKey& key,
                                          std::size_t plaintext_size) const noexcept;
 
-  /// Seals and signs header and access unit (already one behind the other in `plaintext`) into `out`,
-  /// at least message_size() bytes, not overlapping; returns the message. Errors: exhausted, crypto,
-  /// invalid_argument (plaintext larger than 1 MiB).
+  /// Seals and signs `plaintext`, which is the header followed by the access unit. `out` has at least message_size()
+  /// bytes and does not overlap. Returns the message. Errors: exhausted, crypto, invalid_argument (plaintext larger
+  /// than 1 MiB).
   [[nodiscard]] Result<MutableBytes> seal(MutableBytes out, crypto::sframe::SealingKey& key, FrameKind kind,
                                           ByteView plaintext) const;
 
@@ -62,9 +99,9 @@ class FrameSealer {
   crypto::SigningKey camera_;
 };
 
-/// A frame's outside, not verified. Views into the message.
+/// The parts of a sealed frame before verification. Views into the message.
 struct FrameView {
-  DeviceId signer;  ///< as claimed
+  DeviceId signer;  ///< not verified
   FrameKind kind = FrameKind::delta;
   Epoch epoch;
   Counter counter;
@@ -75,17 +112,18 @@ struct FrameView {
 /// Errors: malformed (form, unprotected header not empty, larger than max_message_size).
 [[nodiscard]] Result<FrameView> parse_frame(ByteView message);
 
-/// Checks and opens frames of one camera. Thread-safe.
+/// Verifies and opens the frames of one camera. Thread-safe.
 class FrameOpener {
  public:
   explicit FrameOpener(const Route& route);
-  /// Errors: wrong_key (claimed signer is another device), bad_signature, crypto.
+  /// Errors: wrong_key (another signer), bad_signature, crypto.
   [[nodiscard]] Result<> verify(const FrameView& frame, const crypto::Verifier& camera) const;
   struct Opened {
     FrameHeader header;
     MutableBytes content;  ///< access unit; part of `out`
   };
-  /// `out`: at least frame.sealed.size() bytes. Errors: wrong_key (another epoch), not_decryptable, malformed.
+  /// `out`: at least frame.sealed.size() bytes. Errors: wrong_key (another epoch), not_decryptable, unsupported,
+  /// malformed (also if the codec or `depends` does not fit the kind and the counter).
   [[nodiscard]] Result<Opened> open(MutableBytes out, const FrameView& frame,
                                     const crypto::sframe::OpeningKey& key) const;
 
@@ -93,11 +131,13 @@ class FrameOpener {
   Bytes aad_;
 };
 
-/// Content of FrameKind::report, CBOR behind a frame header: what the camera knows under a fresh challenge.
+/// Content of FrameKind::report, CBOR after the frame header: the roster of the camera when it received the challenge.
 struct Report {
   RosterVersion roster_version;
   crypto::Digest roster_hash{};
+  std::optional<Nonce> nonce{};  ///< for one privacy-off request of the hub whose challenge the frame echoes
 };
+/// The nonce is not zero.
 [[nodiscard]] Bytes encode_report(const Report& report);
 /// Errors: malformed.
 [[nodiscard]] Result<Report> decode_report(ByteView content);

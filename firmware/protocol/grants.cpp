@@ -1,58 +1,69 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "protocol/grants.hpp"
-
 #include <algorithm>
 
 #include "crypto/cbor.hpp"
 #include "protocol/fields.hpp"
+#include "protocol/roster.hpp"
 
 namespace sealcam::protocol {
 
 namespace hpke = crypto::hpke;
 namespace sframe = crypto::sframe;
 
-static constexpr std::size_t max_name = 64;
+namespace {
 
-Bytes grant_info(const Route& route, const DeviceId& hub, Epoch epoch) {
+constexpr std::size_t max_name = 64;
+
+Result<> write_grant(crypto::CborWriter& writer, const GrantsInput& input, const Route& route, const RosterHub& hub,
+                     ByteView plaintext) {
+  const DeviceId id = hub.identity.id();
+  const auto newest = input.prekey ? input.prekey(id) : std::nullopt;
+  const Prekey key = newest.value_or(Prekey{PrekeyNumber(), hub.hpke});
+  const auto sealed = hpke::seal(key.key, grant_info(route, id, input.epoch, key.number), plaintext);
+  if (!sealed) return std::unexpected(sealed.error());
+  writer.bytes(id.bytes()).array(4).unsigned_integer(kem_p256).unsigned_integer(key.number.value());
+  writer.bytes(sealed->enc).bytes(sealed->ciphertext);
+  return {};
+}
+
+Result<> write_grants(crypto::CborWriter& writer, const GrantsInput& input, const Route& route) {
+  std::vector<const RosterHub*> hubs;
+  for (const RosterHub& hub : input.roster.hubs)
+    if (input.roster.active(hub.identity.id()) != nullptr) hubs.push_back(&hub);
+  crypto::CborWriter secret;
+  secret.map(2).integer(1).bytes(input.content.base_key.reveal().first(sframe::key_size(input.suite)));
+  secret.integer(2).text(input.content.camera_name);
+  Bytes plaintext = secret.take();
+  writer.integer(6).map(hubs.size());
+  Result<> result;
+  for (const RosterHub* hub : hubs)
+    if (result) result = write_grant(writer, input, route, *hub, plaintext);
+  wipe(plaintext);
+  return result;
+}
+
+}  // namespace
+
+Bytes grant_info(const Route& route, const DeviceId& hub, Epoch epoch, PrekeyNumber key) {
   crypto::CborWriter writer;
-  writer.array(5).text("sealcam/1 grant").bytes(route.account.bytes()).bytes(route.camera.bytes());
-  writer.bytes(hub.bytes()).unsigned_integer(epoch.value());
+  writer.array(6).text("sealcam/1 grant").bytes(route.account.bytes()).bytes(route.camera.bytes());
+  writer.bytes(hub.bytes()).unsigned_integer(epoch.value()).unsigned_integer(key.value());
   return writer.take();
 }
 
-Result<Bytes> encode_grants(const Roster& roster, const crypto::Digest& roster_hash, Epoch epoch,
-                            sframe::CipherSuite suite, const GrantContent& content, CaptureTime created,
-                            const Route& route, const crypto::SigningKey& camera, std::optional<CommandSeq> command,
-                            std::optional<WifiTrouble> wifi) {
-  if (command == CommandSeq()) return fail(Errc::invalid_argument, "a command without a number");
-  if (content.camera_name.size() > max_name) return fail(Errc::invalid_argument, "camera's name is too long");
-  SC_ASSERT(sframe::key_size(suite) > 0);
-  crypto::CborWriter secret;
-  secret.map(2).integer(1).bytes(content.base_key.reveal().first(sframe::key_size(suite)));
-  secret.integer(2).text(content.camera_name);
-  Bytes plaintext = secret.take();
-
-  std::vector<const RosterHub*> hubs;
-  for (const RosterHub& hub : roster.hubs)
-    if (roster.active(hub.identity.id()) != nullptr) hubs.push_back(&hub);
-
+Result<Bytes> encode_grants(const GrantsInput& input, const Route& route, const crypto::SigningKey& camera) {
+  if (input.command == CommandSeq()) return fail(Errc::invalid_argument, "command has no number");
+  if (input.content.camera_name.size() > max_name) return fail(Errc::invalid_argument, "camera's name is too long");
+  SC_ASSERT(sframe::key_size(input.suite) > 0);
   crypto::CborWriter writer;
-  writer.map(6U + (command ? 1 : 0) + (wifi ? 1 : 0));
-  writer.integer(1).unsigned_integer(epoch.value()).integer(2).integer(static_cast<int>(suite));
-  writer.integer(3).unsigned_integer(roster.version.value()).integer(4).bytes(roster_hash);
-  writer.integer(5).integer(created.since_epoch.count()).integer(6).map(hubs.size());
-  for (const RosterHub* hub : hubs) {
-    const DeviceId id = hub->identity.id();
-    auto sealed = hpke::seal(hub->hpke, grant_info(route, id, epoch), plaintext);
-    if (!sealed) {
-      wipe(plaintext);
-      return std::unexpected(sealed.error());
-    }
-    writer.bytes(id.bytes()).array(2).bytes(sealed->enc).bytes(sealed->ciphertext);
-  }
-  wipe(plaintext);
-  if (command) writer.integer(7).unsigned_integer(command->value());
-  if (wifi) writer.integer(8).integer(static_cast<int>(*wifi));
+  writer.map(6U + (input.command ? 1U : 0U) + (input.wifi ? 1U : 0U) + (input.not_stored ? 1U : 0U));
+  writer.integer(1).unsigned_integer(input.epoch.value()).integer(2).integer(static_cast<int>(input.suite));
+  writer.integer(3).unsigned_integer(input.roster.version.value()).integer(4).bytes(input.roster_hash);
+  writer.integer(5).integer(input.created.since_epoch.count());
+  if (auto r = write_grants(writer, input, route); !r) return std::unexpected(r.error());
+  if (input.command) writer.integer(7).unsigned_integer(input.command->value());
+  if (input.wifi) writer.integer(8).integer(static_cast<int>(*input.wifi));
+  if (input.not_stored) writer.integer(9).boolean(true);
   return sign_message(MessageName::grants, route, camera, writer.view());
 }
 
@@ -61,13 +72,20 @@ static Result<Grant> read_grant(crypto::CborReader& reader) {
   const auto id = reader.bytes(DeviceId::size);
   if (!id) return std::unexpected(id.error());
   grant.hub = DeviceId(id->first<DeviceId::size>());
-  if (auto r = reader.array(2); !r) return std::unexpected(r.error());
-  const auto enc = reader.bytes(grant.enc.size());
+  if (auto r = reader.array(4); !r) return std::unexpected(r.error());
+  const auto kem = reader.unsigned_integer();
+  if (!kem) return std::unexpected(kem.error());
+  grant.kem = *kem;
+  const auto key = reader.unsigned_integer();
+  if (!key) return std::unexpected(key.error());
+  grant.key = PrekeyNumber(*key);
+  const auto enc = reader.bytes();
   if (!enc) return std::unexpected(enc.error());
-  std::ranges::copy(*enc, grant.enc.begin());
   const auto ciphertext = reader.bytes();
   if (!ciphertext) return std::unexpected(ciphertext.error());
-  if (ciphertext->size() > 256) return fail(Errc::malformed, "grant is too large");
+  if (enc->empty() || enc->size() > Grant::max_enc || ciphertext->size() > Grant::max_ciphertext)
+    return fail(Errc::malformed, "grant has a part of a wrong size");
+  grant.enc.assign(enc->begin(), enc->end());
   grant.ciphertext.assign(ciphertext->begin(), ciphertext->end());
   return grant;
 }
@@ -85,23 +103,35 @@ static Result<> read_grants(crypto::CborReader& reader, std::vector<Grant>& gran
   return {};
 }
 
-/// The fields that need not be there.
+/// The optional field `key`.
+static Result<> read_field(crypto::CborReader& reader, std::int64_t key, Grants& grants) {
+  if (key == 9) {
+    const auto value = reader.boolean();
+    if (!value) return std::unexpected(value.error());
+    if (!*value) return fail(Errc::malformed, "flag is present but false");
+    grants.not_stored = true;
+    return {};
+  }
+  const auto value = reader.unsigned_integer();
+  if (!value) return std::unexpected(value.error());
+  if (*value == 0) return fail(Errc::malformed, key == 7 ? "command has no number" : "Wi-Fi fault has no number");
+  if (key == 7) {
+    grants.command = CommandSeq(*value);
+    return {};
+  }
+  // Newer cameras may report other faults.
+  if (*value > 255) return fail(Errc::malformed, "Wi-Fi fault is out of range");
+  grants.wifi = static_cast<WifiFault>(std::min<std::uint64_t>(*value, static_cast<int>(WifiFault::other)));
+  return {};
+}
+
 static Result<> read_more(crypto::CborReader& reader, std::size_t pairs, Grants& grants) {
   for (std::int64_t last = 6; pairs > 0; --pairs) {
     const auto key = reader.integer();
     if (!key) return std::unexpected(key.error());
-    if (*key <= last || *key > 8) return fail(Errc::malformed, "grants have other fields");
+    if (*key <= last || *key > 9) return fail(Errc::malformed, "grants have unknown or missing fields");
     last = *key;
-    const auto value = reader.unsigned_integer();
-    if (!value) return std::unexpected(value.error());
-    if (*value == 0) return fail(Errc::malformed, last == 7 ? "a command without a number" : "a trouble that is none");
-    if (last == 7) {
-      grants.command = CommandSeq(*value);
-      continue;
-    }
-    // Later cameras may know more of them.
-    if (*value > 255) return fail(Errc::malformed, "trouble with a network");
-    grants.wifi = static_cast<WifiTrouble>(std::min<std::uint64_t>(*value, static_cast<int>(WifiTrouble::other)));
+    if (auto r = read_field(reader, last, grants); !r) return r;
   }
   return {};
 }
@@ -113,7 +143,7 @@ Result<Grants> decode_grants(ByteView message, const Route& route, const crypto:
   Grants grants;
   const auto pairs = reader.map();
   if (!pairs) return std::unexpected(pairs.error());
-  if (*pairs < 6 || *pairs > 8) return fail(Errc::malformed, "grants have other fields");
+  if (*pairs < 6 || *pairs > 9) return fail(Errc::malformed, "grants have unknown or missing fields");
   if (auto r = read_number(reader, 1, grants.epoch); !r) return std::unexpected(r.error());
   if (auto r = reader.key(2); !r) return std::unexpected(r.error());
   const auto suite = reader.unsigned_integer();
@@ -147,15 +177,25 @@ static Result<GrantContent> parse_content(ByteView plaintext, sframe::CipherSuit
   return content;
 }
 
-Result<GrantContent> open_grant(const Grants& grants, const Route& route, const DeviceId& hub,
-                                const crypto::AgreementKey& key) {
+Result<GrantContent> open_grant(const Grants& grants, const Route& route, const DeviceId& hub, const GrantKeys& keys) {
   const auto it = std::ranges::find(grants.grants, hub, &Grant::hub);
   if (it == grants.grants.end()) return fail(Errc::not_found, "no grant for this hub");
-  auto plaintext = hpke::open(key, it->enc, grant_info(route, hub, grants.epoch), it->ciphertext);
+  if (it->kem != kem_p256) return fail(Errc::not_decryptable, "the grant uses an unknown KEM");
+  const auto* key = keys(it->key);
+  if (key == nullptr) return fail(Errc::not_decryptable, "the grant is for a key that this hub does not have");
+  hpke::Enc enc;
+  if (it->enc.size() != enc.size()) return fail(Errc::not_decryptable, "the grant's enc is not a point");
+  std::ranges::copy(it->enc, enc.begin());
+  auto plaintext = hpke::open(*key, enc, grant_info(route, hub, grants.epoch, it->key), it->ciphertext);
   if (!plaintext) return std::unexpected(plaintext.error());
   auto content = parse_content(*plaintext, grants.suite);
   wipe(*plaintext);
   return content;
+}
+
+Result<GrantContent> open_grant(const Grants& grants, const Route& route, const DeviceId& hub,
+                                const crypto::AgreementKey& key) {
+  return open_grant(grants, route, hub, [&](PrekeyNumber number) { return number == PrekeyNumber() ? &key : nullptr; });
 }
 
 }  // namespace sealcam::protocol

@@ -1,15 +1,118 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocol/pairing.hpp"
 
+#include <arpa/inet.h>
+#include <algorithm>
+#include <charconv>
+
+#include "base/encoding.hpp"
+#include "base/format.hpp"
 #include "crypto/cbor.hpp"
 #include "crypto/cose.hpp"
+#include "crypto/psa.hpp"
 #include "protocol/fields.hpp"
 
 namespace sealcam::protocol {
 
 namespace {
 
-/// The writer's bytes are signed and wiped, since they may hold a secret.
+constexpr std::string_view scheme = "sealcam:";
+constexpr std::string_view version = "1:";
+constexpr std::size_t max_host = 253;  // RFC 1035 section 2.3.4, without the final dot
+
+bool is_name(std::string_view host) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
+  };
+  return !host.empty() && host.size() <= max_host && host.front() != '-' && host.front() != '.' &&
+         std::ranges::all_of(host, allowed);
+}
+
+bool is_address(int family, std::string_view host) {
+  in6_addr out{};
+  return host.size() < INET6_ADDRSTRLEN && ::inet_pton(family, std::string(host).c_str(), &out) == 1;
+}
+
+Result<std::uint16_t> parse_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc() || end != text.data() + text.size() || port == 0 || text.front() == '0')
+    return fail(Errc::malformed, "a port must be an integer from 1 to 65535");
+  return port;
+}
+
+}  // namespace
+
+Result<PairingCode> PairingCode::draw() {
+  Secret<5> bits;
+  if (auto r = crypto::random(bits.fill()); !r) return std::unexpected(r.error());
+  return PairingCode(std::move(bits));
+}
+
+Result<PairingCode> PairingCode::parse(std::string_view text) {
+  Secret<5> bits;
+  if (text.size() != text_size || !from_base32(text, bits.fill()))
+    return fail(Errc::malformed, "a pairing code must have 8 characters, a to z and 2 to 7");
+  return PairingCode(std::move(bits));
+}
+
+bool PairingCode::matches(const PairingCode& other) const noexcept {
+  return crypto::equal_secrets(bits_.reveal(), other.bits_.reveal());
+}
+
+Result<HostPort> HostPort::parse(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return fail(Errc::malformed, "an address must be HOST:PORT");
+  const auto port = parse_port(text.substr(colon + 1));
+  if (!port) return std::unexpected(port.error());
+  auto host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+    if (!is_address(AF_INET6, host)) return fail(Errc::malformed, "the brackets must contain an IPv6 address");
+  } else if (!is_name(host)) {
+    return fail(Errc::malformed, "a host must be an IPv4 address, an IPv6 address in brackets or a name");
+  }
+  return HostPort{std::string(host), *port};
+}
+
+std::string HostPort::to_string() const {
+  return host.contains(':') ? sealcam::format("[{}]:{}", host, port) : sealcam::format("{}:{}", host, port);
+}
+
+Result<std::string> parse_host(std::string_view text) {
+  const bool brackets = text.starts_with('[') && text.ends_with(']');
+  const auto inner = brackets ? text.substr(1, text.size() - 2) : text;
+  if (is_address(AF_INET6, inner)) return std::string(inner);
+  std::string name(text);
+  std::ranges::replace(name, '_', 'x');
+  if (!is_name(name)) return fail(Errc::malformed, "a host must be an IPv4 address, an IPv6 address or a name");
+  return std::string(text);
+}
+
+Result<PairingString> PairingString::parse(std::string_view text) {
+  if (!text.starts_with(scheme)) return fail(Errc::malformed, "a pairing string must begin with 'sealcam:'");
+  text.remove_prefix(scheme.size());
+  if (!text.starts_with(version)) return fail(Errc::unsupported, "the version of the pairing string");
+  text.remove_prefix(version.size());
+  constexpr auto head = DeviceId::text_size + 1 + PairingCode::text_size + 1;
+  if (text.size() < head || text[DeviceId::text_size] != ':' || text[head - 1] != '@')
+    return fail(Errc::malformed, "a pairing string must be sealcam:1:ID:CODE@HOST:PORT");
+  const auto device = DeviceId::parse(text.substr(0, DeviceId::text_size));
+  if (!device) return std::unexpected(device.error());
+  auto code = PairingCode::parse(text.substr(DeviceId::text_size + 1, PairingCode::text_size));
+  if (!code) return std::unexpected(code.error());
+  auto at = HostPort::parse(text.substr(head));
+  if (!at) return std::unexpected(at.error());
+  return PairingString{*device, std::move(*code), std::move(*at)};
+}
+
+std::string PairingString::reveal() const {
+  return sealcam::format("{}{}{}:{}@{}", scheme, version, device.to_string(), code.reveal(), at.to_string());
+}
+
+namespace {
+
+/// Signs the bytes of the writer and wipes them, because they may hold a secret.
 Result<Bytes> sign_and_wipe(MessageName message, const Route& route, const crypto::SigningKey& key,
                             crypto::CborWriter& writer) {
   Bytes payload = writer.take();
@@ -23,16 +126,15 @@ Result<> read_channel(crypto::CborReader& reader, const ChannelBinding& channel)
   const auto bytes = reader.bytes(ChannelBinding::size());
   if (!bytes) return std::unexpected(bytes.error());
   if (!crypto::equal_secrets(*bytes, channel.reveal()))
-    return fail(Errc::wrong_key, "the message was made for another connection");
+    return fail(Errc::wrong_key, "message belongs to another connection");
   return {};
 }
 
-Result<> read_text(crypto::CborReader& reader, std::int64_t key, std::size_t least, std::size_t most,
-                   std::string& out) {
+Result<> read_text(crypto::CborReader& reader, std::int64_t key, std::size_t min, std::size_t max, std::string& out) {
   if (auto r = reader.key(key); !r) return r;
   const auto text = reader.text();
   if (!text) return std::unexpected(text.error());
-  if (text->size() < least || text->size() > most) return fail(Errc::malformed, "length of a text");
+  if (text->size() < min || text->size() > max) return fail(Errc::malformed, "text has a wrong length");
   out = *text;
   return {};
 }
@@ -41,34 +143,34 @@ Result<> read_port(crypto::CborReader& reader, std::int64_t key, std::uint16_t& 
   if (auto r = reader.key(key); !r) return r;
   const auto port = reader.unsigned_integer();
   if (!port) return std::unexpected(port.error());
-  if (*port < 1 || *port > 65535) return fail(Errc::malformed, "port of a broker");
+  if (*port < 1 || *port > 65535) return fail(Errc::malformed, "broker port is out of range");
   out = static_cast<std::uint16_t>(*port);
   return {};
 }
 
-/// The optional fields, of which `pairs` are there.
-Result<> read_options(crypto::CborReader& reader, std::size_t pairs, PairingEnrolment& enrolment) {
+/// The optional fields; `pairs` of them are present.
+Result<> read_options(crypto::CborReader& reader, std::size_t pairs, PairingEnrollment& enrollment) {
   if (pairs > 0 && reader.key(7)) {
     const auto roster = reader.bytes();
     if (!roster) return std::unexpected(roster.error());
-    enrolment.roster.emplace(roster->begin(), roster->end());
+    enrollment.roster.emplace(roster->begin(), roster->end());
     --pairs;
   }
   if (pairs > 0) {
     if (auto r = reader.key(8); !r) return r;
     auto wifi = read_wifi(reader);
     if (!wifi) return std::unexpected(wifi.error());
-    enrolment.wifi = std::move(*wifi);
+    enrollment.wifi = std::move(*wifi);
     --pairs;
   }
-  if (pairs > 0) return fail(Errc::malformed, "unknown field of an enrolment");
+  if (pairs > 0) return fail(Errc::malformed, "unknown field of an enrollment");
   return reader.finish();
 }
 
-bool fits(const PairingEnrolment& e) {
-  return !e.broker_host.empty() && e.broker_host.size() <= PairingEnrolment::max_host && e.broker_port != 0 &&
-         e.ca_pem.size() <= PairingEnrolment::max_pem && e.certificate_pem.size() <= PairingEnrolment::max_pem &&
-         e.name.size() <= PairingEnrolment::max_name;
+bool fits(const PairingEnrollment& e) {
+  return !e.broker_host.empty() && e.broker_host.size() <= PairingEnrollment::max_host && e.broker_port != 0 &&
+         e.ca_pem.size() <= PairingEnrollment::max_pem && e.certificate_pem.size() <= PairingEnrollment::max_pem &&
+         e.name.size() <= PairingEnrollment::max_name;
 }
 
 }  // namespace
@@ -99,7 +201,7 @@ Result<Bytes> encode_pairing_claim(const PairingCode& code, const ChannelBinding
 }
 
 Result<PairingClaim> decode_pairing_claim(ByteView message, const ChannelBinding& channel, const DeviceId& device) {
-  // The message carries the key it is signed with: it is read first, and the signature checked with it then.
+  // The message carries the key of its signer. The decoder reads the key first, then it verifies the signature.
   if (auto signer = claimed_signer(message); !signer) return std::unexpected(signer.error());
   const auto view = crypto::cose::parse_sign1(message);
   if (!view) return std::unexpected(view.error());
@@ -121,34 +223,34 @@ Result<PairingClaim> decode_pairing_claim(ByteView message, const ChannelBinding
   return PairingClaim{owner, std::move(*code)};
 }
 
-Result<Bytes> encode_pairing_enrolment(const PairingEnrolment& enrolment, const ChannelBinding& channel,
-                                       const DeviceId& device, const crypto::SigningKey& owner) {
-  if (!fits(enrolment)) return fail(Errc::invalid_argument, "a field of an enrolment is too long or empty");
-  const std::size_t options = (enrolment.roster ? 1U : 0U) + (enrolment.wifi ? 1U : 0U);
+Result<Bytes> encode_pairing_enrollment(const PairingEnrollment& enrollment, const ChannelBinding& channel,
+                                        const DeviceId& device, const crypto::SigningKey& owner) {
+  if (!fits(enrollment)) return fail(Errc::invalid_argument, "a field of an enrollment is too long or empty");
+  const std::size_t options = (enrollment.roster ? 1U : 0U) + (enrollment.wifi ? 1U : 0U);
   crypto::CborWriter writer;
   writer.map(6 + options).integer(1).bytes(channel.reveal());
-  writer.integer(2).text(enrolment.broker_host).integer(3).integer(enrolment.broker_port);
-  writer.integer(4).text(enrolment.ca_pem).integer(5).text(enrolment.certificate_pem);
-  writer.integer(6).text(enrolment.name);
-  if (enrolment.roster) writer.integer(7).bytes(*enrolment.roster);
-  if (enrolment.wifi) {
+  writer.integer(2).text(enrollment.broker_host).integer(3).integer(enrollment.broker_port);
+  writer.integer(4).text(enrollment.ca_pem).integer(5).text(enrollment.certificate_pem);
+  writer.integer(6).text(enrollment.name);
+  if (enrollment.roster) writer.integer(7).bytes(*enrollment.roster);
+  if (enrollment.wifi) {
     writer.integer(8);
-    write_wifi(writer, *enrolment.wifi);
+    write_wifi(writer, *enrollment.wifi);
   }
-  return sign_and_wipe(MessageName::enrolment, {owner.public_key().account(), device}, owner, writer);
+  return sign_and_wipe(MessageName::enrollment, {owner.public_key().account(), device}, owner, writer);
 }
 
-Result<PairingEnrolment> decode_pairing_enrolment(ByteView message, const ChannelBinding& channel,
-                                                  const DeviceId& device, const crypto::Verifier& owner) {
-  const auto payload = verify_message(MessageName::enrolment, {owner.key().account(), device}, owner, message);
+Result<PairingEnrollment> decode_pairing_enrollment(ByteView message, const ChannelBinding& channel,
+                                                    const DeviceId& device, const crypto::Verifier& owner) {
+  const auto payload = verify_message(MessageName::enrollment, {owner.key().account(), device}, owner, message);
   if (!payload) return std::unexpected(payload.error());
   crypto::CborReader reader(*payload);
   const auto pairs = reader.map();
   if (!pairs) return std::unexpected(pairs.error());
-  if (*pairs < 6 || *pairs > 8) return fail(Errc::malformed, "fields of an enrolment");
+  if (*pairs < 6 || *pairs > 8) return fail(Errc::malformed, "enrollment has a wrong number of fields");
   if (auto r = read_channel(reader, channel); !r) return std::unexpected(r.error());
-  PairingEnrolment e;
-  using E = PairingEnrolment;
+  PairingEnrollment e;
+  using E = PairingEnrollment;
   if (auto r = read_text(reader, 2, 1, E::max_host, e.broker_host); !r) return std::unexpected(r.error());
   if (auto r = read_port(reader, 3, e.broker_port); !r) return std::unexpected(r.error());
   if (auto r = read_text(reader, 4, 0, E::max_pem, e.ca_pem); !r) return std::unexpected(r.error());

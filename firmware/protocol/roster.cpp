@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "crypto/cbor.hpp"
+#include "crypto/cose.hpp"
 #include "protocol/fields.hpp"
 
 namespace sealcam::protocol {
@@ -32,7 +33,7 @@ Result<Integration> read_integration(crypto::CborReader& reader) {
 Result<RosterHub> read_hub(crypto::CborReader& reader) {
   const auto pairs = reader.map();
   if (!pairs) return std::unexpected(pairs.error());
-  if (*pairs < 2 || *pairs > 4) return fail(Errc::malformed, "hub of a roster");
+  if (*pairs < 2 || *pairs > 4) return fail(Errc::malformed, "roster has a malformed hub");
   RosterHub hub;
   if (auto r = read_public_key(reader, 1, hub.identity); !r) return std::unexpected(r.error());
   if (auto r = read_public_key(reader, 2, hub.hpke); !r) return std::unexpected(r.error());
@@ -48,7 +49,7 @@ Result<RosterHub> read_hub(crypto::CborReader& reader) {
   if (left == 0) return hub;
   if (auto r = read_true(reader, 4); !r) return std::unexpected(r.error());
   hub.may_switch_privacy = true;
-  if (left != 1) return fail(Errc::malformed, "hub of a roster");
+  if (left != 1) return fail(Errc::malformed, "roster has a malformed hub");
   return hub;
 }
 
@@ -75,7 +76,8 @@ Result<> read_suspended(crypto::CborReader& reader, std::vector<Integration>& su
   for (std::size_t i = 0; i < *count; ++i) {
     const auto integration = read_integration(reader);
     if (!integration) return std::unexpected(integration.error());
-    if (i > 0 && *integration <= suspended.back()) return fail(Errc::malformed, "suspended integrations not in order");
+    if (i > 0 && *integration <= suspended.back())
+      return fail(Errc::malformed, "suspended integrations are not in order");
     suspended.push_back(*integration);
   }
   return {};
@@ -88,7 +90,7 @@ Result<Bytes> encode_roster(Roster roster, const Route& route, const crypto::Sig
     return fail(Errc::invalid_argument, "roster has too many entries");
   std::ranges::sort(roster.hubs, {}, [](const RosterHub& h) { return h.identity.id(); });
   const auto twice = std::ranges::adjacent_find(roster.hubs, {}, [](const RosterHub& h) { return h.identity.id(); });
-  if (twice != roster.hubs.end()) return fail(Errc::invalid_argument, "a hub stands twice in a roster");
+  if (twice != roster.hubs.end()) return fail(Errc::invalid_argument, "roster lists a hub twice");
   std::ranges::sort(roster.suspended);
   roster.suspended.erase(std::ranges::unique(roster.suspended).begin(), roster.suspended.end());
 
@@ -123,8 +125,14 @@ Result<Roster> decode_roster(ByteView message, const Route& route, const crypto:
   if (auto r = read_suspended(reader, roster.suspended); !r) return std::unexpected(r.error());
   if (auto r = read_time(reader, 6, roster.issued); !r) return std::unexpected(r.error());
   if (auto r = reader.finish(); !r) return std::unexpected(r.error());
-  if (roster.camera_identity.id() != route.camera) return fail(Errc::malformed, "roster of another camera's key");
+  if (roster.camera_identity.id() != route.camera) return fail(Errc::malformed, "roster has the key of another camera");
   return roster;
+}
+
+Result<crypto::Digest> roster_hash(ByteView message) {
+  const auto envelope = crypto::cose::parse_sign1(message);
+  if (!envelope) return std::unexpected(envelope.error());
+  return crypto::sha256(envelope->payload);
 }
 
 }  // namespace sealcam::protocol

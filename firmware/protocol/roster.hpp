@@ -1,24 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The owner-signed list of the hubs that may watch one camera.
+/// The roster: the list of the hubs that may watch one camera, signed by the owner. The grants: the base key of one
+/// epoch, sealed by the camera to each hub of the roster (HPKE, RFC 9180).
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
-#include "core/clock.hpp"
-#include "core/strong.hpp"
+#include "base/clock.hpp"
+#include "base/strong.hpp"
+#include "crypto/hpke.hpp"
+#include "crypto/sframe.hpp"
 #include "protocol/envelope.hpp"
+#include "protocol/numbers.hpp"
+#include "protocol/wifi.hpp"
 
 namespace sealcam::protocol {
 
-/// A random label of a group of hubs ("the smart display's cloud link") that is suspended as one.
+/// A random label for a group of hubs, for example the cloud link of a smart display. The owner suspends such a group
+/// as a whole.
 using Integration = Strong<struct IntegrationTag, std::uint64_t>;
 
 struct RosterHub {
   crypto::PublicKey identity;
   crypto::PublicKey hpke;
   std::optional<Integration> integration;
-  bool may_switch_privacy = false;  ///< its asks may close the sensor and open it again
+  bool may_switch_privacy = false;  ///< its requests may close and open the sensor
 };
 
 struct Roster {
@@ -30,15 +38,83 @@ struct Roster {
   crypto::PublicKey camera_hpke;
   std::vector<RosterHub> hubs;         ///< in ascending order of id, no id twice
   std::vector<Integration> suspended;  ///< ascending
-  CaptureTime issued;                  ///< by the owner's clock; shown, never judged by
+  CaptureTime issued;                  ///< by the owner's clock; for display only
 
-  /// The hub's entry unless it is absent or its integration is suspended.
+  /// The entry of a hub; null if there is none or its integration is suspended.
   [[nodiscard]] const RosterHub* active(const DeviceId& hub) const noexcept;
 };
 
 /// Sorts and signs. Errors: invalid_argument (too many, a hub twice), crypto.
 [[nodiscard]] Result<Bytes> encode_roster(Roster roster, const Route& route, const crypto::SigningKey& owner);
-/// Errors: as verify_message(), malformed (also when the camera's key does not belong to `route`).
+/// Errors: as verify_message(), malformed (also if the camera's key does not match `route`).
 [[nodiscard]] Result<Roster> decode_roster(ByteView message, const Route& route, const crypto::Verifier& owner);
+
+/// SHA-256 of the payload. Not of the message: one payload has many valid signatures. Does not verify. Errors:
+/// malformed.
+[[nodiscard]] Result<crypto::Digest> roster_hash(ByteView message);
+
+/// IANA "HPKE KEM Identifiers". Receivers ignore grants with another one.
+inline constexpr std::uint64_t kem_p256 = 0x0010;
+
+struct Grant {
+  static constexpr std::size_t max_enc = 1120;  ///< the size of X-Wing's
+  static constexpr std::size_t max_ciphertext = 256;
+  DeviceId hub;
+  std::uint64_t kem = kem_p256;
+  PrekeyNumber key;  ///< the hub's key that opens the grant
+  Bytes enc;
+  Bytes ciphertext;
+};
+
+struct Grants {
+  Epoch epoch;
+  crypto::sframe::CipherSuite suite = crypto::sframe::CipherSuite::aes_128_gcm_sha256_128;
+  RosterVersion roster_version;
+  crypto::Digest roster_hash{};       ///< see roster_hash()
+  CaptureTime created;                ///< by the camera's clock; for display only
+  std::vector<Grant> grants;          ///< ascending by hub, one for each hub
+  std::optional<CommandSeq> command;  ///< the newest command that the camera applied
+  std::optional<WifiFault> wifi;      ///< why the camera is not in the owner's network
+  bool not_stored = false;            ///< after a restart the camera would follow an earlier roster or command
+};
+
+/// The content of a grant.
+struct GrantContent {
+  crypto::sframe::BaseKey base_key;
+  std::string camera_name;  ///< UTF-8, at most 64 bytes
+};
+
+/// CBOR ["sealcam/1 grant", account, camera, hub, epoch, key].
+[[nodiscard]] Bytes grant_info(const Route& route, const DeviceId& hub, Epoch epoch, PrekeyNumber key);
+
+/// What encode_grants() writes. Refers to the roster and the content.
+struct GrantsInput {
+  const Roster& roster;
+  const GrantContent& content;
+  Epoch epoch;
+  crypto::Digest roster_hash{};
+  CaptureTime created{};
+  crypto::sframe::CipherSuite suite = crypto::sframe::CipherSuite::aes_128_gcm_sha256_128;
+  std::optional<CommandSeq> command{};
+  std::optional<WifiFault> wifi{};
+  bool not_stored = false;
+  /// The newest prekey of a hub. The key in the roster is used without this function, or if it returns nothing.
+  std::function<std::optional<Prekey>(const DeviceId& hub)> prekey{};
+};
+/// Seals to every active hub of the roster and signs. Errors: crypto, invalid_argument (name too long, command 0).
+[[nodiscard]] Result<Bytes> encode_grants(const GrantsInput& input, const Route& route,
+                                          const crypto::SigningKey& camera);
+/// Verifies and parses. Opens nothing. Errors: as verify_message(), unsupported (suite).
+[[nodiscard]] Result<Grants> decode_grants(ByteView message, const Route& route, const crypto::Verifier& camera);
+
+/// A hub's private keys by their numbers. Returns null for a key that it does not have (any more).
+using GrantKeys = std::function<const crypto::AgreementKey*(PrekeyNumber number)>;
+/// Errors: not_found (no grant for this hub), not_decryptable (also if the hub lacks the key or the KEM is unknown),
+/// malformed.
+[[nodiscard]] Result<GrantContent> open_grant(const Grants& grants, const Route& route, const DeviceId& hub,
+                                              const GrantKeys& keys);
+/// For a hub without prekeys. `key` has the number 0.
+[[nodiscard]] Result<GrantContent> open_grant(const Grants& grants, const Route& route, const DeviceId& hub,
+                                              const crypto::AgreementKey& key);
 
 }  // namespace sealcam::protocol

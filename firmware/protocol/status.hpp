@@ -1,21 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A camera's signed word on being online or not. A hint, which never overrides a fresh echo, but for `reset`: with it
-/// a camera promises to forget its owner.
+/// A camera's signed status. `online` is only a hint: a recent echo overrides it. `reset` is binding: the camera
+/// deletes its owner.
 #pragma once
 
-#include "core/clock.hpp"
+#include <optional>
+
+#include "base/clock.hpp"
 #include "protocol/envelope.hpp"
 
 namespace sealcam::protocol {
 
-struct Status {
-  bool online = false;
-  CaptureTime started;   ///< when this run of the camera began, by its clock; the same in its will
-  bool privacy = false;  ///< the sensor is closed until somebody who may says otherwise
-  bool reset = false;    ///< offline for good: it forgets its owner now; never in a will
+/// Why the camera sends no pictures, although privacy is off. Its log has the cause.
+enum class CameraFault : std::uint8_t {
+  sensor = 1,    ///< the sensor is missing, cannot be opened, or delivers nothing
+  pictures = 2,  ///< the sensor delivers, but its pictures cannot be sent
+  encoder = 3,   ///< there is no encoder, or it fails
+  other = 4,     ///< of a newer camera
 };
 
-/// Errors: invalid_argument (online and reset), crypto.
+struct Status {
+  bool online = false;
+  CaptureTime started;                 ///< when the camera process started, by its clock; the will has the same value
+  bool privacy = false;                ///< the sensor is closed until an authorized request opens it
+  bool reset = false;                  ///< offline forever: the camera deletes its owner; never in a will
+  std::optional<CameraFault> fault{};  ///< only if online
+};
+
+/// Errors: invalid_argument (online and reset, or a fault while offline), crypto.
 [[nodiscard]] Result<Bytes> encode_status(const Status& status, const Route& route, const crypto::SigningKey& camera);
 /// Errors: as verify_message().
 [[nodiscard]] Result<Status> decode_status(ByteView message, const Route& route, const crypto::Verifier& camera);

@@ -3,262 +3,241 @@
 
 #include <algorithm>
 
-#include "protocol/grants.hpp"
-#include "protocol/status.hpp"
+#include "base/device_names.hpp"
+#include "protocol/roster.hpp"
 
 namespace sealcam::watch {
 
-Refusal to_refusal(const Error& error) noexcept {
-  switch (error.code) {
-    case Errc::wrong_key: return Refusal::wrong_account;
-    case Errc::bad_signature:
-    case Errc::crypto: return Refusal::bad_signature;
-    case Errc::not_decryptable:
-    case Errc::not_found: return Refusal::not_decryptable;
-    default: return Refusal::malformed;
-  }
-}
+using protocol::to_reject_reason;
 
-CameraWatch::CameraWatch(WatchContext& context, const protocol::Route& route)
-    : context_(context),
+CameraWatch::CameraWatch(CameraDependencies& deps, const protocol::Route& route, std::uint32_t max_counter)
+    : deps_(deps),
       route_(route),
-      lane_(context.checker.add_lane([this](FrameCheck& frame) { on_checked(frame); })) {}
+      queue_(deps.checker.add_queue([this](FrameCheck& frame) { on_checked(frame); })),
+      epochs_(max_counter),
+      requester_(deps, route),
+      shown_(route.camera, deps.cache, deps.sink, deps.clock) {}
 
 CameraWatch::~CameraWatch() {
-  context_.checker.remove_lane(lane_);
-  context_.cache.remove(key_);
+  deps_.checker.remove_queue(queue_);
+  shown_.forget();
 }
 
-Result<> CameraWatch::on_roster(const protocol::Roster& roster) {
+Result<> CameraWatch::on_roster(const protocol::Roster& roster, const RosterMark& mark) {
   if (!camera_keys_) {
     auto verifier = crypto::Verifier::open(roster.camera_identity);
     if (!verifier) return std::unexpected(verifier.error());
-    camera_keys_ = std::make_shared<const CameraKeys>(protocol::FrameOpener(route_), std::move(*verifier));
+    camera_keys_ = std::make_shared<const CameraKeys>(protocol::FrameOpener(route_), std::move(*verifier), deps_.rule);
     key_ = roster.camera_identity;
+    shown_.set_key(key_);
   } else if (key_ != roster.camera_identity) {
     return fail(Errc::malformed, "another key with the camera's id");
   }
-  roster_version_ = roster.version;
-  roster_conflict_ = false;
-  // Both keys must be ours: an entry with a foreign HPKE key would only ever bring grants that do not open.
-  const auto& keys = context_.keys;
-  const auto own = std::ranges::find_if(roster.hubs, [&](const protocol::RosterHub& hub) {
-    return hub.identity == keys.identity.public_key() && hub.hpke == keys.hpke.public_key();
-  });
-  const bool listed = own != roster.hubs.end();
-  const bool member = listed && roster.active(keys.identity.id()) != nullptr;
-  if (member_ && !member) {
-    context_.log.info("camera {}: {}", route_.camera.to_string(), listed ? "suspended" : "no longer on its roster");
+  if (membership_.apply(roster, mark, deps_.keys, deps_.clock.boot())) {
+    deps_.log.info("camera {}: {}", route_.camera.to_string(),
+                   membership_.suspended() ? "the roster suspends this hub" : "the roster no longer lists this hub");
     forget();
   }
-  if (listed) removed_.reset();
-  else if (member_ || suspended_) removed_ = context_.clock.monotonic();
-  member_ = member;
-  suspended_ = listed && !member;
-  may_switch_privacy_ = member && own->may_switch_privacy;
-  if (!may_switch_privacy_) wish_.reset();
+  if (!membership_.may_switch_privacy()) requester_.end_privacy();
   report_state();
   return {};
 }
 
 void CameraWatch::on_roster_conflict() {
-  if (!roster_conflict_)
-    context_.log.error("camera {}: two rosters with one version; the first one stays", route_.camera.to_string());
-  roster_conflict_ = true;
+  if (!membership_.conflict())
+    deps_.log.error("camera {}: two rosters have the same version, keeping the first one", route_.camera.to_string());
+  membership_.note_conflict();
   report_state();
 }
 
-// What was opened before goes, too. The name stays, so that people know which camera it is about.
+// Deletes keys and opened pictures. Keeps the name, so that viewers can identify the camera.
 void CameraWatch::forget() {
   epochs_.clear();
   clones_.clear();
-  waiting_.clear();
-  waiting_bytes_ = 0;
-  context_.cache.remove(key_);
-  freshness_ = {};
-  newest_.reset();
-  shown_epoch_.reset();
+  held_.clear();
+  shown_.forget();
+  restored_.reset();
   answered_.reset();
   newest_echo_.reset();
-  clock_ahead_.reset();
-  wish_.reset();
-  wish_failed_.reset();
+  requester_.clear_privacy();
+  requester_.clear_unopened();
+}
+
+std::optional<RejectReason> CameraWatch::blocked() const noexcept {
+  if (cloned_) return RejectReason::cloned;
+  if (!membership_.member()) return RejectReason::not_member;
+  return std::nullopt;
 }
 
 void CameraWatch::on_grants(ByteView message) {
-  if (!member_ || cloned_) return refuse_control(cloned_ ? Refusal::cloned : Refusal::not_member);
+  if (const auto reason = blocked()) return reject_control(*reason);
   const auto grants = protocol::decode_grants(message, route_, camera_keys_->verifier);
-  if (!grants) return refuse_control(to_refusal(grants.error()));
-  if (epochs_.find(grants->epoch) != nullptr) return;  // again, as after every reconnect
-  if (epochs_.closed(grants->epoch)) {
-    clones_.on_sign_of_life(grants->epoch);
-    ask_due();
-    return refuse_control(Refusal::closed_epoch);
+  if (!grants) return reject_control(to_reject_reason(grants.error()));
+  membership_.note_applied({grants->roster_version, grants->roster_hash}, deps_.clock.boot());
+  if (epochs_.find(grants->epoch) != nullptr) return;  // the broker sends them after each reconnect
+  if (epochs_.closed(grants->epoch)) return on_closed_grants(*grants);
+  auto opened = open_epoch(*grants);
+  // The camera made these grants before it received the roster that lists this hub. The next ones contain a grant for
+  // it.
+  if (!opened && opened.error().code == Errc::not_found && grants->roster_version < membership_.version()) return;
+  if (!opened) {
+    if (opened.error().code == Errc::not_decryptable) requester_.set_unopened(grants->epoch);
+    request_due();
+    return reject_control(to_reject_reason(opened.error()));
   }
-  auto content = protocol::open_grant(*grants, route_, context_.keys.identity.id(), context_.keys.hpke);
-  // Made before the camera learned of the roster that lists us; the next ones will have ours.
-  if (!content && content.error().code == Errc::not_found && grants->roster_version < roster_version_) return;
-  if (!content) return refuse_control(to_refusal(content.error()));
-  auto key = crypto::sframe::OpeningKey::open(grants->suite, grants->epoch, content->base_key);
-  if (!key) return refuse_control(to_refusal(key.error()));
-
-  auto& epoch = epochs_.add_candidate(EpochState{
-      .epoch = grants->epoch,
-      .key = std::make_shared<const crypto::sframe::OpeningKey>(std::move(*key)),
-      .camera_name = std::move(content->camera_name),
-      .known_since = challenges_.next(),
-  });
-  if (name_.empty()) name_ = epoch.camera_name;
-  context_.log.info("camera {}: key of epoch {:016x}", route_.camera.to_string(), grants->epoch.value());
-  ask_due();
-  release_waiting(grants->epoch);
+  requester_.clear_unopened();
+  auto& epoch = epochs_.add_candidate(std::move(*opened));
+  take_name(epoch);
+  deps_.log.info("camera {}: received the key of epoch {:016x}", route_.camera.to_string(), grants->epoch.value());
+  request_due();
+  for (auto& frame : held_.take(grants->epoch)) {
+    frame->key = epoch.key;
+    submit(std::move(frame));
+  }
   report_state();
 }
 
+// A broker may offer such grants at any time. They prove something only if the camera uses the epoch now.
+void CameraWatch::on_closed_grants(const protocol::Grants& grants) {
+  if (clones_.find(grants.epoch) == nullptr && epochs_.below_max(grants.epoch)) {
+    const auto* current = epochs_.current();
+    if (auto old = open_epoch(grants))
+      clones_.on_old(grants.epoch, std::move(old->key), current == nullptr ? Epoch() : current->epoch,
+                     requester_.challenges().next());
+  }
+  clones_.on_activity(grants.epoch);
+  request_due();
+  reject_control(RejectReason::closed_epoch);
+}
+
 void CameraWatch::on_status(ByteView message) {
-  if (!member_ || cloned_) return refuse_control(cloned_ ? Refusal::cloned : Refusal::not_member);
+  if (const auto reason = blocked()) return reject_control(*reason);
   const auto status = protocol::decode_status(message, route_, camera_keys_->verifier);
-  if (!status) return refuse_control(to_refusal(status.error()));
-  says_online_ = status->online;
+  if (!status) return reject_control(to_reject_reason(status.error()));
+  reports_online_ = status->online;
+  fault_ = status->fault;
   if (!status->privacy) privacy_.reset();
-  else if (!privacy_) privacy_ = context_.clock.wall();
-  if (wish_ && status->online && status->privacy == wish_->on) wish_.reset();
-  if (status->online && wish_failed_ == status->privacy) wish_failed_.reset();
-  // A camera says so whenever it connects: what we asked before that reached nobody.
-  const auto now = context_.clock.monotonic();
-  if (status->online && (!nudged_ || now - *nudged_ >= ask_interval)) {
-    nudged_ = now;
-    clones_.on_sign_of_life();
-    ask_all_now();
-    ask_due();
+  else if (!privacy_) privacy_ = deps_.clock.wall();
+  requester_.on_status(status->online, status->privacy);
+  // A camera publishes its status after it connected. It did not receive earlier requests.
+  const auto now = deps_.clock.boot();
+  if (status->online && (!status_request_ || now - *status_request_ >= ViewRequester::request_interval)) {
+    status_request_ = now;
+    clones_.on_activity();
+    ViewRequester::make_due(epochs_);
+    request_due();
   }
   report_state();
 }
 
 void CameraWatch::on_frame(ByteView message, bool retained) {
-  if (!member_) return counters_.refused.add(Refusal::not_member);
+  if (!membership_.member()) return counters_.rejected.add(RejectReason::not_member);
   if (cloned_) {
-    say_cloned();
-    return counters_.refused.add(Refusal::cloned);
+    report_cloned();
+    return counters_.rejected.add(RejectReason::cloned);
   }
-  auto frame = context_.checker.make();
+  auto frame = deps_.checker.make();
   frame->message.assign(message.begin(), message.end());
   const auto view = protocol::parse_frame(frame->message);
-  if (!view) return counters_.refused.add(Refusal::malformed);
-  if (view->signer != route_.camera) return counters_.refused.add(Refusal::wrong_account);
+  if (!view) return counters_.rejected.add(RejectReason::malformed);
+  if (view->signer != route_.camera) return counters_.rejected.add(RejectReason::wrong_account);
   frame->frame.emplace(*view);
   frame->camera = camera_keys_;
-  frame->received = context_.clock.monotonic();
+  frame->received = deps_.clock.boot();
   frame->retained = retained;
   if (const auto* epoch = epochs_.find(view->epoch)) {
     frame->key = epoch->key;
     submit(std::move(frame));
   } else if (epochs_.closed(view->epoch)) {
-    // Also without a key the signature decides which reason is counted.
+    // Also checked without a key, because the signature decides which reason is counted.
     if (const auto* replaced = clones_.find(view->epoch)) frame->key = replaced->key;
     submit(std::move(frame));
   } else {
-    hold_for_grants(std::move(frame));
+    held_.add(std::move(frame));
+    submit_excess();
   }
 }
 
 void CameraWatch::submit(std::unique_ptr<FrameCheck> frame) {
-  counters_.overload += context_.checker.submit(lane_, std::move(frame));
+  counters_.overload += deps_.checker.submit(queue_, std::move(frame));
 }
 
-void CameraWatch::hold_for_grants(std::unique_ptr<FrameCheck> frame) {
-  waiting_bytes_ += frame->message.size();
-  waiting_.push_back(std::move(frame));
-  give_up_waiting();
-}
-
-void CameraWatch::release_waiting(Epoch epoch) {
-  std::deque<std::unique_ptr<FrameCheck>> others;
-  for (auto& frame : waiting_) {
-    if (frame->frame->epoch != epoch) {
-      others.push_back(std::move(frame));
-      continue;
-    }
-    waiting_bytes_ -= frame->message.size();
-    frame->key = epochs_.find(epoch)->key;
-    submit(std::move(frame));
-  }
-  waiting_ = std::move(others);
-}
-
-// They are checked without a key, so that each is counted for what it is: forged, or not for us.
-void CameraWatch::give_up_waiting() {
-  const auto now = context_.clock.monotonic();
-  while (!waiting_.empty() && (waiting_bytes_ > waiting_bytes || now - waiting_.front()->received > waiting_time)) {
-    waiting_bytes_ -= waiting_.front()->message.size();
-    submit(std::move(waiting_.front()));
-    waiting_.pop_front();
-  }
+// Frames without grants are checked without a key, so that forged frames and frames for other hubs are counted apart.
+void CameraWatch::submit_excess() {
+  const auto now = deps_.clock.boot();
+  while (auto frame = held_.take_excess(now)) submit(std::move(frame));
 }
 
 void CameraWatch::on_checked(FrameCheck& frame) {
   auto* epoch = epochs_.find(frame.frame->epoch);
   const bool closed = epoch == nullptr && epochs_.closed(frame.frame->epoch);
-  if (frame.refusal) {
-    const bool authentic = *frame.refusal == Refusal::not_decryptable;
-    return counters_.refused.add(authentic && closed ? Refusal::closed_epoch : *frame.refusal);
+  if (frame.rejection) {
+    const bool authentic = *frame.rejection == RejectReason::not_decryptable;
+    return counters_.rejected.add(authentic && closed ? RejectReason::closed_epoch : *frame.rejection);
   }
-  if (!member_ || cloned_) return counters_.refused.add(cloned_ ? Refusal::cloned : Refusal::not_member);
+  if (const auto reason = blocked()) return counters_.rejected.add(*reason);
   if (closed) return on_closed(frame);
-  if (epoch == nullptr) return counters_.refused.add(Refusal::not_decryptable);
+  if (epoch == nullptr) return counters_.rejected.add(RejectReason::not_decryptable);
 
   const auto& view = *frame.frame;
-  const auto verdict = epoch->order.accept(view.kind, view.counter, frame.header.number);
+  const auto verdict = epoch->order.accept(view.kind, view.counter, frame.header);
+  const bool video = view.kind == protocol::FrameKind::key || view.kind == protocol::FrameKind::delta;
+  if (video && verdict != StreamOrder::Verdict::replayed) epoch->received.note(view.counter, frame.received);
   if (verdict == StreamOrder::Verdict::replayed) {
-    // A broker delivers the retained still again with every subscription; that is no attack.
+    // A broker sends the retained still again after each subscription. This is not an attack.
     const bool again = frame.retained && last_still_ == view.counter && epoch == epochs_.current();
-    if (!again) counters_.refused.add(Refusal::replayed);
+    if (!again) counters_.rejected.add(RejectReason::replayed);
     return;
   }
-  if (verdict == StreamOrder::Verdict::out_of_order) return counters_.refused.add(Refusal::out_of_order);
+  if (verdict == StreamOrder::Verdict::out_of_order) return counters_.rejected.add(RejectReason::out_of_order);
   on_accepted(*epoch, verdict, frame);
 }
 
-// Verified and opened, which is more than a frame of an epoch that is over needs to be refused: it may complete the
-// proof that two devices are at work, or be the first sign of it.
+// The frame is rejected, but it is opened before: it may complete the proof of a clone, or be the first activity of
+// one.
 void CameraWatch::on_closed(const FrameCheck& frame) {
-  counters_.refused.add(Refusal::closed_epoch);
+  counters_.rejected.add(RejectReason::closed_epoch);
   const auto epoch = frame.frame->epoch;
-  const auto echoed = challenges_.made(frame.header.echo);
-  if (echoed && clones_.proves(epoch, echoed->serial)) return on_cloned(*clones_.find(epoch));
-  clones_.on_sign_of_life(epoch);
-  ask_due();
+  const auto echoed = requester_.challenges().made(frame.header.echoes);
+  if (echoed && clones_.proves(epoch, echoed->serial)) {
+    const auto& proven = *clones_.find(epoch);
+    if (!proven.old) return on_cloned(epoch, proven.replaced_by);
+    if (!restored_)
+      deps_.log.error(
+          "camera {}: uses an old copy of its card, so its pictures are not shown; reset it and pair it again",
+          route_.camera.to_string());
+    if (!restored_) restored_ = requester_.challenges().next();
+    report_state();
+  }
+  clones_.on_activity(epoch);
+  request_due();
 }
 
-void CameraWatch::on_cloned(const ReplacedEpoch& replaced) {
+void CameraWatch::on_cloned(Epoch epoch, Epoch other) {
   cloned_ = true;
-  context_.log.error("camera {}: epoch {:016x} answers although epoch {:016x} replaced it", route_.camera.to_string(),
-                     replaced.epoch.value(), replaced.replaced_by.value());
+  deps_.log.error("camera {}: epoch {:016x} is in use, although {}", route_.camera.to_string(), epoch.value(),
+                  other == Epoch() ? "a device uses an old copy of the camera's card"
+                                   : sealcam::format("epoch {:016x} replaced it", other.value()));
   forget();
-  say_cloned();
+  report_cloned();
   report_state();
 }
 
-void CameraWatch::say_cloned() {
-  if (!cloned_log_.allow(context_.clock.monotonic())) return;
-  context_.log.error(
-      "camera {}: two devices live with its identity, nothing of it is shown; reset the camera and pair "
-      "it again",
-      route_.camera.to_string());
+void CameraWatch::report_cloned() {
+  if (!cloned_log_limit_.allow(deps_.clock.monotonic())) return;
+  deps_.log.error("camera {}: two devices use its identity, showing no pictures; reset the camera and pair it again{}",
+                  route_.camera.to_string(), cloned_log_limit_.note());
 }
 
 void CameraWatch::on_accepted(EpochState& epoch, StreamOrder::Verdict verdict, const FrameCheck& frame) {
   const auto& view = *frame.frame;
-  take_echo(epoch, frame);
+  accept_echo(epoch, frame);
+  if (cloned_) return;
+  if (view.kind == protocol::FrameKind::report) on_report(epoch, frame);
   if (view.kind == protocol::FrameKind::still) last_still_ = view.counter;
   if (verdict == StreamOrder::Verdict::show) {
-    const PictureInfo picture{.kind = view.kind,
-                              .header = frame.header,
-                              .epoch = view.epoch,
-                              .counter = view.counter,
-                              .age = {},
-                              .received = frame.received,
-                              .handed_out = {}};
+    const PictureInfo picture{view.kind,    CameraState::stale, frame.header,   view.epoch,
+                              view.counter, std::nullopt,       frame.received, {}};
     if (may_show(epoch)) {
       hand_out(epoch, picture, frame.content);
     } else {
@@ -273,54 +252,149 @@ void CameraWatch::on_accepted(EpochState& epoch, StreamOrder::Verdict verdict, c
   report_state();
 }
 
-void CameraWatch::take_echo(EpochState& epoch, const FrameCheck& frame) {
-  const auto made = challenges_.made(frame.header.echo);
+void CameraWatch::accept_echo(EpochState& epoch, const FrameCheck& frame) {
+  const auto made = requester_.challenges().made(frame.header.echoes);
   if (!made) return;
-  // An epoch that echoes an older challenge than the current one did had ended before that began: its frames were held
-  // back on the way. Whoever let it become current again would show them behind newer ones.
+  // An epoch that echoes an older challenge than the current epoch ended before the current one began. Its frames were
+  // held back on the path. If it became current again, its pictures would follow newer ones on the screen.
   if (&epoch != epochs_.current()) {
     if (newest_echo_ && made->at < *newest_echo_) return;
     promote(epoch, made->serial);
+  } else if (restored_ && made->serial >= *restored_) {
+    // A device used a smaller counter between two uses of this epoch, whose key only one device has.
+    return on_cloned(epoch.epoch, Epoch());
   }
-  answered_ = context_.clock.monotonic();
+  answered_ = deps_.clock.boot();
   if (!newest_echo_ || *newest_echo_ < made->at) newest_echo_ = made->at;
-  if (frame.frame->kind != protocol::FrameKind::report) freshness_.on_echo(frame.header.number, made->at);
+  if (frame.frame->kind != protocol::FrameKind::report) shown_.on_echo(frame.header.number, made->at);
+}
+
+void CameraWatch::on_report(const EpochState& epoch, const FrameCheck& frame) {
+  const auto report = protocol::decode_report(frame.content);
+  if (!report) return;
+  membership_.note_applied({report->roster_version, report->roster_hash}, deps_.clock.boot());
+  if (report->nonce) requester_.on_nonce(epoch, frame.header.echoes, *report->nonce);
 }
 
 void CameraWatch::promote(EpochState& epoch, ChallengeSerial echoed) {
-  if (const auto* before = epochs_.current()) clones_.on_replaced(*before, epoch.epoch, echoed, challenges_.next());
-  if (shown_epoch_ != epoch.epoch) freshness_.begin_epoch();
-  epochs_.promote(epoch);
-  name_ = epoch.camera_name;
+  const auto next = requester_.challenges().next();
+  if (const auto* before = epochs_.current()) clones_.on_replaced(*before, epoch.epoch, echoed, next);
+  clones_.on_promoted(epoch.epoch, next);
+  shown_.begin_epoch(epoch.epoch);
+  restored_.reset();
+  requester_.clear_unopened();
+  if (epochs_.promote(epoch))
+    if (auto r = deps_.max_epochs.store(route_.camera, epochs_.max_counter()); !r)
+      deps_.log.error("camera {}: cannot store the newest epoch; after a restart, the hub may accept an older one: {}",
+                      route_.camera.to_string(), to_string(r.error()));
+  take_name(epoch);
   last_still_.reset();
-  context_.log.info("camera {}: epoch {:016x} is live", route_.camera.to_string(), epoch.epoch.value());
+  deps_.log.info("camera {}: epoch {:016x} is live", route_.camera.to_string(), epoch.epoch.value());
   if (!epoch.shown)
     epoch.held.for_each([&](const PictureInfo& picture, ByteView unit) { hand_out(epoch, picture, unit); });
   epoch.held.clear();
 }
 
-bool CameraWatch::may_show(const EpochState& epoch) const noexcept {
-  return epochs_.current() != nullptr ? &epoch == epochs_.current() : &epoch == epochs_.preferred();
+void CameraWatch::set_watched(bool watched) {
+  if (watched == watched_) return;
+  watched_ = watched;
+  answered_.reset();
+  ViewRequester::make_due(epochs_);
+  request_due();
+  report_state();
 }
 
-void CameraWatch::hand_out(EpochState& epoch, PictureInfo picture, ByteView access_unit) {
-  const auto now = context_.clock.monotonic();
-  if (shown_epoch_ != epoch.epoch) {
-    // Set anew only when promote() did not: its echo may wait in there for this very picture.
-    if (&epoch != epochs_.current()) freshness_.begin_epoch();
-    shown_epoch_ = epoch.epoch;
+Result<> CameraWatch::switch_privacy(bool on) {
+  if (!membership_.may_switch_privacy() || cloned_)
+    return fail(Errc::permission, "this hub is not permitted to switch the camera's privacy");
+  if (!requester_.connected()) return fail(Errc::connection, "not connected to the broker");
+  requester_.begin_privacy(on, epochs_);
+  // If the status reports the value already, no new status follows. LIVE pictures contradict a status "closed".
+  const bool done =
+      reports_online_ == true && privacy_.has_value() == on && !(on && state(deps_.clock.boot()) == CameraState::live);
+  if (done) requester_.end_privacy();
+  report_state();
+  return {};
+}
+
+void CameraWatch::tick() {
+  submit_excess();
+  requester_.request_privacy(epochs_);
+  request_due();
+  report_state();
+}
+
+void CameraWatch::request_due() {
+  if (!watched_ || blocked() || !requester_.connected()) return;
+  if (!answered_) answered_ = deps_.clock.boot();
+  requester_.request_due(epochs_, clones_);
+}
+
+bool CameraWatch::unanswered(BootTime now) const noexcept {
+  return watched_ && answered_ && now - *answered_ > answer_timeout;
+}
+
+CameraState CameraWatch::state(BootTime now) const {
+  if (blocked() || !shown_.newest()) return CameraState::offline;
+  if (epochs_.current() != nullptr && shown_.live(now)) return CameraState::live;
+  if (reports_online_ == false || unanswered(now)) return CameraState::offline;
+  return CameraState::stale;
+}
+
+Reason CameraWatch::reason(CameraState state, BootTime now) const {
+  const auto& m = membership_;
+  if (cloned_) return Reason::cloned;
+  if (m.suspended()) return Reason::suspended;
+  if (!m.member() && m.removed() && now - *m.removed() < removed_for) return Reason::removed;
+  if (m.conflict()) return Reason::roster_conflict;
+  if (!m.member()) return Reason::none;
+  if (restored_) return Reason::restored;
+  if (m.unpublished(now)) return Reason::unpublished_roster;
+  if (state == CameraState::live) return shown_.clock_ahead() ? Reason::clock : Reason::none;
+  if (reports_online_ == false) return Reason::deregistered;
+  if (privacy_) return Reason::privacy;
+  if (fault_) return to_reason(*fault_);
+  if (unanswered(now)) return Reason::no_answer;
+  return shown_.newest() ? Reason::none : Reason::waiting;
+}
+
+CameraStatus CameraWatch::status() const {
+  const auto now = deps_.clock.boot();
+  CameraStatus s;
+  s.id = route_.camera;
+  s.name = name_;
+  s.state = state(now);
+  s.reason = reason(s.state, now);
+  s.member = membership_.member();
+  s.roster_conflict = membership_.conflict();
+  s.members = membership_.members();
+  s.members_changed = membership_.changed();
+  s.watched = watched_;
+  s.reports_online = reports_online_;
+  s.privacy = privacy_.has_value();
+  s.observed_privacy = privacy_;
+  s.may_switch_privacy = membership_.may_switch_privacy();
+  s.requested_privacy = requester_.requested_privacy();
+  s.privacy_failed = requester_.failed_privacy();
+  if (const auto& newest = shown_.newest()) {
+    s.age = shown_.age(now);
+    s.captured = newest->header.captured;
+    s.clock_ahead = shown_.clock_ahead();
+    s.width = newest->header.width;
+    s.height = newest->header.height;
   }
-  epoch.shown = true;
-  freshness_.on_shown(picture.header.number);
-  const bool live = &epoch == epochs_.current() && freshness_.live(now);
-  picture.state = live ? CameraState::live : CameraState::stale;
-  picture.age = freshness_.age(now);
-  picture.handed_out = now;
-  if (live) judge_clock(picture);
-  ++(live ? counters_.shown_live : counters_.shown_stale);
-  newest_ = picture;
-  context_.cache.add(key_, picture, access_unit);
-  context_.sink.on_picture(route_.camera, picture, access_unit);
+  if (const auto* current = epochs_.current()) s.epoch = current->epoch;
+  s.roster_version = membership_.version();
+  s.counters = counters_;
+  s.counters.requests = requester_.sent();
+  return s;
+}
+
+void CameraWatch::report_state() {
+  auto now = status();
+  if (reported_ && reported_->same_report(now)) return;
+  reported_ = std::move(now);
+  deps_.sink.on_state(*reported_);
 }
 
 }  // namespace sealcam::watch

@@ -1,146 +1,124 @@
 // SPDX-License-Identifier: Apache-2.0
-/// One camera as one hub sees it: route, signature, AEAD, order, freshness; asks; what waits and what is held; whether
-/// two devices live with its identity. That is remembered as long as the hub runs: the only cure are new keys, with
-/// which the camera is another one here. A hub that is restarted needs a new proof before it refuses both again.
-/// Thread-bound to the network thread.
+/// One camera as one hub receives it.
 #pragma once
 
-#include <deque>
-
-#include "core/log.hpp"
 #include "protocol/roster.hpp"
-#include "protocol/topic.hpp"
-#include "transport/mqtt.hpp"
-#include "watch/clone_watch.hpp"
-#include "watch/epoch_set.hpp"
-#include "watch/frame_checker.hpp"
-#include "watch/freshness.hpp"
-#include "watch/picture_cache.hpp"
-#include "watch/picture_sink.hpp"
-#include "watch/stores.hpp"
+#include "protocol/status.hpp"
+#include "watch/membership.hpp"
+#include "watch/shown_pictures.hpp"
+#include "watch/view_requester.hpp"
 
 namespace sealcam::watch {
 
-/// What all cameras of a hub share; everything outlives them.
-struct WatchContext {
-  crypto::DeviceKeys keys;
-  transport::MqttClient* client = nullptr;  ///< null until there is one
-  FrameChecker& checker;
-  AskSequence& sequence;
-  const Clock& clock;
-  Log& log;
-  PictureSink& sink;
-  PictureCache& cache;
-};
-
+/// Checks route, signature, AEAD, order and freshness of a camera's messages, requests pictures, and detects clones.
+///
+/// A detected clone stays blocked while the hub runs. After a reset the camera has new keys, so the hub regards it as
+/// another camera. After a restart the hub needs a new proof. Thread-bound to the network thread.
 class CameraWatch {
  public:
-  static constexpr std::chrono::seconds ask_interval{1};
-  static constexpr std::chrono::seconds waiting_time{1};  ///< frames for their grants
-  static constexpr std::size_t waiting_bytes = 2U << 20;
-  static constexpr std::chrono::seconds unanswered_for{20};    ///< then OFFLINE
-  static constexpr std::chrono::seconds replaced_interval{2};  ///< between two asks of replaced epochs
-  static constexpr std::chrono::seconds wish_patience{10};     ///< for a status that says that privacy was switched
-  static constexpr std::chrono::minutes clock_tolerance{1};
-  static constexpr std::chrono::hours removed_for{24};  ///< a hub that was taken off the roster says so
+  static constexpr std::chrono::seconds answer_timeout{20};  ///< then the camera is OFFLINE
+  static constexpr std::chrono::hours removed_for{24};       ///< time for which the hub reports its removal
 
-  CameraWatch(WatchContext& context, const protocol::Route& route);
+  /// `max_counter`: the stored one of device::MaxEpochStore, or 0.
+  CameraWatch(CameraDependencies& deps, const protocol::Route& route, std::uint32_t max_counter);
   CameraWatch(const CameraWatch&) = delete;
   CameraWatch& operator=(const CameraWatch&) = delete;
   ~CameraWatch();
 
-  /// A verified roster that is newer than the one before. Errors: crypto, malformed (the camera's key).
-  [[nodiscard]] Result<> on_roster(const protocol::Roster& roster);
+  /// Applies a verified roster that is newer than the last one. Errors: crypto, malformed (the camera's key).
+  [[nodiscard]] Result<> on_roster(const protocol::Roster& roster, const RosterMark& mark);
   void on_roster_conflict();
   void on_grants(ByteView message);
   void on_status(ByteView message);
-  /// From `video` or `still`.
+  /// Handles a message from the topic `video` or `still`.
   void on_frame(ByteView message, bool retained);
-  void refuse_control(Refusal refusal) noexcept { counters_.refused_control.add(refusal); }
+  void reject_control(RejectReason rejection) noexcept { counters_.rejected_control.add(rejection); }
   void count_overload() noexcept { ++counters_.overload; }
 
-  void set_wanted(bool wanted);
-  /// Asks the camera to close its sensor or to open it, each second until its status says so, for at most
-  /// wish_patience; a newer wish takes the place of an older one. Errors: permission (the roster does not allow it),
-  /// connection.
+  /// A viewer starts or stops watching.
+  void set_watched(bool watched);
+  /// Requests the camera to close or to open its sensor. See ViewRequester::begin_privacy().
+  /// Errors: permission (the roster does not allow it), connection.
   [[nodiscard]] Result<> switch_privacy(bool on);
-  /// Asks at once: the connection is back.
-  void on_connected();
-  /// Asks that are due, waiting frames that are too old, the state. At least ten times a second.
+  /// The connection is back: sends requests at once.
+  void on_connected() {
+    ViewRequester::make_due(epochs_);
+    request_due();
+  }
+  /// Sends due requests, gives up on held frames, reports the state. Call this at least ten times a second.
   void tick();
 
   [[nodiscard]] CameraStatus status() const;
-  [[nodiscard]] bool member() const noexcept { return member_; }
+  [[nodiscard]] bool member() const noexcept { return membership_.member(); }
+  /// The newest roster lists this hub, as active or as suspended.
+  [[nodiscard]] bool listed() const noexcept { return membership_.member() || membership_.suspended(); }
   [[nodiscard]] const crypto::PublicKey& key() const noexcept { return key_; }
 
  private:
+  [[nodiscard]] std::optional<RejectReason> blocked() const noexcept;
+  [[nodiscard]] Result<EpochState> open_epoch(const protocol::Grants& grants) {
+    return watch::open_epoch(grants, route_, deps_.keys, deps_.prekeys, requester_.challenges().next());
+  }
+  void on_closed_grants(const protocol::Grants& grants);
   void on_checked(FrameCheck& frame);
   void on_closed(const FrameCheck& frame);
-  void on_cloned(const ReplacedEpoch& replaced);
-  void say_cloned();
+  void on_report(const EpochState& epoch, const FrameCheck& frame);
+  void on_cloned(Epoch epoch, Epoch other);
+  void report_cloned();
   void on_accepted(EpochState& epoch, StreamOrder::Verdict verdict, const FrameCheck& frame);
-  void take_echo(EpochState& epoch, const FrameCheck& frame);
+  void accept_echo(EpochState& epoch, const FrameCheck& frame);
   void promote(EpochState& epoch, ChallengeSerial echoed);
-  void hand_out(EpochState& epoch, PictureInfo picture, ByteView access_unit);
-  [[nodiscard]] bool may_show(const EpochState& epoch) const noexcept;
+  /// Also of a candidate, because a camera without a viewer gets no current epoch. The camera signed the name, and a
+  /// broker that delivers older grants cannot bring an older name back.
+  void take_name(const EpochState& epoch) {
+    const auto counter = EpochSet::counter_of(epoch.epoch);
+    if (counter < name_counter_) return;
+    name_counter_ = counter;
+    name_ = epoch.camera_name;
+  }
+  void hand_out(EpochState& epoch, PictureInfo picture, ByteView access_unit) {
+    epoch.shown = true;
+    shown_.hand_out(epoch.epoch, &epoch == epochs_.current(), std::move(picture), access_unit, counters_);
+  }
+  [[nodiscard]] bool may_show(const EpochState& epoch) const noexcept {
+    return epochs_.current() != nullptr ? &epoch == epochs_.current() : &epoch == epochs_.preferred();
+  }
   void submit(std::unique_ptr<FrameCheck> frame);
-  void hold_for_grants(std::unique_ptr<FrameCheck> frame);
-  void release_waiting(Epoch epoch);
-  void give_up_waiting();
+  void submit_excess();
   void forget();
-  void ask_due();
-  void ask_replaced(MonotonicTime now);
-  void ask_privacy(MonotonicTime now);
-  void ask(Epoch epoch, MonotonicTime now, protocol::Want want = protocol::Want::live);
-  void ask_all_now() noexcept;
-  [[nodiscard]] CameraState state(MonotonicTime now) const;
-  [[nodiscard]] Reason reason(CameraState state, MonotonicTime now) const;
-  void judge_clock(const PictureInfo& picture);
+  void request_due();
+  [[nodiscard]] bool unanswered(BootTime now) const noexcept;
+  [[nodiscard]] CameraState state(BootTime now) const;
+  [[nodiscard]] Reason reason(CameraState state, BootTime now) const;
   void report_state();
 
-  WatchContext& context_;
+  CameraDependencies& deps_;
   protocol::Route route_;
-  Lane lane_;
+  VerificationQueue queue_;
   crypto::PublicKey key_;
   std::shared_ptr<const CameraKeys> camera_keys_;
-  bool member_ = false;
-  bool suspended_ = false;                ///< listed, but not active
-  std::optional<MonotonicTime> removed_;  ///< when we were last taken off the roster
+  Membership membership_;
   bool cloned_ = false;
-  bool roster_conflict_ = false;
-  bool wanted_ = false;
-  RosterVersion roster_version_;
-  struct PrivacyWish {
-    bool on = false;
-    MonotonicTime until;
-    MonotonicTime next_ask;
-  };
-  bool may_switch_privacy_ = false;
-  std::optional<CaptureTime> privacy_;  ///< its sensor is closed; when we first heard so
-  std::optional<PrivacyWish> wish_;
-  std::optional<bool> wish_failed_;
+  /// The camera's epoch counter went back. Challenges from this serial on were made after the proof.
+  std::optional<ChallengeSerial> restored_;
+  bool watched_ = false;
+  std::optional<CaptureTime> privacy_;  ///< time of the first status that reports a closed sensor
   EpochSet epochs_;
-  CloneWatch clones_;
-  MonotonicTime next_replaced_ask_;
-  RateLimit cloned_log_{std::chrono::hours(1)};
-  std::optional<Epoch> shown_epoch_;
-  ChallengeBook challenges_;
-  Freshness freshness_;
-  std::optional<MonotonicTime> answered_;     ///< last own echo, or when the asking began
-  std::optional<MonotonicTime> newest_echo_;  ///< when the newest challenge that came back was made
-  std::optional<bool> says_online_;
-  std::optional<MonotonicTime> nudged_;  ///< when a status last made us ask at once
-  std::optional<PictureInfo> newest_;
-  std::optional<std::chrono::seconds> clock_ahead_;  ///< camera's clock before ours, by the newest LIVE picture
+  CloneDetector clones_;
+  ViewRequester requester_;
+  HeldFrames held_;
+  RateLimit cloned_log_limit_{std::chrono::hours(1)};
+  ShownPictures shown_;
+  std::optional<BootTime> answered_;     ///< last echo of this hub's challenge, or start of the requests
+  std::optional<BootTime> newest_echo_;  ///< time at which the newest echoed challenge was made
+  std::optional<bool> reports_online_;
+  std::optional<protocol::CameraFault> fault_;  ///< from its newest status
+  std::optional<BootTime> status_request_;      ///< last time at which a status caused a request
   std::optional<Counter> last_still_;
   std::string name_;
-  std::deque<std::unique_ptr<FrameCheck>> waiting_;
-  std::size_t waiting_bytes_ = 0;
+  std::uint32_t name_counter_ = 0;  ///< of the epoch whose grants contained the name
   CameraCounters counters_;
   std::optional<CameraStatus> reported_;
 };
-
-/// Maps an error of a message's decoder to the reason that is counted.
-[[nodiscard]] Refusal to_refusal(const Error& error) noexcept;
 
 }  // namespace sealcam::watch

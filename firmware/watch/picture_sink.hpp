@@ -1,57 +1,78 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What the hub side has to say: verified pictures, and how fresh each camera is.
+/// Output of the hub side: verified pictures, the state of each camera, and the cache of the newest pictures.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "core/clock.hpp"
-#include "core/id.hpp"
-#include "core/strong.hpp"
+#include "base/clock.hpp"
+#include "base/id.hpp"
+#include "crypto/keys.hpp"
 #include "protocol/frame.hpp"
-#include "watch/refusal.hpp"
+#include "protocol/numbers.hpp"
+#include "protocol/reject_reason.hpp"
+#include "protocol/status.hpp"
+#include "watch/membership.hpp"
 
 namespace sealcam::watch {
 
-/// P4. LIVE: the sensor took the shown picture after we made a challenge, at most 5 s ago. OFFLINE: not live, and the
-/// camera said goodbye, or nothing was ever shown, or nobody answers. Everything else is STALE.
+using protocol::Counter;
+using protocol::Epoch;
+using protocol::RejectCounts;
+using protocol::RejectReason;
+
+/// P4. LIVE: the sensor took the shown picture after this hub made a challenge, and the challenge is at most 5 s old.
+/// OFFLINE: not LIVE, and the status is "offline", or no picture was shown yet, or the camera does not answer.
+/// STALE: every other case.
 enum class CameraState : std::uint8_t { live = 1, stale = 2, offline = 3 };
 [[nodiscard]] std::string_view name(CameraState state) noexcept;
 
-/// What people should know about a camera beside its state: the first of these that holds. Words for it are the page's.
+/// The first reason of this list that applies. The page has a text for each.
 enum class Reason : std::uint8_t {
   none,
-  cloned,           ///< proven: two devices live with its identity (clone_watch.hpp). Nothing of it is shown
-  suspended,        ///< the roster suspends this hub's integration
-  removed,          ///< a roster no longer lists this hub; said for a day
-  roster_conflict,  ///< two rosters with one version
-  clock,            ///< LIVE, but its clock and ours differ by more than a minute
-  privacy,          ///< not LIVE, and it said that its sensor is closed
-  said_goodbye,     ///< not LIVE, and it said, or its will, that it is offline
-  no_answer,        ///< not LIVE, and it answers no ask
-  waiting,          ///< nothing shown yet
+  cloned,              ///< proven: two devices use its identity (epochs.hpp). The hub shows no picture of it
+  suspended,           ///< the roster suspends this hub's integration
+  removed,             ///< a roster no longer lists this hub; reported for a day
+  roster_conflict,     ///< two rosters have the same version
+  restored,            ///< its epoch counter went back: the camera has an old copy of its card. Reset it
+  unpublished_roster,  ///< it follows a roster that nobody published
+  clock,               ///< LIVE, but the clocks of camera and hub differ by more than a minute
+  privacy,             ///< not LIVE, and its status reports that the sensor is closed
+  deregistered,        ///< not LIVE, and its status or will reports that it is offline
+  sensor_fault,        ///< not LIVE, and its status reports a missing or failing sensor
+  picture_fault,       ///< not LIVE, and its status reports pictures that it cannot send
+  encoder_fault,       ///< not LIVE, and its status reports a missing or failing encoder
+  no_answer,           ///< not LIVE, and it does not answer requests
+  waiting,             ///< no picture was shown yet
 };
-/// As it is spelled in JSON; empty for none.
+/// The name in JSON. Empty for none.
 [[nodiscard]] std::string_view name(Reason reason) noexcept;
-/// No picture of the camera may be shown, not even an old one.
-[[nodiscard]] constexpr bool barred(Reason reason) noexcept {
+[[nodiscard]] constexpr Reason to_reason(protocol::CameraFault fault) noexcept {
+  using enum protocol::CameraFault;
+  return fault == sensor ? Reason::sensor_fault : fault == encoder ? Reason::encoder_fault : Reason::picture_fault;
+}
+/// True if no picture of the camera may be shown, not even an old one.
+[[nodiscard]] constexpr bool blocked(Reason reason) noexcept {
   return reason == Reason::cloned || reason == Reason::suspended || reason == Reason::removed;
 }
 
-/// One verified picture as it is handed out.
+/// One verified picture.
 struct PictureInfo {
   protocol::FrameKind kind = protocol::FrameKind::delta;
-  CameraState state = CameraState::stale;  ///< live or stale, at the moment it is handed out
+  CameraState state = CameraState::stale;  ///< live or stale, at `handed_out`
   protocol::FrameHeader header;
   Epoch epoch;
   Counter counter;
-  /// At most so old, by our monotonic clock; nothing when no challenge of ours was echoed: then only
-  /// header.captured tells, by the camera's clock.
+  /// Upper bound of the age at `handed_out`, by the hub's BootTime. Nothing if no challenge of this hub was
+  /// echoed. Then only header.captured tells the age, by the camera's clock.
   std::optional<std::chrono::milliseconds> age;
-  MonotonicTime received;    ///< when the message came from the broker
-  MonotonicTime handed_out;  ///< when state and age were true
+  BootTime received;    ///< time at which the broker delivered the message
+  BootTime handed_out;  ///< time at which the sink received the picture
 
   [[nodiscard]] bool starts_group() const noexcept { return kind != protocol::FrameKind::delta; }
 };
@@ -60,51 +81,99 @@ struct CameraCounters {
   std::uint64_t shown_live = 0;
   std::uint64_t shown_stale = 0;
   std::uint64_t waiting_for_key = 0;  ///< verified, but not decodable after a gap
-  std::uint64_t held_back = 0;        ///< verified, of an epoch that did not yet echo us
-  std::uint64_t nothing_new = 0;      ///< verified stills of a picture that is shown already, and reports
-  std::uint64_t overload = 0;         ///< dropped unverified: the verifiers were busy, or a flood of control messages
-  std::uint64_t asks = 0;
-  RefusalCounts refused;          ///< frames
-  RefusalCounts refused_control;  ///< rosters, grants, status
+  std::uint64_t held_back = 0;        ///< verified, but the epoch has not echoed a challenge of this hub yet
+  std::uint64_t nothing_new = 0;      ///< verified reports, and stills of a picture that is already shown
+  std::uint64_t overload = 0;         ///< dropped without a check: busy verifiers, or a flood of control messages
+  std::uint64_t requests = 0;
+  RejectCounts rejected;          ///< frames
+  RejectCounts rejected_control;  ///< rosters, grants, status
 };
 
 struct CameraStatus {
   DeviceId id;
-  std::string name;  ///< UTF-8 as the camera sent it; empty until a grant was opened
+  std::string name;  ///< shown_device_name() of the camera's name; empty until a grant was opened
   CameraState state = CameraState::offline;
   Reason reason = Reason::none;
-  bool member = false;                              ///< we are on its roster
-  bool roster_conflict = false;                     ///< one version with two contents was seen: an error to show
-  bool wanted = false;                              ///< somebody watches
-  std::optional<bool> says_online;                  ///< its signed status, a hint
+  bool member = false;                              ///< this hub is on the camera's roster
+  bool roster_conflict = false;                     ///< two rosters of one version have different content
+  bool watched = false;                             ///< a viewer of this hub watches the camera
+  std::optional<bool> reports_online;               ///< from its signed status; a hint
   std::optional<std::chrono::milliseconds> age;     ///< as in PictureInfo, now
-  std::optional<CaptureTime> captured;              ///< of the newest picture handed out
-  std::optional<std::chrono::seconds> clock_ahead;  ///< of ours, while more than a minute; negative: behind
+  std::optional<CaptureTime> captured;              ///< of the newest picture
+  std::optional<std::chrono::seconds> clock_ahead;  ///< camera's clock minus hub's, if more than a minute apart
   std::uint16_t width = 0, height = 0;
-  bool privacy = false;                      ///< its newest signed status says that its sensor is closed, a hint
-  std::optional<CaptureTime> privacy_heard;  ///< when we first heard so, by our wall clock
-  bool may_switch_privacy = false;           ///< our entry on its roster says so
-  std::optional<bool> privacy_wish;          ///< it is being asked for this
-  std::optional<bool> privacy_failed;        ///< it was asked for this and did not do it; until the next wish
-  std::optional<Epoch> epoch;                ///< the one that echoed us
+  bool privacy = false;                         ///< its newest signed status reports a closed sensor; a hint
+  std::optional<CaptureTime> observed_privacy;  ///< time of the first such status, by the hub's wall clock
+  bool may_switch_privacy = false;              ///< from this hub's entry on the roster
+  std::optional<bool> requested_privacy;        ///< the hub requests this value at the moment
+  std::optional<bool> privacy_failed;           ///< the last requested value, if the camera did not apply it
+  std::optional<Epoch> epoch;                   ///< the epoch that echoed a challenge of this hub
   RosterVersion roster_version;
+  std::vector<Member> members;  ///< hubs on the newest roster, by ascending id
+  CaptureTime members_changed;  ///< see Membership::changed()
   CameraCounters counters;
 
-  /// People who look for their cameras here should find it.
-  [[nodiscard]] bool listed() const noexcept { return member || roster_conflict || barred(reason); }
+  /// True if lists of cameras must contain this one.
+  [[nodiscard]] bool listed() const noexcept { return member || roster_conflict || blocked(reason); }
+  /// True if a report of `other` after this one would contain no news. Ignores age and counters.
+  [[nodiscard]] bool same_report(const CameraStatus& other) const;
 };
 
-/// Called on the network thread, from within Watcher's calls; it must not call the Watcher back, except for its
-/// const functions.
+/// The Watcher calls this on the network thread, from inside its own functions. The sink may call const functions of
+/// the Watcher only.
 class PictureSink {
  public:
-  /// `access_unit` is valid during the call only.
+  /// `access_unit` is valid during the call.
   virtual void on_picture(const DeviceId& camera, const PictureInfo& picture, ByteView access_unit) = 0;
-  /// State, name, membership or an error changed.
+  /// The state, name, membership or an error changed.
   virtual void on_state(const CameraStatus& camera) = 0;
 
  protected:
   ~PictureSink() = default;
+};
+
+/// One group of pictures: a key frame or still, and the deltas after it. Reuses its memory. Thread-bound.
+class PictureGroup {
+ public:
+  explicit PictureGroup(std::size_t limit) : limit_(limit) {}
+  /// Adds a picture. A picture that starts a group replaces the old group. If the group exceeds `limit`, it loses its
+  /// deltas and stays incomplete until the next group. A first picture that exceeds the limit is not kept.
+  void add(const PictureInfo& picture, ByteView access_unit);
+  void clear() noexcept;
+  [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
+  /// False if the next delta does not follow the last picture of the group.
+  [[nodiscard]] bool complete() const noexcept { return complete_; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return arena_.size(); }
+  using Visitor = std::function<void(const PictureInfo&, ByteView)>;
+  void for_each(const Visitor& visit) const;
+
+ private:
+  struct Entry {
+    PictureInfo picture;
+    std::size_t offset;
+    std::size_t size;
+  };
+  std::size_t limit_;
+  std::vector<Entry> entries_;
+  Bytes arena_;
+  bool complete_ = false;
+};
+
+/// The opened pictures of each camera since the last key frame, so that a new viewer starts at once. The key is the
+/// camera's public key, never a topic, a name or the order of arrival. Thread-bound.
+class PictureCache {
+ public:
+  static constexpr std::size_t limit_per_camera = 8U << 20;
+  void add(const crypto::PublicKey& camera, const PictureInfo& picture, ByteView access_unit);
+  void remove(const crypto::PublicKey& camera) noexcept;
+  /// Null if the cache has no picture of this camera.
+  [[nodiscard]] const PictureGroup* find(const crypto::PublicKey& camera) const noexcept;
+
+ private:
+  struct Less {
+    bool operator()(const crypto::PublicKey& a, const crypto::PublicKey& b) const noexcept;
+  };
+  std::map<crypto::PublicKey, PictureGroup, Less> groups_;
 };
 
 }  // namespace sealcam::watch

@@ -1,66 +1,68 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Which verified frame of one epoch may be shown. Pure bookkeeping, no clock. Thread-bound.
+/// Decides which verified frames of one epoch may be shown. Has no clock. Thread-bound.
 ///
-/// Counters run over all kinds, so a still or a report between two video frames leaves a hole in the counters
-/// of the video topic. Frame numbers are no better alone: a sensor that loses a picture leaves a hole in
-/// them although the next delta is decodable, and a camera that drops a group leaves no hole in the counters, since it
-/// drops before it seals. A delta follows its predecessor when either
-///   (a) every counter between the two was seen as a still or a report, or
-///   (b) its frame number is its predecessor's plus one: no video frame can have been between.
-/// (b) covers a broker that delivers topics in another order than they were published in. Otherwise there is a gap,
-/// and only a key frame goes on.
+/// Counters count frames of all kinds, and a broker delivers topics in any order. So a gap in the counters is no
+/// evidence of a lost picture, and frame numbers are none either: a sensor that loses a picture leaves a gap, although
+/// the next delta is decodable. Therefore each delta names the counter of the video frame that it depends on. It may be
+/// shown if that frame is the newest shown video frame, and if no still was shown after it. In all other cases the
+/// stream continues with the next key frame.
 #pragma once
 
-#include <array>
+#include <bitset>
 #include <cstdint>
 #include <optional>
 
-#include "core/strong.hpp"
+#include "base/strong.hpp"
 #include "protocol/frame.hpp"
+#include "protocol/numbers.hpp"
 
 namespace sealcam::watch {
 
-/// Remembers what was seen of the newest counters; anything older than `size` below the newest counts as seen.
+using protocol::Counter;
+
+/// Whether picture `a` is `b`, or was taken before it. The numbers wrap at 2^32 (4.5 years at 30 a second), so they are
+/// compared as serial numbers (RFC 1982). An epoch lasts at most a day, so two of its numbers are less than 2^31 apart.
+[[nodiscard]] constexpr bool at_or_before(FrameNumber a, FrameNumber b) noexcept {
+  return b.value() - a.value() < (std::uint32_t{1} << 31);
+}
+[[nodiscard]] constexpr bool before(FrameNumber a, FrameNumber b) noexcept { return a != b && at_or_before(a, b); }
+
+/// Remembers which of the newest `size` counters were received. All older counters count as received.
 class CounterWindow {
  public:
   static constexpr std::size_t size = 1024;
-  enum class Seen : std::uint8_t { never, video, other };
 
   [[nodiscard]] bool seen(Counter counter) const noexcept;
-  /// `seen` must not be never.
-  void mark(Counter counter, Seen seen) noexcept;
-  /// True when every counter strictly between the two was seen as other than video.
-  [[nodiscard]] bool only_others_between(Counter before, Counter after) const noexcept;
+  void mark(Counter counter) noexcept;
 
  private:
-  [[nodiscard]] Seen at(std::uint64_t counter) const noexcept { return ring_[counter % size]; }
-  std::array<Seen, size> ring_{};
-  std::uint64_t next_ = 0;  ///< one above the newest
+  std::bitset<size> ring_;
+  std::uint64_t next_ = 0;  ///< newest counter plus one
 };
 
 class StreamOrder {
  public:
   enum class Verdict : std::uint8_t {
     show,
-    wait_for_key,  ///< a delta after a gap, or before the first key frame
-    nothing_new,   ///< a still of a picture that is not newer than the shown one, or a report
+    wait_for_key,  ///< a delta whose frame before it is not on the screen
+    nothing_new,   ///< a report, or a still of a picture that is not newer than the shown one
     replayed,
     out_of_order,
   };
 
-  /// To be called once for each frame that passed signature and AEAD.
-  [[nodiscard]] Verdict accept(protocol::FrameKind kind, Counter counter, FrameNumber number) noexcept;
+  /// Call this once for each frame that passed the checks of signature and AEAD.
+  [[nodiscard]] Verdict accept(protocol::FrameKind kind, Counter counter, const protocol::FrameHeader& header) noexcept;
 
  private:
   [[nodiscard]] Verdict accept_still(Counter counter, FrameNumber number) noexcept;
-  [[nodiscard]] Verdict accept_video(bool key, Counter counter, FrameNumber number) noexcept;
+  [[nodiscard]] Verdict accept_video(bool key, Counter counter, const protocol::FrameHeader& header) noexcept;
 
   CounterWindow window_;
-  std::optional<Counter> shown_;             ///< newest counter of a shown picture
+  std::optional<Counter> shown_;             ///< newest counter of the shown pictures
   std::optional<FrameNumber> shown_number_;  ///< newest shown picture
   std::optional<Counter> video_;             ///< newest shown video frame
   FrameNumber video_number_;
-  bool need_key_ = true;
+  bool intact_ = false;  ///< the decoder's last picture is video_
 };
 
 }  // namespace sealcam::watch

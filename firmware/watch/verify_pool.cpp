@@ -15,21 +15,21 @@ VerifyPool::~VerifyPool() {
   workers_.clear();
 }
 
-Lane VerifyPool::do_add_lane(Handler handler) {
+VerificationQueue VerifyPool::do_add_queue(Handler handler) {
   std::scoped_lock lock(mutex_);
-  const Lane lane{next_lane_++};
-  lanes_[lane].handler = std::move(handler);
-  return lane;
+  const VerificationQueue queue{next_queue_++};
+  queues_[queue].handler = std::move(handler);
+  return queue;
 }
 
-void VerifyPool::do_remove_lane(Lane lane) {
+void VerifyPool::do_remove_queue(VerificationQueue queue) {
   std::scoped_lock lock(mutex_);
-  const auto found = lanes_.find(lane);
-  if (found == lanes_.end()) return;
+  const auto found = queues_.find(queue);
+  if (found == queues_.end()) return;
   for (auto& slot : found->second.slots)
     if (slot->state == Slot::State::running) orphans_.push_back(std::move(slot));
   queued_ -= found->second.queued;
-  lanes_.erase(found);
+  queues_.erase(found);
 }
 
 std::unique_ptr<FrameCheck> VerifyPool::do_make() {
@@ -37,71 +37,72 @@ std::unique_ptr<FrameCheck> VerifyPool::do_make() {
   return stock_.take();
 }
 
-std::size_t VerifyPool::do_submit(Lane id, std::unique_ptr<FrameCheck> frame) {
+std::size_t VerifyPool::do_submit(VerificationQueue id, std::unique_ptr<FrameCheck> frame) {
   SC_ASSERT(frame->frame && frame->camera);
   std::size_t dropped = 0;
   {
     std::scoped_lock lock(mutex_);
-    const auto found = lanes_.find(id);
-    if (found == lanes_.end()) return 1;
-    auto& lane = found->second;
+    const auto found = queues_.find(id);
+    if (found == queues_.end()) return 1;
+    auto& queue = found->second;
     const auto size = frame->message.size();
-    dropped = make_room(lane, size);
-    if (lane.slots.size() >= max_frames || lane.bytes + size > max_bytes) {
+    dropped = make_room(queue, size);
+    if (queue.slots.size() >= max_frames || queue.bytes + size > max_bytes) {
       stock_.put(std::move(frame));
       return dropped + 1;
     }
-    lane.bytes += size;
-    ++lane.queued;
+    queue.bytes += size;
+    ++queue.queued;
     ++queued_;
     auto slot = std::make_unique<Slot>();
     slot->frame = std::move(frame);
-    lane.slots.push_back(std::move(slot));
+    queue.slots.push_back(std::move(slot));
   }
   work_.notify_one();
   return dropped;
 }
 
-std::size_t VerifyPool::make_room(LaneState& lane, std::size_t bytes) {
+std::size_t VerifyPool::make_room(QueueState& queue, std::size_t bytes) {
   std::size_t dropped = 0;
-  while (lane.queued > 0 && (lane.slots.size() >= max_frames || lane.bytes + bytes > max_bytes))
-    dropped += drop_oldest_group(lane);
+  while (queue.queued > 0 && (queue.slots.size() >= max_frames || queue.bytes + bytes > max_bytes))
+    dropped += drop_oldest_group(queue);
   return dropped;
 }
 
-// A group ends where the next key frame or still begins; both claims are unverified and only decide what goes first.
-std::size_t VerifyPool::drop_oldest_group(LaneState& lane) {
+// A group ends at the next key frame or still. The kinds are not verified yet; they only decide which frames are
+// dropped.
+std::size_t VerifyPool::drop_oldest_group(QueueState& queue) {
   const auto queued = [](const auto& slot) { return slot->state == Slot::State::queued; };
-  const auto first = std::ranges::find_if(lane.slots, queued);
+  const auto first = std::ranges::find_if(queue.slots, queued);
   auto last = first;
-  for (++last; last != lane.slots.end(); ++last) {
+  for (++last; last != queue.slots.end(); ++last) {
     const auto kind = (*last)->frame->frame->kind;
     if (queued(*last) && (kind == protocol::FrameKind::key || kind == protocol::FrameKind::still)) break;
   }
   std::size_t dropped = 0;
   for (auto i = first; i != last; ++i) {
     if (!queued(*i)) continue;
-    lane.bytes -= (*i)->frame->message.size();
+    queue.bytes -= (*i)->frame->message.size();
     stock_.put(std::move((*i)->frame));
     i->reset();
     ++dropped;
   }
-  std::erase_if(lane.slots, [](const auto& slot) { return !slot; });
-  lane.queued -= dropped;
+  std::erase_if(queue.slots, [](const auto& slot) { return !slot; });
+  queue.queued -= dropped;
   queued_ -= dropped;
   return dropped;
 }
 
 VerifyPool::Slot* VerifyPool::next_queued() {
-  auto lane = lanes_.upper_bound(last_served_);
-  for (std::size_t i = 0; i < lanes_.size(); ++i, ++lane) {
-    if (lane == lanes_.end()) lane = lanes_.begin();
-    if (lane->second.queued == 0) continue;
-    for (auto& slot : lane->second.slots) {
+  auto queue = queues_.upper_bound(last_served_);
+  for (std::size_t i = 0; i < queues_.size(); ++i, ++queue) {
+    if (queue == queues_.end()) queue = queues_.begin();
+    if (queue->second.queued == 0) continue;
+    for (auto& slot : queue->second.slots) {
       if (slot->state != Slot::State::queued) continue;
-      --lane->second.queued;
+      --queue->second.queued;
       --queued_;
-      last_served_ = lane->first;
+      last_served_ = queue->first;
       return slot.get();
     }
   }
@@ -129,31 +130,31 @@ void VerifyPool::work(const std::stop_token& stop) {
 }
 
 bool VerifyPool::ready_locked() const {
-  return std::ranges::any_of(lanes_, [](const auto& lane) {
-    return !lane.second.slots.empty() && lane.second.slots.front()->state == Slot::State::done;
+  return std::ranges::any_of(queues_, [](const auto& queue) {
+    return !queue.second.slots.empty() && queue.second.slots.front()->state == Slot::State::done;
   });
 }
 
 void VerifyPool::do_drain() {
   std::unique_lock lock(mutex_);
   woken_ = false;
-  // By id, since a handler may add or remove lanes.
-  for (auto at = lanes_.begin(); at != lanes_.end();) {
-    const Lane id = at->first;
-    auto& lane = at->second;
-    if (lane.slots.empty() || lane.slots.front()->state != Slot::State::done) {
+  // Continues by id, because a handler may add or remove queues.
+  for (auto at = queues_.begin(); at != queues_.end();) {
+    const VerificationQueue id = at->first;
+    auto& queue = at->second;
+    if (queue.slots.empty() || queue.slots.front()->state != Slot::State::done) {
       ++at;
       continue;
     }
-    auto slot = std::move(lane.slots.front());
-    lane.slots.pop_front();
-    lane.bytes -= slot->frame->message.size();
-    const Handler handler = lane.handler;
+    auto slot = std::move(queue.slots.front());
+    queue.slots.pop_front();
+    queue.bytes -= slot->frame->message.size();
+    const Handler handler = queue.handler;
     lock.unlock();
     handler(*slot->frame);
     lock.lock();
     stock_.put(std::move(slot->frame));
-    at = lanes_.lower_bound(id);
+    at = queues_.lower_bound(id);
   }
 }
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Debian's Depends of some ELF files, from the symbols and shlibs files of the packages they were linked against
-(deb-symbols(5), deb-shlibs(5)): what dpkg-shlibdeps does, but also for another architecture's files without a package
-database of that architecture. Debian names its library packages alike on all of them.
+# SPDX-License-Identifier: Apache-2.0
+"""Prints Depends of ELF files, from the symbols and shlibs files of the packages of their libraries (deb-symbols(5), deb-shlibs(5)).
+Unlike dpkg-shlibdeps, it also works for another architecture without a package database of that architecture, because Debian's library
+packages have the same names on all architectures.
 
 usage: depends.py [--info DIR]... [--beyond FILE] FILE...
-The folders are looked into in their order, this machine's own /var/lib/dpkg/info last.
-prints one line, as Depends takes it, without what --beyond's file depends on anyway; ends with 1 when a library belongs to no package.
+Searches the folders in their order, then /var/lib/dpkg/info. Prints one line for Depends, without the dependencies of the file of
+--beyond. Exits with 1 if a library is not in a package.
 """
 import argparse
 import pathlib
@@ -22,13 +23,13 @@ def needed(file):
     return re.findall(r"\(NEEDED\).*\[(.+?)\]", readelf("--dynamic", file))
 
 
-def wanted_symbols(file):
-    """Undefined symbols that must be found, as name@version."""
+def required_symbols(file):
+    """Returns the required undefined symbols as name@version."""
     found = set()
     for line in readelf("--dyn-syms", file).splitlines():
-        words = line.split()
-        if len(words) >= 8 and words[4] == "GLOBAL" and words[6] == "UND":
-            found.add(words[7].replace("@@", "@") if "@" in words[7] else words[7] + "@Base")
+        fields = line.split()
+        if len(fields) >= 8 and fields[4] == "GLOBAL" and fields[6] == "UND":
+            found.add(fields[7].replace("@@", "@") if "@" in fields[7] else fields[7] + "@Base")
     return found
 
 
@@ -45,17 +46,18 @@ def newest(versions):
 
 
 class Library:
-    """What a package says of one of its libraries."""
+    """A library and its symbols, from the files of its package."""
 
     def __init__(self, template, symbols):
         self.template = template
         self.symbols = symbols
 
-    def minimum(self, wanted):
-        """Of the symbols that are its own. One that only another architecture has counts as its version's newest."""
-        versions = [self.symbols[s] for s in wanted if s in self.symbols]
+    def minimum(self, required):
+        """Returns the minimum package version for the symbols of this library. For a symbol that only another architecture has, this is
+        the newest version of its symbol version."""
+        versions = [self.symbols[s] for s in required if s in self.symbols]
         tags = {s.split("@")[1] for s in self.symbols if not s.endswith("@Base")}
-        for symbol in wanted - self.symbols.keys():
+        for symbol in required - self.symbols.keys():
             tag = symbol.split("@")[1]
             if tag in tags:
                 versions.append(newest({v for s, v in self.symbols.items() if s.endswith("@" + tag)}))
@@ -70,8 +72,8 @@ def read_symbols(file, soname):
             if inside:
                 template = line.split(None, 1)[1]
         elif inside and line.startswith(" "):
-            words = line.split()
-            symbols[words[0]] = words[1]
+            fields = line.split()
+            symbols[fields[0]] = fields[1]
     return Library(template, symbols) if template else None
 
 
@@ -80,30 +82,30 @@ def read_shlibs(file, soname):
     if not match:
         return None
     for line in file.read_text().splitlines():
-        words = line.split(None, 2)
-        if len(words) == 3 and not words[0].endswith(":") and (words[0], words[1]) == match.groups():
-            return Library(words[2], {})
+        fields = line.split(None, 2)
+        if len(fields) == 3 and not fields[0].endswith(":") and (fields[0], fields[1]) == match.groups():
+            return Library(fields[2], {})
     return None
 
 
 def library(infos, soname):
     if soname.startswith("ld-linux"):
-        return None  # always with the C library
+        return None  # part of the C library
     for info in infos:
         for pattern, read in (("*:*.symbols", read_symbols), ("*:*.shlibs", read_shlibs)):
             for file in sorted(info.glob(pattern)):
                 if soname.split(".so")[0] in file.read_text() and (found := read(file, soname)):
                     return found
-    sys.exit(f"error: no installed package has {soname}")
+    sys.exit(f"error: no installed package contains {soname}")
 
 
 def dependencies(infos, files):
     minimum = {}  # template -> versions
     for file in files:
-        wanted = wanted_symbols(file)
+        required = required_symbols(file)
         for soname in needed(file):
             if found := library(infos, soname):
-                minimum.setdefault(found.template, set()).add(found.minimum(wanted) if "#MINVER#" in found.template else "")
+                minimum.setdefault(found.template, set()).add(found.minimum(required) if "#MINVER#" in found.template else "")
     return {template: newest(versions - {""}) for template, versions in minimum.items()}
 
 

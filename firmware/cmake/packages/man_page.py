@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Writes a program's man page (man(7), compressed) from what it says of itself: --help of the program and of its subcommands.
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the compressed man page (man(7)) of a program from --help of the program and of its subcommands.
 
-usage: man_page.py OUT VERSION PROGRAM...     (PROGRAM may begin with an emulator; empty words are left out)
+usage: man_page.py OUT VERSION PROGRAM...     (PROGRAM may begin with an emulator; empty arguments are ignored)
 """
 import datetime
 import gzip
@@ -11,17 +12,17 @@ import re
 import subprocess
 import sys
 
-home = "/HOME"  # stands for the reader's; what the program makes of it is written as $HOME
+home = "/HOME"  # paths in this folder are written as $HOME
 out, version, *command = sys.argv[1:]
-command = [word for word in command if word]
+command = [argument for argument in command if argument]
 name = pathlib.Path(command[-1]).name
-# As late as the sources, so that two builds of one version are the same.
+# The date of the sources, so that two builds of one version are identical.
 date = os.environ.get("SOURCE_DATE_EPOCH")
 
 
-def help_of(words):
+def help_of(arguments):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "SEALCAM_")) and not k.endswith("_DIRECTORY")}
-    text = subprocess.run([*command, *words, "--help"], check=True, capture_output=True, text=True, timeout=120,
+    text = subprocess.run([*command, *arguments, "--help"], check=True, capture_output=True, text=True, timeout=120,
                           env=environment | {"HOME": home}).stdout
     return text.replace(home + "/", "$HOME/").replace(command[-1], name)
 
@@ -32,7 +33,7 @@ def escaped(text):
 
 
 def entries(lines):
-    """Pairs of what stands left and what right of a list; both may go on in the next lines."""
+    """Returns pairs of the left and right column of a list. An entry may continue in the next lines."""
     found = []
     for line in lines:
         left, right = re.match(r"(?:  (\S.*?))?(?:\s{2,}(\S.*))?$", line).groups()
@@ -44,7 +45,7 @@ def entries(lines):
 
 
 def sections(text):
-    """(purpose, further words, usage, {heading: entries})"""
+    """Returns (purpose, further text, usage, {heading: entries})."""
     lines = text.splitlines()
     purpose, rest, usage, lists, heading = [], [], "", {}, None
     for line in lines:
@@ -58,7 +59,7 @@ def sections(text):
         elif line.strip() and not usage:
             purpose.append(line.strip())
         elif line.strip():
-            rest.append(line.strip())  # words below the lists
+            rest.append(line.strip())  # text below the lists
     return " ".join(purpose), " ".join(rest), usage, {h: entries(l) for h, l in lists.items()}
 
 
@@ -69,10 +70,10 @@ def listed(pairs):
     return roff
 
 
-def subcommands(words, pairs):
+def subcommands(arguments, pairs):
     roff = []
     for left, _ in pairs:
-        inner = [*words, left.split()[0]]
+        inner = [*arguments, left.split()[0]]
         purpose, rest, usage, lists = sections(help_of(inner))
         below = lists.pop("Subcommands", lists.pop("SUBCOMMANDS", []))
         if not below:
@@ -86,7 +87,7 @@ def subcommands(words, pairs):
 def main():
     purpose, rest, usage, lists = sections(help_of([]))
     if not purpose or not usage:
-        sys.exit(f"error: {name} --help says neither purpose nor usage")
+        sys.exit(f"error: {name} --help lacks the purpose or the usage")
     below = lists.pop("Subcommands", lists.pop("SUBCOMMANDS", []))
     day = ""
     if date:
@@ -100,9 +101,9 @@ def main():
         roff += [".SH SUBCOMMANDS", *subcommands([], below)]
     roff += [".SH FILES",
              escaped(f"As a service: /etc/sealcam, /var/lib/sealcam. As a user: $XDG_CONFIG_HOME/sealcam, "
-                     f"$XDG_STATE_HOME/sealcam. All settings: /usr/share/doc/{name}/README.md."),
+                     f"$XDG_STATE_HOME/sealcam. All settings: /usr/share/doc/{name}/configuration.md."),
              ".SH EXIT STATUS",
-             escaped("0: done. Otherwise as in sysexits.h: 64 usage, 66 no input, 69 unavailable, 70 internal, "
+             escaped("0: success. Other values are those of sysexits.h: 64 usage, 66 no input, 69 unavailable, 70 internal, "
                      "73 cannot create, 74 input or output, 77 permission, 78 configuration."),
              ".SH SEE ALSO", escaped(", ".join(f"{n}(1)" for n in ("sealcam", "sealcam-camera", "sealcam-hub") if n != name))]
     path = pathlib.Path(out)

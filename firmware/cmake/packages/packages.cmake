@@ -7,23 +7,23 @@ set(here ${CMAKE_CURRENT_LIST_DIR})
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 find_program(READELF readelf REQUIRED)
 
-# LICENSE as a machine-readable copyright file (Debian's copyright-format 1.0): scripts/sbom reads those.
-file(READ ${PROJECT_SOURCE_DIR}/LICENSE licence)
-string(REPLACE "\n" "\n " licence "${licence}")
-foreach(round 1 2)  # neighbouring empty lines share a line end
-  string(REPLACE "\n \n" "\n .\n" licence "${licence}")
+# LICENSE as a machine-readable copyright file (Debian's copyright-format 1.0), which scripts/sbom reads.
+file(READ ${PROJECT_SOURCE_DIR}/LICENSE license)
+string(REPLACE "\n" "\n " license "${license}")
+foreach(round 1 2)  # two rounds, because neighboring empty lines share a line end
+  string(REPLACE "\n \n" "\n .\n" license "${license}")
 endforeach()
-string(STRIP "${licence}" licence)
+string(STRIP "${license}" license)
 file(WRITE ${PROJECT_BINARY_DIR}/packages/copyright "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: Sealcam
 
 Files: *
 Copyright: the authors of Sealcam
 License: Apache-2.0
- ${licence}
+ ${license}
 ")
 
-# From --help of what was built; of another architecture's under the toolchain file's emulator.
+# Made from the output of --help. Programs of another architecture run in the emulator of the toolchain file.
 add_custom_target(man_pages ALL)
 foreach(program sealcam-camera sealcam-hub sealcam)
   set(page ${PROJECT_BINARY_DIR}/man/${program}.1.gz)
@@ -42,11 +42,20 @@ foreach(device camera hub)
   set(name sealcam-${device})
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/board/ DESTINATION ${CMAKE_INSTALL_DATADIR}/${name}/boards COMPONENT ${name}
     FILES_MATCHING PATTERN "yocto" EXCLUDE PATTERN "image" EXCLUDE PATTERN "board.json" PATTERN "board.schema.json" PATTERN "README.md")
-  install(FILES ${PROJECT_SOURCE_DIR}/firmware/${device}/README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${name} COMPONENT ${name})
 endforeach()
-install(FILES ${PROJECT_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/sealcam COMPONENT sealcam)
 
-# What dpkg runs. @unit@ is enabled and started, @others@ are only taken away; @users@ go with the package's last trace.
+# The pages for the users of each package.
+set(pages_sealcam-camera cameras wifi pairing)
+set(pages_sealcam-hub hub hub-api home-assistant-and-players pairing)
+set(pages_sealcam owners backup broker pairing)
+foreach(name sealcam-camera sealcam-hub sealcam)
+  foreach(page configuration troubleshooting ${pages_${name}})
+    install(FILES ${PROJECT_SOURCE_DIR}/firmware/docs/${page}.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${name} COMPONENT ${name})
+  endforeach()
+  install(FILES ${PROJECT_SOURCE_DIR}/CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${name} COMPONENT ${name})
+endforeach()
+
+# The scripts that dpkg runs. They enable and start @unit@, stop @others@ at removal, and delete @users@ at purge.
 function(maintainer_scripts name unit others users folders)
   foreach(script postinst prerm postrm)
     configure_file(${here}/${script}.in ${PROJECT_BINARY_DIR}/packages/${name}/${script} @ONLY NEWLINE_STYLE UNIX
@@ -76,8 +85,8 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
   OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 set(CPACK_PACKAGE_DIRECTORY ${PROJECT_SOURCE_DIR}/build/package)
-# Packages for a system whose libraries differ from Debian's say so in their version.
-set(SEALCAM_PACKAGE_SYSTEM "" CACHE STRING "The system that packages are made for, where that is not Debian: raspberrypi")
+# The version of a package for a system with other libraries than Debian contains the name of the system.
+set(SEALCAM_PACKAGE_SYSTEM "" CACHE STRING "System of the packages, if it is not Debian: raspberrypi")
 if(SEALCAM_PACKAGE_SYSTEM)
   set(CPACK_PACKAGE_VERSION "${PROJECT_VERSION}+${SEALCAM_PACKAGE_SYSTEM}")
 endif()
@@ -101,7 +110,7 @@ set(CPACK_DEBIAN_SEALCAM-CAMERA_PACKAGE_SUGGESTS "network-manager, polkitd, seal
 set(CPACK_DEBIAN_SEALCAM-HUB_PACKAGE_NAME sealcam-hub)
 set(CPACK_DEBIAN_SEALCAM-HUB_PACKAGE_SECTION video)
 set(CPACK_DEBIAN_SEALCAM-HUB_DESCRIPTION "shows the pictures of one account's Sealcam cameras
-Verifies and opens every frame, says what is live and what is not, and serves a
+Verifies and opens every frame, shows whether a picture is live, and serves a
 page, snapshots and streams on this machine's loopback address only. Runs as a
 service; sealcam-hub-kiosk.service shows the page on the machine's own screen.")
 set(CPACK_DEBIAN_SEALCAM-HUB_PACKAGE_SUGGESTS "cage, chromium, sealcam")
@@ -109,12 +118,12 @@ set(CPACK_DEBIAN_SEALCAM-HUB_PACKAGE_SUGGESTS "cage, chromium, sealcam")
 set(CPACK_DEBIAN_SEALCAM_PACKAGE_NAME sealcam)
 set(CPACK_DEBIAN_SEALCAM_PACKAGE_SECTION video)
 set(CPACK_DEBIAN_SEALCAM_DESCRIPTION "the owner's command line of Sealcam cameras
-Makes accounts, sets brokers up, gives cameras and hubs an owner, records
-cameras, and shows what passes at the broker and who could open it.")
+Makes accounts, sets up brokers, pairs cameras and hubs, records cameras, and
+prints the messages at the broker.")
 set(CPACK_DEBIAN_SEALCAM_PACKAGE_SUGGESTS "mosquitto, sealcam-hub")
 
-# Which libraries each package needs is known once they are built: cpack asks then. Modules that are loaded only where
-# they are configured do not make a camera need what they need: FFmpeg's containers for clips, libcamera.
+# cpack determines the libraries of each package after the build. The libraries of modules that are loaded on demand, such as
+# FFmpeg's containers and libcamera, are not dependencies of the camera package.
 set(bin ${PROJECT_BINARY_DIR}/bin)
 file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/cpack-project.cmake CONTENT "
 function(depends variable)

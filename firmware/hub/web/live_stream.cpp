@@ -2,192 +2,177 @@
 #include "hub/web/live_stream.hpp"
 
 #include <array>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/http/write.hpp>
-#include <sstream>
 
-#include "core/timeline.hpp"
+#include "base/clock.hpp"
 #include "hub/web/media_request.hpp"
-#include "hub/web/picture_message.hpp"
-#include "hub/web/viewer.hpp"
+#include "hub/web/messages.hpp"
+#include "hub/web/web_session.hpp"
 
 namespace sealcam::hub::web {
 namespace {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = beast::http;
+using boost::system::error_code;
 
-// On the worker.
+// Runs on the worker.
 Result<std::unique_ptr<hal::StreamMuxer>> open_muxer(hal::Media& media) {
   try {
     auto muxer = media.open_muxer();
     if (!muxer) return fail(Errc::unsupported, muxer.error().what, muxer.error().native);
     return muxer;
   } catch (const std::exception&) {
-    return fail(Errc::no_memory, "opening a stream");
+    return fail(Errc::no_memory, "open a stream");
   }
 }
 
-class LiveStream final : public Viewer, public std::enable_shared_from_this<LiveStream> {
+class LiveStream final : public WebSession, public std::enable_shared_from_this<LiveStream> {
  public:
-  LiveStream(beast::tcp_stream stream, Request request, ConnectionCount count, const DeviceId& camera)
-      : stream_(std::move(stream)), request_(std::move(request)), count_(std::move(count)), camera_(camera) {}
+  LiveStream(asio::ip::tcp::socket socket, Request request, ConnectionCount count, const DeviceId& camera,
+             const access::TokenHash& token)
+      : WebSession(token),
+        socket_(std::move(socket)),
+        request_(std::move(request)),
+        count_(std::move(count)),
+        camera_(camera) {}
 
   void start() {
-    const auto now = shared().clock->monotonic();
-    last_live_ = taken_ = now;
-    shared().viewers.push_back(this);
+    last_live_ = last_taken_ = shared().clock->boot();
+    shared().sessions.push_back(this);
     (void)queue_.watch(false, {camera_}, {});
-    if (const auto* group = shared().host->newest(camera_)) queue_.push_group(camera_, *group);
+    if (const auto* group = shared().backend->newest(camera_)) queue_.push_group(camera_, *group);
     shared().update_interest();
     read();
-    // The handler's share of this object is let go on the network thread: the job gives it away.
-    auto job = [media = shared().media, network = shared().network, self = shared_from_this()]() mutable {
+    // The network thread must destroy this object. So the job moves its share back to that thread.
+    auto job = [media = shared().media, post = shared().post, self = shared_from_this()]() mutable {
       auto muxer = open_muxer(*media);
-      asio::post(network,
-                 [self = std::move(self), muxer = std::move(muxer)]() mutable { self->opened(std::move(muxer)); });
+      post([self = std::move(self), muxer = std::move(muxer)]() mutable { self->opened(std::move(muxer)); });
     };
-    if (!shared().worker->submit(std::move(job))) refuse({Errc::exhausted, 0, "too many wait"});
+    if (!shared().worker->submit_stream(std::move(job))) reject({Errc::exhausted, 0, "too many jobs wait"});
   }
 
   void send(QueuedPicture picture) override {
-    if (!freshness_at(picture.picture, shared().clock->monotonic()).live) return queue_.out_of_step(camera_);
-    last_live_ = shared().clock->monotonic();
+    const auto now = shared().clock->boot();
+    if (!freshness_at(picture.picture, now).live) return queue_.out_of_step(camera_);
+    last_live_ = now;
     queue_.push(std::move(picture));
-    pump();
+    drain();
   }
   void send_state(const std::string&) override {}
   void withdraw(const DeviceId& camera) override {
     if (camera != camera_) return;
     queue_.withdraw(camera);
-    asio::post(stream_.get_executor(), [self = shared_from_this()] {
-      if (self->begun_) self->end();
-      else self->refuse({Errc::permission, 0, "nothing of this camera may be shown"});
+    asio::post(socket_.get_executor(), [self = shared_from_this()] {
+      if (self->begun_) self->close();
+      else self->reject({Errc::permission, 0, "the camera is blocked"});
     });
   }
   void tick() override {
-    const auto now = shared().clock->monotonic();
-    if (writing_ ? now - taken_ <= player_patience : now - last_live_ <= stream_patience) return;
-    if (begun_) end();
-    else refuse({Errc::stale, 0, "no live picture"});
+    const auto now = shared().clock->boot();
+    if (writing_ ? now - last_taken_ <= player_timeout : now - last_live_ <= stream_timeout) return;
+    if (begun_) close();
+    else reject({Errc::stale, 0, "no live picture"});
   }
-  void close() override { end(); }
+  void close() override {
+    if (!remove()) return;
+    error_code ignored;
+    socket_.close(ignored);  // cancels all pending operations
+  }
 
  private:
   [[nodiscard]] ServerShared& shared() const noexcept { return count_.shared(); }
 
   void opened(Result<std::unique_ptr<hal::StreamMuxer>> muxer) {
     if (!open_) return;
-    if (!muxer) return refuse(muxer.error());
+    if (!muxer) return reject(muxer.error());
     muxer_ = std::move(*muxer);
-    pump();
+    drain();
   }
 
-  // A player says nothing more; what ends this read is its going.
+  // A player sends nothing after its request. This read detects that it closed the connection.
   void read() {
-    stream_.async_read_some(asio::buffer(input_),
-                            [self = shared_from_this()](beast::error_code, std::size_t) { self->end(); });
+    socket_.async_read_some(asio::buffer(input_),
+                            [self = shared_from_this()](error_code, std::size_t) { self->close(); });
   }
 
-  /// The next picture that is still LIVE and can be decoded after what was sent.
+  /// The next picture that is still LIVE and that the player can decode after the pictures before.
   std::optional<QueuedPicture> next() {
-    const auto now = shared().clock->monotonic();
+    const auto now = shared().clock->boot();
     while (auto out = queue_.pop()) {
       const auto& picture = out->picture->picture;
-      if (!freshness_at(picture, now).live) broken_ = true;
-      else if (picture.starts_group() || !broken_) return std::move(out->picture);
+      if (!freshness_at(picture, now).live) out_of_step_ = true;
+      else if (picture.starts_group() || !out_of_step_) return std::move(out->picture);
     }
     return std::nullopt;
   }
 
-  void pump() {
+  void drain() {
     if (writing_ || !open_ || !muxer_) return;
-    auto picture = next();
+    const auto picture = next();
     if (!picture) return;
-    broken_ = false;
+    out_of_step_ = false;
     const auto& info = picture->picture;
     const auto bytes = muxer_->write({.bytes = *picture->unit,
                                       .at = timeline_.next(info.header.captured, info.received),
                                       .key = info.starts_group()});
     if (!bytes) {
-      // Not from here: the watcher may be calling, and ending changes what is asked of it.
-      return asio::post(stream_.get_executor(), [self = shared_from_this()] { self->end(); });
+      // Later, because the watcher may be the caller and close() changes the interest.
+      return asio::post(socket_.get_executor(), [self = shared_from_this()] { self->close(); });
     }
-    const std::string_view head = begun_ ? std::string_view() : write_head();
+    text_ = begun_ ? std::string() : stream_head(request_, "video/mp2t");
     begun_ = writing_ = true;
-    asio::async_write(stream_, std::array{asio::buffer(head), asio::buffer(bytes->data(), bytes->size())},
-                      [self = shared_from_this()](beast::error_code ec, std::size_t) { self->written(ec); });
+    asio::async_write(
+        socket_,
+        std::array{asio::const_buffer(text_.data(), text_.size()), asio::const_buffer(bytes->data(), bytes->size())},
+        [self = shared_from_this()](error_code ec, std::size_t) { self->written(ec); });
   }
 
-  void written(beast::error_code ec) {
+  void written(error_code ec) {
     writing_ = false;
-    if (ec) return end();
-    if (open_) taken_ = shared().clock->monotonic();
-    pump();
+    if (ec) return close();
+    if (open_) last_taken_ = shared().clock->boot();
+    drain();
   }
 
-  // No length and no chunks: the stream lasts as long as the connection, which every player understands.
-  std::string_view write_head() {
-    http::response<http::empty_body> head(http::status::ok, request_.version());
-    head.set(http::field::content_type, "video/mp2t");
-    head.set(http::field::cache_control, "no-store");
-    head.set("X-Content-Type-Options", "nosniff");
-    head.set("Cross-Origin-Resource-Policy", "same-origin");
-    head.keep_alive(false);
-    head.set(http::field::connection, "close");
-    std::ostringstream text;
-    text << head.base();
-    head_ = std::move(text).str();
-    return head_;
-  }
-
-  void refuse(const Error& error) {
-    if (!open_) return;
-    leave();
-    answer_.emplace(media_failure(request_, error));
-    answer_->keep_alive(false);
-    http::async_write(stream_, *answer_, [self = shared_from_this()](beast::error_code, std::size_t) {
-      boost::system::error_code ignored;
-      self->stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-      self->stream_.close();
+  void reject(const Error& error) {
+    if (!remove()) return;
+    request_.keep_alive = false;
+    text_ = to_http(request_, media_failure(error));
+    asio::async_write(socket_, asio::buffer(text_), [self = shared_from_this()](error_code, std::size_t) {
+      error_code ignored;
+      self->socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+      self->socket_.close(ignored);
     });
   }
 
-  void end() {
-    if (!open_) return;
-    leave();
-    stream_.close();  // with all that is under way
+  bool remove() {
+    if (!std::exchange(open_, false)) return false;
+    shared().remove(*this);
+    return true;
   }
 
-  void leave() {
-    open_ = false;
-    shared().leave(*this);
-  }
-
-  beast::tcp_stream stream_;
+  asio::ip::tcp::socket socket_;
   Request request_;
   ConnectionCount count_;
   DeviceId camera_;
   std::unique_ptr<hal::StreamMuxer> muxer_;
   Timeline timeline_;
   std::array<char, 256> input_{};
-  std::string head_;
-  std::optional<Response> answer_;
-  MonotonicTime last_live_;  ///< when a LIVE picture came
-  MonotonicTime taken_;      ///< when the player last took something
+  std::string text_;     ///< head of the stream, or a rejection, while it is being written
+  BootTime last_live_;   ///< when the last LIVE picture arrived
+  BootTime last_taken_;  ///< when the player last took data
   bool open_ = true;
   bool begun_ = false;
   bool writing_ = false;
-  bool broken_ = true;  ///< the next delta does not follow what was sent
+  bool out_of_step_ = true;  ///< the player cannot decode the next delta
 };
 
 }  // namespace
 
-void start_live_stream(beast::tcp_stream stream, Request request, ConnectionCount count, const DeviceId& camera) {
-  std::make_shared<LiveStream>(std::move(stream), std::move(request), std::move(count), camera)->start();
+void start_live_stream(asio::ip::tcp::socket socket, Request request, ConnectionCount count, const DeviceId& camera,
+                       const access::TokenHash& token) {
+  std::make_shared<LiveStream>(std::move(socket), std::move(request), std::move(count), camera, token)->start();
 }
 
 }  // namespace sealcam::hub::web

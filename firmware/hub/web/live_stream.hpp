@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-/// One player that gets MPEG-TS over HTTP.
+/// A player that receives MPEG-TS over HTTP.
 #pragma once
 
-#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 
-#include "hub/web/connection.hpp"
 #include "hub/web/routes.hpp"
 
 namespace sealcam::hub::web {
 
-/// Without a LIVE picture for so long a stream ends.
-inline constexpr std::chrono::seconds stream_patience{10};
-/// A player that takes nothing for so long is gone.
-inline constexpr std::chrono::seconds player_patience{30};
+/// A stream ends after this time without a LIVE picture.
+inline constexpr std::chrono::seconds stream_timeout{10};
+/// A stream ends after this time in which the player took nothing.
+inline constexpr std::chrono::seconds player_timeout{30};
 
-/// Only LIVE pictures get into the stream: while the camera is STALE it stands still, and goes on at a key frame. When
-/// there is nothing to begin with the answer is 503. `request` is a checked GET.
-void start_live_stream(boost::beast::tcp_stream stream, Request request, ConnectionCount count, const DeviceId& camera);
+/// Sends only LIVE pictures. While the camera is STALE the stream pauses; it continues with a key frame. The answer is
+/// 503 if there was no LIVE picture at all. `request` is a GET that reject() accepted.
+/// `token`: the stream ends when this token is deleted.
+void start_live_stream(boost::asio::ip::tcp::socket socket, Request request, ConnectionCount count,
+                       const DeviceId& camera, const access::TokenHash& token);
 
 }  // namespace sealcam::hub::web

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hub/web/media_request.hpp"
 
+#include <array>
 #include <charconv>
-#include <format>
+#include <ctime>
+
+#include "base/device_names.hpp"
+#include "base/format.hpp"
 
 namespace sealcam::hub::web {
 namespace {
 
-namespace http = boost::beast::http;
-
-/// A '%' that is none of percent-encoding makes the whole text void.
+/// Returns nothing if a '%' does not start a percent-encoding.
 std::optional<std::string> percent_decoded(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -27,18 +29,24 @@ std::optional<std::string> percent_decoded(std::string_view text) {
   return out;
 }
 
-bool has_parameter(std::string_view query, std::string_view wanted) {
+bool has_parameter(std::string_view query, std::string_view parameter) {
   while (!query.empty()) {
     const auto end = query.find('&');
-    if (query.substr(0, end) == wanted) return true;
+    if (query.substr(0, end) == parameter) return true;
     query = end == std::string_view::npos ? "" : query.substr(end + 1);
   }
   return false;
 }
 
-std::chrono::sys_time<std::chrono::milliseconds> to_sys(CaptureTime time) {
-  return std::chrono::sys_time<std::chrono::milliseconds>(
-      std::chrono::floor<std::chrono::milliseconds>(time.since_epoch));
+// strftime() instead of std::format, because formatting a chrono type costs ten seconds of compile time.
+std::optional<std::string> utc(CaptureTime time, const char* format) {
+  const std::time_t seconds = std::chrono::floor<std::chrono::seconds>(time.since_epoch).count();
+  std::tm parts{};
+  std::array<char, 64> text{};
+  // Both formats have years of four digits.
+  if (::gmtime_r(&seconds, &parts) == nullptr || parts.tm_year < -1900 || parts.tm_year > 9999 - 1900)
+    return std::nullopt;
+  return std::string{text.data(), std::strftime(text.data(), text.size(), format, &parts)};
 }
 
 }  // namespace
@@ -64,85 +72,84 @@ std::optional<MediaRequest> parse_media_request(std::string_view target) {
   return std::nullopt;
 }
 
-Result<DeviceId> find_camera(const std::vector<watch::CameraStatus>& cameras, std::string_view wanted) {
-  const auto id = DeviceId::parse(wanted);
-  const watch::CameraStatus* found = nullptr;
-  for (const auto& camera : cameras) {
-    if (!camera.listed()) continue;
-    if (id && camera.id == *id) return camera.id;
-    if (camera.name != wanted) continue;
-    if (found != nullptr) return fail(Errc::conflict, "several cameras have this name");
-    found = &camera;
-  }
-  if (found == nullptr) return fail(Errc::not_found, "no such camera");
-  return found->id;
+Result<DeviceId> find_camera(const std::vector<watch::CameraStatus>& cameras, std::string_view id_or_name) {
+  std::vector<NamedDevice> devices;
+  for (const auto& camera : cameras)
+    if (camera.listed()) devices.push_back({camera.id, camera.name});
+  return select_device(id_or_name, devices, IdLetters::all);
 }
 
-Response media_failure(const Request& request, const Error& error) {
-  const auto later = [&](std::string_view text) {
-    auto response = plain(request, http::status::service_unavailable, text);
-    response.set(http::field::retry_after, "2");
+Response media_failure(const Error& error) {
+  const auto unavailable = [](std::string_view text) {
+    auto response = plain(503, text);
+    response.set("Retry-After", "2");
     return response;
   };
   switch (error.code) {
     case Errc::not_found:
       return plain(
-          request, http::status::not_found,
-          "This hub has no such camera. Take an id from /api/state; if the camera is not listed there, its owner "
-          "has not given it to this hub (sealcam hub enroll).");
+          404,
+          "This hub has no such camera. /api/state lists the cameras with their ids. If the camera is not in the "
+          "list, its owner can add this hub with: sealcam hub enroll");
     case Errc::conflict:
-      return plain(request, http::status::not_found,
-                   "Several cameras have this name. Take the id from /api/state instead.");
-    case Errc::permission:
-      return plain(request, http::status::forbidden,
-                   "Nothing of this camera may be shown any more; /api/state says why.");
+      return plain(404, sealcam::format("Several cameras have this name. Use one of these ids instead: {}.",
+                                        error.place ? *error.place : std::string()));
+    case Errc::permission: return plain(403, "This hub may not show this camera. /api/state has the reason.");
     case Errc::stale:
-      return later(
-          "There is no live picture of this camera now. A frozen picture must not pass for a live one; for the last "
-          "one "
-          "that came, however old, ask with ?stale=allow.");
-    case Errc::timeout: return later("There is no picture of this camera.");
-    case Errc::exhausted: return later("This hub makes other snapshots now. Ask again in two seconds.");
-    case Errc::cancelled: return later("This hub is being stopped.");
+      return unavailable(
+          "There is no live picture of this camera. To get the last picture, add ?stale=allow to the address.");
+    case Errc::timeout: return unavailable("There is no picture of this camera.");
+    case Errc::exhausted: return unavailable("The hub is busy with other snapshots. Try again in two seconds.");
+    case Errc::io:
+      return unavailable(
+          "The pictures of this camera stopped their decoder. The hub tries again after a pause of up to five minutes. "
+          "Ask the camera's owner to check the camera.");
+    case Errc::canceled: return unavailable("The hub is stopping.");
     case Errc::unsupported:
-      return later(
-          "This hub cannot make snapshots and streams: its media module is missing or does not fit. Its log "
-          "says more.");
-    default:
-      return plain(request, http::status::internal_server_error, "This picture could not be decoded. Ask again.");
+      return unavailable(
+          "This hub cannot make snapshots and streams, because its media module is missing or has another version. The "
+          "log "
+          "of the hub has the details.");
+    default: return plain(500, "The hub could not decode this picture. Try again.");
   }
 }
 
-Response barred_response(const Request& request, watch::Reason reason) {
-  const auto sentence = [&]() -> std::string_view {
+Response blocked_response(watch::Reason reason) {
+  const auto text = [&]() -> std::string_view {
     switch (reason) {
       case watch::Reason::cloned:
-        return "Two devices live with this camera's identity, so pictures of neither are shown. Reset the camera and "
-               "pair it again.";
+        return "Two devices use this camera's identity, so the hub shows neither of them. Reset the camera and pair it "
+               "again.";
       case watch::Reason::suspended:
-        return "The camera's owner suspended the integration that this hub belongs to. Only the owner can resume it.";
-      default: return "The camera's owner took this hub off the camera's list.";
+        return "The owner suspended the integration of this hub. Only the owner can resume it.";
+      default: return "The owner removed this hub from the camera's list.";
     }
   }();
-  auto response = plain(request, http::status::forbidden, sentence);
-  response.set("X-Sealcam-Reason", name(reason));
+  auto response = plain(403, text);
+  response.set("X-Sealcam-Reason", std::string(name(reason)));
   return response;
 }
 
-Response snapshot_response(const Request& request, const Snapshot& snapshot) {
+Response snapshot_response(const Snapshot& snapshot) {
   const auto captured = snapshot.picture.header.captured;
-  auto response = respond_with(request, http::status::ok, "image/jpeg", std::string(as_text(*snapshot.jpeg)));
-  response.set(http::field::last_modified, http_date(captured));
-  response.set("X-Sealcam-Captured", rfc3339(captured));
+  auto response = respond_with(200, "image/jpeg", std::string(as_text(*snapshot.jpeg)));
+  if (auto text = http_date(captured)) response.set("Last-Modified", std::move(*text));
+  if (auto text = rfc3339(captured)) response.set("X-Sealcam-Captured", std::move(*text));
   response.set("X-Sealcam-State", snapshot.freshness.live ? "LIVE" : "STALE");
   if (snapshot.freshness.age) response.set("X-Sealcam-Age-Ms", std::to_string(snapshot.freshness.age->count()));
   return response;
 }
 
-std::string rfc3339(CaptureTime time) { return std::format("{:%FT%TZ}", to_sys(time)); }
-
-std::string http_date(CaptureTime time) {
-  return std::format("{:%a, %d %b %Y %H:%M:%S} GMT", std::chrono::floor<std::chrono::seconds>(to_sys(time)));
+std::optional<std::string> rfc3339(CaptureTime time) {
+  // First milliseconds: a difference of microseconds and seconds overflows for the smallest time that a camera can
+  // send.
+  const auto since_epoch = std::chrono::floor<std::chrono::milliseconds>(time.since_epoch);
+  const auto since_second = since_epoch - std::chrono::floor<std::chrono::seconds>(since_epoch);
+  auto text = utc(time, "%FT%T");
+  if (text) *text += sealcam::format(".{:03}Z", since_second.count());
+  return text;
 }
+
+std::optional<std::string> http_date(CaptureTime time) { return utc(time, "%a, %d %b %Y %H:%M:%S GMT"); }
 
 }  // namespace sealcam::hub::web

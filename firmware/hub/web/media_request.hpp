@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Requests for /snapshot/CAMERA.jpg and /live/CAMERA.ts: what they ask for, and the answers that are plain HTTP.
-/// Reentrant.
+/// Requests for /snapshot/CAMERA.jpg and /live/CAMERA.ts, and their answers. Reentrant.
 #pragma once
 
 #include <optional>
@@ -15,25 +14,26 @@ namespace sealcam::hub::web {
 
 struct MediaRequest {
   enum class Kind : std::uint8_t { snapshot, live } kind = Kind::snapshot;
-  std::string camera;          ///< id or name, percent-decoded
+  std::string camera;          ///< a text for find_camera(), percent-decoded
   bool stale_allowed = false;  ///< ?stale=allow
 };
 
-/// Nothing when the target is none of the two.
+/// Returns nothing for other targets.
 [[nodiscard]] std::optional<MediaRequest> parse_media_request(std::string_view target);
 
-/// By id, or by its exact name when no other camera has the same. Errors: not_found, conflict (several have that name).
-[[nodiscard]] Result<DeviceId> find_camera(const std::vector<watch::CameraStatus>& cameras, std::string_view wanted);
+/// Finds a listed camera with select_device(). Errors: not_found, conflict (several cameras have this name).
+[[nodiscard]] Result<DeviceId> find_camera(const std::vector<watch::CameraStatus>& cameras,
+                                           std::string_view id_or_name);
 
-/// A sentence for people, with the status that fits.
-[[nodiscard]] Response media_failure(const Request& request, const Error& error);
-/// For a camera of which nothing may be shown, also not with ?stale=allow: 403, the reason in X-Sealcam-Reason.
-[[nodiscard]] Response barred_response(const Request& request, watch::Reason reason);
-[[nodiscard]] Response snapshot_response(const Request& request, const Snapshot& snapshot);
+/// The status and the text for an error.
+[[nodiscard]] Response media_failure(const Error& error);
+/// 403 for a blocked camera, also with ?stale=allow. The field X-Sealcam-Reason has the reason.
+[[nodiscard]] Response blocked_response(watch::Reason reason);
+[[nodiscard]] Response snapshot_response(const Snapshot& snapshot);
 
-/// 2026-09-01T12:00:00.250Z
-[[nodiscard]] std::string rfc3339(CaptureTime time);
-/// Tue, 01 Sep 2026 12:00:00 GMT (RFC 9110 section 5.6.7)
-[[nodiscard]] std::string http_date(CaptureTime time);
+/// 2026-09-01T12:00:00.250Z. Nothing for a time that is not between the years 0 and 9999.
+[[nodiscard]] std::optional<std::string> rfc3339(CaptureTime time);
+/// Tue, 01 Sep 2026 12:00:00 GMT (RFC 9110 section 5.6.7). Nothing for a time that is not between the years 0 and 9999.
+[[nodiscard]] std::optional<std::string> http_date(CaptureTime time);
 
 }  // namespace sealcam::hub::web

@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The text messages of the WebSocket, which are also what /api/state and the status file say. README.md lists them.
+/// The messages of the WebSocket. /api/state and the status file contain the state message, too.
+/// firmware/docs/hub-api.md lists the fields.
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <variant>
 
-#include "core/result.hpp"
+#include "base/result.hpp"
 #include "watch/watcher.hpp"
 
 namespace sealcam::hub::web {
 
 inline constexpr int protocol_version = 1;
 
-/// What the server adds to what the watcher knows.
+/// The part of the state that the web server adds.
 struct ServerState {
   std::string listen;
   std::size_t clients = 0;
@@ -37,10 +41,41 @@ struct PrivacyRequest {
   DeviceId camera;
   bool on = false;
 };
-using ClientRequest = std::variant<WatchRequest, PrivacyRequest>;
-/// What a client may say. Errors: malformed.
+/// {"ping":7}.
+struct PingRequest {
+  std::uint64_t number = 0;
+};
+using ClientRequest = std::variant<WatchRequest, PrivacyRequest, PingRequest>;
+/// Reads a client's message. Errors: malformed.
 [[nodiscard]] Result<ClientRequest> parse_client_request(std::string_view text);
-/// What is said to the client that asked when it cannot be done.
-[[nodiscard]] std::string privacy_refused_message(const DeviceId& camera, const Error& error);
+/// The answer to a privacy request that failed with `error`.
+[[nodiscard]] std::string privacy_rejected_message(const DeviceId& camera, const Error& error);
+/// The answer to a ping. `now` must be read after the ping arrived.
+[[nodiscard]] std::string pong_message(const PingRequest& ping, BootTime now);
+
+/// The freshness of a picture at a later time.
+struct FreshnessNow {
+  bool live = false;
+  std::optional<std::chrono::milliseconds> age;
+};
+[[nodiscard]] FreshnessNow freshness_at(const watch::PictureInfo& picture, BootTime now) noexcept;
+
+/// A picture is a binary message: this header, then one access unit.
+inline constexpr std::size_t picture_header_size = 80;
+inline constexpr std::uint8_t picture_message_version = 1;
+inline constexpr std::uint8_t picture_message_type = 1;
+using PictureHeader = std::array<std::byte, picture_header_size>;
+
+enum PictureFlags : std::uint8_t {
+  flag_key = 1,     ///< decoding can start here
+  flag_still = 2,   ///< not a part of the video
+  flag_age = 4,     ///< the age is known
+  flag_cached = 8,  ///< from the hub's cache, because the client came later
+};
+
+/// `now` and `wall` are the time of sending. The time in the queue adds to the age. The header has `now`, too, so that
+/// a client that knows the hub's clock adds the time between sending and showing.
+[[nodiscard]] PictureHeader make_picture_header(const DeviceId& camera, const watch::PictureInfo& picture, bool cached,
+                                                BootTime now, CaptureTime wall) noexcept;
 
 }  // namespace sealcam::hub::web

@@ -4,10 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <concepts>
-#include <format>
 #include <initializer_list>
 #include <string>
 #include <utility>
+
+#include "base/format.hpp"
 
 namespace sealcam::hub::web {
 namespace {
@@ -23,22 +24,22 @@ using Labels = std::initializer_list<Label>;
 
 class Writer {
  public:
-  /// Begins a metric; its samples follow. `name` without the prefix.
+  /// Starts a metric. `name` has no prefix. The calls of sample() follow.
   void metric(std::string_view name, std::string_view type, std::string_view help) {
     name_ = name;
-    out_ += std::format("# HELP sealcam_hub_{0} {1}\n# TYPE sealcam_hub_{0} {2}\n", name, help, type);
+    out_ += sealcam::format("# HELP sealcam_hub_{0} {1}\n# TYPE sealcam_hub_{0} {2}\n", name, help, type);
   }
   template <class Number>
   void sample(Labels labels, Number value) {
     out_ += "sealcam_hub_";
     out_ += name_;
-    char before = '{';
+    char separator = '{';
     for (const auto& label : labels) {
-      out_ += std::format("{}{}=\"{}\"", before, label.name, escaped_label(label.value));
-      before = ',';
+      out_ += sealcam::format("{}{}=\"{}\"", separator, label.name, escaped_label(label.value));
+      separator = ',';
     }
     if (labels.size() > 0) out_ += '}';
-    out_ += std::format(" {}\n", value);
+    out_ += sealcam::format(" {}\n", value);
   }
   [[nodiscard]] std::string take() { return std::move(out_); }
 
@@ -56,46 +57,45 @@ std::string lower(std::string_view text) {
 void write_hub(Writer& w, const Metrics& m) {
   w.metric("build_info", "gauge", "Always 1; the version is a label.");
   w.sample({{"version", m.version}}, 1);
-  w.metric("process_start_time_seconds", "gauge", "When the hub was started, in seconds since the Unix epoch.");
-  w.sample({}, std::format("{:.3f}", static_cast<double>(m.started.since_epoch.count()) / 1e6));
+  w.metric("process_start_time_seconds", "gauge", "Start of the hub, in seconds since the Unix epoch.");
+  w.sample({}, sealcam::format("{:.3f}", static_cast<double>(m.started.since_epoch.count()) / 1e6));
   w.metric("broker_connected", "gauge", "1 while the hub is connected to its broker.");
   w.sample({}, m.connected ? 1 : 0);
   w.metric("clients", "gauge", "Open WebSockets and streams.");
   w.sample({}, m.clients);
-  w.metric("pictures_dropped_total", "counter", "Pictures that clients were too slow to take.");
+  w.metric("pictures_dropped_total", "counter", "Pictures dropped because a client was too slow.");
   w.sample({}, m.dropped_for_slow_clients);
-  w.metric("frames_refused_total", "counter", "Frames that arrived and were refused, of all cameras and of none.");
-  for (const auto why : watch::all_refusals) w.sample({{"reason", name(why)}}, m.refused[why]);
-  w.metric("control_refused_total", "counter", "Rosters, grants and status messages that were refused.");
-  for (const auto why : watch::all_refusals) w.sample({{"reason", name(why)}}, m.refused_control[why]);
+  w.metric("frames_rejected_total", "counter", "Frames that the hub rejected, of known and unknown cameras.");
+  for (const auto why : protocol::hub_reject_reasons) w.sample({{"reason", name(why)}}, m.rejected[why]);
+  w.metric("control_rejected_total", "counter", "Rosters, grants and status messages that the hub rejected.");
+  for (const auto why : protocol::hub_reject_reasons) w.sample({{"reason", name(why)}}, m.rejected_control[why]);
 }
 
 void write_states(Writer& w, const std::vector<CameraStatus>& cameras) {
-  w.metric("camera_state", "gauge", "1 for the state the camera is in, 0 for the others.");
+  w.metric("camera_state", "gauge", "1 for the current state of the camera, 0 for the others.");
   for (const auto& c : cameras)
     for (const auto state : {CameraState::live, CameraState::stale, CameraState::offline})
       w.sample({{"camera", c.id.to_string()}, {"state", lower(name(state))}}, c.state == state ? 1 : 0);
-  w.metric("camera_picture_age_seconds", "gauge",
-           "Upper bound of the newest picture's age; missing while nothing proves it.");
+  w.metric("camera_picture_age_seconds", "gauge", "Upper bound of the newest picture's age; missing if it is unknown.");
   for (const auto& c : cameras)
     if (c.age)
-      w.sample({{"camera", c.id.to_string()}}, std::format("{:.3f}", static_cast<double>(c.age->count()) / 1e3));
-  w.metric("camera_pictures_shown_total", "counter", "Verified pictures that were handed out.");
+      w.sample({{"camera", c.id.to_string()}}, sealcam::format("{:.3f}", static_cast<double>(c.age->count()) / 1e3));
+  w.metric("camera_pictures_shown_total", "counter", "Verified pictures that the hub showed.");
   for (const auto& c : cameras) {
     w.sample({{"camera", c.id.to_string()}, {"state", "live"}}, c.counters.shown_live);
     w.sample({{"camera", c.id.to_string()}, {"state", "stale"}}, c.counters.shown_stale);
   }
 }
 
-void write_refusals(Writer& w, const std::vector<CameraStatus>& cameras) {
-  w.metric("camera_frames_refused_total", "counter", "Frames on this camera's topics that were refused.");
+void write_rejections(Writer& w, const std::vector<CameraStatus>& cameras) {
+  w.metric("camera_frames_rejected_total", "counter", "Frames on this camera's topics that the hub rejected.");
   for (const auto& c : cameras)
-    for (const auto why : watch::all_refusals)
-      w.sample({{"camera", c.id.to_string()}, {"reason", name(why)}}, c.counters.refused[why]);
-  w.metric("camera_control_refused_total", "counter", "Rosters, grants and status messages that were refused.");
+    for (const auto why : protocol::hub_reject_reasons)
+      w.sample({{"camera", c.id.to_string()}, {"reason", name(why)}}, c.counters.rejected[why]);
+  w.metric("camera_control_rejected_total", "counter", "Rosters, grants and status messages that the hub rejected.");
   for (const auto& c : cameras)
-    for (const auto why : watch::all_refusals)
-      w.sample({{"camera", c.id.to_string()}, {"reason", name(why)}}, c.counters.refused_control[why]);
+    for (const auto why : protocol::hub_reject_reasons)
+      w.sample({{"camera", c.id.to_string()}, {"reason", name(why)}}, c.counters.rejected_control[why]);
 }
 
 template <class Number>
@@ -105,26 +105,26 @@ struct PerCamera {
 };
 
 constexpr std::array per_camera{
-    PerCamera<std::uint64_t>{"camera_wanted", "gauge", "1 while somebody watches.",
-                             [](const CameraStatus& c) { return std::uint64_t{c.wanted}; }},
+    PerCamera<std::uint64_t>{"camera_desired", "gauge", "1 while a client watches the camera.",
+                             [](const CameraStatus& c) { return std::uint64_t{c.watched}; }},
     PerCamera<std::uint64_t>{"camera_member", "gauge", "1 while this hub is on the camera's roster.",
                              [](const CameraStatus& c) { return std::uint64_t{c.member}; }},
-    PerCamera<std::uint64_t>{"camera_roster_conflict", "gauge", "1 when one roster version came with two contents.",
+    PerCamera<std::uint64_t>{"camera_roster_conflict", "gauge", "1 if two rosters have the same version.",
                              [](const CameraStatus& c) { return std::uint64_t{c.roster_conflict}; }},
-    PerCamera<std::uint64_t>{"camera_cloned", "gauge", "1 when two devices live with this camera's identity.",
+    PerCamera<std::uint64_t>{"camera_cloned", "gauge", "1 if two devices use the camera's identity.",
                              [](const CameraStatus& c) { return std::uint64_t{c.reason == watch::Reason::cloned}; }},
-    PerCamera<std::uint64_t>{"camera_asks_total", "counter", "Asks for pictures that were sent.",
-                             [](const CameraStatus& c) { return c.counters.asks; }},
+    PerCamera<std::uint64_t>{"camera_requests_total", "counter", "View requests sent.",
+                             [](const CameraStatus& c) { return c.counters.requests; }},
     PerCamera<std::uint64_t>{"camera_frames_waiting_for_key_total", "counter",
-                             "Verified frames that could not be decoded after a gap.",
+                             "Verified frames after a gap, before the next key frame.",
                              [](const CameraStatus& c) { return c.counters.waiting_for_key; }},
     PerCamera<std::uint64_t>{"camera_frames_held_back_total", "counter",
-                             "Verified frames of an epoch that had not yet answered this hub.",
+                             "Verified frames of an epoch that did not answer this hub yet.",
                              [](const CameraStatus& c) { return c.counters.held_back; }},
     PerCamera<std::uint64_t>{"camera_frames_nothing_new_total", "counter", "Verified frames without a new picture.",
                              [](const CameraStatus& c) { return c.counters.nothing_new; }},
     PerCamera<std::uint64_t>{"camera_frames_overload_total", "counter",
-                             "Frames dropped unverified since the verifiers were busy.",
+                             "Frames dropped because the hub was too busy to verify them.",
                              [](const CameraStatus& c) { return c.counters.overload; }},
 };
 
@@ -144,7 +144,7 @@ std::string metrics_text(const Metrics& metrics) {
   Writer w;
   write_hub(w, metrics);
   write_states(w, metrics.cameras);
-  write_refusals(w, metrics.cameras);
+  write_rejections(w, metrics.cameras);
   for (const auto& metric : per_camera) {
     w.metric(metric.name, metric.type, metric.help);
     for (const auto& c : metrics.cameras) w.sample({{"camera", c.id.to_string()}}, metric.value(c));

@@ -1,90 +1,187 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hub/web/routes.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 
-#include "hub/web/guard.hpp"
-#include "hub/web/page.hpp"
+#include "base/format.hpp"
 
 namespace sealcam::hub::web {
 namespace {
 
-namespace http = boost::beast::http;
+/// Content-Security-Policy (W3C CSP 3) of the page: only its own files and its WebSocket, no inline script or style, no
+/// frame of another page. Trusted Types without a policy: no text can become markup.
+constexpr const char* page_policy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types";
+/// Permissions-Policy of the page: full screen only.
+constexpr const char* page_permissions =
+    "fullscreen=(self), camera=(), microphone=(), geolocation=(), usb=(), serial=(), payment=()";
 
-std::string_view value(const Request& request, http::field field) {
-  const auto found = request[field];
-  return {found.data(), found.size()};
+bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
+  return std::ranges::equal(a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
-Response make(const Request& request, http::status status, std::string_view type, std::string body) {
-  Response response(status, request.version());
-  response.set(http::field::content_type, type);
-  response.set(http::field::cache_control, "no-store");
-  response.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
-  response.set("X-Content-Type-Options", "nosniff");
-  response.set("Referrer-Policy", "no-referrer");
-  response.set("Cross-Origin-Resource-Policy", "same-origin");
-  response.keep_alive(request.keep_alive());
-  response.body() = std::move(body);
-  const auto size = response.body().size();
-  if (request.method() == http::verb::head) response.body().clear();
-  response.content_length(size);
-  return response;
+bool is_port(std::string_view text) noexcept {
+  return !text.empty() && text.size() <= 5 &&
+         std::ranges::all_of(text, [](unsigned char c) { return std::isdigit(c) != 0; });
 }
 
-Response state(const Request& request, const Host& host) {
-  return make(request, http::status::ok, "application/json", host.state());
+std::string_view reason_phrase(unsigned status) noexcept {
+  switch (status) {
+    case 200: return "OK";
+    case 303: return "See Other";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 503: return "Service Unavailable";
+    default: return "Internal Server Error";
+  }
 }
 
-Response page(const Request& request, const PageFile& file) {
-  auto response = make(request, http::status::ok, file.type, std::string(file.content));
+std::string status_line(const Request& request, unsigned status) {
+  return sealcam::format("HTTP/1.{} {} {}\r\n", request.http_1_0 ? 0 : 1, status, reason_phrase(status));
+}
+
+std::string_view type_of(std::string_view name) noexcept {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 4> types{{
+      {".html", "text/html; charset=utf-8"},
+      {".css", "text/css; charset=utf-8"},
+      {".js", "text/javascript; charset=utf-8"},
+      {".svg", "image/svg+xml"},
+  }};
+  for (const auto& [suffix, type] : types)
+    if (name.ends_with(suffix)) return type;
+  return "application/octet-stream";
+}
+
+const PageFile* find_page_file(std::string_view path) noexcept {
+  const auto name = path == "/" ? std::string_view("index.html") : path.substr(std::min<std::size_t>(1, path.size()));
+  const auto files = page_files();
+  const auto file = std::ranges::find(files, name, &PageFile::name);
+  return path.starts_with('/') && file != files.end() ? &*file : nullptr;
+}
+
+bool is_link_to_open(const Request& request) {
+  static constexpr std::string_view path = "/open";
+  return path_of(request.target) == path && request.origins.empty() &&
+         std::ranges::equal(request.fetch_modes, std::array{"navigate"}) &&
+         std::ranges::equal(request.fetch_dests, std::array{"document"});
+}
+
+/// A health check or another simple program. Browsers always send Host, and none uses HTTP/1.0.
+bool is_without_host(const Request& request) {
+  return request.http_1_0 && request.hosts.empty() && request.origins.empty() && request.fetch_sites.empty() &&
+         request.fetch_modes.empty() && request.fetch_dests.empty();
+}
+
+Response page(const PageFile& file) {
+  auto response = respond_with(200, type_of(file.name), std::string(file.content));
   response.set("Content-Security-Policy", page_policy);
   response.set("Cross-Origin-Opener-Policy", "same-origin");
   response.set("Permissions-Policy", page_permissions);
   return response;
 }
 
-Response metrics(const Request& request, const Host& host) {
-  return make(request, http::status::ok, "text/plain; version=0.0.4; charset=utf-8", host.metrics());
-}
-
-struct Route {
-  std::string_view path;
-  Response (*answer)(const Request&, const Host&);
-};
-constexpr std::array routes{Route{"/api/state", state}, Route{"/metrics", metrics}};
-
 }  // namespace
 
+void Response::set(std::string_view name, std::string value) {
+  const auto field = std::ranges::find(fields, name, &decltype(fields)::value_type::first);
+  if (field != fields.end()) field->second = std::move(value);
+  else fields.emplace_back(name, std::move(value));
+}
+
+std::string to_http(const Request& request, const Response& response) {
+  auto text = status_line(request, response.status);
+  for (const auto& [name, value] : response.fields) text += sealcam::format("{}: {}\r\n", name, value);
+  if (request.keep_alive == request.http_1_0)  // not the default of this version
+    text += request.keep_alive ? "Connection: keep-alive\r\n" : "Connection: close\r\n";
+  text += sealcam::format("Content-Length: {}\r\n\r\n", response.body.size());
+  if (request.method != Request::Method::head) text += response.body;
+  return text;
+}
+
+std::string stream_head(const Request& request, std::string_view type) {
+  return status_line(request, 200) +
+         sealcam::format(
+             "Content-Type: {}\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+             "Cross-Origin-Resource-Policy: same-origin\r\nConnection: close\r\n\r\n",
+             type);
+}
+
+Response respond_with(unsigned status, std::string_view type, std::string body) {
+  return {.status = status,
+          .fields = {{"Content-Type", std::string(type)},
+                     {"Cache-Control", "no-store"},
+                     {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+                     {"X-Content-Type-Options", "nosniff"},
+                     {"Referrer-Policy", "no-referrer"},
+                     {"Cross-Origin-Resource-Policy", "same-origin"}},
+          .body = std::move(body)};
+}
+
+Response plain(unsigned status, std::string_view text) {
+  return respond_with(status, "text/plain; charset=utf-8", std::string(text) + "\n");
+}
+
+Response method_rejection(std::string_view allowed, std::string_view text) {
+  auto response = plain(405, text);
+  response.set("Allow", std::string(allowed));
+  return response;
+}
+
+bool host_allowed(std::string_view host) noexcept {
+  static constexpr std::array<std::string_view, 4> names{"localhost", "localhost.", "127.0.0.1", "[::1]"};
+  for (const auto name : names) {
+    if (host.size() < name.size() || !equal_ignoring_case(host.substr(0, name.size()), name)) continue;
+    const auto rest = host.substr(name.size());
+    if (rest.empty() || (rest.front() == ':' && is_port(rest.substr(1)))) return true;
+  }
+  return false;
+}
+
+bool origin_allowed(std::string_view origin, std::string_view host) noexcept {
+  static constexpr std::string_view scheme = "http://";
+  if (origin.empty()) return true;
+  return origin.size() > scheme.size() && equal_ignoring_case(origin.substr(0, scheme.size()), scheme) &&
+         equal_ignoring_case(origin.substr(scheme.size()), host);
+}
+
+bool Request::cross_site() const {
+  return std::ranges::any_of(fetch_sites,
+                             [](std::string_view site) { return site != "same-origin" && site != "none"; });
+}
+
 bool allowed(const Request& request) {
-  if (request.count(http::field::host) != 1 || request.count(http::field::origin) > 1) return false;
-  const auto host = value(request, http::field::host);
-  return host_allowed(host) && origin_allowed(value(request, http::field::origin), host);
+  if (is_without_host(request)) return true;
+  if (request.hosts.size() != 1 || request.origins.size() > 1) return false;
+  if (request.cross_site() && !is_link_to_open(request)) return false;
+  return host_allowed(request.hosts[0]) &&
+         origin_allowed(request.origins.empty() ? "" : std::string_view(request.origins[0]), request.hosts[0]);
 }
 
-Response plain(const Request& request, http::status status, std::string_view text) {
-  return make(request, status, "text/plain; charset=utf-8", std::string(text) + "\n");
-}
-
-Response respond_with(const Request& request, http::status status, std::string_view type, std::string body) {
-  return make(request, status, type, std::move(body));
-}
-
-std::optional<Response> refuse(const Request& request) {
-  if (!allowed(request)) return plain(request, http::status::forbidden, "This hub answers its own machine only.");
-  if (request.method() != http::verb::get && request.method() != http::verb::head)
-    return plain(request, http::status::method_not_allowed, "Only GET and HEAD.");
+std::optional<Response> reject(const Request& request) {
+  if (request.hosts.size() != 1 && !is_without_host(request))  // RFC 9112 section 3.2
+    return plain(400, "The request needs exactly one field Host.");
+  if (!allowed(request))
+    return plain(403, "The hub answers only this machine. Use the address http://127.0.0.1 or http://localhost.");
+  if (request.method == Request::Method::other || request.has_body)
+    return method_rejection("GET, HEAD", "The hub accepts only GET and HEAD, without a body.");
   return std::nullopt;
 }
 
-Response respond(const Request& request, const Host& host) {
-  if (auto refusal = refuse(request)) return std::move(*refusal);
-  const std::string_view target(request.target().data(), request.target().size());
-  const auto path = target.substr(0, target.find('?'));
-  for (const auto& route : routes)
-    if (route.path == path) return route.answer(request, host);
-  if (const auto file = find_page_file(path)) return page(request, *file);
-  return plain(request, http::status::not_found, "There is nothing here.");
+Response respond(const Request& request, const WebBackend& backend) {
+  if (auto rejection = reject(request)) return std::move(*rejection);
+  const auto path = path_of(request.target);
+  if (path == "/api/state") return respond_with(200, "application/json", backend.state());
+  if (path == "/metrics") return respond_with(200, "text/plain; version=0.0.4; charset=utf-8", backend.metrics());
+  if (const auto* file = find_page_file(path)) return page(*file);
+  return plain(404, "The hub has no page with this address.");
 }
 
 }  // namespace sealcam::hub::web

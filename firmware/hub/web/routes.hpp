@@ -1,32 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Answers to plain HTTP requests, from a table in routes.cpp. The WebSocket, snapshots and streams are not among them:
-/// connection.cpp knows these.
+/// Requests and answers of the web server without their connection, and the answers for the page, /api/state and
+/// /metrics. Reentrant.
 #pragma once
 
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
-#include "hub/web/host.hpp"
+#include "hub/web/server_shared.hpp"
 
 namespace sealcam::hub::web {
 
-using Request = boost::beast::http::request<boost::beast::http::empty_body>;
-using Response = boost::beast::http::response<boost::beast::http::string_body>;
+/// The parts of an HTTP request that the hub uses.
+struct Request {
+  enum class Method : std::uint8_t { get, head, other } method = Method::get;
+  std::string target;
+  std::vector<std::string> hosts;    ///< the values of all Host fields
+  std::vector<std::string> origins;  ///< the values of all Origin fields
+  /// The values of all fields Authorization, Cookie, Sec-Fetch-Site, Sec-Fetch-Mode, Sec-Fetch-Dest, Sec-Purpose.
+  std::vector<std::string> authorizations, cookies, fetch_sites, fetch_modes, fetch_dests, purposes;
+  bool http_1_0 = false;
+  bool has_body = false;
+  bool keep_alive = true;
 
-/// Host, Origin and method are checked first. Never fails.
-[[nodiscard]] Response respond(const Request& request, const Host& host);
+  /// A page of another site, port or file is the reason for the request (W3C Fetch Metadata). Programs other than
+  /// browsers send no such field.
+  [[nodiscard]] bool cross_site() const;
+};
 
-/// True when Host and Origin are those of this machine's own page.
+struct Response {
+  unsigned status = 200;
+  std::vector<std::pair<std::string_view, std::string>> fields;  ///< the names live forever
+  std::string body;
+
+  /// Replaces a field of this name.
+  void set(std::string_view name, std::string value);
+};
+
+/// The bytes of a response (RFC 9112). A response to HEAD has no body.
+[[nodiscard]] std::string to_http(const Request& request, const Response& response);
+/// The bytes before a body without length: the body ends with the connection, which every player understands.
+[[nodiscard]] std::string stream_head(const Request& request, std::string_view type);
+
+/// The answers for the page, /api/state and /metrics; 404 for other paths. Includes reject(). Never fails.
+[[nodiscard]] Response respond(const Request& request, const WebBackend& backend);
+/// The rejection if Host, Origin, the site or the method are wrong, or there is a body. It depends on nothing else.
+[[nodiscard]] std::optional<Response> reject(const Request& request);
+/// True if Host and Origin belong to the page of this machine and the request is not cross-site. A link may lead to
+/// /open from everywhere, because it needs a code.
 [[nodiscard]] bool allowed(const Request& request);
+[[nodiscard]] Response respond_with(unsigned status, std::string_view type, std::string body);
+/// The target without its query.
+[[nodiscard]] constexpr std::string_view path_of(std::string_view target) noexcept {
+  return target.substr(0, target.find('?'));
+}
+/// A text for people.
+[[nodiscard]] Response plain(unsigned status, std::string_view text);
+/// 405 with the methods that are allowed.
+[[nodiscard]] Response method_rejection(std::string_view allowed, std::string_view text);
 
-/// What is said when Host, Origin or method are wrong.
-[[nodiscard]] std::optional<Response> refuse(const Request& request);
+/// Every web page in a browser of this machine can send requests to a loopback address. The check of Host prevents DNS
+/// rebinding. True for `localhost`, also with a dot at its end, `127.0.0.1` or `[::1]`, with or without a port.
+[[nodiscard]] bool host_allowed(std::string_view host) noexcept;
+/// The check of Origin rejects scripts of other pages. True without an origin (not a browser), and for `http://` and
+/// the value of Host.
+[[nodiscard]] bool origin_allowed(std::string_view origin, std::string_view host) noexcept;
 
-[[nodiscard]] Response respond_with(const Request& request, boost::beast::http::status status, std::string_view type,
-                                    std::string body);
-/// A sentence for people.
-[[nodiscard]] Response plain(const Request& request, boost::beast::http::status status, std::string_view text);
+/// A file of page/. CMake embeds all of them.
+struct PageFile {
+  std::string_view name;
+  std::string_view content;
+};
+[[nodiscard]] std::span<const PageFile> page_files() noexcept;
 
 }  // namespace sealcam::hub::web

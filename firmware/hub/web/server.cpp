@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hub/web/server.hpp"
 
-#include <format>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
+#include "base/format.hpp"
 #include "hub/web/connection.hpp"
-#include "hub/web/viewer.hpp"
+#include "hub/web/snapshots.hpp"
+#include "hub/web/web_session.hpp"
 
 namespace sealcam::hub::web {
 
@@ -12,115 +17,166 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 
 void ServerShared::update_interest() const {
-  if (host == nullptr) return;
+  if (backend == nullptr) return;
   bool all = false;
   std::set<DeviceId> cameras;
-  for (const auto* viewer : viewers) {
-    all = all || viewer->queue().watches_all();
-    cameras.insert(viewer->queue().wanted().begin(), viewer->queue().wanted().end());
+  for (const auto* session : sessions) {
+    all = all || session->queue().watches_all();
+    cameras.insert(session->queue().desired().begin(), session->queue().desired().end());
   }
   cameras.merge(snapshots->interest());
-  host->on_interest(all, std::move(cameras));
+  backend->on_interest(all, std::move(cameras));
 }
 
-void ServerShared::leave(Viewer& viewer) {
-  std::erase(viewers, &viewer);
-  dropped += viewer.queue().dropped();
+void ServerShared::remove(WebSession& session) {
+  std::erase(sessions, &session);
+  dropped += session.queue().dropped();
   update_interest();
 }
 
-Result<std::unique_ptr<Server>> Server::open(asio::io_context& io, const tcp::endpoint& address, Host& host,
-                                             hal::Media& media, const Clock& clock, Log& log) {
-  if (!address.address().is_loopback()) return fail(Errc::invalid_argument, "the page is for loopback only");
-  auto server = std::unique_ptr<Server>(new Server(io, host, media, clock, log));
+/// The listening socket. After Server::stop() its pending handler does not use it any more.
+class Server::Listener {
+ public:
+  Listener(asio::io_context& io, std::shared_ptr<ServerShared> shared, Log& log)
+      : acceptor_(io), pause_(io), shared_(std::move(shared)), log_(log) {}
+
+  Result<> open(const tcp::endpoint& address) {
+    boost::system::error_code ec;
+    acceptor_.open(address.protocol(), ec);
+    if (!ec) acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
+    if (!ec) acceptor_.bind(address, ec);
+    if (!ec) acceptor_.listen(asio::socket_base::max_listen_connections, ec);
+    if (ec == asio::error::access_denied) return fail(Errc::permission, "listen", ec.value());
+    if (ec == asio::error::address_in_use) return fail(Errc::conflict, "the port is in use", ec.value());
+    if (ec) return fail(Errc::io, "listen", ec.value());
+    accept();
+    return {};
+  }
+  void close() {
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+    pause_.cancel();
+  }
+  [[nodiscard]] std::uint16_t port() const {
+    boost::system::error_code ec;
+    return acceptor_.local_endpoint(ec).port();
+  }
+  [[nodiscard]] std::string address() const {
+    boost::system::error_code ec;
+    const auto bound = acceptor_.local_endpoint(ec);
+    const auto host = bound.address().to_string();
+    return bound.address().is_v6() ? sealcam::format("[{}]:{}", host, bound.port())
+                                   : sealcam::format("{}:{}", host, bound.port());
+  }
+
+ private:
+  void accept() {
+    acceptor_.async_accept([this, shared = shared_](const boost::system::error_code& ec, tcp::socket peer) {
+      if (ec == asio::error::operation_aborted || shared->backend == nullptr) return;
+      if (ec) return accept_later(ec);
+      // Over the limit the destructor of `peer` closes the connection.
+      if (shared->connections < ServerShared::max_connections) start_connection(std::move(peer), shared);
+      accept();
+    });
+  }
+
+  /// Usually no file descriptors are left, and trying again at once would be a busy loop.
+  void accept_later(const boost::system::error_code& reason) {
+    if (error_log_.allow(shared_->clock->monotonic()))
+      log_.warning("the web server cannot accept a connection: {}{}", reason.message(), error_log_.note());
+    pause_.expires_after(accept_pause);
+    pause_.async_wait([this, shared = shared_](const boost::system::error_code& ec) {
+      if (!ec && shared->backend != nullptr) accept();
+    });
+  }
+
+  static constexpr std::chrono::milliseconds accept_pause{100};
+  tcp::acceptor acceptor_;
+  asio::steady_timer pause_;
+  std::shared_ptr<ServerShared> shared_;
+  Log& log_;
+  RateLimit error_log_{std::chrono::minutes(1)};
+};
+
+Result<std::unique_ptr<Server>> Server::open(asio::io_context& io, const std::string& host, std::uint16_t port,
+                                             WebBackend& backend, access::Access& access, hal::Media& media,
+                                             const Clock& clock, Log& log) {
   boost::system::error_code ec;
-  auto& acceptor = server->acceptor_;
-  acceptor.open(address.protocol(), ec);
-  if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
-  if (!ec) acceptor.bind(address, ec);
-  if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
-  if (ec == asio::error::access_denied) return fail(Errc::permission, "listen", ec.value());
-  if (ec == asio::error::address_in_use) return fail(Errc::conflict, "the port is taken", ec.value());
-  if (ec) return fail(Errc::io, "listen", ec.value());
-  server->accept();
+  const auto address = asio::ip::make_address(host, ec);
+  if (ec || !address.is_loopback()) return fail(Errc::invalid_argument, "the web server needs a loopback address");
+  auto server = std::unique_ptr<Server>(new Server(io, backend, access, media, clock));
+  server->listener_ = std::make_unique<Listener>(io, server->shared_, log);
+  if (auto r = server->listener_->open({address, port}); !r) return std::unexpected(r.error());
+  server->shared_->port = server->listener_->port();
   return server;
 }
 
-Server::Server(asio::io_context& io, Host& host, hal::Media& media, const Clock& clock, Log& log)
-    : acceptor_(io),
-      log_(log),
-      shared_(std::make_shared<ServerShared>(ServerShared{.host = &host,
-                                                          .clock = &clock,
-                                                          .media = &media,
-                                                          .worker = &worker_,
-                                                          .network = io.get_executor(),
-                                                          .snapshots = {},
-                                                          .viewers = {}})) {
-  shared_->snapshots = std::make_shared<Snapshots>(io.get_executor(), host, clock, worker_, media,
+Server::Server(asio::io_context& io, WebBackend& backend, access::Access& access, hal::Media& media, const Clock& clock)
+    : worker_(std::make_unique<Worker>()) {
+  shared_ = std::make_shared<ServerShared>(
+      ServerShared{.backend = &backend,
+                   .access = &access,
+                   .clock = &clock,
+                   .media = &media,
+                   .worker = worker_.get(),
+                   .post = [executor = io.get_executor()](auto job) { asio::post(executor, std::move(job)); },
+                   .snapshots = {},
+                   .sessions = {}});
+  shared_->snapshots = std::make_shared<Snapshots>(shared_->post, backend, clock, *worker_, media,
                                                    [shared = shared_.get()] { shared->update_interest(); });
 }
 
-Server::~Server() { stop(); }
-
-void Server::accept() {
-  acceptor_.async_accept([this, shared = shared_](const boost::system::error_code& ec, tcp::socket peer) {
-    if (ec == asio::error::operation_aborted || shared->host == nullptr) return;
-    if (ec) log_.warning("the page cannot accept a connection: {}", ec.message());
-    // Too many: `peer` is closed here.
-    if (!ec && shared->connections < ServerShared::max_connections) start_connection(std::move(peer), shared);
-    accept();
-  });
+Server::~Server() {
+  stop();
+  worker_.reset();
 }
 
 void Server::on_picture(const DeviceId& camera, const watch::PictureInfo& picture, ByteView access_unit) {
   SharedUnit unit;
-  for (auto* viewer : shared_->viewers) {
-    if (!viewer->queue().watches(camera)) continue;
+  for (auto* session : shared_->sessions) {
+    if (!session->queue().watches(camera)) continue;
     if (!unit) unit = std::make_shared<const Bytes>(access_unit.begin(), access_unit.end());
-    viewer->send({camera, picture, unit, false});
+    session->send({camera, picture, unit, false});
   }
   shared_->snapshots->on_picture(camera, picture);
 }
 
 void Server::withdraw(const DeviceId& camera) {
-  for (auto* viewer : shared_->viewers) viewer->withdraw(camera);
+  for (auto* session : shared_->sessions) session->withdraw(camera);
   shared_->snapshots->withdraw(camera);
 }
 
 void Server::tick() {
-  if (shared_->host == nullptr) return;
+  if (shared_->backend == nullptr) return;
   shared_->snapshots->tick();
-  const auto viewers = shared_->viewers;  // some may go
-  for (auto* viewer : viewers) viewer->tick();
+  shared_->access->tick();
+  const auto sessions = shared_->sessions;  // a copy, because a session may remove itself
+  for (auto* session : sessions) {
+    if (shared_->access->still_valid(session->token())) session->tick();
+    else session->close();
+  }
 }
 
 void Server::broadcast_state() {
-  if (shared_->viewers.empty()) return;
-  const auto state = shared_->host->state();
-  for (auto* viewer : shared_->viewers) viewer->send_state(state);
+  if (shared_->sessions.empty()) return;
+  const auto state = shared_->backend->state();
+  for (auto* session : shared_->sessions) session->send_state(state);
 }
 
 void Server::stop() {
-  if (shared_->host == nullptr) return;
-  shared_->host = nullptr;
-  boost::system::error_code ignored;
-  acceptor_.close(ignored);
+  if (shared_->backend == nullptr) return;
+  shared_->backend = nullptr;
+  if (listener_) listener_->close();
   shared_->snapshots->stop();
-  const auto viewers = shared_->viewers;
-  for (auto* viewer : viewers) viewer->close();
+  const auto sessions = shared_->sessions;
+  for (auto* session : sessions) session->close();
 }
 
-std::string Server::address() const {
-  boost::system::error_code ec;
-  const auto bound = acceptor_.local_endpoint(ec);
-  const auto host = bound.address().to_string();
-  return bound.address().is_v6() ? std::format("[{}]:{}", host, bound.port())
-                                 : std::format("{}:{}", host, bound.port());
-}
+std::string Server::address() const { return listener_->address(); }
 
 std::uint64_t Server::dropped() const noexcept {
   auto sum = shared_->dropped;
-  for (const auto* viewer : shared_->viewers) sum += viewer->queue().dropped();
+  for (const auto* session : shared_->sessions) sum += session->queue().dropped();
   return sum;
 }
 

@@ -1,78 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
-/// HTTP and WebSocket on loopback, in the network thread. At most 32 connections; a request has 10 s, 8 KiB of header
-/// and no body.
+/// HTTP and WebSocket server for this machine. It accepts 32 connections. A request must arrive within 10 s, with at
+/// most 8 KiB of header and no body. Thread-bound to the network thread.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "core/log.hpp"
-#include "hal/media.hpp"
-#include "hub/web/host.hpp"
-#include "hub/web/snapshots.hpp"
-#include "hub/web/worker.hpp"
+#include "base/log.hpp"
+#include "hub/web/server_shared.hpp"
+
+namespace boost::asio {
+class io_context;
+}
 
 namespace sealcam::hub::web {
 
-class Viewer;
-
-/// What connections share with their server. It outlives the server when handlers are still under way.
-struct ServerShared {
-  static constexpr std::size_t max_connections = 32;
-  Host* host;  ///< null once the server stopped; then media and worker are not to be used, too
-  const Clock* clock;
-  hal::Media* media;  ///< for jobs of the worker
-  Worker* worker;
-  boost::asio::any_io_executor network;  ///< where the worker's results go
-  std::shared_ptr<Snapshots> snapshots;
-  std::vector<Viewer*> viewers;  ///< open ones; each takes itself out
-  std::size_t connections = 0;
-  std::uint64_t dropped = 0;  ///< pictures, by clients that are gone
-
-  /// Tells the host what viewers and snapshots together want.
-  void update_interest() const;
-  /// A viewer takes no more pictures.
-  void leave(Viewer& viewer);
-};
-
-/// Thread-bound.
 class Server {
  public:
-  /// `address`: loopback only. `io`, `host`, `media`, `clock`, `log` outlive the server. `media` is used on a thread of
-  /// the server's own. Errors: invalid_argument (not loopback), permission, conflict (the port is taken), io.
-  [[nodiscard]] static Result<std::unique_ptr<Server>> open(boost::asio::io_context& io,
-                                                            const boost::asio::ip::tcp::endpoint& address, Host& host,
-                                                            hal::Media& media, const Clock& clock, Log& log);
+  /// Listens on `host`, a numeric loopback address; port 0 lets the system choose one. All references must outlive the
+  /// server. The server uses `media` on a thread of its own.
+  /// Errors: invalid_argument (no loopback address), permission, conflict (the port is in use), io.
+  [[nodiscard]] static Result<std::unique_ptr<Server>> open(boost::asio::io_context& io, const std::string& host,
+                                                            std::uint16_t port, WebBackend& backend,
+                                                            access::Access& access, hal::Media& media,
+                                                            const Clock& clock, Log& log);
   ~Server();
 
   void on_picture(const DeviceId& camera, const watch::PictureInfo& picture, ByteView access_unit);
-  /// Nothing of this camera may be shown any more: what waits for viewers goes, its streams end, its snapshots fail.
-  /// May be called from within the watcher.
+  /// The camera is blocked: drops its queued pictures, ends its streams, rejects its snapshots. The watcher may be the
+  /// caller.
   void withdraw(const DeviceId& camera);
-  /// About ten times a second: what ends by itself.
+  /// Ends requests and streams that time out, and sessions whose token was deleted. Call this about ten times a second.
   void tick();
-  /// Sends the host's state to every page.
+  /// Sends the hub's state to every page.
   void broadcast_state();
-  /// No new connections; open ones are closed.
+  /// Closes the listening socket and all connections.
   void stop();
 
-  /// Address and port as bound.
+  /// The bound address and port.
   [[nodiscard]] std::string address() const;
-  [[nodiscard]] std::size_t clients() const noexcept { return shared_->viewers.size(); }
+  [[nodiscard]] std::size_t clients() const noexcept { return shared_->sessions.size(); }
+  /// Pictures dropped because a client was slow.
   [[nodiscard]] std::uint64_t dropped() const noexcept;
 
  private:
-  Server(boost::asio::io_context& io, Host& host, hal::Media& media, const Clock& clock, Log& log);
-  void accept();
+  class Listener;
+  Server(boost::asio::io_context& io, WebBackend& backend, access::Access& access, hal::Media& media,
+         const Clock& clock);
 
-  boost::asio::ip::tcp::acceptor acceptor_;
-  Log& log_;
   std::shared_ptr<ServerShared> shared_;
-  Worker worker_;  // last: its jobs end before what they use
+  std::unique_ptr<Worker> worker_;  // its destructor ends the jobs, which use `shared_`
+  std::unique_ptr<Listener> listener_;
 };
 
 }  // namespace sealcam::hub::web

@@ -1,15 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hub/web/snapshots.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
-#include <boost/asio/post.hpp>
+#include <utility>
 
 namespace sealcam::hub::web {
+
+Worker::Worker() : thread_([this](const std::stop_token& stop) { work(stop); }) {
+  ::pthread_setname_np(thread_.native_handle(), "media");
+}
+
+Worker::~Worker() {
+  thread_.request_stop();
+  thread_.join();
+}
+
+bool Worker::submit(const DeviceId& turn, Job job, std::size_t limit) {
+  {
+    const std::scoped_lock lock(mutex_);
+    auto& jobs = jobs_[turn];
+    if (jobs.size() >= limit) return false;
+    jobs.push_back(std::move(job));
+  }
+  changed_.notify_one();
+  return true;
+}
+
+void Worker::work(const std::stop_token& stop) {
+  while (true) {
+    Job job;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, stop, [this] { return !jobs_.empty(); });
+      if (stop.stop_requested()) return;
+      auto next = jobs_.upper_bound(last_);
+      if (next == jobs_.end()) next = jobs_.begin();
+      last_ = next->first;
+      job = std::move(next->second.front());
+      next->second.pop_front();
+      if (next->second.empty()) jobs_.erase(next);
+    }
+    job();
+  }
+}
+
 namespace {
 
-namespace asio = boost::asio;
-
-/// A group in memory of its own: the cache goes on while the worker decodes.
+/// A copy for the worker, because the cache changes while the worker decodes.
 struct GroupCopy {
   std::vector<Bytes> units;
   watch::PictureInfo newest;
@@ -30,46 +69,47 @@ watch::PictureInfo newest_of(const watch::PictureGroup& group) {
   return newest;
 }
 
-bool watched(const Host& host, const DeviceId& camera) {
-  return std::ranges::any_of(host.statuses(), [&](const auto& s) { return s.id == camera && s.wanted; });
+bool watched(const WebBackend& backend, const DeviceId& camera) {
+  return std::ranges::any_of(backend.statuses(), [&](const auto& s) { return s.id == camera && s.watched; });
 }
 
-bool is_barred(const Host& host, const DeviceId& camera) {
-  return std::ranges::any_of(host.statuses(), [&](const auto& s) { return s.id == camera && watch::barred(s.reason); });
+bool is_blocked(const WebBackend& backend, const DeviceId& camera) {
+  return std::ranges::any_of(backend.statuses(),
+                             [&](const auto& s) { return s.id == camera && watch::blocked(s.reason); });
 }
 
-std::unexpected<Error> barred_error() { return fail(Errc::permission, "nothing of this camera may be shown"); }
+std::unexpected<Error> blocked_error() { return fail(Errc::permission, "the camera is blocked"); }
 
-// On the worker.
+// Runs on the worker.
 Result<Bytes> make_still(hal::Media& media, const GroupCopy& group) {
   try {
-    const auto maker = media.open_still_maker();
-    if (!maker) return fail(Errc::unsupported, maker.error().what, maker.error().native);
+    const auto builder = media.open_still_builder();
+    if (!builder) return fail(Errc::unsupported, builder.error().what, builder.error().native);
     const std::vector<ByteView> units(group.units.begin(), group.units.end());
-    return (*maker)->make(units);
+    return (*builder)->make(units);
   } catch (const std::exception&) {
-    return fail(Errc::no_memory, "making a snapshot");
+    return fail(Errc::no_memory, "decode a snapshot");
   }
 }
 
 }  // namespace
 
-Snapshots::Snapshots(asio::any_io_executor network, const Host& host, const Clock& clock, Worker& worker,
-                     hal::Media& media, std::function<void()> on_interest)
-    : network_(std::move(network)),
-      host_(host),
+Snapshots::Snapshots(NetworkPost post, const WebBackend& backend, const Clock& clock, Worker& worker, hal::Media& media,
+                     std::function<void()> on_interest)
+    : post_(std::move(post)),
+      backend_(backend),
       clock_(clock),
       worker_(worker),
       media_(media),
       on_interest_(std::move(on_interest)) {}
 
 void Snapshots::request(const DeviceId& camera, bool stale_allowed, Handler done) {
-  if (stopped_) return done(fail(Errc::cancelled, "the hub ends"));
-  if (is_barred(host_, camera)) return done(barred_error());
-  const auto now = clock_.monotonic();
-  const auto* group = host_.newest(camera);
-  const bool at_once = watched(host_, camera) && group != nullptr && freshness_at(newest_of(*group), now).live;
-  const bool wanted = until_.contains(camera);
+  if (stopped_) return done(fail(Errc::canceled, "the hub stops"));
+  if (is_blocked(backend_, camera)) return done(blocked_error());
+  const auto now = clock_.boot();
+  const auto* group = backend_.newest(camera);
+  const bool at_once = watched(backend_, camera) && group != nullptr && freshness_at(newest_of(*group), now).live;
+  const bool was_interested = until_.contains(camera);
   until_[camera] = now + interest_time;
   Waiting one{camera, now, stale_allowed, std::move(done)};
   if (at_once) {
@@ -79,14 +119,14 @@ void Snapshots::request(const DeviceId& camera, bool stale_allowed, Handler done
   } else {
     waiting_.push_back(std::move(one));
   }
-  if (!wanted) on_interest_();
+  if (!was_interested) on_interest_();
 }
 
 void Snapshots::on_picture(const DeviceId& camera, const watch::PictureInfo& picture) {
   if (waiting_.empty() || !freshness_at(picture, picture.handed_out).live) return;
   const auto oldest = picture.handed_out - *picture.age;
   const auto served =
-      std::ranges::stable_partition(waiting_, [&](const Waiting& w) { return w.camera != camera || w.asked > oldest; });
+      std::ranges::stable_partition(waiting_, [&](const Waiting& w) { return w.camera != camera || w.since > oldest; });
   if (served.empty()) return;
   Waiters waiters(std::make_move_iterator(served.begin()), std::make_move_iterator(served.end()));
   waiting_.erase(served.begin(), served.end());
@@ -95,53 +135,70 @@ void Snapshots::on_picture(const DeviceId& camera, const watch::PictureInfo& pic
 
 void Snapshots::withdraw(const DeviceId& camera) {
   const auto gone = std::ranges::stable_partition(waiting_, [&](const Waiting& w) { return w.camera != camera; });
-  Waiters refused(std::make_move_iterator(gone.begin()), std::make_move_iterator(gone.end()));
+  Waiters rejected(std::make_move_iterator(gone.begin()), std::make_move_iterator(gone.end()));
   waiting_.erase(gone.begin(), gone.end());
-  for (const auto& w : refused) w.done(barred_error());
+  for (const auto& w : rejected) w.done(blocked_error());
 }
 
-// All of one camera: they share one picture.
+// All waiters are for one camera and share one picture.
 void Snapshots::serve(Waiters waiters) {
-  const auto* newest = host_.newest(waiters.front().camera);
+  const auto camera = waiters.front().camera;
+  if (const auto pause = pauses_.find(camera); pause != pauses_.end() && clock_.boot() < pause->second.until) {
+    for (const auto& w : waiters) w.done(fail(Errc::io, "the decoder failed shortly before"));
+    return;
+  }
+  const auto* newest = backend_.newest(camera);
   const auto group = newest == nullptr ? nullptr : copy(*newest);
   const auto shared = std::make_shared<const Waiters>(std::move(waiters));
   if (!group) {
     for (const auto& w : *shared) w.done(fail(Errc::timeout, "no picture of this camera"));
     return;
   }
-  // What the handlers hold belongs to the network thread and must be let go there: the job gives its share away.
-  auto job = [&media = media_, network = network_, group, self = shared_from_this(), waiters = shared]() mutable {
+  // The network thread must destroy the objects that the handlers hold. So the job moves its share back to that thread.
+  auto job = [&media = media_, post = post_, group, self = shared_from_this(), waiters = shared]() mutable {
     auto jpeg = make_still(media, *group);
-    asio::post(network, [self = std::move(self), group = std::move(group), waiters = std::move(waiters),
-                         jpeg = std::move(jpeg)]() mutable { self->finish(*waiters, group->newest, std::move(jpeg)); });
+    post([self = std::move(self), group = std::move(group), waiters = std::move(waiters),
+          jpeg = std::move(jpeg)]() mutable { self->finish(*waiters, group->newest, std::move(jpeg)); });
   };
-  if (!worker_.submit(std::move(job)))
+  if (!worker_.submit(camera, std::move(job)))
     for (const auto& w : *shared) w.done(fail(Errc::exhausted, "too many snapshots wait"));
 }
 
-void Snapshots::finish(const Waiters& waiters, const watch::PictureInfo& picture, Result<Bytes> jpeg) const {
-  const auto freshness = freshness_at(picture, clock_.monotonic());
-  Result<Snapshot> made = fail(Errc::cancelled, "the hub ends");
+void Snapshots::finish(const Waiters& waiters, const watch::PictureInfo& picture, Result<Bytes> jpeg) {
+  note_decoder(waiters.front().camera, jpeg);
+  const auto freshness = freshness_at(picture, clock_.boot());
+  Result<Snapshot> made = fail(Errc::canceled, "the hub stops");
   if (!jpeg) made = std::unexpected(jpeg.error());
-  else if (!stopped_ && is_barred(host_, waiters.front().camera)) made = barred_error();
+  else if (!stopped_ && is_blocked(backend_, waiters.front().camera)) made = blocked_error();
   else if (!stopped_) made = Snapshot{std::make_shared<const Bytes>(std::move(*jpeg)), picture, freshness};
   for (const auto& w : waiters) {
-    const bool frozen = made && !freshness.live && !w.stale_allowed;
-    w.done(frozen ? fail(Errc::stale, "no live picture") : made);
+    const bool only_stale = made && !freshness.live && !w.stale_allowed;
+    w.done(only_stale ? fail(Errc::stale, "no live picture") : made);
   }
+}
+
+// Without the pause, a camera whose pictures stop decoders would use the worker all the time.
+void Snapshots::note_decoder(const DeviceId& camera, const Result<Bytes>& jpeg) {
+  if (jpeg || jpeg.error().code != Errc::io) {
+    pauses_.erase(camera);
+    return;
+  }
+  auto& [until, length] = pauses_[camera];
+  length = std::clamp(2 * length, first_pause, max_pause);
+  until = clock_.boot() + length;
 }
 
 void Snapshots::tick() {
   if (stopped_) return;
-  const auto now = clock_.monotonic();
+  const auto now = clock_.boot();
   const auto late =
-      std::ranges::stable_partition(waiting_, [&](const Waiting& w) { return now - w.asked < wait_time; });
-  Waiters given_up(std::make_move_iterator(late.begin()), std::make_move_iterator(late.end()));
+      std::ranges::stable_partition(waiting_, [&](const Waiting& w) { return now - w.since < wait_time; });
+  Waiters late_ones(std::make_move_iterator(late.begin()), std::make_move_iterator(late.end()));
   waiting_.erase(late.begin(), late.end());
-  for (auto& w : given_up) {
-    const auto* group = host_.newest(w.camera);
-    const bool good = group != nullptr && (w.stale_allowed || freshness_at(newest_of(*group), now).live);
-    if (!good) {
+  for (auto& w : late_ones) {
+    const auto* group = backend_.newest(w.camera);
+    const bool usable = group != nullptr && (w.stale_allowed || freshness_at(newest_of(*group), now).live);
+    if (!usable) {
       w.done(group == nullptr ? fail(Errc::timeout, "no picture of this camera")
                               : fail(Errc::stale, "no live picture"));
       continue;
@@ -162,7 +219,7 @@ std::set<DeviceId> Snapshots::interest() const {
 void Snapshots::stop() {
   stopped_ = true;
   until_.clear();
-  for (const auto& w : std::exchange(waiting_, {})) w.done(fail(Errc::cancelled, "the hub ends"));
+  for (const auto& w : std::exchange(waiting_, {})) w.done(fail(Errc::canceled, "the hub stops"));
 }
 
 }  // namespace sealcam::hub::web

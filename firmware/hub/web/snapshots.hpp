@@ -1,76 +1,115 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Answers requests for one picture. A camera that nobody watches is asked for pictures first, and stays wanted for a
-/// few seconds, since who polls will come again. Decoding runs on the worker.
+/// Snapshots: requests for one picture as JPEG. The worker, a thread of its own, decodes them.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
+#include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "hal/media.hpp"
-#include "hub/web/host.hpp"
-#include "hub/web/picture_message.hpp"
-#include "hub/web/worker.hpp"
+#include "hub/web/messages.hpp"
+#include "hub/web/server_shared.hpp"
 
 namespace sealcam::hub::web {
+
+/// A thread for jobs that would delay the network thread: waiting for a decoder, and loading the media module. It runs
+/// one job at a time. The cameras take turns, so that the jobs of one camera delay those of another by one job. New
+/// streams take turns with the cameras. The destructor waits for the running job and discards the others.
+class Worker {
+ public:
+  using Job = std::move_only_function<void()>;
+  static constexpr std::size_t max_waiting = 2;  ///< jobs of one camera
+
+  Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  ~Worker();
+
+  /// Returns false and destroys the job if too many jobs of the camera wait. A job must not throw. Thread-safe.
+  [[nodiscard]] bool submit(const DeviceId& camera, Job job) { return submit(camera, std::move(job), max_waiting); }
+  /// For a job of a new stream. It is short, so it does not count as a job of its camera: players that connect at once
+  /// have a place for each connection.
+  [[nodiscard]] bool submit_stream(Job job) { return submit({}, std::move(job), ServerShared::max_connections); }
+
+ private:
+  bool submit(const DeviceId& turn, Job job, std::size_t limit);
+  void work(const std::stop_token& stop);
+
+  std::mutex mutex_;  // guards jobs_
+  std::condition_variable_any changed_;
+  std::map<DeviceId, std::deque<Job>> jobs_;  // no entry is empty
+  DeviceId last_;                             // the camera whose job ran last
+  std::jthread thread_;                       // last, because it uses the members above
+};
 
 struct Snapshot {
   std::shared_ptr<const Bytes> jpeg;
   watch::PictureInfo picture;
-  FreshnessNow freshness;  ///< when it is handed out
+  FreshnessNow freshness;  ///< when the hub answers
 };
 
-/// Thread-bound; lives as long as its handlers.
+/// Requests pictures of a camera that no client watches. It keeps requesting them for a few seconds, because a polling
+/// client sends the next request soon. Thread-bound; pending handlers keep it alive.
 class Snapshots : public std::enable_shared_from_this<Snapshots> {
  public:
-  static constexpr std::chrono::seconds wait_time{3};      ///< for a picture of a camera that nobody watched
+  static constexpr std::chrono::seconds wait_time{3};      ///< for a picture of a camera that no client watched
   static constexpr std::chrono::seconds interest_time{5};  ///< after a request
-  /// Errors: stale (there is a picture, but no live one), timeout (no picture at all), exhausted (too many
-  /// snapshots wait), unsupported (no media module), no_memory, malformed (it cannot be decoded), cancelled (the hub
-  /// ends), permission (nothing of this camera may be shown).
+  static constexpr std::chrono::seconds first_pause{10};   ///< of a camera whose decoder failed; doubled each time
+  static constexpr std::chrono::seconds max_pause{300};
+  /// Errors: stale (there is no LIVE picture), timeout (there is no picture), exhausted (too many snapshots wait),
+  /// unsupported (no media module), no_memory, malformed (decoding failed), io (the decoder crashed or took too long,
+  /// now or shortly before), canceled (the hub stops), permission (the camera is blocked).
   using Handler = std::function<void(const Result<Snapshot>&)>;
 
-  /// `network` runs the thread that this is bound to. Everything else lives until stop(). `on_interest`: interest()
-  /// changed.
-  Snapshots(boost::asio::any_io_executor network, const Host& host, const Clock& clock, Worker& worker,
-            hal::Media& media, std::function<void()> on_interest);
+  /// The references must be valid until stop(). Calls `on_interest` after each change of interest().
+  Snapshots(NetworkPost post, const WebBackend& backend, const Clock& clock, Worker& worker, hal::Media& media,
+            std::function<void()> on_interest);
 
-  /// The newest picture: of a camera that is watched already the one that is here, otherwise one that the sensor took
-  /// after this call. With `stale_allowed` a picture that is not LIVE is better than none. `done` may be called within.
+  /// Returns the newest picture if a client watches the camera, otherwise a picture that the sensor took after this
+  /// call. `stale_allowed` accepts a picture that is not LIVE. May call `done` before it returns.
   void request(const DeviceId& camera, bool stale_allowed, Handler done);
-  /// From the watcher, so it changes no interest.
+  /// Does not change interest(), because the watcher is the caller.
   void on_picture(const DeviceId& camera, const watch::PictureInfo& picture);
-  /// Nothing of this camera may be shown any more. From within the watcher, so it changes no interest.
+  /// Rejects the requests for a blocked camera. Does not change interest(), because the watcher is the caller.
   void withdraw(const DeviceId& camera);
-  /// About ten times a second: requests that waited long enough, cameras that nobody asks for any more.
+  /// Ends requests and interest that time out. Call this about ten times a second.
   void tick();
   [[nodiscard]] std::set<DeviceId> interest() const;
-  /// Whoever waits gets cancelled.
+  /// Cancels all requests.
   void stop();
 
  private:
   struct Waiting {
     DeviceId camera;
-    MonotonicTime asked;
+    BootTime since;
     bool stale_allowed = false;
     Handler done;
   };
   using Waiters = std::vector<Waiting>;
+  struct Pause {
+    BootTime until;
+    std::chrono::seconds length{0};
+  };
 
   void serve(Waiters waiters);
-  void finish(const Waiters& waiters, const watch::PictureInfo& picture, Result<Bytes> jpeg) const;
+  void finish(const Waiters& waiters, const watch::PictureInfo& picture, Result<Bytes> jpeg);
+  void note_decoder(const DeviceId& camera, const Result<Bytes>& jpeg);
 
-  boost::asio::any_io_executor network_;
-  const Host& host_;
+  NetworkPost post_;
+  const WebBackend& backend_;
   const Clock& clock_;
   Worker& worker_;
   hal::Media& media_;
   std::function<void()> on_interest_;
-  std::map<DeviceId, MonotonicTime> until_;  ///< how long a camera is wanted
-  Waiters waiting_;                          ///< at most one for each connection
+  std::map<DeviceId, BootTime> until_;  ///< end of the interest in each camera
+  std::map<DeviceId, Pause> pauses_;    ///< of cameras whose last decoder failed
+  Waiters waiting_;                     ///< at most one for each connection
   bool stopped_ = false;
 };
 

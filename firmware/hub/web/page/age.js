@@ -1,31 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
-// How old something is. Never too young: where two clocks disagree, the one that says older is believed.
+// The age of a picture by the hub's clock, which continues while the machine sleeps (../README.md).
 
 export const LIVE_FOR = 5000;
+const MAX_DIFFERENCE = 1000;  // ms by which the page's two clocks may differ between two checks
+const MAX_PINGS = 8;          // without an answer
 
-// Time since it was made. The monotonic clock stands still while the machine sleeps, the wall clock does not.
+// Time since its creation. One of the page's clocks may stand still while the machine sleeps, and the other one may be set, so the
+// higher time counts.
 export class Stopwatch {
   #steady = performance.now();
   #wall = Date.now();
   get ms() { return Math.max(0, performance.now() - this.#steady, Date.now() - this.#wall); }
+  // By how much the two clocks disagree about the time since its creation.
+  get difference() { return Math.abs(performance.now() - this.#steady - (Date.now() - this.#wall)); }
 }
 
-// How much longer than the quickest one a message was under way. The sender's clock may be set to anything; the
-// quickest of the last half minute counts as no time at all, so that a clock that is put right is soon forgotten.
-export class Transit {
-  static WINDOW = 15000;
-  #since = -Infinity;
-  #before = Infinity;
-  #now = Infinity;
+// Upper bound of the hub's boot-time clock, in ms. The page sends a ping; the hub answers with its time. The hub read its clock after
+// the page sent the ping, so its time now is at most the answer plus the time since the ping. One object for each connection.
+export class HubClock {
+  #next = 1;
+  #pings = new Map();         // number: Stopwatch, started before the ping was sent
+  #answer = null;             // { boot, since }
+  #checked = new Stopwatch();
+  #pinged = null;
 
-  late(sent, received = performance.now()) {
-    if (received - this.#since > Transit.WINDOW) {
-      this.#before = this.#now;
-      this.#now = Infinity;
-      this.#since = received;
+  // The number of a ping, which the caller sends now.
+  ping() {
+    this.#pinged = new Stopwatch();
+    this.#pings.set(this.#next, this.#pinged);
+    if (this.#pings.size > MAX_PINGS) this.#pings.delete(this.#pings.keys().next().value);
+    return this.#next++;
+  }
+
+  pong(number, boot) {
+    const since = this.#pings.get(number);
+    if (!since || !Number.isFinite(boot)) return;
+    for (const older of this.#pings.keys()) if (older <= number) this.#pings.delete(older);
+    this.#answer = { boot, since };
+  }
+
+  // Null without an answer. A difference of the page's clocks makes all answers invalid: the machine slept, or a clock was set.
+  get now() {
+    const differs = this.#checked.difference > MAX_DIFFERENCE;
+    this.#checked = new Stopwatch();
+    if (differs) {
+      this.#answer = this.#pinged = null;
+      this.#pings.clear();
     }
-    const offset = received - sent;
-    this.#now = Math.min(this.#now, offset);
-    return offset - Math.min(this.#now, this.#before);
+    return this.#answer && this.#answer.boot + this.#answer.since.ms;
+  }
+
+  // A ping is due each second, and while there is no answer.
+  get due() { return this.now === null || this.#pinged === null || this.#pinged.ms >= 1000; }
+
+  // Upper bound of the age of a picture that had this age when the hub sent it. Null if it is unknown.
+  age(ageWhenSent, sent) {
+    const now = this.now;
+    return ageWhenSent === null || now === null ? null : ageWhenSent + Math.max(0, now - sent);
   }
 }

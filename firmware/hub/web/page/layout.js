@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many columns of 16:9 tiles use the room best. Narrow screens scroll one column.
+// Chooses the number of columns that gives the largest 16:9 tiles. Narrow screens scroll one column.
 
 const RATIO = 16 / 9;
 const NARROW = 560;
@@ -18,7 +18,7 @@ export function arrange(grid, count) {
       const fit = Math.min((width - gap * (columns - 1)) / columns, ((height - gap * (rows - 1)) / rows) * RATIO);
       if (fit > best.width) best = { columns, width: fit };
     }
-    // Too many to be seen at once: scroll tiles of a useful size.
+    // The tiles would be too small: scroll tiles of a useful size.
     if (best.width < 240) {
       const columns = Math.max(1, Math.floor((width + gap) / (240 + gap)));
       best = { columns, width: (width - gap * (columns - 1)) / columns };

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Joins link, tiles and controls. The address's fragment names the camera that fills the window.
+// Connects the WebSocket, the tiles and the controls. The fragment of the address names the camera that fills the window.
 import { arrange } from "./layout.js";
 import { Link } from "./link.js";
 import { supported } from "./player.js";
 import { Tile } from "./tile.js";
-import * as words from "./words.js";
+import * as texts from "./text.js";
 
 const $ = (id) => document.getElementById(id);
 const grid = $("grid");
@@ -14,25 +14,31 @@ let state = null;
 const link = new Link({
   state: onState,
   picture: (picture) => tiles.get(picture.camera)?.push(picture),
-  refused: (json) => { const tile = tiles.get(json.camera); if (tile) tile.refused = words.privacyRefused(json.why); },
+  rejected: (json) => { const tile = tiles.get(json.camera); if (tile) tile.rejected = texts.privacyRejected(json.why); },
   open: () => setLinked(true),
   closed: () => setLinked(false),
 });
 
-let lastAgain = -Infinity;
-// A decoder gave up: the hub is asked for the whole group again, seldom.
-function again() {
-  if (performance.now() - lastAgain < 2000) return;
-  lastAgain = performance.now();
-  setTimeout(() => link.again(), 100);
+// After a decoder error of one camera.
+function resend(camera) {
+  setTimeout(() => link.resend(camera, [...tiles.keys()].filter((id) => id !== camera)), 100);
+}
+
+// A fault of one part of the page does not stop the others. Tiles do this by themselves.
+function attempt(action) {
+  try {
+    action();
+  } catch (error) {
+    console.error(error);
+  }
 }
 
 function setLinked(linked) {
   for (const tile of tiles.values()) {
     tile.linked = linked;
-    tile.judge();
+    tile.refresh();
   }
-  sayLink();
+  showLink();
 }
 
 function onState(json) {
@@ -45,19 +51,16 @@ function onState(json) {
   }
   for (const camera of json.cameras) {
     if (!tiles.has(camera.id)) {
-      const tile = new Tile($("tile"), camera.id, { again });
+      const tile = new Tile($("tile"), camera.id, { resend });
       tile.linked = true;
       tiles.set(camera.id, tile);
     }
     tiles.get(camera.id).update(camera);
   }
-  order();
-  sayLink();
-  sayRefused();
-  choose();
+  for (const part of [order, showLink, showRejected, choose]) attempt(part);
 }
 
-// By name, then by id; elements move only when the order changed, so that the focus stays.
+// Sorts by name, then by id. Elements move only if the order changed, because a moved element loses the focus.
 function order() {
   const name = (tile) => state.cameras.find((camera) => camera.id === tile.id)?.name ?? "";
   const sorted = [...tiles.values()].sort((a, b) => name(a).localeCompare(name(b)) || a.id.localeCompare(b.id));
@@ -66,64 +69,64 @@ function order() {
   arrange(grid, tiles.size);
 }
 
-function sayLink() {
+function showLink() {
   const text = !link.open ? "The hub does not answer" : state && !state.connected ? "No connection to the broker" : "";
   if ($("link").textContent !== text) $("link").textContent = text;
   const none = tiles.size === 0;
   $("empty").hidden = !none && supported();
   grid.hidden = none || !supported();
   const [title, detail] = !supported()
-    ? ["This browser cannot play the pictures", "The page needs WebCodecs, as in a current Chromium, opened as http://127.0.0.1 or http://localhost. Any player shows /live/CAMERA.ts."]
-    : state ? ["No camera yet", "A camera appears here as soon as its owner allows this hub to watch it: sealcam camera enroll, then sealcam sync."]
+    ? ["This browser cannot play the pictures", "The page needs a browser with WebCodecs, such as Chromium, and the address http://127.0.0.1 or http://localhost. Media players can open /live/CAMERA.ts."]
+    : state ? ["No cameras", "A camera appears here when its owner allows this hub to watch it: run sealcam camera enroll, then sealcam sync."]
     : ["Connecting to the hub", ""];
   $("empty-title").textContent = title;
   $("empty-text").textContent = detail;
 }
 
-function sayRefused() {
-  const sentences = words.refusedSentences(state.refused);
-  const control = words.refusedControlSentence(state.refused_control);
-  const first = sentences[0] ?? control;
-  $("refused").hidden = !first;
-  const others = words.total(state.refused) - Math.max(0, ...Object.values(state.refused));
-  $("refused-text").textContent = sentences.length > 1 ? `${first} (${words.count(others)} more for other reasons)` : first;
-  if ($("refused-dialog").open) listRefused();
+function showRejected() {
+  const frames = texts.rejectedTexts(state.rejected);
+  const control = texts.rejectedControlText(state.rejected_control);
+  const first = frames[0] ?? control;
+  $("rejected").hidden = !first;
+  const others = texts.total(state.rejected) - Math.max(0, ...Object.values(state.rejected));
+  $("rejected-text").textContent = frames.length > 1 ? `${first} (${texts.count(others)} more for other reasons)` : first;
+  if ($("rejected-dialog").open) listRejected();
 }
 
-function listRefused() {
+function listRejected() {
   const entry = (title, counts, control) => {
-    const sentences = [...words.refusedSentences(counts), words.refusedControlSentence(control)].filter(Boolean);
-    if (sentences.length === 0) return [];
+    const reasons = [...texts.rejectedTexts(counts), texts.rejectedControlText(control)].filter(Boolean);
+    if (reasons.length === 0) return [];
     const heading = Object.assign(document.createElement("h3"), { textContent: title });
     const list = document.createElement("ul");
-    list.append(...sentences.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+    list.append(...reasons.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
     return [heading, list];
   };
-  const rest = { refused: { ...state.refused }, refused_control: { ...state.refused_control } };
+  const rest = { rejected: { ...state.rejected }, rejected_control: { ...state.rejected_control } };
   const parts = state.cameras.flatMap((camera) => {
-    for (const kind of ["refused", "refused_control"])
+    for (const kind of ["rejected", "rejected_control"])
       for (const [reason, n] of Object.entries(camera[kind])) rest[kind][reason] -= n;
-    return entry(`In the place of ${camera.name || camera.id}`, camera.refused, camera.refused_control);
+    return entry(`On the topics of ${camera.name || camera.id}`, camera.rejected, camera.rejected_control);
   });
-  $("refused-list").replaceChildren(...parts, ...entry("Elsewhere", rest.refused, rest.refused_control));
+  $("rejected-list").replaceChildren(...parts, ...entry("On other topics", rest.rejected, rest.rejected_control));
 }
 
-// One camera, or all.
+// One camera or all cameras.
 
 const chosen = () => tiles.get(location.hash.slice(1));
-let wish = "all";
+let watched = "all";
 
 function choose() {
   const tile = chosen();
   document.body.classList.toggle("one", tile !== undefined);
   for (const other of tiles.values()) other.element.classList.toggle("chosen", other === tile);
   const next = document.hidden ? [] : tile ? [tile.id] : "all";
-  if (String(next) !== String(wish)) link.watch((wish = next));
+  if (String(next) !== String(watched)) link.watch((watched = next));
   if (!tile) arrange(grid, tiles.size);
 }
 
 function show(tile) {
-  // Going back with the browser's own button leads to all cameras.
+  // One history entry only: the browser's back button leads to all cameras.
   if (chosen()) location.replace(`#${tile.id}`);
   else location.hash = tile.id;
   tile.element.focus({ preventScroll: true });
@@ -152,30 +155,30 @@ function step(by) {
   else next.focus();
 }
 
-// Closing the sensor needs no second thought, opening it does.
-let asksAbout = null;
+// Opening the sensor needs a confirmation, closing it does not.
+let confirmTile = null;
 function privacy() {
   const tile = chosen();
-  if (!tile?.status?.may_switch_privacy || tile.barred || tile.status.privacy_wish !== null) return;
+  if (!tile?.status?.may_switch_privacy || tile.blocked || tile.status.requested_privacy !== null) return;
   if (!tile.status.privacy) return void switchPrivacy(tile, true);
-  asksAbout = tile;
+  confirmTile = tile;
   $("privacy-title").textContent = `Open the sensor of ${tile.name}?`;
   $("privacy-dialog").returnValue = "";
   $("privacy-dialog").showModal();
 }
 $("privacy-dialog").onclose = () => {
-  if ($("privacy-dialog").returnValue === "open" && asksAbout) switchPrivacy(asksAbout, false);
-  asksAbout = null;
+  if ($("privacy-dialog").returnValue === "open" && confirmTile) switchPrivacy(confirmTile, false);
+  confirmTile = null;
 };
 function switchPrivacy(tile, on) {
-  tile.refused = link.switchPrivacy(tile.id, on) ? "" : "The hub does not answer, so nothing was asked.";
+  tile.rejected = link.switchPrivacy(tile.id, on) ? "" : "The hub does not answer. Try again when the page is connected.";
 }
 
 // Keyboard, mouse, touch.
 
 const keys = {
   Escape: showAll, Backspace: showAll, f: fullScreen, d: switchTheme, p: privacy,
-  r: () => openDialog("refused-dialog"), "?": () => openDialog("help-dialog"),
+  r: () => openDialog("rejected-dialog"), "?": () => openDialog("help-dialog"),
   ArrowRight: () => step(1), ArrowLeft: () => step(-1), PageDown: () => step(1), PageUp: () => step(-1),
   ArrowDown: () => step(columns()), ArrowUp: () => step(-columns()),
 };
@@ -221,14 +224,14 @@ grid.addEventListener("pointerup", (event) => {
 });
 
 function openDialog(id) {
-  if (id === "refused-dialog") {
+  if (id === "rejected-dialog") {
     if (!state) return;
-    listRefused();
+    listRejected();
   }
   $(id).showModal();
 }
 $("help").onclick = () => openDialog("help-dialog");
-$("refused").onclick = () => openDialog("refused-dialog");
+$("rejected").onclick = () => openDialog("rejected-dialog");
 $("theme").onclick = switchTheme;
 
 function switchTheme() {
@@ -241,13 +244,16 @@ const theme = localStorage.getItem("theme");
 if (theme) document.documentElement.dataset.theme = theme;
 
 addEventListener("hashchange", choose);
-// A page that nobody sees asks no camera for pictures.
+// A hidden page requests no pictures.
 document.addEventListener("visibilitychange", choose);
 new ResizeObserver(() => arrange(grid, tiles.size)).observe(grid);
 
 setInterval(() => {
-  for (const tile of tiles.values()) tile.judge();
-  const text = words.clock();
-  if ($("clock").textContent !== text) $("clock").textContent = text;
+  attempt(() => link.keepTime());
+  for (const tile of tiles.values()) tile.refresh();
+  attempt(() => {
+    const text = texts.clock();
+    if ($("clock").textContent !== text) $("clock").textContent = text;
+  });
 }, 200);
-sayLink();
+showLink();

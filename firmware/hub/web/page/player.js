@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// One camera's access units through WebCodecs onto a canvas. Pictures that nobody would see any more are not drawn.
+// Decodes one camera's access units with WebCodecs and draws them on a canvas. If a newer picture is ready, the older one is skipped.
 
-const MOST_WAITING = 20;  // for the decoder; beyond it this machine is too slow and goes on at a key frame
+const MAX_WAITING = 20;  // in the decoder's queue; with more the player is too slow and skips to the next key frame
 
 export const supported = () => "VideoDecoder" in window;
 
-// "avc1.PPCCLL" of the sequence parameter set in an Annex B access unit; null when there is none.
+const MAX_SIDE = 4096;
+
+// Whether a decoded picture has the size of its signed header. Some encoders do not crop the macroblocks at the edge.
+export function sizeMatches(rect, { width, height }) {
+  const rounded = (side) => Math.ceil(side / 16) * 16;
+  return (rect.width === width && rect.height === height) || (rect.width === rounded(width) && rect.height === rounded(height));
+}
+
+// "avc1.PPCCLL" of the sequence parameter set in an Annex B access unit; null without one.
 export function codecOf(unit) {
   for (let i = 0; i + 6 < unit.length; ++i) {
     if (unit[i] || unit[i + 1] || unit[i + 2] !== 1) continue;
@@ -20,7 +28,7 @@ export class Player {
   #canvas;
   #paint;
   #shown;
-  #trouble;
+  #fault;
   #decoder = null;
   #codec = null;
   #needKey = true;
@@ -29,18 +37,20 @@ export class Player {
   #pending = null;        // decoded, not yet drawn
   #frameRequest = 0;
 
-  // shown(picture) after it was drawn; trouble(why) when decoding cannot go on before the next key frame
-  constructor(canvas, { shown, trouble }) {
+  // shown(picture): it was drawn. fault(error): decoding stopped until the next key frame.
+  constructor(canvas, { shown, fault }) {
     this.#canvas = canvas;
     this.#paint = canvas.getContext("2d", { alpha: false });
     this.#shown = shown;
-    this.#trouble = trouble;
+    this.#fault = fault;
   }
 
   push(picture) {
+    const { width, height } = picture;
+    if (!(width > 0 && height > 0 && width <= MAX_SIDE && height <= MAX_SIDE)) return this.#fail(new Error(`a picture of ${width}x${height}`));
     if (this.#needKey && !picture.key) return;
     if (picture.key && !this.#start(picture)) return;
-    if (this.#decoder.decodeQueueSize > MOST_WAITING) {
+    if (this.#decoder.decodeQueueSize > MAX_WAITING) {
       this.#needKey = true;
       return;
     }
@@ -54,7 +64,7 @@ export class Player {
     }
   }
 
-  // The decoder, set up for this key frame.
+  // Configures the decoder for this key frame.
   #start(picture) {
     const codec = codecOf(picture.unit);
     if (!codec) return false;
@@ -82,28 +92,39 @@ export class Player {
     }
     const picture = this.#pictures.get(frame.timestamp);
     this.#pictures.delete(frame.timestamp);
+    const rect = frame.visibleRect;
+    if (!picture || !rect || !sizeMatches(rect, picture)) {
+      frame.close();
+      return this.#fail(new Error("the decoded picture contradicts its header"));
+    }
     this.#pending?.frame.close();
-    this.#pending = { frame, picture };
+    this.#pending = { frame, picture, rect };
     this.#frameRequest ||= requestAnimationFrame(() => this.#draw());
   }
 
   #draw() {
     this.#frameRequest = 0;
-    const { frame, picture } = this.#pending;
+    const { frame, picture, rect } = this.#pending;
     this.#pending = null;
     const canvas = this.#canvas;
-    if (canvas.width !== frame.displayWidth || canvas.height !== frame.displayHeight) {
-      canvas.width = frame.displayWidth;
-      canvas.height = frame.displayHeight;
+    try {
+      // Not displayWidth: it also contains the aspect ratio of the stream, which may be any number.
+      if (canvas.width !== rect.width || canvas.height !== rect.height) {
+        canvas.width = rect.width;
+        canvas.height = rect.height;
+      }
+      this.#paint.drawImage(frame, 0, 0, rect.width, rect.height);
+    } catch (error) {
+      return this.#fail(error);
+    } finally {
+      frame.close();
     }
-    this.#paint.drawImage(frame, 0, 0);
-    frame.close();
     this.#shown(picture);
   }
 
   #fail(error) {
     this.#close();
-    this.#trouble(error);
+    this.#fault(error);
   }
 
   #close() {
@@ -114,7 +135,7 @@ export class Player {
     this.#pictures.clear();
   }
 
-  // Nothing of what was drawn stays.
+  // Removes the drawn picture, too.
   clear() {
     this.stop();
     this.#paint.clearRect(0, 0, this.#canvas.width, this.#canvas.height);

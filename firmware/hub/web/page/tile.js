@@ -1,141 +1,199 @@
 // SPDX-License-Identifier: Apache-2.0
-// One camera on the page. LIVE only while the picture on the canvas is at most 5 s old, whatever the hub said last.
-import { LIVE_FOR, Stopwatch } from "./age.js";
+// One camera on the page. The tile itself decides whether the picture on the canvas is LIVE: the hub may not answer any more.
+import { LIVE_FOR } from "./age.js";
 import { Player } from "./player.js";
-import * as words from "./words.js";
+import * as texts from "./text.js";
 
-const VEIL_EVERY = 250;  // ms between two puts-off of the veil
+const RESEND = { first: 2000, max: 60_000 };  // ms between two requests for the current group after decoder errors
+const POSTPONE_STEP = 250;  // ms; each change of the animation costs the compositor a frame
 
 export class Tile {
-  #status = null;       // of the hub's last state
+  #status = null;       // from the hub's last state
   #linked = false;
   #newest = null;       // picture on the canvas
-  #sinceShown = null;   // Stopwatch
-  #veil;
-  #veilPut = -Infinity;
-  #refused = "";        // why a wish to switch privacy was not even sent
+  #staleOverlay;        // animation: transparent while a picture is LIVE, then opaque
+  #overlayStart = -Infinity;
+  #rejected = "";       // why the page could not request a change of privacy
+  #fault = false;       // a value of the camera caused an exception; until the next state
+  #undecodable = false; // since the last shown picture
+  #resend;              // requests the current group of this camera again
+  #resendPause = 0;
+  #resendAfter = -Infinity;
   #parts = {};
 
-  constructor(template, id, { again }) {
+  constructor(template, id, { resend }) {
     this.id = id;
+    this.#resend = resend;
     this.element = document.importNode(template.content.firstElementChild, true);
     this.element.dataset.camera = id;
     this.element.dataset.pictures = "none";
-    for (const part of ["canvas", ".veil", ".why", ".name", ".badge", ".taken", ".note", ".shut", ".save", ".full", ".back"])
+    for (const part of ["canvas", ".stale-overlay", ".why", ".name", ".members", ".badge", ".taken", ".note", ".shut", ".save", ".full", ".back"])
       this.#parts[part.replace(".", "")] = this.element.querySelector(part);
     this.#parts.save.href = `/snapshot/${id}.jpg?stale=allow`;
     this.#parts.save.download = "";
-    this.#veil = this.#parts.veil.animate(
+    this.#staleOverlay = this.#parts["stale-overlay"].animate(
       [{ opacity: 0, offset: 0 }, { opacity: 0, offset: 0.98 }, { opacity: 1, offset: 1 }],
       { duration: LIVE_FOR * 1.02, fill: "both" });
     this.player = new Player(this.#parts.canvas, {
-      shown: (picture) => this.#onShown(picture),
-      trouble: () => again(),
+      shown: (picture) => this.#guard(() => this.#onShown(picture)),
+      fault: () => this.#guard(() => this.#onUndecodable()),
     });
-    this.judge();
+    this.refresh();
   }
 
   set linked(linked) { this.#linked = linked; }
 
   get status() { return this.#status; }
   get name() { return this.#status?.name || `Camera ${this.id.slice(0, 6)}`; }
-  get barred() { return words.BARRED.has(this.#status?.reason); }
+  get blocked() { return texts.BLOCKED.has(this.#status?.reason); }
 
-  set refused(text) {
-    this.#refused = text;
-    this.judge();
+  set rejected(text) {
+    this.#rejected = text;
+    this.refresh();
+  }
+
+  // A fault stays in this tile. It then shows no picture and is not LIVE.
+  #guard(action) {
+    try {
+      action();
+    } catch (error) {
+      if (!this.#fault) console.error(this.id, error);
+      this.#showFault();
+    }
+  }
+
+  // Uses no value of the camera.
+  #showFault() {
+    this.#fault = true;
+    this.#newest = null;
+    this.element.dataset.state = "FAULT";
+    this.element.dataset.pictures = "none";
+    this.element.dataset.hidden = "no";
+    this.element.dataset.reason = "";
+    const { name, badge, why, taken, note, shut } = this.#parts;
+    name.textContent = `Camera ${this.id.slice(0, 6)}`;
+    badge.textContent = "FAULT";
+    why.textContent = texts.FAULT;
+    taken.textContent = note.textContent = "";
+    shut.hidden = true;
+    this.element.ariaLabel = `${name.textContent}, FAULT`;
+    this.player.clear();
   }
 
   update(status) {
+    this.#guard(() => this.#update(status));
+  }
+
+  #update(status) {
+    this.#fault = false;
     this.#status = status;
-    if (this.barred && this.#newest) {
-      this.#newest = this.#sinceShown = null;
+    if (this.blocked && this.#newest) {
+      this.#newest = null;
       this.player.clear();
       this.element.dataset.pictures = "none";
     }
-    if (status.privacy_wish !== null) this.#refused = "";
-    this.judge();
+    if (status.requested_privacy !== null) this.#rejected = "";
+    this.#refresh();
   }
 
-  // Milliseconds, an upper bound; null when only the camera's clock tells.
+  // Upper bound in milliseconds; null if it is unknown.
   get age() {
-    if (!this.#newest || this.#newest.age === null) return null;
-    return this.#newest.age + this.#sinceShown.ms;
+    return this.#newest ? this.#newest.clock.age(this.#newest.age, this.#newest.sent) : null;
   }
 
   get state() {
     const age = this.age;
-    if (this.barred) return "OFFLINE";
+    if (this.#fault) return "FAULT";
+    if (this.blocked) return "OFFLINE";
     if (this.#newest?.live && age !== null && age <= LIVE_FOR) return "LIVE";
     if (!this.#newest || (this.#linked && this.#status?.state === "OFFLINE")) return "OFFLINE";
     return "STALE";
   }
 
-  // The words follow the state; to be called several times a second.
-  judge() {
+  // Updates texts and attributes. Call this several times a second, because the state changes with time.
+  refresh() {
+    if (!this.#fault) this.#guard(() => this.#refresh());
+  }
+
+  #refresh() {
     const state = this.state, age = this.age, parts = this.#parts;
     const status = this.#status, name = this.name;
-    // A fresh picture outweighs what the camera said about its privacy.
+    // A LIVE picture proves that the sensor is open, even if the last status reports a closed sensor.
     const why = state === "LIVE" && status?.reason === "privacy" ? null : status?.reason ?? null;
     const write = (element, text) => { if (element.textContent !== text) element.textContent = text; };
     if (this.element.dataset.state !== state) this.element.dataset.state = state;
     write(parts.name, name);
-    const hidden = why === "privacy" || this.barred ? "yes" : "no";
+    write(parts.members, texts.members(status));
+    const hidden = why === "privacy" || this.blocked ? "yes" : "no";
     if (this.element.dataset.hidden !== hidden) this.element.dataset.hidden = hidden;
     if (this.element.dataset.reason !== (why ?? "")) this.element.dataset.reason = why ?? "";
-    const badge = words.badge(why === "privacy" ? "OFFLINE" : state, why, age);
+    const badge = texts.badge(why === "privacy" ? "OFFLINE" : state, why, age);
     write(parts.badge, badge);
     write(parts.taken, this.#newest && hidden === "no" ? this.#takenText(state, age) : "");
-    write(parts.why, this.#why(state, hidden));
-    write(parts.note, this.#note(state, why));
-    const shut = status?.may_switch_privacy === true && !this.barred;
-    parts.shut.hidden = !shut;
-    parts.shut.disabled = status?.privacy_wish !== null;
+    write(parts.why, this.#whyText(state, hidden));
+    write(parts.note, this.#noteText(state, why));
+    parts.shut.hidden = status?.may_switch_privacy !== true || this.blocked;
+    parts.shut.disabled = status?.requested_privacy !== null;
     parts.shut.ariaPressed = String(status?.privacy === true);
     const label = `${name}, ${badge}`;
     if (this.element.ariaLabel !== label) this.element.ariaLabel = label;
   }
 
   #takenText(state, age) {
-    const when = words.moment(this.#newest.captured);
-    const foreign = this.#status?.reason === "clock" || (state !== "LIVE" && age === null);
-    return foreign ? `taken at ${when}, by the camera's clock` : when;
+    const when = texts.moment(this.#newest.captured);
+    const unproven = this.#status?.reason === "clock" || (state !== "LIVE" && age === null);
+    return unproven ? `taken at ${when}, by the camera's clock` : when;
   }
 
-  // In the place of the picture.
-  #why(state, hidden) {
+  // In place of the picture.
+  #whyText(state, hidden) {
     if (hidden !== "yes" && state !== "OFFLINE") return "";
-    return words.reason(this.#status) || "Waiting for the camera's first picture.";
+    return texts.reason(this.#status) || "Waiting for the first picture of this camera.";
   }
 
   // Over the picture.
-  #note(state, why) {
-    const wish = words.wish(this.#status) || this.#refused;
-    if (wish) return wish;
-    return state !== "OFFLINE" && (why === "clock" || why === "roster_conflict") ? words.reason(this.#status) : "";
+  #noteText(state, why) {
+    const progress = texts.privacyProgress(this.#status) || this.#rejected;
+    if (progress) return progress;
+    if (this.#undecodable && !this.blocked) return texts.UNDECODABLE;
+    return state !== "OFFLINE" && ["clock", "roster_conflict", "restored", "unpublished_roster"].includes(why) ? texts.reason(this.#status) : "";
   }
 
   #onShown(picture) {
-    if (this.barred) return this.player.clear();
+    if (this.blocked || this.#fault) return this.player.clear();
     this.#newest = picture;
-    this.#sinceShown = picture.stopwatch;
+    this.#undecodable = false;
+    this.#resendPause = 0;
     const { canvas } = this.#parts;
     canvas.dataset.number = picture.number;
     canvas.dataset.epoch = picture.epoch;
+    canvas.dataset.age = this.age === null ? "" : Math.ceil(this.age);
     this.element.dataset.pictures = "some";
+    if (this.state === "LIVE") this.#postponeOverlay();
+    this.#refresh();
+  }
+
+  // Decoding continues with the next key frame. The pauses grow while no picture is shown, because the pictures of a camera may never decode.
+  #onUndecodable() {
+    this.#undecodable = true;
     const now = performance.now();
-    if (this.state === "LIVE" && now - this.#veilPut >= VEIL_EVERY) {
-      this.#veilPut = now;
-      this.#veil.currentTime = this.age;
-      this.#veil.play();
-    }
-    this.judge();
+    if (now < this.#resendAfter) return;
+    this.#resendPause = Math.min(Math.max(RESEND.first, 2 * this.#resendPause), RESEND.max);
+    this.#resendAfter = now + this.#resendPause;
+    this.#resend(this.id);
+  }
+
+  // Starts the overlay's animation at the time when the sensor took the picture, so that it ends with LIVE. The start is an absolute
+  // time: after a hang of the script the animation's own time is old until the next frame.
+  #postponeOverlay() {
+    const taken = performance.now() - this.age;
+    if (taken >= this.#overlayStart && taken - this.#overlayStart < POSTPONE_STEP) return;
+    this.#staleOverlay.startTime = this.#overlayStart = taken;
   }
 
   push(picture) {
-    if (this.barred) return;
-    picture.stopwatch = new Stopwatch();
-    this.player.push(picture);
+    if (this.blocked || this.#fault) return;
+    this.#guard(() => this.player.push(picture));
   }
 
   remove() {

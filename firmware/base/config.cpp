@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/config.hpp"
+
+#include <charconv>
+#include <expected>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/bytes.hpp"
+#include "base/file.hpp"
+#include "base/format.hpp"
+#include "base/json.hpp"
+
+namespace sealcam {
+
+using Json = nlohmann::json;
+
+namespace {
+
+constexpr std::size_t max_place = 200;
+
+/// The document, or the reason for the failure.
+std::expected<Json, std::string> parse_strictly(std::string_view text) {
+  if (auto error = json_error(text, {.max_depth = ConfigReader::max_depth, .comments = true}))
+    return std::unexpected(std::move(*error));
+  auto root = Json::parse(text, nullptr, true, /*ignore_comments=*/true);
+  if (!root.is_object()) return std::unexpected("must be a JSON object");
+  return root;
+}
+
+}  // namespace
+
+std::optional<TextSize> parse_size(std::string_view text) {
+  TextSize size;
+  const char* const end = text.data() + text.size();
+  const auto width = std::from_chars(text.data(), end, size.width);
+  if (width.ec != std::errc{} || width.ptr == end || *width.ptr != 'x') return std::nullopt;
+  const auto height = std::from_chars(width.ptr + 1, end, size.height);
+  if (height.ec != std::errc{} || height.ptr != end) return std::nullopt;
+  return size;
+}
+
+struct ConfigReader::State {
+  Json root = Json::object();
+  std::string source;
+  std::set<std::string, std::less<>> used;        // values
+  std::set<std::string, std::less<>> containers;  // objects and lists that the program listed with keys() or size()
+  std::optional<std::string> error;
+
+  /// The names in the pointer come from outside, for example from an SD card. Therefore they are made printable.
+  void note(std::string_view pointer, std::string_view why) {
+    if (!error)
+      error = sealcam::format("{}{}{}: {}", source, source.empty() ? "" : ": ",
+                              pointer.empty() ? "/" : printable(pointer, max_place), why);
+  }
+  const Json* find(std::string_view pointer) const {
+    const Json::json_pointer p{std::string(pointer)};
+    return root.contains(p) ? &root.at(p) : nullptr;
+  }
+  const Json* take(std::string_view pointer) {
+    used.emplace(pointer);
+    return find(pointer);
+  }
+  /// An empty object or list is known if the program read a member of it.
+  bool may_be_empty(const Json& value, const std::string& at) const {
+    if (at.empty() || containers.contains(at)) return true;
+    const std::string members = at + "/";
+    const auto first = used.lower_bound(members);
+    return value.is_object() && first != used.end() && first->starts_with(members);
+  }
+  void reject_unknown(const Json& value, const std::string& at) {
+    if (used.contains(at)) return;
+    if (value.is_object()) {
+      for (const auto& [key, child] : value.items()) {
+        Json::json_pointer p{at};
+        p.push_back(key);
+        reject_unknown(child, p.to_string());
+      }
+    } else if (value.is_array()) {
+      for (std::size_t i = 0; i < value.size(); ++i) reject_unknown(value[i], sealcam::format("{}/{}", at, i));
+    }
+    if (!value.is_structured() || (value.empty() && !may_be_empty(value, at))) note(at, "unknown setting");
+  }
+};
+
+ConfigReader::ConfigReader(std::string_view json) : state_(std::make_unique<State>()) {
+  auto root = parse_strictly(json);
+  if (root) state_->root = std::move(*root);
+  else state_->note("", root.error());
+}
+
+ConfigReader ConfigReader::from_file(const std::filesystem::path& path, bool optional) {
+  const auto content = read_file(path, 1 << 20);
+  if (content) {
+    ConfigReader reader(as_text(*content));
+    reader.state_->source = path.string();
+    if (reader.state_->error) reader.state_->error = sealcam::format("{}: {}", path.string(), *reader.state_->error);
+    return reader;
+  }
+  ConfigReader reader("{}");
+  if (!optional || content.error().code != Errc::not_found)
+    reader.state_->error = to_string(located(content.error(), path.native()));
+  return reader;
+}
+
+ConfigReader::ConfigReader(ConfigReader&&) noexcept = default;
+ConfigReader& ConfigReader::operator=(ConfigReader&&) noexcept = default;
+ConfigReader::~ConfigReader() = default;
+
+std::optional<std::string> ConfigReader::optional_text(std::string_view pointer) {
+  const Json* v = state_->take(pointer);
+  if (v == nullptr) return std::nullopt;
+  if (!v->is_string()) {
+    state_->note(pointer, "must be a text");
+    return std::nullopt;
+  }
+  return v->get<std::string>();
+}
+
+std::string ConfigReader::text(std::string_view pointer, std::string_view fallback) {
+  return optional_text(pointer).value_or(std::string(fallback));
+}
+
+std::string ConfigReader::required_text(std::string_view pointer) {
+  if (state_->find(pointer) == nullptr) state_->note(pointer, "is missing");
+  return optional_text(pointer).value_or("");
+}
+
+std::int64_t ConfigReader::integer(std::string_view pointer, std::int64_t fallback, std::int64_t min,
+                                   std::int64_t max) {
+  const Json* v = state_->take(pointer);
+  if (v == nullptr) return fallback;
+  const bool fits = v->is_number_integer() && (!v->is_number_unsigned() || v->get<std::uint64_t>() <= INT64_MAX);
+  if (!fits || v->get<std::int64_t>() < min || v->get<std::int64_t>() > max) {
+    state_->note(pointer, sealcam::format("must be a whole number from {} to {}", min, max));
+    return fallback;
+  }
+  return v->get<std::int64_t>();
+}
+
+double ConfigReader::number(std::string_view pointer, double fallback, double min, double max) {
+  const Json* v = state_->take(pointer);
+  if (v == nullptr) return fallback;
+  if (!v->is_number() || v->get<double>() < min || v->get<double>() > max) {
+    state_->note(pointer, sealcam::format("must be a number from {} to {}", min, max));
+    return fallback;
+  }
+  return v->get<double>();
+}
+
+bool ConfigReader::boolean(std::string_view pointer, bool fallback) {
+  const Json* v = state_->take(pointer);
+  if (v == nullptr) return fallback;
+  if (!v->is_boolean()) {
+    state_->note(pointer, "must be true or false");
+    return fallback;
+  }
+  return v->get<bool>();
+}
+
+std::vector<std::string> ConfigReader::texts(std::string_view pointer) {
+  const Json* v = state_->take(pointer);
+  std::vector<std::string> out;
+  if (v == nullptr) return out;
+  if (!v->is_array()) state_->note(pointer, "must be a list of texts");
+  for (const Json& item : v->is_array() ? *v : Json::array()) {
+    if (item.is_string()) out.push_back(item.get<std::string>());
+    else state_->note(pointer, "must be a list of texts");
+  }
+  return out;
+}
+
+bool ConfigReader::has(std::string_view pointer) const { return state_->find(pointer) != nullptr; }
+
+bool ConfigReader::is_text(std::string_view pointer) const {
+  const Json* v = state_->find(pointer);
+  return v != nullptr && v->is_string();
+}
+
+std::vector<std::string> ConfigReader::keys(std::string_view pointer) {
+  const Json* v = state_->find(pointer);
+  state_->containers.emplace(pointer);
+  std::vector<std::string> names;
+  if (v == nullptr) return names;
+  if (!v->is_object()) state_->note(pointer, "must be an object");
+  else
+    for (const auto& item : v->items()) names.push_back(item.key());
+  return names;
+}
+
+std::size_t ConfigReader::size(std::string_view pointer) {
+  const Json* v = state_->find(pointer);
+  state_->containers.emplace(pointer);
+  if (v == nullptr) return 0;
+  if (!v->is_array()) {
+    state_->note(pointer, "must be a list");
+    return 0;
+  }
+  return v->size();
+}
+
+void ConfigReader::reject(std::string_view pointer, std::string_view why) { state_->note(pointer, why); }
+
+std::optional<std::string> ConfigReader::finish() {
+  if (!state_->error) state_->reject_unknown(state_->root, "");
+  return state_->error;
+}
+
+}  // namespace sealcam

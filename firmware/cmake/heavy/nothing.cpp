@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+// A source for the targets that exist only to make a precompiled header.
+int main() {}

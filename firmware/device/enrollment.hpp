@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The enrollment: a device's owner and broker. A device without one is unpaired.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "crypto/keys.hpp"
+#include "device/state_folder.hpp"
+#include "protocol/wifi.hpp"
+
+namespace sealcam::transport {
+struct TlsConfig;
+}
+
+namespace sealcam::device {
+
+/// Bytes of a camera's name (UTF-8).
+inline constexpr std::size_t max_name = 64;
+
+/// Nothing in it is secret.
+struct Enrollment {
+  protocol::Role role = protocol::Role::camera;
+  crypto::PublicKey owner;  ///< its thumbprint is the account's id
+  std::string broker_host;
+  std::uint16_t broker_port = 8883;
+  std::string ca_pem;           ///< the broker operator's CA
+  std::string certificate_pem;  ///< of tls.key; the common name is the device's id
+  std::string name;             ///< UTF-8, at most 64 bytes; cameras only
+};
+
+/// Errors: not_found (the device is unpaired), permission, crypto, malformed (the file is damaged; `why` names the
+/// place).
+[[nodiscard]] Result<Enrollment> read_enrollment(const StateFiles& files, std::string* why = nullptr);
+/// Atomic and durable. Errors: permission, io, invalid_argument (the name is too long or not UTF-8).
+[[nodiscard]] Result<> write_enrollment(const StateFiles& files, const Enrollment& enrollment);
+
+/// The client's side of TLS with the broker. The caller moves it into the MQTT client, which wipes the key. Errors:
+/// those of read_tls_key().
+[[nodiscard]] Result<transport::TlsConfig> broker_tls(const StateFiles& files, const Enrollment& enrollment);
+
+/// Stores the result of pairing. Thread-bound.
+class Installer {
+ public:
+  virtual ~Installer() = default;
+  /// Atomic, and durable when it returns: an interrupted installation leaves the device unpaired. `roster`: a camera's,
+  /// already verified. Errors: exists (the device is already paired), permission, io, invalid_argument.
+  [[nodiscard]] Result<> install(const Enrollment& enrollment, const std::optional<Bytes>& roster,
+                                 const std::optional<protocol::Wifi>& wifi) {
+    return do_install(enrollment, roster, wifi);
+  }
+
+ private:
+  [[nodiscard]] virtual Result<> do_install(const Enrollment& enrollment, const std::optional<Bytes>& roster,
+                                            const std::optional<protocol::Wifi>& wifi) = 0;
+};
+
+/// Installs into a state folder. Writes enrollment.json last, because it makes the device paired.
+class FolderInstaller final : public Installer {
+ public:
+  /// `device`: its own id.
+  FolderInstaller(StateFiles files, const DeviceId& device) : files_(std::move(files)), device_(device) {}
+
+ private:
+  [[nodiscard]] Result<> do_install(const Enrollment& enrollment, const std::optional<Bytes>& roster,
+                                    const std::optional<protocol::Wifi>& wifi) override;
+  StateFiles files_;
+  DeviceId device_;
+};
+
+}  // namespace sealcam::device

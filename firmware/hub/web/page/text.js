@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// The texts of the page.
+
+const number = new Intl.NumberFormat("en");
+const plural = (n, one, many) => (n === 1 ? one : many);
+
+// For each reason of protocol/reject_reason.hpp: why `n` pictures were rejected.
+const REJECTED = {
+  not_member: (n) => plural(n, "the camera of this picture does not list this hub", "their cameras do not list this hub"),
+  wrong_account: (n) => plural(n, "it is from a camera of another account", "they are from cameras of another account"),
+  bad_signature: () => "the camera's signature is wrong",
+  not_decryptable: (n) => plural(n, "it is sealed for other hubs", "they are sealed for other hubs"),
+  replayed: (n) => plural(n, "this hub received it before", "this hub received them before"),
+  out_of_order: () => "the hub has already shown newer pictures",
+  closed_epoch: (n) => plural(n, "it belongs to an earlier session of the camera", "they belong to earlier sessions of the camera"),
+  cloned: () => "two devices use the identity of the camera",
+  malformed: (n) => plural(n, "it does not follow the protocol", "they do not follow the protocol"),
+};
+
+export const count = (n) => number.format(n);
+
+// One text for each reason that occurred, the most frequent first.
+export function rejectedTexts(counts) {
+  return Object.entries(counts)
+    .filter(([reason, n]) => n > 0 && Object.hasOwn(REJECTED, reason))
+    .sort((a, b) => b[1] - a[1])
+    .map(([reason, n]) => {
+      const what = reason === "malformed" ? plural(n, "message was", "messages were") : plural(n, "picture was", "pictures were");
+      return `${number.format(n)} ${what} rejected: ${REJECTED[reason](n)}.`;
+    });
+}
+
+export const total = (counts) => Object.values(counts).reduce((sum, n) => sum + n, 0);
+
+export function rejectedControlText(counts) {
+  const n = total(counts);
+  if (n === 0) return "";
+  const reasons = Object.entries(counts).filter(([, c]) => c > 0).map(([reason, c]) => `${reason.replaceAll("_", " ")}: ${number.format(c)}`);
+  return `${number.format(n)} ${plural(n, "message", "messages")} about keys and membership ${plural(n, "was", "were")} rejected (${reasons.join(", ")}).`;
+}
+
+// "7 s", "3 min", "2 h", "5 d", rounded down.
+export function age(ms) {
+  const s = Math.floor(ms / 1000);
+  if (!(s >= 0)) return "? s";
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 48 * 3600) return `${Math.floor(s / 3600)} h`;
+  return `${Math.floor(s / 86400)} d`;
+}
+
+const sameDay = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" });
+const otherDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" });
+const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+
+// A camera may send any 64 bits as its time. A Date has no more than 8.64e15 ms (ECMA-262, section 21.4.1.1), and some years have no text.
+const MAX_TIME = 253_402_300_800_000;  // the year 10000
+
+export function moment(ms, now = Date.now()) {
+  if (!(Math.abs(ms) < MAX_TIME)) return "an impossible time";
+  const date = new Date(ms);
+  return (date.toDateString() === new Date(now).toDateString() ? sameDay : otherDay).format(date);
+}
+
+// "40 s", "3 h", rounded to the nearest.
+export function span(seconds) {
+  const s = Math.abs(seconds);
+  if (!Number.isFinite(s)) return "an unknown time";
+  if (s < 120) return `${Math.round(s)} s`;
+  if (s < 7200) return `${Math.round(s / 60)} min`;
+  if (s < 172_800) return `${Math.round(s / 3600)} h`;
+  return s < 2 * 31_557_600 ? `${number.format(Math.round(s / 86_400))} days` : `${number.format(Math.round(s / 31_557_600))} years`;
+}
+
+// For these reasons the page shows no picture of the camera, not even an old one.
+export const BLOCKED = new Set(["cloned", "suspended", "removed"]);
+
+// For each `reason` of a camera's state (firmware/docs/hub-api.md): what happened, and the next step.
+const REASONS = {
+  cloned: () => "Two devices use this camera's identity, so the hub shows neither of them. Reset the camera and pair it again.",
+  suspended: () => "The owner suspended the integration of this hub. The pictures return when the owner resumes it.",
+  removed: () => "The owner removed this hub from the camera's list. Ask the owner to add this hub again.",
+  roster_conflict: () => "Two lists of this camera's hubs have the same version. The hub uses the first one. Ask the owner to publish a new list.",
+  restored: () => "The camera uses an old copy of its card, so its pictures are not shown. Reset the camera and pair it again.",
+  unpublished_roster: () => "The camera follows a list of hubs that the owner did not publish here. Unknown hubs may watch. Ask the owner to run 'sealcam sync'.",
+  clock: (c) => `The picture is live, but the camera's clock is ${span(c.clock_ahead_s)} ${c.clock_ahead_s > 0 ? "ahead of" : "behind"} this hub's clock. Correct the clock that is wrong.`,
+  privacy: (c) => `Privacy: the camera's sensor is closed. The hub received this status at ${moment(c.observed_privacy_us / 1000)}. ` +
+                  (c.may_switch_privacy ? "You can open the sensor here." : "The camera's owner can open the sensor."),
+  deregistered: () => "The camera was switched off or lost its connection. Check its power and its network.",
+  sensor_fault: () => "The camera's sensor is missing or does not work. Check its cable. The camera's log has the cause.",
+  picture_fault: () => "The camera cannot send the pictures of its sensor. The camera's log and its doctor have the cause.",
+  encoder_fault: () => "The camera's encoder does not work. The camera's log and its doctor have the cause.",
+  no_answer: () => "The camera does not answer. Check its power and its network.",
+  waiting: () => "Waiting for the first picture of this camera.",
+};
+export const reason = (camera) => (Object.hasOwn(REASONS, camera?.reason ?? "") ? REASONS[camera.reason](camera) : "");
+
+// Who may watch a camera, and since when; empty without a list.
+export function members(camera) {
+  const all = camera?.members ?? [];
+  if (all.length === 0) return "";
+  const suspended = all.filter((member) => member.suspended).length;
+  const groups = new Set(all.filter((member) => member.integration !== null).map((member) => member.integration)).size;
+  const details = [groups > 0 ? `${groups} ${plural(groups, "integration", "integrations")}` : "", suspended > 0 ? `${suspended} suspended` : ""].filter(Boolean);
+  return `${all.length} ${plural(all.length, "hub", "hubs")} may watch${details.length > 0 ? ` (${details.join(", ")})` : ""}, since ${moment(camera.members_changed_us / 1000)}`;
+}
+
+const BADGES = { cloned: "NOT SHOWN", suspended: "SUSPENDED", removed: "REMOVED", privacy: "PRIVACY" };
+export function badge(state, why, ageMs) {
+  if (state === "FAULT") return "FAULT";
+  if (state === "STALE") return ageMs === null ? "STALE" : `STALE ${age(ageMs)}`;
+  if (state !== "OFFLINE") return state;
+  return Object.hasOwn(BADGES, why ?? "") ? BADGES[why] : "OFFLINE";
+}
+
+// The progress of a request to switch the camera's privacy; empty without a request.
+export function privacyProgress(camera) {
+  if (camera?.requested_privacy === true) return "Closing the sensor …";
+  if (camera?.requested_privacy === false) return "Opening the sensor …";
+  if (camera?.privacy_failed === true) return "The camera did not close its sensor within ten seconds. Try again, or unplug the camera.";
+  if (camera?.privacy_failed === false) return "The camera did not open its sensor within ten seconds. Check its power and its network, then try again.";
+  return "";
+}
+
+const PRIVACY_REJECTED = new Map([
+  ["not_allowed", "This hub may not switch this camera's privacy. The camera's owner can allow it."],
+  ["no_broker", "The hub is not connected to the broker. Try again when it is connected."],
+]);
+export const privacyRejected = (why) => PRIVACY_REJECTED.get(why) ?? "This hub no longer has this camera.";
+
+// In place of the picture, and over it.
+export const FAULT = "The page cannot show the values that this camera sends. The other cameras are not affected. Ask the camera's owner to check it.";
+export const UNDECODABLE = "This browser cannot decode the newest pictures of this camera.";
+
+export const clock = () => hour.format(new Date());

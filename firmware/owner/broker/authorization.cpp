@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "owner/broker/authorization.hpp"
+
+#include <algorithm>
+
+#include "base/encoding.hpp"
+#include "base/file.hpp"
+#include "base/format.hpp"
+#include "owner/account/account.hpp"
+#include "owner/broker/device_records.hpp"
+#include "owner/broker/operator_connection.hpp"
+#include "owner/broker/revocation.hpp"
+#include "transport/tls/revocation_list.hpp"
+
+namespace sealcam::owner {
+
+namespace {
+
+constexpr const char* next_authorization = "make a new authorization with 'sealcam authorization'";
+
+/// Checks that the device signed for the TLS key of the request. Without this, an account could get a certificate for
+/// the id of another account's device.
+Outcome<> check_descriptor(const AuthorizationRequest& request, const protocol::Authorization& statement) {
+  const auto descriptor = protocol::decode_device_descriptor(request.descriptor);
+  if (!descriptor) return failure(descriptor.error(), "the device's descriptor is not valid");
+  if (descriptor->identity.id() != statement.device)
+    return failure(EX_NOPERM, sealcam::format("the authorization is for device {}, but the descriptor is of device {}",
+                                              statement.device.to_string(), descriptor->identity.id().to_string()));
+  if (descriptor->role != statement.role)
+    return failure(EX_NOPERM, sealcam::format("the authorization is for a {}, but the device is a {}",
+                                              protocol::name(statement.role), protocol::name(descriptor->role)));
+  if (descriptor->tls != statement.tls)
+    return failure(EX_NOPERM,
+                   "the device did not sign the key of the certificate request; send the descriptor and the "
+                   "request from the same state folder");
+  return {};
+}
+
+/// Checks that the owner and the device signed for the key, the id and the role of the request.
+Outcome<Authorized> check_statement(const AuthorizationRequest& request) {
+  const auto statement = protocol::decode_authorization(request.authorization);
+  if (!statement) return failure(statement.error(), "the owner's authorization is not valid");
+  const auto name = transport::requested_name(request.request_pem);
+  if (!name) return failure(name.error(), "the certificate request is not valid");
+  if (*name != statement->device.to_string())
+    return failure(EX_NOPERM, sealcam::format("the authorization is for device {}, but the request is for device {}",
+                                              statement->device.to_string(), *name));
+  const auto key = transport::requested_key(request.request_pem);
+  if (!key) return failure(key.error(), "the certificate request is not valid");
+  if (!equal(*key, statement->tls.bytes()))
+    return failure(EX_NOPERM, sealcam::format("the certificate request has another key than the owner's authorization; "
+                                              "{}",
+                                              next_authorization));
+  if (auto r = check_descriptor(request, *statement); !r) return std::unexpected(r.error());
+  const Authorized entry{statement->role, statement->device, statement->owner.account()};
+  const bool names_the_owner = entry.device == owner_of(entry.account);
+  if ((entry.role == protocol::Role::owner) != names_the_owner)
+    return failure(EX_NOPERM, "the authorization has the role owner, but its device is not the owner of the account");
+  return entry;
+}
+
+/// Fails if the device is authorized for another account, or if the account has too many devices. Returns the record of
+/// the device, without certificates if it is new.
+Outcome<DeviceRecord> check_account(const BrokerFiles& files, const BrokerSettings& settings, const Authorized& entry) {
+  const auto records = read_devices(files);
+  if (!records) return std::unexpected(records.error());
+  const auto id_of = [](const DeviceRecord& record) { return record.device.device; };
+  const auto before = std::ranges::find(*records, entry.device, id_of);
+  if (before == records->end()) {
+    const auto of_account = std::ranges::count(*records, entry.account, [](const auto& r) { return r.device.account; });
+    if (of_account < settings.devices_per_account) return DeviceRecord{entry, {}};
+    return failure(EX_NOPERM,
+                   sealcam::format("account {} already has {} devices, which is the maximum; revoke one with 'sealcam "
+                                   "broker revoke', or increase 'devices_per_account' in {}",
+                                   entry.account.to_string(), of_account, files.settings().string()));
+  }
+  if (before->device.account != entry.account)
+    return failure(
+        EX_NOPERM,
+        sealcam::format("device {} is authorized for account {}; revoke it first with 'sealcam broker revoke {} {}'",
+                        entry.device.to_string(), before->device.account.to_string(), files.folder.string(),
+                        entry.device.to_string()));
+  return DeviceRecord{entry, before->certificates};
+}
+
+Outcome<std::string> sign(const BrokerFiles& files, std::string_view request_pem, const Authorized& entry) {
+  const auto authority = read_authority(files);
+  if (!authority) return std::unexpected(authority.error());
+  auto certificate =
+      transport::sign_request(authority->certificate_pem, authority->key, request_pem, entry.device.to_string(),
+                              transport::CertificateUse::client, {entry.device.to_string()});
+  if (!certificate) return failure(certificate.error(), "cannot sign the certificate");
+  return std::move(*certificate);
+}
+
+/// Records the certificate before anybody receives it. Otherwise a revocation could miss it.
+Outcome<> record_certificate(const BrokerFiles& files, DeviceRecord record, std::string_view certificate_pem) {
+  const auto serial = transport::certificate_serial(certificate_pem);
+  if (!serial) return failure(serial.error(), "cannot read the new certificate");
+  record.certificates.push_back(to_hex(*serial));
+  if (record.certificates.size() > max_certificates) {
+    auto revocations = read_revocations(files);
+    if (!revocations) return std::unexpected(revocations.error());
+    ++revocations->number;
+    revocations->certificates.push_back(record.certificates.front());
+    record.certificates.erase(record.certificates.begin());
+    if (auto r = write_revocations(files, *revocations); !r) return r;
+  }
+  return write_device(files, record);
+}
+
+}  // namespace
+
+Outcome<AuthorizedDevice> authorize(const BrokerFiles& files, const AuthorizationRequest& request) {
+  const auto settings = read_broker(files);
+  if (!settings) return std::unexpected(settings.error());
+  const auto entry = check_statement(request);
+  if (!entry) return std::unexpected(entry.error());
+  const auto lock = retry_while_locked([&] { return lock_folder(files.folder); });
+  if (!lock) return failure(lock.error(), sealcam::format("cannot lock the folder {}", files.folder.string()));
+  auto record = check_account(files, *settings, *entry);
+  if (!record) return std::unexpected(record.error());
+  auto certificate = sign(files, request.request_pem, *entry);
+  if (!certificate) return std::unexpected(certificate.error());
+  if (auto r = record_certificate(files, std::move(*record), *certificate); !r) return std::unexpected(r.error());
+  if (auto r = write_access(files, settings->kind); !r) return std::unexpected(r.error());
+  AuthorizedDevice out{*entry, std::move(*certificate), reload_broker(files, settings->kind)};
+  // A revocation while the broker was not running is completed here. The next command repeats it after a failure.
+  if (out.reloaded) (void)clear_revoked(files, settings->kind);
+  return out;
+}
+
+Outcome<Authorized> check_authorization(const BrokerFiles& files, const AuthorizationRequest& request) {
+  const auto settings = read_broker(files);
+  if (!settings) return std::unexpected(settings.error());
+  auto entry = check_statement(request);
+  if (!entry) return entry;
+  if (auto r = check_account(files, *settings, *entry); !r) return std::unexpected(r.error());
+  return entry;
+}
+
+Outcome<std::vector<Authorized>> list_authorized(const BrokerFiles& files) {
+  if (auto r = read_broker(files); !r) return std::unexpected(r.error());
+  const auto records = read_devices(files);
+  if (!records) return std::unexpected(records.error());
+  std::vector<Authorized> out;
+  for (const auto& record : *records) out.push_back(record.device);
+  return out;
+}
+
+}  // namespace sealcam::owner

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "owner/broker/device_records.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/config.hpp"
+#include "base/encoding.hpp"
+#include "base/file.hpp"
+#include "base/format.hpp"
+
+namespace sealcam::owner {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+constexpr std::size_t max_record = 16U << 10;
+constexpr std::size_t max_revocations = 16U << 20;
+constexpr std::size_t max_serial = 20;  // RFC 5280 section 4.1.2.2
+/// A list with this number would start in the year 2051, and RFC 5280 section 5.1.2.4 changes the form of the time in
+/// 2050.
+constexpr std::int64_t max_list_number = 900'000'000;
+
+Json to_json(const Authorized& device) {
+  return {{"role", protocol::name(device.role)},
+          {"device", device.device.to_string()},
+          {"account", device.account.to_string()}};
+}
+
+std::optional<protocol::Role> parse_role(std::string_view text) {
+  for (const auto role : {protocol::Role::camera, protocol::Role::hub, protocol::Role::owner})
+    if (protocol::name(role) == text) return role;
+  return std::nullopt;
+}
+
+Authorized read_authorized(ConfigReader& reader, const std::string& at) {
+  const auto role = parse_role(reader.required_text(at + "/role"));
+  if (!role) reader.reject(at + "/role", "must be camera, hub or owner");
+  const auto device = DeviceId::parse(reader.required_text(at + "/device"));
+  if (!device) reader.reject(at + "/device", "must be an id of 32 characters");
+  const auto account = AccountId::parse(reader.required_text(at + "/account"));
+  if (!account) reader.reject(at + "/account", "must be an id of 32 characters");
+  return {role.value_or(protocol::Role::camera), device.value_or(DeviceId()), account.value_or(AccountId())};
+}
+
+std::vector<std::string> read_serials(ConfigReader& reader) {
+  auto serials = reader.texts("/certificates");
+  for (const auto& serial : serials) {
+    const auto bytes = from_hex(serial);
+    if (!bytes || bytes->empty() || bytes->size() > max_serial || to_hex(*bytes) != serial)
+      reader.reject("/certificates", "must be serial numbers of certificates in hexadecimal");
+  }
+  return serials;
+}
+
+void check_version(ConfigReader& reader) {
+  if (reader.integer("/version", 0, 0, INT64_MAX) != 1) reader.reject("/version", "must be 1");
+}
+
+std::unexpected<Failure> damaged(std::string_view file, const std::string& why, std::string_view next) {
+  return failure(EX_CONFIG, sealcam::format("{} is damaged: {}; {}", file, why, next));
+}
+
+fs::path path_of(const BrokerFiles& files, const DeviceId& device) { return files.devices() / device.to_string(); }
+
+Outcome<DeviceRecord> read_record(const fs::path& path) {
+  const auto text = read(path, max_record);
+  if (!text) return std::unexpected(text.error());
+  auto record = parse_device_record(as_text(*text), path.string());
+  if (record && record->device.device.to_string() != path.filename().string())
+    return damaged(path.string(), "it contains another device", "restore the file from a copy");
+  return record;
+}
+
+}  // namespace
+
+std::string device_record_text(const DeviceRecord& record) {
+  Json json = {{"version", 1}};
+  json.update(to_json(record.device));
+  json["certificates"] = record.certificates;
+  return json.dump(1) + "\n";
+}
+
+Outcome<DeviceRecord> parse_device_record(std::string_view text, std::string_view file) {
+  ConfigReader reader(text);
+  check_version(reader);
+  DeviceRecord record{read_authorized(reader, ""), read_serials(reader)};
+  if (const auto error = reader.finish())
+    return damaged(file, *error, "delete the file and authorize the device again");
+  return record;
+}
+
+std::string revocations_text(const Revocations& revocations) {
+  Json json = {{"version", 1},
+               {"number", revocations.number},
+               {"certificates", revocations.certificates},
+               {"devices", Json::array()}};
+  for (const auto& device : revocations.devices) json["devices"].push_back(to_json(device));
+  for (const auto& device : revocations.former) json["former"].push_back(to_json(device));
+  return json.dump(1) + "\n";
+}
+
+Outcome<Revocations> parse_revocations(std::string_view text, std::string_view file) {
+  ConfigReader reader(text);
+  check_version(reader);
+  Revocations out;
+  out.number = static_cast<std::uint64_t>(reader.integer("/number", 0, 1, max_list_number));
+  if (!reader.has("/number")) reader.reject("/number", "is missing");
+  out.certificates = read_serials(reader);
+  for (const auto& [place, list] : {std::pair("/devices", &out.devices), std::pair("/former", &out.former)}) {
+    const auto count = reader.size(place);
+    for (std::size_t i = 0; i < count; ++i)
+      list->push_back(read_authorized(reader, sealcam::format("{}/{}", place, i)));
+  }
+  if (const auto error = reader.finish()) return damaged(file, *error, "restore the file from a copy");
+  return out;
+}
+
+Outcome<DeviceRecord> read_device(const BrokerFiles& files, const DeviceId& device) {
+  std::error_code ec;
+  if (!fs::exists(path_of(files, device), ec))
+    return failure(EX_NOINPUT,
+                   sealcam::format("device {} is not authorized; list the devices with 'sealcam broker list {}'",
+                                   device.to_string(), files.folder.string()));
+  return read_record(path_of(files, device));
+}
+
+Outcome<> write_device(const BrokerFiles& files, const DeviceRecord& record) {
+  return write(path_of(files, record.device.device), as_bytes(device_record_text(record)));
+}
+
+Outcome<> remove_device(const BrokerFiles& files, const DeviceId& device) {
+  std::error_code ec;
+  fs::remove(path_of(files, device), ec);
+  if (ec)
+    return failure(EX_IOERR, sealcam::format("cannot delete {}: {}", path_of(files, device).string(), ec.message()));
+  if (auto r = sync_folder(files.devices()); !r)
+    return failure(r.error(), sealcam::format("cannot write the folder {}", files.devices().string()));
+  return {};
+}
+
+Outcome<std::vector<DeviceRecord>> read_devices(const BrokerFiles& files) {
+  std::vector<DeviceRecord> out;
+  std::error_code ec;
+  for (fs::directory_iterator it(files.devices(), ec), end; !ec && it != end; it.increment(ec)) {
+    if (!DeviceId::parse(it->path().filename().string())) continue;  // a temporary file of an interrupted write
+    auto record = read_record(it->path());
+    if (!record) return std::unexpected(record.error());
+    out.push_back(std::move(*record));
+  }
+  if (ec)
+    return failure(EX_IOERR, sealcam::format("cannot read the folder {}: {}", files.devices().string(), ec.message()));
+  std::ranges::sort(out, {}, [](const DeviceRecord& record) { return record.device.device; });
+  return out;
+}
+
+Outcome<Revocations> read_revocations(const BrokerFiles& files) {
+  const auto text = read(files.revocations(), max_revocations);
+  if (!text) return std::unexpected(text.error());
+  return parse_revocations(as_text(*text), files.revocations().string());
+}
+
+Outcome<> write_revocations(const BrokerFiles& files, const Revocations& revocations) {
+  return write(files.revocations(), as_bytes(revocations_text(revocations)));
+}
+
+}  // namespace sealcam::owner

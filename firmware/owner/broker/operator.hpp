@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The operator of a broker, who authorizes an account's devices. The broker's folder is on this machine, or the
+/// operator is on another machine: owner and operator then exchange two files. Neither file is secret.
+///
+///     requests  {"version": 1, "devices": [{"request": PEM, "descriptor": hexadecimal, "authorization": hexadecimal}]}
+///     answer    {"version": 1, "broker": {"host", "port"}, "authority": PEM, "certificates": [PEM]}
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "owner/broker/authorization.hpp"
+#include "owner/broker/broker_setup.hpp"
+
+namespace sealcam::owner {
+
+/// Thread-bound.
+class Operator {
+ public:
+  /// The address of the broker for devices.
+  struct Address {
+    std::string host;
+    std::uint16_t port = 0;
+  };
+  struct Certificate {
+    std::string pem;
+    bool reloaded = false;  ///< a running broker on this machine read its access list again
+  };
+
+  virtual ~Operator() = default;
+  [[nodiscard]] virtual Outcome<Address> address() const = 0;
+  /// The certificate of the operator's authority (PEM).
+  [[nodiscard]] virtual Outcome<std::string> authority() const = 0;
+  /// Returns the certificate for a request.
+  [[nodiscard]] virtual Outcome<Certificate> authorize(const AuthorizationRequest& request) const = 0;
+  /// The broker's folder on this machine; empty if the broker is on another machine.
+  [[nodiscard]] virtual std::filesystem::path folder() const = 0;
+};
+
+[[nodiscard]] std::shared_ptr<const Operator> local_operator(const BrokerFiles& files);
+/// An operator on another machine, by the file of answers. A certificate is returned only for the request that it
+/// belongs to. Fails if the file is not an answer.
+[[nodiscard]] Outcome<std::shared_ptr<const Operator>> remote_operator(const std::filesystem::path& file);
+
+[[nodiscard]] Outcome<> write_requests(const std::filesystem::path& file,
+                                       const std::vector<AuthorizationRequest>& devices);
+[[nodiscard]] Outcome<std::vector<AuthorizationRequest>> read_requests(const std::filesystem::path& file);
+
+/// Maximum number of entries in a file of requests. An owner sends three: one device, the owner's own connection and
+/// the hub of the owner's machine.
+inline constexpr std::size_t max_requests = 16;
+
+/// Authorizes every device of a file of requests, in its order. All entries are checked first; if one is rejected, no
+/// device is authorized and the failure names the entry. If the broker's folder becomes unwritable, the failure
+/// contains the number of authorized devices, and the call can be repeated. Errors: those of authorize(); EX_CONFIG for
+/// more than `max_requests`, two accounts, or one device twice.
+[[nodiscard]] Outcome<std::vector<AuthorizedDevice>> authorize_all(const BrokerFiles& files,
+                                                                   const std::vector<AuthorizationRequest>& requests);
+
+struct Answer {
+  Operator::Address address;
+  std::string authority_pem;
+  std::vector<std::string> certificates_pem;
+};
+[[nodiscard]] Outcome<> write_answer(const std::filesystem::path& file, const Answer& answer);
+
+}  // namespace sealcam::owner

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+/// A set-up of RabbitMQ 4 with its MQTT plugin.
+///
+///     rabbitmq-env.conf   places of all files; RABBITMQ_CONF_ENV_FILE names it
+///     rabbitmq.conf       listener and limits
+///     advanced.config     TLS, with the revocation list in crl
+///     enabled_plugins
+///     definitions.json    one user for each device, with its topics
+///     data, log           RabbitMQ's own files
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "owner/broker/access_list.hpp"
+#include "owner/broker/broker_setup.hpp"
+
+namespace sealcam::owner {
+
+/// Writes all files except definitions.json.
+[[nodiscard]] Outcome<> write_rabbitmq_configuration(const BrokerFiles& files, const BrokerSettings& settings);
+
+/// The command that starts RabbitMQ with this folder.
+[[nodiscard]] std::string rabbitmq_command(const BrokerFiles& files);
+
+/// definitions.json. RabbitMQ ends the connection of a device that uses another topic. Therefore a device writes the
+/// topics of permissions() also with `former` (revoked) devices, which its account may still use, and it reads the
+/// topics of its role for all devices of its account.
+[[nodiscard]] std::string rabbitmq_definitions(std::vector<Authorized> devices, const std::vector<Authorized>& former);
+
+/// Imports definitions.json into the RabbitMQ of this folder. Returns false if none is running. Takes seconds.
+[[nodiscard]] bool reload_rabbitmq(const BrokerFiles& files);
+
+/// Ends the connections of a device and deletes its user, because an import deletes no user. EX_UNAVAILABLE: RabbitMQ
+/// did not do it.
+[[nodiscard]] Outcome<> remove_rabbitmq_user(const BrokerFiles& files, const DeviceId& device);
+
+}  // namespace sealcam::owner

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "base/config.hpp"
+#include "base/format.hpp"
+#include "owner/account/membership.hpp"
+#include "owner/account/passphrase_input.hpp"
+#include "owner/commands/change.hpp"
+#include "owner/sync/desired_state.hpp"
+
+namespace sealcam::owner {
+
+namespace {
+
+/// Finds a camera that may receive commands.
+Outcome<CameraRecord*> find_mutable(AccountFile& next, const std::string& text) {
+  if (auto r = check_in_sync(next); !r) return std::unexpected(r.error());
+  const auto found = find_camera(next, text);
+  if (!found) return std::unexpected(found.error());
+  auto& camera = next.cameras[static_cast<std::size_t>(*found - next.cameras.data())];
+  if (camera.removed || camera.command.reset)
+    return failure(EX_USAGE, sealcam::format("'{}' is being removed from the account; see the progress with 'sealcam "
+                                             "sync'",
+                                             camera.name));
+  return &camera;
+}
+
+/// Changes the desired state of one camera.
+Outcome<> change_camera(const Dependencies& deps, const CameraArguments& arguments,
+                        const std::function<Outcome<>(const Account&, AccountFile&, CameraRecord&)>& change) {
+  return make_change(deps, arguments.change, [&](const Account& account, AccountFile& next) -> Outcome<> {
+    const auto camera = find_mutable(next, arguments.camera);
+    if (!camera) return std::unexpected(camera.error());
+    return change(account, next, **camera);
+  });
+}
+
+/// A reset and a transfer differ only in their notes.
+Outcome<> reset(const Dependencies& deps, const CameraArguments& arguments, bool transfer) {
+  DeviceId id;
+  const auto change = [&](const Account&, AccountFile& next) -> Outcome<> {
+    const auto camera = find_mutable(next, arguments.camera);
+    if (!camera) return std::unexpected(camera.error());
+    id = (*camera)->id;
+    desire_reset(**camera);
+    return {};
+  };
+  const auto afterwards = [&](Account& account, const SyncReport& report) -> Outcome<std::string> {
+    if (!std::ranges::contains(report.gone, id))
+      return sealcam::format(
+          "the camera has not published its deregistration notice; if you can see that the camera is "
+          "reset, run: sealcam camera remove {} --forget",
+          arguments.camera);
+    auto note = revoke_at_broker(account.file(), arguments.change, id);
+    if (note && transfer)
+      *note +=
+          std::string(note->empty() ? "" : "\n") + "the camera is unpaired; its new owner runs: sealcam camera pair";
+    return note;
+  };
+  return make_change(deps, arguments.change, change, afterwards);
+}
+
+JsonObject desired_json(const CommandRecord& command) {
+  JsonObject json;
+  json.add("newest", command.newest.value())
+      .add("published", command.published.value())
+      .add("applied", command.applied.value());
+  if (command.privacy) json.add("privacy", command.privacy->value);
+  if (command.settings && command.settings->value.bitrate)
+    json.add("bitrate", command.settings->value.bitrate->value());
+  if (command.settings && command.settings->value.size)
+    json.add("size",
+             sealcam::format("{}x{}", command.settings->value.size->width, command.settings->value.size->height));
+  if (command.settings && command.settings->value.frames_per_second)
+    json.add("rate", *command.settings->value.frames_per_second);
+  if (command.wifi) json.add("wifi", command.wifi_lost ? "lost" : "waits");
+  if (command.reset) json.add("reset", true);
+  return json;
+}
+
+JsonObject to_json(const AccountFile& account, const CameraRecord& camera) {
+  const auto why = pending_text(camera);
+  JsonObject json;
+  json.add("id", camera.id.to_string())
+      .add("name", camera.name)
+      .add("roster", camera.version.value())
+      .add("published", camera.published.value())
+      .add("confirmed", camera.confirmed.value())
+      .add("pending", !why.empty())
+      .add("why_pending", why)
+      .add("not_stored", camera.not_stored)
+      .add("removed", camera.removed)
+      .add("wifi_fault", wifi_text(camera))
+      .add("command", desired_json(camera.command))
+      .add("hubs", watchers(account, camera));
+  return json;
+}
+
+}  // namespace
+
+Outcome<> rename_camera(const Dependencies& deps, const CameraArguments& arguments) {
+  if (auto r = check_name(arguments.name); !r) return r;
+  return change_camera(deps, arguments, [&](const Account&, AccountFile& next, CameraRecord& camera) -> Outcome<> {
+    for (const auto& other : next.cameras)
+      if (&other != &camera && other.name == arguments.name)
+        return failure(EX_USAGE,
+                       sealcam::format("another camera has the name '{}'; choose another name", arguments.name));
+    desire_name(camera, arguments.name);
+    return {};
+  });
+}
+
+Outcome<> switch_privacy(const Dependencies& deps, const CameraArguments& arguments) {
+  return change_camera(deps, arguments, [&](const Account&, AccountFile&, CameraRecord& camera) -> Outcome<> {
+    desire_privacy(camera, arguments.privacy == "on");
+    return {};
+  });
+}
+
+Outcome<> change_settings(const Dependencies& deps, const CameraArguments& arguments) {
+  protocol::CameraSettings settings;
+  if (arguments.bitrate != 0) settings.bitrate = BitsPerSecond(arguments.bitrate);
+  if (arguments.rate != 0) settings.frames_per_second = arguments.rate;
+  if (!arguments.size.empty()) {
+    const auto size = parse_size(arguments.size);
+    if (!size || size->width == 0 || size->height == 0 || size->width > 65535 || size->height > 65535)
+      return failure(EX_USAGE, sealcam::format("'{}' is not a size; write it like 1280x720", arguments.size));
+    settings.size = {size->width, size->height};
+  }
+  if (settings == protocol::CameraSettings())
+    return failure(EX_USAGE, "no setting was given; use --bitrate, --size or --rate");
+  return change_camera(deps, arguments, [&](const Account&, AccountFile&, CameraRecord& camera) -> Outcome<> {
+    desire_settings(camera, settings);
+    return {};
+  });
+}
+
+Outcome<> change_wifi(const Dependencies& deps, const CameraArguments& arguments) {
+  const auto ssid = parse_ssid(arguments.ssid);
+  if (!ssid) return std::unexpected(ssid.error());
+  const auto passphrase = read_wifi_passphrase(arguments.password_file, "--password-file");
+  if (!passphrase) return std::unexpected(passphrase.error());
+  return change_camera(deps, arguments, [&](const Account& account, AccountFile&, CameraRecord& camera) {
+    desire_wifi(camera, *ssid);
+    return store_wifi(account.files(), camera.id, *passphrase);
+  });
+}
+
+Outcome<> reset_camera(const Dependencies& deps, const CameraArguments& arguments) {
+  if (!arguments.confirmed)
+    return failure(EX_USAGE,
+                   sealcam::format("a reset deletes the keys of '{}' and removes it from the account; confirm "
+                                   "it with --yes",
+                                   arguments.camera));
+  return reset(deps, arguments, false);
+}
+
+Outcome<> transfer_camera(const Dependencies& deps, const CameraArguments& arguments) {
+  return reset(deps, arguments, true);
+}
+
+Outcome<> take_camera_out(const Dependencies& deps, const CameraArguments& arguments) {
+  DeviceId id;
+  const bool forget = arguments.change.forget;
+  const auto change = [&](const Account&, AccountFile& next) -> Outcome<> {
+    // --forget works while the account is out of sync, because a camera that no longer exists never reports its roster.
+    if (!forget)
+      if (auto r = check_in_sync(next); !r) return r;
+    const auto removed = remove_camera(next, arguments.camera);
+    if (!removed) return std::unexpected(removed.error());
+    id = *removed;
+    return {};
+  };
+  const auto afterwards = [&](Account& account, const SyncReport& report) -> Outcome<std::string> {
+    if (!forget && !std::ranges::contains(report.gone, id))
+      return "the camera stays in the list until it confirms; to delete it at once, use --forget";
+    auto next = account.file();
+    forget_camera(next, id);
+    if (auto r = account.store(std::move(next)); !r) return std::unexpected(r.error());
+    return revoke_at_broker(account.file(), arguments.change, id);
+  };
+  return make_change(deps, arguments.change, change, afterwards);
+}
+
+Outcome<> list_cameras(const Dependencies& deps, const CameraArguments&) {
+  const auto account = read_account(deps.account().account());
+  if (!account) return std::unexpected(account.error());
+  JsonArray json;
+  for (const auto& camera : account->cameras) {
+    if (deps.json) {
+      json.add(to_json(*account, camera));
+      continue;
+    }
+    const auto why = pending_text(camera), fault = wifi_text(camera);
+    sealcam::println("{} '{}', {} hubs may watch{}{}{}{}{}", camera.id.to_string(), camera.name,
+                     watchers(*account, camera).size(),
+                     camera.command.privacy && camera.command.privacy->value ? ", privacy on" : "",
+                     why.empty() ? "" : "; ", why, fault.empty() ? "" : "; ", fault);
+  }
+  if (deps.json) print_json(json);
+  else if (account->cameras.empty()) sealcam::println("no cameras; pair one with 'sealcam camera pair'");
+  return {};
+}
+
+}  // namespace sealcam::owner

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commands for new cameras and hubs.
+#include "base/format.hpp"
+#include "owner/account/passphrase_input.hpp"
+#include "owner/commands/change.hpp"
+#include "owner/enrollment/enrollment.hpp"
+#include "owner/output_file.hpp"
+
+namespace sealcam::owner {
+
+namespace {
+
+Outcome<EnrollmentOptions> enrollment_options(const DeviceArguments& arguments,
+                                              std::shared_ptr<const Operator> broker) {
+  EnrollmentOptions options{
+      .name = arguments.name, .broker = std::move(broker), .host = std::nullopt, .port = std::nullopt};
+  if (!arguments.host.empty()) {
+    auto host = parse_host(arguments.host);
+    if (!host) return std::unexpected(host.error());
+    options.host = std::move(*host);
+  }
+  if (arguments.port != 0) options.port = static_cast<std::uint16_t>(arguments.port);
+  return options;
+}
+
+Outcome<PairRequest> pair_request(const DeviceArguments& arguments, std::shared_ptr<const Operator> broker) {
+  auto shown = protocol::PairingString::parse(arguments.pairing_string);
+  if (!shown)
+    return failure(EX_USAGE,
+                   sealcam::format("the pairing string is not valid: {}; copy the whole string from the device",
+                                   shown.error().what));
+  auto options = enrollment_options(arguments, std::move(broker));
+  if (!options) return std::unexpected(options.error());
+  PairRequest request{arguments.role, std::move(*shown), std::nullopt, std::move(*options)};
+  if (!arguments.address.empty()) {
+    const auto address = protocol::HostPort::parse(arguments.address);
+    if (!address)
+      return failure(EX_USAGE, sealcam::format("the address --at {} is not valid: {}; write it as HOST:PORT",
+                                               arguments.address, address.error().what));
+    request.address = *address;
+  }
+  if (!arguments.ssid.empty()) {
+    auto ssid = parse_ssid(arguments.ssid);
+    if (!ssid) return std::unexpected(ssid.error());
+    auto passphrase = read_wifi_passphrase(arguments.password_file, "--wifi-password-file");
+    if (!passphrase) return std::unexpected(passphrase.error());
+    request.wifi = protocol::Wifi{std::move(*ssid), std::move(*passphrase)};
+  }
+  return request;
+}
+
+/// Publishes the new rosters and prints the result.
+Outcome<> publish(const Dependencies& deps, Account& account, protocol::Role role, const std::string& name,
+                  const Enrolled& enrolled) {
+  const auto report =
+      sync(account, {.everything = false, .once = true, .timeout = std::chrono::seconds(5)}, deps.clock);
+  if (!report) return std::unexpected(report.error());
+  if (deps.json) {
+    JsonObject json;
+    json.add("id", enrolled.id.to_string())
+        .add("name", name)
+        .add("role", protocol::name(role))
+        .add("account", account.id().to_string())
+        .add("broker_reloaded", enrolled.reloaded)
+        .add("published", report->published)
+        .add("pending", report->pending)
+        .add("why_pending", report->why_pending);
+    if (!enrolled.model.empty()) json.add("model", enrolled.model);
+    print_json(json);
+    return {};
+  }
+  sealcam::println("{} '{}' is in the account; its id is {}", protocol::name(role), name, enrolled.id.to_string());
+  if (const auto text = report_text(*report, account.file()); !text.empty()) sealcam::println("{}", text);
+  return {};
+}
+
+/// Writes requests for the device, and for this machine if it is not authorized yet.
+Outcome<> write_requests_for(const Dependencies& deps, const Account& account, const OperatorOptions& broker,
+                             const Outcome<DeviceRequest>& device) {
+  if (!device) return std::unexpected(device.error());
+  auto requests = requests_of_this_machine(account);
+  if (!requests) return std::unexpected(requests.error());
+  auto request = authorization_request(account, *device);
+  if (!request) return std::unexpected(request.error());
+  requests->push_back(std::move(*request));
+  return broker.write(deps, *requests, device->descriptor.identity.id());
+}
+
+}  // namespace
+
+Outcome<std::shared_ptr<const Operator>> OperatorOptions::resolve() const {
+  if (int{!broker.empty()} + int{!request.empty()} + int{!answer.empty()} != 1)
+    return failure(EX_USAGE,
+                   "give one of --broker, --request and --answer: --broker DIR if the broker's folder is on this "
+                   "machine; otherwise --request FILE writes a file for the operator, and --answer FILE reads the "
+                   "operator's answer");
+  if (!broker.empty()) return local_operator({broker});
+  if (!answer.empty()) return remote_operator(answer);
+  return nullptr;
+}
+
+Outcome<> OperatorOptions::write(const Dependencies& deps, const std::vector<AuthorizationRequest>& requests,
+                                 const std::optional<DeviceId>& device) const {
+  if (auto r = write_requests(request, requests); !r) return r;
+  if (deps.json) {
+    JsonObject json;
+    json.add("requests", requests.size()).add("file", request);
+    if (device) json.add("device", device->to_string());
+    print_json(json);
+    return {};
+  }
+  if (device) sealcam::println("device {} stays unpaired until you use the answer", device->to_string());
+  sealcam::println(
+      "{} requests written to {}\nnext step for the broker's operator: sealcam broker answer DIR {} -o ANSWER\n"
+      "then run this command again with --answer ANSWER instead of --request{}",
+      requests.size(), request, std::filesystem::path(request).filename().string(),
+      device ? ", and with the pairing string that the device shows at that time" : "");
+  return {};
+}
+
+Outcome<> pair_device(const Dependencies& deps, const DeviceArguments& arguments) {
+  auto broker = arguments.broker.resolve();
+  if (!broker) return std::unexpected(broker.error());
+  const auto request = pair_request(arguments, std::move(*broker));
+  if (!request) return std::unexpected(request.error());
+  auto account = Account::open(deps.account());
+  if (!account) return std::unexpected(account.error());
+  if (auto r = check_in_sync(account->file()); !r) return r;
+  if (arguments.broker.only_requests())
+    return write_requests_for(deps, *account, arguments.broker, request_from_device(*account, *request));
+  const auto paired = pair(*account, *request, deps.clock);
+  if (!paired) return std::unexpected(paired.error());
+  if (auto r = remember_broker(*account, *request->options.broker); !r) return r;
+  return publish(deps, *account, arguments.role, request->options.name, *paired);
+}
+
+Outcome<> enroll_device(const Dependencies& deps, const DeviceArguments& arguments) {
+  auto broker = arguments.broker.resolve();
+  if (!broker) return std::unexpected(broker.error());
+  auto options = enrollment_options(arguments, std::move(*broker));
+  if (!options) return std::unexpected(options.error());
+  EnrollRequest request{.role = arguments.role, .state = arguments.state, .options = std::move(*options)};
+  if (request.options.name.empty()) request.options.name = request.state.filename().string();
+  auto account = Account::open(deps.account());
+  if (!account) return std::unexpected(account.error());
+  if (auto r = check_in_sync(account->file()); !r) return r;
+  if (arguments.broker.only_requests())
+    return write_requests_for(deps, *account, arguments.broker, local_device(*account, request.role, request.state));
+  const auto enrolled = enroll(*account, request, deps.clock);
+  if (!enrolled) return std::unexpected(enrolled.error());
+  if (auto r = remember_broker(*account, *request.options.broker); !r) return r;
+  return publish(deps, *account, arguments.role, request.options.name, *enrolled);
+}
+
+Outcome<> write_authorization(const Dependencies& deps, const DeviceArguments& arguments) {
+  const device::StateFiles files{arguments.state};
+  const auto account = Account::open(deps.account());
+  if (!account) return std::unexpected(account.error());
+  const auto bytes = read(files.descriptor(), protocol::max_control_size, "name the state folder of a device");
+  if (!bytes) return std::unexpected(bytes.error());
+  const auto descriptor = protocol::decode_device_descriptor(*bytes);
+  if (!descriptor) return failure(descriptor.error(), sealcam::format("{} is damaged", files.descriptor().string()));
+  const auto device = read_device_request(files, descriptor->role);
+  if (!device) return std::unexpected(device.error());
+  const auto request = authorization_request(*account, *device);
+  if (!request) return std::unexpected(request.error());
+  if (auto r = write_output(arguments.output, request->authorization); !r) return r;
+  const auto id = descriptor->identity.id().to_string();
+  if (deps.json) print_json(JsonObject().add("device", id).add("authorization", arguments.output));
+  else sealcam::println("authorization for {} written to {}", id, arguments.output);
+  return {};
+}
+
+}  // namespace sealcam::owner

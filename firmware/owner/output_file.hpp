@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The output of a command, under a name that a person chose.
+#pragma once
+
+#include <filesystem>
+
+#include "base/bytes.hpp"
+#include "base/file.hpp"
+#include "base/result.hpp"
+#include "owner/failure.hpp"
+
+namespace sealcam::owner {
+
+/// An existing file keeps its content until publish(). Thread-bound.
+///
+/// A new file, or one that replaces a regular file or a link to one, is written under a temporary name in the same
+/// folder, with mode 0600. Thus an output never gets into a file that another user prepared, or through a link. FIFOs
+/// and character devices are written directly and are never removed. So are names of standard output and standard
+/// error, such as /dev/stdout.
+class OutputFile {
+ public:
+  /// Waits until a FIFO has a reader. Errors: not_found (folder), exists (a folder, a block device, or a FIFO of
+  /// another user), permission, io.
+  [[nodiscard]] static Result<OutputFile> open(const std::filesystem::path& path);
+  OutputFile(OutputFile&& other) noexcept;
+  OutputFile& operator=(OutputFile&&) = delete;
+  /// Removes the temporary file.
+  ~OutputFile();
+
+  [[nodiscard]] int descriptor() const noexcept { return file_.get(); }
+  /// Makes the content durable and gives the file its name. The caller may write more. Call it once. Errors:
+  /// permission, io; an existing file is then unchanged.
+  [[nodiscard]] Result<> publish();
+
+ private:
+  OutputFile(std::filesystem::path path, std::filesystem::path temporary, UniqueFd file);
+
+  std::filesystem::path path_, temporary_;  ///< `temporary_` is empty if the file has its name
+  UniqueFd file_;
+};
+
+/// Writes a whole output. The failure names the path.
+[[nodiscard]] Outcome<> write_output(const std::filesystem::path& path, ByteView content);
+
+}  // namespace sealcam::owner

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The outputs of `sealcam watch`: a fragmented MP4 file (ISO/IEC 14496-12), or an H.264 byte stream (ITU-T H.264,
+/// Annex B) on standard output.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include "base/bytes.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
+
+namespace sealcam::owner {
+
+/// One verified access unit.
+struct Recordable {
+  ByteView access_unit;
+  bool key = false;      ///< contains SPS and PPS
+  CaptureTime captured;  ///< by the camera's clock, which can jump
+  BootTime received;     ///< by the clock of this machine
+  std::uint16_t width = 0, height = 0;
+};
+
+/// Thread-bound.
+class Recorder {
+ public:
+  virtual ~Recorder() = default;
+  /// The first picture must be a key frame. Errors: io, invalid_argument (not a key frame), unsupported (the size
+  /// changed and the format does not allow that), end_of_stream (the output is a pipe, and its reader ended), canceled
+  /// (a signal arrived while the reader did not read).
+  [[nodiscard]] Result<> add(const Recordable& picture) { return do_add(picture); }
+  /// Do not call add() afterwards. Errors: io, end_of_stream, canceled.
+  [[nodiscard]] Result<> finish() { return do_finish(); }
+
+ private:
+  virtual Result<> do_add(const Recordable& picture) = 0;
+  virtual Result<> do_finish() = 0;
+};
+
+/// The file gets its name, and replaces an existing file, when it contains a first picture; see OutputFile. Each later
+/// fragment ends before a key frame and is written as a whole. An interrupted recording plays up to its last fragment.
+/// Errors: those of OutputFile::open().
+[[nodiscard]] Result<std::unique_ptr<Recorder>> record_mp4(const std::filesystem::path& file);
+
+/// Writes to a file descriptor of the caller.
+[[nodiscard]] std::unique_ptr<Recorder> record_annex_b(int descriptor);
+
+}  // namespace sealcam::owner

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "owner/sync/desired_state.hpp"
+
+#include <algorithm>
+
+#include "base/file.hpp"
+#include "base/format.hpp"
+#include "device/file_stores.hpp"
+#include "owner/account/membership.hpp"
+
+namespace sealcam::owner {
+
+namespace {
+
+constexpr std::size_t max_passphrase = 63;
+
+protocol::CommandSeq next_number(CameraRecord& camera) { return camera.command.newest = camera.command.newest.next(); }
+
+Outcome<protocol::Wifi> read_wifi(const Account& account, const CameraRecord& camera) {
+  auto text =
+      read(wifi_file(account.files(), camera.id), max_passphrase, "set the network again with 'sealcam camera wifi'");
+  if (!text) return std::unexpected(text.error());
+  auto passphrase = protocol::Passphrase::parse(as_text(*text));
+  wipe(*text);
+  if (!passphrase)
+    return failure(passphrase.error(), sealcam::format("{} is damaged", wifi_file(account.files(), camera.id).string()),
+                   "set the network again with 'sealcam camera wifi'");
+  return protocol::Wifi{camera.command.wifi->value, std::move(*passphrase)};
+}
+
+/// The signed roster in a file; nothing if it is missing or not valid. The caller then signs a newer one.
+std::optional<protocol::Roster> read_roster(const Account& account, const DeviceId& camera,
+                                            const std::filesystem::path& path) {
+  const auto message = read_file(path, protocol::max_control_size);
+  if (!message) return std::nullopt;
+  const auto owner = crypto::Verifier::open(account.key().public_key());
+  if (!owner) return std::nullopt;
+  auto roster = protocol::decode_roster(*message, {account.id(), camera}, *owner);
+  if (!roster) return std::nullopt;
+  return std::move(*roster);
+}
+
+bool is_current(const Account& account, const CameraRecord& camera) {
+  if (camera.version == protocol::RosterVersion()) return false;
+  const auto stored = read_roster(account, camera.id, account.files().roster(camera.id));
+  return stored && stored->version == camera.version &&
+         same_members(*stored, roster_of(account.file(), camera, stored->issued));
+}
+
+Outcome<> sign_roster(const Account& account, const CameraRecord& camera, const Clock& clock) {
+  const auto message = protocol::encode_roster(roster_of(account.file(), camera, clock.wall()),
+                                               {account.id(), camera.id}, account.key());
+  if (!message) return failure(message.error(), sealcam::format("cannot sign the roster of '{}'", camera.name));
+  return write(account.files().roster(camera.id), *message);
+}
+
+/// Whether the newest signed list has these cameras. Otherwise the caller signs a newer one.
+bool index_is_current(const Account& account, const IndexRecord& record, const DeviceId& hub) {
+  if (record.version == protocol::IndexVersion()) return false;
+  const auto message = read_file(account.files().index(hub), protocol::max_control_size);
+  const auto owner = crypto::Verifier::open(account.key().public_key());
+  if (!message || !owner) return false;
+  const auto index = protocol::decode_index(*message, account.id(), hub, *owner);
+  return index && index->version == record.version && index->cameras == cameras_of(account.file(), hub);
+}
+
+/// Above the stored version, and above those of a lost copy of the account if this machine's clock is correct.
+protocol::IndexVersion next_version(const IndexRecord& record, const Clock& clock) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(clock.wall().since_epoch).count();
+  const auto time = protocol::IndexVersion(static_cast<std::uint64_t>(std::max<std::int64_t>(seconds, 0)));
+  return std::max(record.version.next(), time);
+}
+
+}  // namespace
+
+void desire_name(CameraRecord& camera, std::string name) {
+  camera.command.name = {next_number(camera), name};
+  camera.name = std::move(name);
+}
+
+void desire_privacy(CameraRecord& camera, bool on) { camera.command.privacy = {next_number(camera), on}; }
+
+void desire_settings(CameraRecord& camera, const protocol::CameraSettings& settings) {
+  auto whole = camera.command.settings ? camera.command.settings->value : protocol::CameraSettings();
+  if (settings.bitrate) whole.bitrate = settings.bitrate;
+  if (settings.size) whole.size = settings.size;
+  if (settings.frames_per_second) whole.frames_per_second = settings.frames_per_second;
+  camera.command.settings = {next_number(camera), whole};
+}
+
+void desire_wifi(CameraRecord& camera, Bytes ssid) {
+  camera.command.wifi = {next_number(camera), std::move(ssid)};
+  camera.command.wifi_lost.reset();
+}
+
+void desire_reset(CameraRecord& camera) { camera.command.reset = next_number(camera); }
+
+bool command_unconfirmed(const CameraRecord& camera) noexcept { return camera.command.applied < camera.command.newest; }
+
+bool roster_unconfirmed(const CameraRecord& camera) noexcept { return camera.confirmed != camera.version; }
+
+std::filesystem::path wifi_file(const AccountFiles& files, const DeviceId& camera) {
+  return files.folder / "wifi" / camera.to_string();
+}
+
+Outcome<> store_wifi(const AccountFiles& files, const DeviceId& camera, const protocol::Passphrase& passphrase) {
+  const auto path = wifi_file(files, camera);
+  if (auto r = make_private_folder(path.parent_path()); !r)
+    return failure(r.error(), sealcam::format("cannot make the folder {}", path.parent_path().string()));
+  return write(path, as_bytes(passphrase.reveal()));
+}
+
+Outcome<Bytes> signed_command(const Account& account, const CameraRecord& camera) {
+  const auto& desired = camera.command;
+  protocol::Command command;
+  command.seq = desired.newest;
+  command.name = desired.name;
+  command.privacy = desired.privacy;
+  command.settings = desired.settings;
+  if (desired.wifi && !desired.wifi_lost) {
+    auto wifi = read_wifi(account, camera);
+    if (!wifi) return std::unexpected(wifi.error());
+    command.wifi = {desired.wifi->since, std::move(*wifi)};
+  }
+  if (desired.reset) command.reset = {*desired.reset, {}};
+  auto message = protocol::encode_command(command, {account.id(), camera.id}, camera.hpke, account.key());
+  if (!message) return failure(message.error(), sealcam::format("cannot sign the command to '{}'", camera.name));
+  return std::move(*message);
+}
+
+void note_applied(CameraRecord& camera, protocol::CommandSeq applied) {
+  auto& command = camera.command;
+  command.applied = std::max(command.applied, std::min(applied, command.newest));
+  if (!command.wifi || command.wifi->since > command.applied) return;
+  if (command.wifi_lost && *command.wifi_lost <= command.applied) return;
+  command.wifi.reset();
+  command.wifi_lost.reset();
+}
+
+Outcome<LostWifi> find_lost_wifi(Account& account, bool everything) {
+  LostWifi lost;
+  auto next_file = account.file();
+  bool changed = false;
+  for (auto& camera : next_file.cameras) {
+    auto& command = camera.command;
+    if (camera.out_of_sync || !command.wifi || (!command.wifi_lost && read_wifi(account, camera))) continue;
+    const bool at_broker = !command.wifi_lost && command.published == command.newest && !everything;
+    if (!at_broker && !command.wifi_lost) {
+      command.wifi_lost = next_number(camera);
+      changed = true;
+    }
+    if (at_broker) lost.at_broker.push_back(camera.id);
+    else if (!camera.removed && !command.reset) lost.left_out.push_back(camera.id);
+  }
+  if (changed)
+    if (auto r = account.store(std::move(next_file)); !r) return std::unexpected(r.error());
+  return lost;
+}
+
+Outcome<> delete_applied_wifi(const AccountFiles& files, const AccountFile& account) {
+  std::error_code ec;
+  const auto folder = files.folder / "wifi";
+  if (!std::filesystem::exists(folder, ec)) return {};
+  std::vector<std::filesystem::path> old;
+  for (std::filesystem::directory_iterator it(folder, ec), end; !ec && it != end; it.increment(ec)) {
+    const bool needed = std::ranges::any_of(account.cameras, [&](const CameraRecord& camera) {
+      return camera.command.wifi && camera.id.to_string() == it->path().filename();
+    });
+    if (!needed) old.push_back(it->path());
+  }
+  for (const auto& path : old)
+    if (!ec) std::filesystem::remove(path, ec);
+  if (ec) return failure(EX_IOERR, sealcam::format("cannot delete files in {}: {}", folder.string(), ec.message()));
+  return {};
+}
+
+Outcome<std::vector<DeviceId>> renew_rosters(Account& account, const Clock& clock) {
+  if (auto r = make_private_folder(account.files().rosters()); !r)
+    return failure(r.error(), sealcam::format("cannot make the folder {}", account.files().rosters().string()));
+  auto next = account.file();
+  std::vector<DeviceId> renewed;
+  for (auto& camera : next.cameras) {
+    // After a restore, the camera may already have a newer version.
+    if (camera.out_of_sync || account.file().resync_pending || is_current(account, camera)) continue;
+    camera.version = camera.version.next();
+    camera.not_stored = false;
+    renewed.push_back(camera.id);
+  }
+  if (renewed.empty()) return renewed;
+  if (auto r = account.store(std::move(next)); !r) return std::unexpected(r.error());
+  for (const auto& camera : account.file().cameras) {
+    if (!std::ranges::contains(renewed, camera.id)) continue;
+    if (auto r = sign_roster(account, camera, clock); !r) return std::unexpected(r.error());
+  }
+  return renewed;
+}
+
+Outcome<> renew_indexes(Account& account, const Clock& clock) {
+  std::error_code ec;
+  const bool has_broker = std::filesystem::exists(account.files().owner().enrollment(), ec);
+  if (account.file().resync_pending || !has_broker) return {};
+  if (auto r = make_private_folder(account.files().indexes()); !r)
+    return failure(r.error(), sealcam::format("cannot make the folder {}", account.files().indexes().string()));
+  auto next = account.file();
+  std::vector<std::pair<DeviceId, protocol::IndexVersion>> renewed;
+  const auto renew = [&](IndexRecord& record, const DeviceId& hub) {
+    if (index_is_current(account, record, hub)) return;
+    record.version = next_version(record, clock);
+    renewed.emplace_back(hub, record.version);
+  };
+  for (auto& hub : next.hubs)
+    if (!hub.unlinked || hub.index.version != protocol::IndexVersion()) renew(hub.index, hub.id);
+  renew(next.index, DeviceId(account.id().bytes()));
+  if (renewed.empty()) return {};
+  if (auto r = account.store(std::move(next)); !r) return r;
+  for (const auto& [hub, version] : renewed) {
+    const auto message =
+        protocol::encode_index({version, cameras_of(account.file(), hub)}, account.id(), hub, account.key());
+    if (!message) return failure(message.error(), "cannot sign the list of cameras of a hub");
+    if (auto r = write(account.files().index(hub), *message); !r) return r;
+  }
+  return {};
+}
+
+Outcome<Bytes> signed_index(const Account& account, const DeviceId& hub) {
+  return read(account.files().index(hub), protocol::max_control_size, "run the command again");
+}
+
+Outcome<Bytes> signed_roster(const Account& account, const CameraRecord& camera) {
+  return read(account.files().roster(camera.id), protocol::max_control_size, "run the command again");
+}
+
+Outcome<> install_roster(const Account& account, const CameraRecord& camera,
+                         const std::filesystem::path& state_folder) {
+  const auto folder = device::StateFiles{state_folder}.rosters(account.id());
+  const auto installed = read_roster(account, camera.id, folder / camera.id.to_string());
+  if (installed && installed->version >= camera.version) return {};
+  const auto message = signed_roster(account, camera);
+  if (!message) return std::unexpected(message.error());
+  if (auto r = device::RosterFolder(folder).store(camera.id, *message); !r)
+    return failure(r.error(), sealcam::format("cannot write the roster to {}", folder.string()));
+  return {};
+}
+
+}  // namespace sealcam::owner

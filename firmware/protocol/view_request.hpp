@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+/// A hub's signed request with a new challenge. It requests pictures, or that the camera closes or opens the sensor.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "protocol/envelope.hpp"
+#include "protocol/numbers.hpp"
+
+namespace sealcam::protocol {
+
+enum class RequestKind : std::uint8_t {
+  live = 1,
+  still = 2,
+  privacy_on = 3,   ///< close the sensor; no picture
+  privacy_off = 4,  ///< allow the sensor; no picture. Quotes a nonce of the camera
+  nonce = 5,        ///< a report with a nonce for one privacy-off request
+};
+
+/// What a hub received, for the camera's control of the bitrate.
+struct ReceiverReport {
+  Counter counter;                       ///< of the newest video frame of the request's epoch
+  std::chrono::milliseconds arrival{0};  ///< of this frame, by the hub's clock; its zero is fixed within the epoch
+  std::uint64_t received = 0;            ///< video frames of the epoch
+  friend bool operator==(const ReceiverReport&, const ReceiverReport&) = default;
+};
+
+struct ViewRequest {
+  RequestKind kind = RequestKind::live;
+  Challenge challenge;
+  Epoch epoch;
+  RequestSeq seq;
+  std::optional<Nonce> nonce{};              ///< exactly in a privacy-off request
+  std::optional<Prekey> prekey{};            ///< the hub's newest one
+  std::optional<ReceiverReport> receiver{};  ///< absent before the first frame
+  bool cannot_open = false;                  ///< the hub has no key for its grant of this epoch
+};
+
+/// Errors: invalid_argument (a nonce in another request than privacy-off, or none in it; nonce or number of the prekey
+/// 0; arrival negative), crypto.
+[[nodiscard]] Result<Bytes> encode_view_request(const ViewRequest& request, const Route& route,
+                                                const crypto::SigningKey& hub);
+/// The content of a request, without verification and without the prekey. Errors: malformed.
+[[nodiscard]] Result<ViewRequest> claimed_view_request(ByteView message);
+/// Errors: as verify_message(), malformed (unknown kind, challenge zero, nonce in the wrong kind).
+[[nodiscard]] Result<ViewRequest> decode_view_request(ByteView message, const Route& route,
+                                                      const crypto::Verifier& hub);
+
+}  // namespace sealcam::protocol

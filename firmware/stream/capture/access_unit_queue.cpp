@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stream/capture/access_unit_queue.hpp"
+
+#include <algorithm>
+
+namespace sealcam::stream {
+
+AccessUnitQueue::AccessUnitQueue(const QueueLimits& limits)
+    : limits_(limits), ring_(limits.bytes), entries_(limits.slots) {
+  SC_ASSERT(limits.slots > 0 && limits.max_unit <= limits.bytes && limits.max_unit > protocol::FrameHeader::max_size);
+}
+
+std::optional<std::size_t> AccessUnitQueue::find_room(std::size_t size) noexcept {
+  if (count_ == entries_.size()) return std::nullopt;
+  if (count_ == 0) return size <= ring_.size() ? std::optional<std::size_t>(0) : std::nullopt;
+  const std::size_t begin = at(0).offset;
+  const std::size_t end = at(count_ - 1).offset + at(count_ - 1).size;
+  const bool wrapped = at(count_ - 1).offset < begin;
+  if (wrapped) return begin - end >= size ? std::optional(end) : std::nullopt;
+  if (ring_.size() - end >= size) return end;
+  return begin >= size ? std::optional<std::size_t>(0) : std::nullopt;
+}
+
+void AccessUnitQueue::await_keyframe() noexcept {
+  need_keyframe_ = true;
+  keyframe_requested_ = false;
+}
+
+// Removes `count` entries from the front, or from behind the lent entry. The record of the lent entry moves up.
+void AccessUnitQueue::drop(std::size_t from, std::size_t count) noexcept {
+  SC_ASSERT(from <= 1 && from + count <= count_);
+  if (count == 0) return;
+  if (from == 1) at(count) = at(0);
+  head_ = (head_ + count) % entries_.size();
+  count_ -= count;
+  counters_.dropped += count;
+  ++counters_.dropped_groups;
+}
+
+bool AccessUnitQueue::drop_group() noexcept {
+  const std::size_t first = lent_ ? 1 : 0;
+  if (first >= count_) return false;
+  std::size_t end = first + 1;
+  while (end < count_ && !at(end).info.keyframe) ++end;
+  if (end == count_) await_keyframe();  // the newest group is dropped, and the rest of it has not arrived yet
+  drop(first, end - first);
+  return true;
+}
+
+bool AccessUnitQueue::push(ByteView access_unit, const UnitInfo& info) {
+  const std::scoped_lock lock(mutex_);
+  if (need_keyframe_ && !info.keyframe) {
+    ++counters_.rejected;
+    return false;
+  }
+  const std::size_t header = protocol::FrameHeader::size(info.echoes);
+  const std::size_t size = header + access_unit.size();
+  std::optional<std::size_t> offset;
+  if (size <= limits_.max_unit) {
+    offset = find_room(size);
+    while (!offset && drop_group()) offset = find_room(size);
+  }
+  if (!offset || (need_keyframe_ && !info.keyframe)) {
+    // The unit is too large, its own group was dropped, or the lent unit occupies the room.
+    if (!need_keyframe_ || info.keyframe) await_keyframe();
+    ++counters_.rejected;
+    return false;
+  }
+  ++count_;
+  at(count_ - 1) = Entry{*offset, size, info};
+  std::ranges::copy(access_unit, ring_.begin() + static_cast<std::ptrdiff_t>(*offset + header));
+  if (info.keyframe) need_keyframe_ = keyframe_requested_ = false;
+  ++counters_.pushed;
+  return true;
+}
+
+void AccessUnitQueue::break_group() {
+  const std::scoped_lock lock(mutex_);
+  if (!need_keyframe_) await_keyframe();
+}
+
+bool AccessUnitQueue::take_keyframe_request() {
+  const std::scoped_lock lock(mutex_);
+  if (!need_keyframe_ || keyframe_requested_ || count_ > 0) return false;
+  keyframe_requested_ = true;
+  ++counters_.keyframe_requests;
+  return true;
+}
+
+std::optional<AccessUnitQueue::Unit> AccessUnitQueue::take() {
+  const std::scoped_lock lock(mutex_);
+  SC_ASSERT(!lent_);
+  if (count_ == 0) return std::nullopt;
+  lent_ = true;
+  ++counters_.taken;
+  const Entry& entry = at(0);
+  return Unit{MutableBytes(ring_).subspan(entry.offset, entry.size), entry.info};
+}
+
+void AccessUnitQueue::release() {
+  const std::scoped_lock lock(mutex_);
+  SC_ASSERT(lent_ && count_ > 0);
+  lent_ = false;
+  head_ = (head_ + 1) % entries_.size();
+  --count_;
+}
+
+void AccessUnitQueue::clear() {
+  const std::scoped_lock lock(mutex_);
+  while (drop_group()) {
+  }
+  await_keyframe();
+}
+
+void AccessUnitQueue::drop_stale(MonotonicTime limit, MonotonicTime useless) {
+  const std::scoped_lock lock(mutex_);
+  const std::size_t first = lent_ ? 1 : 0;
+  while (first < count_ && at(first).info.captured < limit) {
+    std::size_t next = first + 1;
+    while (next < count_ && !at(next).info.keyframe) ++next;
+    if (next == count_) {
+      if (at(first).info.captured >= useless) return;
+      await_keyframe();  // the rest of the group has not arrived yet
+    }
+    drop(first, next - first);
+  }
+}
+
+std::size_t AccessUnitQueue::size() const {
+  const std::scoped_lock lock(mutex_);
+  return count_;
+}
+
+QueueCounters AccessUnitQueue::counters() const {
+  const std::scoped_lock lock(mutex_);
+  return counters_;
+}
+
+}  // namespace sealcam::stream

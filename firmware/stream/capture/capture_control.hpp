@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Requests of the network thread to the capture thread, and the fault of the capture thread.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "base/limits.hpp"
+#include "protocol/status.hpp"
+
+namespace sealcam::stream {
+
+/// Upper bound of the picture quality at the moment.
+struct Quality {
+  BitsPerSecond bitrate = limits::default_bitrate;
+  std::uint16_t keyframe_interval = 60;       ///< pictures
+  std::uint8_t downscale = 0;                 ///< each step halves width and height; at most 3
+  std::chrono::milliseconds min_interval{0};  ///< between two pictures; 0: all pictures of the sensor; below 4096 ms
+  std::chrono::milliseconds vbv{500};         ///< see hal::EncoderConfig; in steps of 10 ms
+  friend bool operator==(const Quality&, const Quality&) = default;
+};
+
+/// Thread-safe. Never blocks.
+class CaptureControl {
+ public:
+  explicit CaptureControl(const Quality& quality) noexcept { set_quality(quality); }
+
+  /// A hub has a lease. While inactive, the sensor runs and no picture is encoded.
+  void set_active(bool active) noexcept { active_.store(active, std::memory_order_release); }
+  [[nodiscard]] bool active() const noexcept { return active_.load(std::memory_order_acquire); }
+
+  /// Closes the sensor until the value is false again.
+  void set_closed(bool closed) noexcept { closed_.store(closed, std::memory_order_release); }
+  [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
+
+  /// Opens the sensor again, because its configuration changed.
+  void request_reopen() noexcept { reopen_.store(true, std::memory_order_release); }
+  [[nodiscard]] bool take_reopen_request() noexcept { return reopen_.exchange(false, std::memory_order_acq_rel); }
+
+  void request_keyframe() noexcept { keyframe_.store(true, std::memory_order_release); }
+  /// True once after one or more requests.
+  [[nodiscard]] bool take_keyframe_request() noexcept { return keyframe_.exchange(false, std::memory_order_acq_rel); }
+
+  /// No picture is encoded while this is true, because it would wait in the queues of the network.
+  void set_hold(bool hold) noexcept { hold_.store(hold, std::memory_order_release); }
+  [[nodiscard]] bool hold() const noexcept { return hold_.load(std::memory_order_acquire); }
+
+  void set_quality(const Quality& q) noexcept {
+    const auto vbv = static_cast<std::uint64_t>(q.vbv.count() / 10);
+    const auto interval = static_cast<std::uint64_t>(q.min_interval.count());
+    quality_.store(std::uint64_t{q.bitrate.value()} << 33 | vbv << 24 | interval << 12 |
+                       std::uint64_t{q.keyframe_interval} << 2 | q.downscale,
+                   std::memory_order_release);
+  }
+  [[nodiscard]] Quality quality() const noexcept {
+    const std::uint64_t packed = quality_.load(std::memory_order_acquire);
+    return {.bitrate = BitsPerSecond(static_cast<std::uint32_t>(packed >> 33)),
+            .keyframe_interval = static_cast<std::uint16_t>(packed >> 2 & 0x3ff),
+            .downscale = static_cast<std::uint8_t>(packed & 3),
+            .min_interval = std::chrono::milliseconds(packed >> 12 & 0xfff),
+            .vbv = std::chrono::milliseconds((packed >> 24 & 0x1ff) * 10)};
+  }
+
+  /// Why the camera sends no pictures; nothing without a fault.
+  void set_fault(std::optional<protocol::CameraFault> fault) noexcept {
+    fault_.store(fault ? static_cast<std::uint8_t>(*fault) : 0, std::memory_order_release);
+  }
+  [[nodiscard]] std::optional<protocol::CameraFault> fault() const noexcept {
+    const auto fault = fault_.load(std::memory_order_acquire);
+    return fault == 0 ? std::nullopt : std::optional(static_cast<protocol::CameraFault>(fault));
+  }
+
+ private:
+  std::atomic<bool> active_ = false;
+  std::atomic<bool> keyframe_ = false;
+  std::atomic<bool> closed_ = false;
+  std::atomic<bool> reopen_ = false;
+  std::atomic<bool> hold_ = false;
+  std::atomic<std::uint8_t> fault_ = 0;
+  std::atomic<std::uint64_t> quality_ = 0;  // one word, so that a reader sees the values of one call
+};
+
+}  // namespace sealcam::stream

@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stream/publish/publisher.hpp"
+
+#include <utility>
+
+#include "protocol/status.hpp"
+#include "protocol/view_request.hpp"
+
+namespace sealcam::stream {
+
+using namespace std::chrono_literals;
+using protocol::FrameKind;
+using protocol::Leaf;
+using protocol::RequestKind;
+using transport::Publication;
+using transport::Qos;
+
+Publisher::Publisher(const PublisherConfig& config, const Dependencies& deps)
+    : config_(config),
+      deps_(deps),
+      builder_(config.route, deps.camera, deps.clock),
+      rate_(config.rate),
+      backlog_(config.frames_in_flight + 1),  // the last picture may also be a still
+      video_topic_(protocol::topic(config.route, Leaf::video)),
+      still_topic_(protocol::topic(config.route, Leaf::still)),
+      started_(deps.clock.wall()),
+      grants_backoff_(500ms, 30s),
+      epoch_backoff_(1s, 60s),
+      roster_retry_(deps.clock, deps.log, "the roster"),
+      roster_log_limit_(10s),
+      seal_log_limit_(10s) {
+  reports_.reserve(protocol::Roster::max_hubs);
+  deps_.control.set_quality(rate_.quality());
+}
+
+Result<transport::Will> Publisher::will() const {
+  auto payload = protocol::encode_status({.online = false, .started = started_}, config_.route, deps_.camera);
+  if (!payload) return std::unexpected(payload.error());
+  return transport::Will{protocol::topic(config_.route, Leaf::status), std::move(*payload), true};
+}
+
+Result<> Publisher::start() {
+  if (auto r = deps_.roster.load(); !r) return std::unexpected(r.error());
+  deps_.prekeys.load();
+  auto change = deps_.commands.load();
+  if (!change) return std::unexpected(change.error());
+  change->applied = false;  // the first epoch, below, reports it
+  follow(*change);
+  if (reset_requested_) return {};
+  if (deps_.roster.current() == nullptr) {
+    deps_.log.info("no roster yet, so no hub may watch; the owner publishes it with 'sealcam sync'");
+    return {};
+  }
+  set_request_roster();
+  begin_epoch();
+  return {};
+}
+
+void Publisher::set_request_roster() {
+  deps_.prekeys.set_roster(*deps_.roster.current());
+  if (subscribed_) subscribe_to_requests();
+  if (auto r = deps_.requests.set_roster(*deps_.roster.current()); !r)
+    deps_.log.warning("the roster contains a hub with an unusable key, skipping this hub: {}", to_string(r.error()));
+}
+
+void Publisher::follow(const CommandExecutor::Change& change) {
+  if (change.reset) {
+    reset_requested_ = true;
+    stop(Ending::reset);
+    return;
+  }
+  if (change.best) {
+    config_.rate.best = *change.best;
+    rate_ = RateController(config_.rate);
+    deps_.control.set_quality(rate_.quality());
+  }
+  update_active();
+  if (change.privacy && connected_) publish_status(true);
+  if (change.applied && deps_.roster.current() != nullptr) begin_epoch();
+}
+
+void Publisher::store_roster() { (void)roster_retry_.attempted(deps_.roster.store()); }
+
+/// No later frame is sealed with the key of the epoch, or for its hubs.
+void Publisher::end_epoch() {
+  deps_.epochs.close();
+  deps_.requests.set_epoch(std::nullopt);
+  deps_.challenges.clear();
+  hubs_.clear();
+  reports_.clear();
+  last_still_.reset();  // the still at the broker is sealed with the old key
+  update_active();
+}
+
+void Publisher::begin_epoch() {
+  end_epoch();
+  deps_.epochs.set_not_stored(!stored());
+  const auto begun = deps_.epochs.begin(*deps_.roster.current(), deps_.roster.hash(),
+                                        [this](const DeviceId& hub) { return deps_.prekeys.of(hub); });
+  deps_.requests.set_epoch(deps_.epochs.current());
+  grants_backoff_.reset();
+  if (!begun) {
+    if (epoch_fault_.empty()) deps_.log.error("cannot begin an epoch, sending no frames: {}", to_string(begun.error()));
+    epoch_fault_ = to_string(begun.error());
+    epoch_backoff_.failed(deps_.clock.monotonic());
+    return;
+  }
+  if (!epoch_fault_.empty()) deps_.log.info("an epoch has begun, sending frames again");
+  epoch_fault_.clear();
+  epoch_backoff_.reset();
+  ++counters_.epochs;
+  publish_grants();
+}
+
+void Publisher::publish_grants() {
+  const auto epoch = deps_.epochs.current();
+  if (!connected_ || !epoch || grants_in_flight_ == epoch || stopping_) return;
+  grants_in_flight_ = epoch;
+  const std::string topic = protocol::topic(config_.route, Leaf::grants);
+  client_->publish({.topic = topic, .payload = deps_.epochs.grants(), .qos = Qos::at_least_once, .retain = true},
+                   [this, epoch = *epoch](const Result<>& result) { grants_answered(epoch, result); });
+}
+
+void Publisher::grants_answered(Epoch epoch, const Result<>& result) {
+  if (grants_in_flight_ == epoch) grants_in_flight_.reset();
+  if (deps_.epochs.current() != epoch) return;
+  if (!result) {
+    ++counters_.grants_failed;
+    if (!stopping_ && !std::exchange(grants_failing_, true))
+      deps_.log.error("the broker did not accept the grants, sending no frames: {}", to_string(result.error()));
+    grants_backoff_.failed(deps_.clock.monotonic());
+    return;
+  }
+  grants_failing_ = false;
+  grants_backoff_.reset();
+  ++counters_.grants;
+  if (!deps_.epochs.is_open()) deps_.log.info("epoch {:016x} is open", epoch.value());
+  deps_.epochs.open(epoch);
+  update_active();
+  send_queued();
+}
+
+void Publisher::on_connected() {
+  connected_ = true;
+  if (!std::exchange(subscribed_, true)) {
+    client_->subscribe(protocol::topic(config_.route, Leaf::roster), Qos::at_least_once);
+    client_->subscribe(protocol::topic(config_.route, Leaf::command), Qos::at_least_once);
+    subscribe_to_requests();
+  }
+  if (stopping_) return;
+  // The broker may have lost its retained messages, and it has published the will.
+  publish_grants();
+  publish_status(true);
+  update_active();
+}
+
+/// To the topic of each active hub. Many brokers forbid wildcards.
+void Publisher::subscribe_to_requests() {
+  const auto* const roster = deps_.roster.current();
+  std::set<DeviceId> hubs;
+  if (roster != nullptr)
+    for (const auto& hub : roster->hubs)
+      if (roster->active(hub.identity.id()) != nullptr) hubs.insert(hub.identity.id());
+  for (const auto& hub : subscribed_hubs_)
+    if (!hubs.contains(hub)) client_->unsubscribe(protocol::request_topic(config_.route, hub));
+  for (const auto& hub : hubs)
+    if (!subscribed_hubs_.contains(hub))
+      client_->subscribe(protocol::request_topic(config_.route, hub), Qos::at_most_once);
+  subscribed_hubs_ = std::move(hubs);
+}
+
+void Publisher::on_disconnected(const Error& why) {
+  connected_ = false;
+  deps_.log.debug("no frames while disconnected: {}", to_string(why));  // the client logs the reason
+  if (stopping_) stopped_ = true;
+  update_active();
+}
+
+void Publisher::publish_status(bool online) {
+  const auto payload = protocol::encode_status({.online = online,
+                                                .started = started_,
+                                                .privacy = online && deps_.commands.privacy(),
+                                                .reset = !online && ending_ == Ending::reset,
+                                                .fault = online ? deps_.control.fault() : std::nullopt},
+                                               config_.route, deps_.camera);
+  if (!payload) {
+    if (stopping_) stopped_ = true;
+    return;
+  }
+  const std::string topic = protocol::topic(config_.route, Leaf::status);
+  client_->publish({.topic = topic, .payload = *payload, .qos = Qos::at_least_once, .retain = true},
+                   [this, online](const Result<>&) {
+                     if (!online) stopped_ = true;
+                   });
+}
+
+void Publisher::stop(Ending ending) {
+  if (std::exchange(stopping_, true)) return;
+  ending_ = ending;
+  deps_.epochs.close();
+  deps_.requests.set_epoch(std::nullopt);
+  update_active();
+  if (connected_) publish_status(false);
+  else stopped_ = true;
+}
+
+void Publisher::on_message(const transport::Message& message) {
+  if (stopping_) return;
+  const auto topic = protocol::parse_topic(message.topic);
+  if (!topic || topic->route != config_.route) {
+    ++counters_.unexpected_topics;
+    return;
+  }
+  switch (topic->leaf) {
+    case Leaf::roster: return on_roster(message.payload);
+    case Leaf::request: return on_request(topic->hub, message.payload);
+    case Leaf::command: return follow(deps_.commands.command(message.payload));
+    default: ++counters_.unexpected_topics;
+  }
+}
+
+void Publisher::on_roster(ByteView message) {
+  if (message.empty()) return;  // the retained roster was deleted; the hubs keep their rights
+  const MonotonicTime now = deps_.clock.monotonic();
+  if (roster_window_.full(now)) {
+    ++counters_.rosters_rejected;
+    return;
+  }
+  roster_window_.count(now);
+  const auto changed = deps_.roster.offer(message);
+  if (!changed) {
+    ++counters_.rosters_rejected;
+    if (roster_log_limit_.allow(now))
+      deps_.log.warning("roster rejected: {}{}", to_string(changed.error()), roster_log_limit_.note());
+    return;
+  }
+  if (!*changed) return;
+  ++counters_.rosters;
+  const protocol::Roster& roster = *deps_.roster.current();
+  deps_.log.info("roster version {}: {} hubs", roster.version.value(), roster.hubs.size());
+  end_epoch();  // before anything that can wait for a disk
+  set_request_roster();
+  store_roster();
+  begin_epoch();
+}
+
+void Publisher::on_request(const DeviceId& hub, ByteView message) {
+  const auto accepted = deps_.requests.offer(hub, message);
+  if (!accepted) return;
+  const RequestKind kind = accepted->request.kind;
+  const bool renew = deps_.prekeys.take(hub, accepted->request);
+  if (kind == RequestKind::privacy_on || kind == RequestKind::privacy_off)
+    follow(deps_.commands.switch_privacy(kind == RequestKind::privacy_on));
+  if (renew) return begin_epoch();
+  if (kind == RequestKind::nonce) add_report(accepted->request.challenge, accepted->nonce);
+  const bool pictures = kind == RequestKind::live || kind == RequestKind::still;
+  if (!pictures || accepted->request.cannot_open) return send_queued();
+  const MonotonicTime now = deps_.clock.monotonic();
+  const bool live = kind == RequestKind::live;
+  const auto until = now + (live ? config_.lease : 2 * config_.still_interval);
+  if (deps_.challenges.add(hub, accepted->request.challenge, now, until, live)) deps_.control.request_keyframe();
+  if (accepted->first_in_epoch) add_report(accepted->request.challenge, std::nullopt);
+  if (live && accepted->request.receiver)
+    if (const auto best = hubs_.report(hub, *accepted->request.receiver, now)) rate_.reported(now, *best);
+  update_active();
+  send_queued();
+}
+
+void Publisher::add_report(protocol::Challenge challenge, std::optional<protocol::Nonce> nonce) {
+  if (reports_.size() < protocol::Roster::max_hubs) reports_.push_back({challenge, nonce});
+}
+
+void Publisher::clear_queue() {
+  deps_.queue.clear();
+  dropped_before_ = deps_.queue.counters().dropped_groups;
+}
+
+void Publisher::update_active() {
+  const MonotonicTime now = deps_.clock.monotonic();
+  const auto leases = deps_.challenges.leases(now);
+  const bool requested = leases.live > 0 || (leases.still > 0 && still_due(now, true));
+  const bool possible = connected_ && !stopping_ && !deps_.commands.privacy() && deps_.epochs.is_open();
+  const bool active = requested && possible;
+  if (active == active_) return;
+  active_ = active;
+  // At both changes: the queue may have a picture that was in the encoder when the last lease ended.
+  clear_queue();
+  rate_.idle();
+  backlog_.reset();
+  deps_.control.set_hold(false);
+  deps_.control.set_active(active);
+}
+
+void Publisher::tick() {
+  const MonotonicTime now = deps_.clock.monotonic();
+  if (!stopping_) {
+    if (const auto change = deps_.commands.tick(); change.applied || change.privacy || change.reset || change.best)
+      follow(change);
+  }
+  if (!deps_.roster.stored() && roster_retry_.due()) store_roster();
+  deps_.prekeys.tick();
+  if (connected_ && !stopping_ && fault_changed(now)) publish_status(true);
+  const bool may_begin = deps_.roster.current() != nullptr && !stopping_;
+  // The grants report a change of stored() to the owner.
+  const bool due = deps_.epochs.due() || deps_.epochs.not_stored() == stored();
+  if (may_begin && (deps_.epochs.current() ? due : epoch_backoff_.due(now))) begin_epoch();
+  if (!deps_.epochs.is_open() && grants_backoff_.due(now)) publish_grants();
+  update_active();
+  if (!active_) return;
+  const std::uint64_t dropped = deps_.queue.counters().dropped_groups;
+  if (std::exchange(dropped_before_, dropped) != dropped) rate_.dropped();
+  measure();
+  if (rate_.tick(now)) deps_.control.set_quality(rate_.quality());
+  send_queued();
+}
+
+void Publisher::send_queued() {
+  if (!connected_ || stopping_) return;
+  send_reports();
+  const MonotonicTime now = deps_.clock.monotonic();
+  if (active_) deps_.queue.drop_stale(now - config_.stale_after, now - config_.drop_after);
+  if (active_) measure();
+  while (active_ && backlog_.frames() < config_.frames_in_flight) {
+    if (deps_.epochs.due()) {
+      begin_epoch();
+      return;
+    }
+    const auto unit = deps_.queue.take();
+    if (!unit) return;
+    send(*unit);
+    deps_.queue.release();
+  }
+}
+
+void Publisher::send_reports() {
+  auto* key = deps_.epochs.key();
+  const auto* roster = deps_.roster.current();
+  while (key != nullptr && roster != nullptr && !reports_.empty() && backlog_.frames() < config_.frames_in_flight) {
+    const auto [challenge, nonce] = reports_.front();
+    reports_.erase(reports_.begin());
+    if (publish_frame(builder_.report(*key, {roster->version, deps_.roster.hash(), nonce}, challenge), false))
+      ++counters_.reports;
+  }
+}
+
+void Publisher::send(const AccessUnitQueue::Unit& unit) {
+  const MonotonicTime now = deps_.clock.monotonic();
+  auto* key = deps_.epochs.key();
+  if (key == nullptr) return;
+  const auto leases = deps_.challenges.leases(now);
+  if (leases.live == 0) {
+    builder_.skip();
+  } else if (builder_.decodable(*key, unit.info.keyframe)) {
+    const auto kind = unit.info.keyframe ? FrameKind::key : FrameKind::delta;
+    const Counter counter = key->next_counter();
+    const auto message = builder_.picture(*key, kind, unit);
+    if (!publish_frame(message, false)) return;
+    hubs_.sealed(counter, now, message->size());
+    ++counters_.published;
+    if (!first_published_) first_published_ = now;
+  }
+  if (!unit.info.keyframe || !still_due(now, leases.still > 0)) return;
+  if (!publish_frame(builder_.picture(*key, FrameKind::still, unit), true)) return;
+  ++counters_.stills;
+  last_still_ = now;
+  deps_.challenges.end_stills();
+}
+
+bool Publisher::publish_frame(const Result<ByteView>& message, bool still) {
+  if (!message) {
+    ++counters_.failed;
+    if (seal_log_limit_.allow(deps_.clock.monotonic()))
+      deps_.log.error("cannot seal a frame: {}{}", to_string(message.error()), seal_log_limit_.note());
+    clear_queue();
+    return false;
+  }
+  const Publication publication{.topic = still ? still_topic_ : video_topic_,
+                                .payload = *message,
+                                .qos = Qos::at_most_once,
+                                .retain = still,
+                                .expiry = still ? config_.still_expiry : config_.video_expiry};
+  const std::size_t slot = backlog_.add(message->size());
+  client_->publish(publication, [this, slot](const Result<>& result) { frame_answered(slot, result); });
+  return true;
+}
+
+void Publisher::frame_answered(std::size_t slot, const Result<>& result) {
+  const std::size_t size = backlog_.remove(slot);
+  if (result) {
+    counters_.published_bytes += size;
+  } else {
+    // No hub can decode the rest of the group.
+    ++counters_.failed;
+    clear_queue();
+    if (connected_ && result.error().code == Errc::exhausted) rate_.dropped();
+  }
+  send_queued();
+}
+
+}  // namespace sealcam::stream

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Adapts the picture quality to the network.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "base/clock.hpp"
+#include "base/limits.hpp"
+#include "stream/capture/capture_control.hpp"
+#include "stream/publish/send_backlog.hpp"
+
+namespace sealcam::stream {
+
+struct RateControllerConfig {
+  Quality best;  ///< the configured quality; downscale 0, all pictures of the sensor
+  BitsPerSecond min_bitrate = limits::default_min_bitrate;  ///< below it, the camera sends fewer pictures
+};
+
+/// Keeps the delay in the queues of the network near `target_delay`. Its input is the delay on the camera's own
+/// connection and, end to end, of the hub with the best path. Judges twice a second.
+///
+/// If the delay stays above the target, the bitrate becomes a little less than what the path carried meanwhile. If the
+/// delay is short, the bitrate grows: by small steps near the rate at which the path was full, faster above it. Below
+/// `min_bitrate` the camera sends 15, 5, then 1 picture a second, then smaller pictures, then key frames alone, one in
+/// 2 s. A step back has a margin; if the path is full soon afterwards, the wait before the next one doubles.
+/// Has no clock and no thread. Allocates nothing. Thread-bound.
+class RateController {
+ public:
+  static constexpr std::chrono::milliseconds target_delay{200};
+  /// Longer delays of new pictures have no use. The camera does not encode until the delay is shorter.
+  static constexpr std::chrono::milliseconds hold_delay{400};
+  static constexpr std::chrono::milliseconds slow_vbv{300};  ///< VBV on a slow network, so that a key frame is short
+
+  explicit RateController(const RateControllerConfig& config);
+
+  /// A measurement of the camera's own connection. Call this about ten times a second, or more often.
+  void measured(const PathEstimate& connection) noexcept;
+  /// A receiver report arrived; `best_hub` is the path to the hub with the shortest delay.
+  void reported(MonotonicTime now, const PathEstimate& best_hub) noexcept;
+  /// The queue dropped groups.
+  void dropped() noexcept { dropped_ = true; }
+  /// Call this often. It judges when half a second has passed. Returns true if quality() changed.
+  bool tick(MonotonicTime now) noexcept;
+  /// Discards the measurements, because no hub watched for a while.
+  void idle() noexcept;
+
+  [[nodiscard]] const Quality& quality() const noexcept { return quality_; }
+  [[nodiscard]] bool congested() const noexcept { return congested_; }
+  /// A picture that is encoded now would wait too long.
+  [[nodiscard]] bool hold() const noexcept { return connection_.delay > hold_limit(); }
+  /// The network does not carry the configured quality.
+  [[nodiscard]] bool reduced() const noexcept { return quality_ != config_.best; }
+
+ private:
+  void decrease(MonotonicTime now, const PathEstimate& path) noexcept;
+  void lost(MonotonicTime now) noexcept;
+  void reduce_to(MonotonicTime now, std::uint64_t budget, std::uint64_t capacity) noexcept;
+  void increase() noexcept;
+  void choose_level(MonotonicTime now) noexcept;
+  void apply() noexcept;
+  [[nodiscard]] std::uint64_t media(std::size_t level) const noexcept;
+  [[nodiscard]] std::uint64_t threshold(std::size_t level) const noexcept;
+  [[nodiscard]] std::chrono::nanoseconds hold_limit() const noexcept;
+
+  RateControllerConfig config_;
+  Quality quality_;
+  std::uint64_t budget_;        // bit/s on the connection, with the overhead of frames
+  std::uint64_t capacity_ = 0;  // bit/s that the path carried when it was full last; 0: unknown
+  double growth_ = 0;           // of the budget in half a second
+  std::size_t level_ = 0;       // index of the table of levels
+  PathEstimate connection_, hub_;
+  std::optional<PathEstimate> least_;  // with the shortest delay since the last judgment
+  std::optional<MonotonicTime> hub_at_, improved_;
+  MonotonicTime judged_, stepped_;
+  std::chrono::nanoseconds improve_after_;
+  bool dropped_ = false;
+  bool congested_ = false;
+};
+
+}  // namespace sealcam::stream
