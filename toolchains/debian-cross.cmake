@@ -1,14 +1,14 @@
-# What the Debian cross toolchain files share; each sets `triple` first. The sysroot comes from outside, as
-# -DCMAKE_SYSROOT=DIR: `scripts/sdk sysroot arm64` makes one out of Debian packages, without emulation.
+# The common part of the toolchain files for Debian's cross compilers. Each of them sets `triple` first. -DCMAKE_SYSROOT=DIR names the
+# sysroot. `scripts/sdk sysroot arm64` makes a sysroot from Debian packages, without emulation.
 if(NOT CMAKE_SYSROOT)
-  message(FATAL_ERROR "Say where the target's files are: -DCMAKE_SYSROOT=DIR (scripts/build arm64 does it all)")
+  message(FATAL_ERROR "the sysroot is missing; add -DCMAKE_SYSROOT=DIR, or run scripts/build arm64")
 endif()
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_C_COMPILER ${triple}-gcc)
 set(CMAKE_CXX_COMPILER ${triple}-g++)
 set(CMAKE_LIBRARY_ARCHITECTURE ${triple})
 
-# Programs of the host, everything else of the target.
+# Finds programs on the host, and everything else in the sysroot.
 set(CMAKE_FIND_ROOT_PATH ${CMAKE_SYSROOT})
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)

@@ -1,4 +1,2 @@
-# H.264 on the cores, for boards without an encoder (Raspberry Pi 5) and for USB cameras. libavcodec is GPL then. Where a
-# board's own encoder is enough: SEALCAM_FFMPEG = "".
-SEALCAM_FFMPEG ?= "gpl x264"
-PACKAGECONFIG:append = " ${SEALCAM_FFMPEG}"
+# A separate file, so that the signatures of other distros remain the same.
+require ${@bb.utils.contains('DISTRO_FEATURES', 'sealcam', 'ffmpeg-sealcam.inc', '', d)}

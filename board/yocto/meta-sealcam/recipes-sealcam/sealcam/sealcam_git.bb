@@ -1,5 +1,5 @@
-# From the checkout that this layer lies in, as it is there. Chosen before the archive; without a checkout it is skipped.
-# Another checkout: EXTERNALSRC:pn-sealcam = "/path", or `devtool modify -n sealcam /path`.
+# Builds the checkout that contains this layer. It has priority over the archive, and is skipped without a checkout.
+# For another checkout: EXTERNALSRC:pn-sealcam = "/path", or `devtool modify -n sealcam /path`.
 require sealcam.inc
 
 PV = "0.1.0+git"
@@ -8,18 +8,18 @@ SEALCAM_CHECKOUT := "${@os.path.realpath(os.path.join(d.getVar('THISDIR'), '..',
 
 inherit externalsrc
 EXTERNALSRC ?= "${@d.getVar('SEALCAM_CHECKOUT') if os.path.exists(d.getVar('SEALCAM_CHECKOUT') + '/firmware/protocol/sealcam.cddl') else ''}"
-# Nothing is written into the checkout.
+# The build writes nothing into the checkout.
 EXTERNALSRC_SYMLINKS = ""
 
-# What a build reads; a test compares it with CMake's files.
+# The files that a build reads. A test compares them with the CMake files.
 SEALCAM_SOURCES = "CMakeLists.txt LICENSE firmware hal board/README.md board/board.schema.json board/common board/qemu-virt board/raspberrypi"
 
-# Whether it changed, the class would ask git, which writes into the checkout's repository; and where there is none, or TOPDIR
-# lies in the same one, it would hash all that lies there, build folders and BitBake's own files too.
+# The class would use git to find changes, and git writes into the repository of the checkout. Without a repository, or with TOPDIR
+# in the same one, the class would hash all files, including build folders.
 python () {
     checkout = d.getVar('EXTERNALSRC')
     if not checkout:
-        raise bb.parse.SkipRecipe('the layer does not lie in a checkout of Sealcam')
+        raise bb.parse.SkipRecipe('the layer is not in a checkout of Sealcam')
     sources = [os.path.join(checkout, name) for name in d.getVar('SEALCAM_SOURCES').split()]
     lists = [os.path.join(folder, name) for source in sources for folder, _, names in os.walk(source) for name in names
              if name == 'CMakeLists.txt' or name.endswith('.cmake')]

@@ -1,6 +1,6 @@
-SUMMARY = "What makes a board with a read-only root and no login a Sealcam camera"
-DESCRIPTION = "Keys and state on a partition of their own, without which the camera does not start; the pairing string \
-on the board's console, since there is no other way to see it."
+SUMMARY = "State partition and pairing console for a Sealcam camera with a read-only root"
+DESCRIPTION = "Keys and state on a separate partition, which the camera needs to start; the pairing string on the console \
+of the board, because the board has no login."
 HOMEPAGE = "https://sealcam.invalid"
 SECTION = "multimedia"
 LICENSE = "Apache-2.0"
@@ -14,10 +14,10 @@ SRC_URI = " \
 "
 S = "${UNPACKDIR}"
 
-# Not allarch: it needs sealcam-camera, which is another one for each architecture.
+# Not allarch, because sealcam-camera depends on the architecture.
 inherit systemd features_check
 
-REQUIRED_DISTRO_FEATURES = "systemd"
+REQUIRED_DISTRO_FEATURES = "sealcam systemd"
 
 INHIBIT_DEFAULT_DEPS = "1"
 EXCLUDE_FROM_WORLD = "1"
@@ -40,6 +40,5 @@ FILES:${PN} = " \
 "
 SYSTEMD_SERVICE:${PN} = "var-lib-sealcam.mount sealcam-pairing-console.path"
 
-RDEPENDS:${PN} = "sealcam-camera"
-# The partition is looked over before it is mounted.
-RRECOMMENDS:${PN} = "e2fsprogs-e2fsck util-linux-fsck"
+# The mount requires fsck of the partition.
+RDEPENDS:${PN} = "sealcam-camera e2fsprogs-e2fsck util-linux-fsck"

@@ -1,0 +1,2 @@
+# A separate file, so that the signatures of other distros remain the same.
+require ${@bb.utils.contains('DISTRO_FEATURES', 'sealcam', 'x264-sealcam.inc', '', d)}
