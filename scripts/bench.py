@@ -1,26 +1,66 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of this machine: the demo's latency and the camera's cost beside `ffmpeg` with the same encoder options
-pushing MPEG-TS over TLS, and the crypto alone."""
+"""Measures latency, rate, CPU time and reconnection on this machine, the same encoding with ffmpeg, and the cryptography alone."""
 import argparse
 import json
 import os
 import pathlib
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
-from support.world import cpu_and_memory, free_port  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from support.world import Failure, World, cpu_and_memory, free_port, read_json, wait_for  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 CLIP = "/usr/share/doc/opencv-doc/examples/data/vtest.avi"
 RATE = 30
+KILLS = 3
+
+
+class Pauses:
+    """Measures how late this machine runs a thread that is due. The programs under test cannot block this thread."""
+
+    def __init__(self):
+        self.late = []
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join()
+
+    def run(self):
+        while not self.ended.is_set():
+            due = time.monotonic() + 0.005
+            time.sleep(0.005)
+            self.late.append((time.monotonic() - due) * 1000)
+
+    def p95(self):
+        return statistics.quantiles(self.late, n=20)[-1]
+
+
+def main_job(options):
+    """Runs the demo; its result, and how late this machine ran a thread meanwhile (p95 in ms)."""
+    with Pauses() as pauses:
+        demo = subprocess.run([sys.executable, TOP / "scripts/demo.py", "--build", options.build, "--seconds",
+                               str(options.seconds), "--check", "--no-timing"], stdout=subprocess.PIPE, text=True)
+    if demo.returncode != 0:
+        raise Failure(f"scripts/demo --check failed with exit code {demo.returncode}")
+    return json.loads(demo.stdout.strip().splitlines()[-1]), pauses.p95()
 
 
 def ffmpeg_over_tls(seconds, threads):
-    """CPU ms per picture, resident KiB and pictures/s of ffmpeg: same clip, size, rate and encoder options, to a TLS server."""
+    """Runs ffmpeg with the same clip, size, rate and encoder options, to a TLS server. Returns CPU ms per picture, resident
+    KiB, and pictures per second."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                         "-keyout", f"{folder}/key", "-out", f"{folder}/cert", "-subj", "/CN=localhost", "-days", "2"],
@@ -32,7 +72,7 @@ def ffmpeg_over_tls(seconds, threads):
         time.sleep(0.5)
         ffmpeg = subprocess.Popen(
             ["ffmpeg", "-v", "error", "-nostdin", "-stream_loop", "-1",
-             # ffmpeg paces by the file's own time stamps, 10 pictures a second, whatever -r says.
+             # -readrate counts by the time stamps of the file, which has 10 pictures per second, even with -r.
              "-readrate", str(RATE / 10), "-r", str(RATE), "-i", CLIP, "-an",
              "-vf", "scale=1920:1080:flags=fast_bilinear,format=yuv420p", "-c:v", "libx264", "-preset", "superfast",
              "-tune", "zerolatency", "-bf", "0", "-b:v", "2M", "-maxrate", "2M", "-bufsize", "1M", "-g", "60",
@@ -46,13 +86,13 @@ def ffmpeg_over_tls(seconds, threads):
         try:
             time.sleep(2)
             cpu, _ = cpu_and_memory(ffmpeg.pid)
-            first, begun = pictures(), time.monotonic()
+            first, started = pictures(), time.monotonic()
             time.sleep(seconds)
             if ffmpeg.poll() is not None:
-                raise RuntimeError("ffmpeg ended early")
+                raise Failure(f"ffmpeg ended with exit code {ffmpeg.returncode}")
             after, rss = cpu_and_memory(ffmpeg.pid)
             count = pictures() - first
-            return (after - cpu) * 1000 / count, rss, count / (time.monotonic() - begun)
+            return (after - cpu) * 1000 / count, rss, count / (time.monotonic() - started)
         finally:
             ffmpeg.terminate()
             ffmpeg.wait()
@@ -60,23 +100,83 @@ def ffmpeg_over_tls(seconds, threads):
             sink.wait()
 
 
+def reconnections(build):
+    """Kills the broker and the camera KILLS times each. Returns, for each, the ms from its restart to the next live picture."""
+    folder = tempfile.mkdtemp(prefix="sealcam-bench-")
+    times = {"broker": [], "camera": []}
+    try:
+        with World(build, folder) as world:
+            world.account("a")
+            world.start_broker()
+            camera = world.camera("a", "camera", {"source": {"backend": "fake", "size": "640x360", "rate": RATE},
+                                                  "encoder": {"bitrate": 500_000, "keyframe_interval": 60}}, "Camera")
+            hub = world.start(world.hub("a", "hub"))
+            wait_for("the hub is ready", hub.status, 10, hub.process)
+            probe = world.probe("probe", hub)
+            world.start(camera)
+
+            def live():
+                return (read_json(probe.result) or {}).get("live", 0)
+
+            wait_for("the hub shows a live picture", live, 20)
+            for victim in ("broker", "camera") * KILLS:
+                (world.broker if victim == "broker" else camera.process).kill()
+                time.sleep(2)
+                before = live()
+                started = time.monotonic()
+                (world.broker if victim == "broker" else camera.process).start()
+                wait_for(f"the hub shows live pictures after a restart of the {victim}", lambda: live() > before, 30)
+                times[victim].append((time.monotonic() - started) * 1000)
+                time.sleep(1)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return {victim: round(statistics.median(values)) for victim, values in times.items()}
+
+
+def failed_promises(result, pause, ffmpeg_cpu, ffmpeg_rate, reconnected):
+    """Checks all timing promises. A bound grows if ffmpeg does not reach the rate either, or if this machine pauses threads."""
+    slow = max(1.0, RATE / ffmpeg_rate)
+    promises = [
+        ("first picture", result["first_picture_ms"], "<", 2000 * slow, "ms"),
+        ("latency p50", result["latency_ms_p50"], "<", 25 * slow + pause, "ms"),
+        ("latency p95", result["latency_ms_p95"], "<", 60 * slow + pause, "ms"),
+        ("rate", result["fps"], ">", min(RATE, ffmpeg_rate) * 29 / 30, "pictures/s"),
+        ("camera's CPU time, relative to ffmpeg", result["camera_cpu_ms_per_frame"] / ffmpeg_cpu, "<", 1.5, "times"),
+        ("live picture after a kill of the broker", reconnected["broker"], "<", 2000 * slow + pause, "ms"),
+        ("live picture after a kill of the camera", reconnected["camera"], "<", 2000 * slow + pause, "ms"),
+    ]
+    failed = 0
+    for name, value, relation, bound, unit in promises:
+        holds = value < bound if relation == "<" else value > bound
+        failed += not holds
+        print(f"{'ok    ' if holds else 'FAILED'} {name}: {value:.4g} {unit}, must be {relation} {bound:.4g}")
+    return failed
+
+
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--seconds", type=float, default=20, help="duration of each measurement (default: %(default)s)")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a timing promise does not hold")
     parser.add_argument("--build", default="build/dev", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    demo = subprocess.run([sys.executable, TOP / "scripts/demo.py", "--build", options.build, "--seconds",
-                           str(options.seconds), "--check", "--no-timing"], stdout=subprocess.PIPE, text=True)
-    result = json.loads(demo.stdout.strip().splitlines()[-1])
     print(f"load average at the start: {os.getloadavg()[0]:.1f}")
-    print(f"sensor to WebSocket, 1920x1080 at {RATE}/s: p50 {result['latency_ms_p50']} ms, p95 {result['latency_ms_p95']} ms; "
-          f"first picture after {result['first_picture_ms']} ms; {result['fps']} pictures/s")
-    print(f"sealcam-camera: {result['camera_cpu_ms_per_frame']} ms CPU a picture, {result['camera_rss_kib']} KiB resident")
-    cpu, rss, rate = ffmpeg_over_tls(options.seconds, min(4, os.cpu_count() or 1))
-    print(f"ffmpeg to TLS:  {cpu:.2f} ms CPU a picture, {rss} KiB resident, {rate:.1f} pictures/s")
-    bench = next(pathlib.Path(options.build).glob("**/crypto_bench"))
-    subprocess.run([bench], check=True)
-    return 0
+    try:
+        result, pause = main_job(options)
+        print(f"sensor to WebSocket, 1920x1080 at {RATE}/s: p50 {result['latency_ms_p50']} ms, p95 {result['latency_ms_p95']} ms; "
+              f"first picture after {result['first_picture_ms']} ms; {result['fps']} pictures/s")
+        print(f"sealcam-camera: {result['camera_cpu_ms_per_frame']} ms CPU per picture, {result['camera_rss_kib']} KiB resident")
+        cpu, rss, rate = ffmpeg_over_tls(options.seconds, min(4, os.cpu_count() or 1))
+        print(f"ffmpeg to TLS:  {cpu:.2f} ms CPU per picture, {rss} KiB resident, {rate:.1f} pictures/s")
+        reconnected = reconnections(options.build)
+        print(f"live picture after a restart: broker {reconnected['broker']} ms, camera {reconnected['camera']} ms")
+    except Failure as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return 1
+    print(f"pauses of this machine: p95 {pause:.1f} ms", flush=True)
+    failed = failed_promises(result, pause, cpu, rate, reconnected) if options.check else 0
+    if not options.check:
+        subprocess.run([next(pathlib.Path(options.build).glob("**/crypto_bench"))], check=True)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -1,108 +1,108 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a card image to a card, verifies it by reading it back, and puts your network's settings onto it."""
+"""Writes a card image and optional settings to an SD card, and verifies the card."""
 import argparse
 import os
 import signal
 import sys
 import time
 
-from card import MIB, USAGE, Trouble, printable, settings, size_words
+from card import MIB, USAGE, Fault, printable, settings, size_text
 from card.image import Image, need_mtools
 from card.target import Target
 from card.writer import Writer, lock
 
 ENDING = """\
-The card's first partition is readable on any PC: its sealcam.json holds the Wi-Fi passphrase until the camera's first start,
-which takes it over and deletes the file. Exit codes are those of sysexits.h: 0 written and verified; 1 you said no; 64 usage,
-65 no Sealcam image or a damaged one, 66 no such image or device, 69 a program is missing here, 73 the disk is in use,
-read-only or too small, 74 writing or verifying failed, 77 not allowed; 130 stopped by Ctrl-C."""
+Each PC can read the first partition of the card. Its file sealcam.json contains the Wi-Fi passphrase until the first start of the
+camera, which stores the settings and deletes the file. Exit codes: 0 written and verified, 1 not confirmed, 64 usage, 65 damaged or
+other image, 66 image or device does not exist, 69 a program is missing, 73 the disk is in use, read-only or too small, 74 writing
+or verifying failed, 77 no permission, 130 stopped with Ctrl-C."""
 
 
 class Parser(argparse.ArgumentParser):
     def error(self, message):
-        self.exit(USAGE, f"error: {message}; {self.prog} --help tells more\n")
+        self.exit(USAGE, f"error: {message}; see {self.prog} --help\n")
 
 
 def arguments():
     parser = Parser(prog="scripts/flash", description=__doc__, epilog=ENDING, allow_abbrev=False,
                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("image", metavar="IMAGE", help="what scripts/image made: .img or .img.zst")
-    parser.add_argument("device", metavar="DEVICE", help="the whole card, /dev/sdX or /dev/mmcblkX")
-    parser.add_argument("--wifi", metavar="SSID", help="the Wi-Fi network's name; the passphrase is asked for, or is the first "
-                                                       "line of standard input where that is no terminal (with --yes)")
-    parser.add_argument("--wifi-password-file", metavar="FILE", help="read the passphrase from FILE's first line instead")
-    parser.add_argument("--hidden", action="store_true", help="the network does not say its name; the camera then calls it, and everybody in "
-                                                              "reach can hear what it is called")
-    parser.add_argument("--name", help="the camera's name; \"Front door\" is front-door in your network")
-    parser.add_argument("--country", metavar="CC", help="where it is used, for its radio: two letters, like DE")
-    parser.add_argument("--yes", action="store_true", help="do not ask; all refusals stay")
+    parser.add_argument("image", metavar="IMAGE", help="image from scripts/image: .img or .img.zst")
+    parser.add_argument("device", metavar="DEVICE", help="the disk of the card, /dev/sdX or /dev/mmcblkX")
+    parser.add_argument("--wifi", metavar="SSID", help="name of the Wi-Fi network; the passphrase is read from the terminal, or "
+                                                       "from the first line of standard input (with --yes)")
+    parser.add_argument("--wifi-password-file", metavar="FILE", help="read the passphrase from the first line of FILE")
+    parser.add_argument("--hidden", action="store_true", help="the network does not broadcast its name; the camera then sends the name "
+                                                              "when it searches the network, and others can receive it")
+    parser.add_argument("--name", help="name of the camera; the host name of \"Front door\" is front-door")
+    parser.add_argument("--country", metavar="CC", help="country of use, for the radio: two letters, for example DE")
+    parser.add_argument("--yes", action="store_true", help="do not require a confirmation; all checks still apply")
     return parser.parse_args()
 
 
-def say(words):
-    print(words, file=sys.stderr, flush=True)
+def show(text):
+    print(text, file=sys.stderr, flush=True)
 
 
 class Progress:
-    """One line that moves on a terminal, a line for every tenth elsewhere."""
+    """Shows the progress: a changing line on a terminal, otherwise a line for each 10 %."""
 
     def __init__(self):
         self.phase, self.tenth, self.started, self.shown = None, 0, 0.0, 0.0
-        self.moving = sys.stderr.isatty()
+        self.terminal = sys.stderr.isatty()
 
     def __call__(self, phase, done, total):
         now = time.monotonic()
         if phase != self.phase:
             self.phase, self.tenth, self.started, self.shown = phase, -1, now, 0.0
         if done < total:
-            too_soon = now - self.shown < 0.2 if self.moving else done * 10 // total <= self.tenth
+            too_soon = now - self.shown < 0.2 if self.terminal else done * 10 // total <= self.tenth
         else:
-            too_soon = self.tenth == 10  # the end was told
+            too_soon = self.tenth == 10  # the end was shown
         if too_soon:
             return
         self.tenth, self.shown = done * 10 // total, now
         seconds = now - self.started
         speed = f", {done / MIB / seconds:.0f} MiB/s" if done and seconds > 0 else ""
         left = f", {seconds / done * (total - done):.0f} s left" if 0 < done < total else ""
-        line = f"{phase:9} {done * 100 // total:3d} % of {size_words(total)}{speed}{left}"
-        if self.moving:
+        line = f"{phase:9} {done * 100 // total:3d} % of {size_text(total)}{speed}{left}"
+        if self.terminal:
             print(f"\r\033[K{line}", end="\n" if done >= total else "", file=sys.stderr, flush=True)
         else:
-            say(line)
+            show(line)
 
 
 def confirm(target):
-    say(f"Everything on {target.path} will be lost. Type {target.name} to go on:")
+    show(f"Everything on {target.path} will be lost. Type {target.name} to continue:")
     return sys.stdin.readline().strip() == target.name
 
 
 def flash(options):
     image = Image(options.image)
     target = Target(options.device)
-    target.refuse(image.size)
+    target.reject(image.size)
     if not options.yes and not sys.stdin.isatty():
-        raise Trouble(USAGE, "nobody can be asked here; look at what is on the disk, then add --yes")
+        raise Fault(USAGE, "the confirmation requires a terminal; check the content of the disk, then add --yes")
     if options.wifi is not None or options.name is not None or options.country is not None:
         need_mtools()
     disk = target.claim()
     try:
         lock(disk)
         for line in target.describe():
-            say(line)
-        told = settings.compose(options)
+            show(line)
+        card_settings = settings.compose(options)
         progress = Progress()
         image.check(lambda done, total: progress("checking", done, total))
-        target.refuse(image.size)  # a compressed image may be longer than its partitions
+        target.reject(image.size)  # a compressed image may be larger than its partitions
         if not options.yes and not confirm(target):
-            say("nothing was written")
+            show("nothing was written")
             return 1
-        with image.contents(told) as stream:
+        with image.contents(card_settings) as stream:
             Writer(disk, target.size, progress).run(stream, image.size)
     finally:
         os.close(disk)
-    done = f"{target.path}: written and verified, {size_words(image.size)}"
-    say(done + (f"; the camera will join {printable(options.wifi)}" if options.wifi else ""))
-    say("take the card out, put it into the board and switch it on; pairing.txt on the card then holds its pairing string")
+    done = f"{target.path}: written and verified, {size_text(image.size)}"
+    show(done + (f"; the camera will join {printable(options.wifi)}" if options.wifi else ""))
+    show("remove the card, insert it into the board and switch the board on; then pairing.txt on the card contains the pairing string")
     return 0
 
 
@@ -115,11 +115,11 @@ def main():
     signal.signal(signal.SIGTERM, stop)
     try:
         return flash(options)
-    except Trouble as trouble:
-        print(f"error: {trouble}", file=sys.stderr)
-        return trouble.code
+    except Fault as fault:
+        print(f"error: {fault}", file=sys.stderr)
+        return fault.code
     except KeyboardInterrupt:
-        print("\nstopped; if writing had begun, the card starts nothing now: run the command again", file=sys.stderr)
+        print("\nstopped; if writing had begun, no board starts from the card now; run the command again", file=sys.stderr)
         return 130
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes a card image of unpacked Debian packages and Sealcam's own: nothing of them is run, nothing is mounted.
+"""Builds a card image from unpacked Debian packages and Sealcam's packages. Runs no program of them and mounts nothing.
 
-Called by scripts/image inside the build root. What a board's image has is data: board/common/image and board/NAME/image
-(board/common/image/README.md); image_parts.py has what a card consists of.
+scripts/image calls this script in the build root. board/common/image and board/NAME/image contain the data of an image
+(board/common/image/README.md). image_parts.py creates the partition table and the file systems.
 """
 import argparse
 import functools
@@ -23,10 +23,10 @@ from initramfs import Archive, Kernel
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 GZIP = b"\x1f\x8b"
-COMPILED_IN = ("libboost1.88-dev", "libcli11-dev", "nlohmann-json3-dev")  # headers only: our programs contain them
+COMPILED_IN = ("libboost1.88-dev", "libcli11-dev", "nlohmann-json3-dev")  # header libraries, which the programs contain
 
 
-def say(text):
+def show(text):
     print(f"\033[1m==>\033[0m {text}", file=sys.stderr, flush=True)
 
 
@@ -35,14 +35,14 @@ def read_json(path):
 
 
 class Board:
-    """What an image of a board has: common data with the board's own added. With `vendor`, its maker's kernel instead of Debian's,
-    what the folder of that name says counts instead of the board's own."""
+    """The data of a board's image: the common data and that of the board. With `vendor`, the image has the vendor's kernel instead of
+    Debian's, and the data in the folder 'vendor' replaces that of the board."""
 
     def __init__(self, name, vendor=False):
         self.name, self.vendor = name, vendor
         self.folder = TOP / "board" / name / "image"
         if not (self.folder / "vendor" if vendor else self.folder).is_dir():
-            raise Failure(f"there is no image for '{name}'" + (" with a kernel of its maker" if vendor else ""))
+            raise Failure(f"there is no image for '{name}'" + (" with a vendor kernel" if vendor else ""))
         self.folders = [TOP / "board/common/image", self.folder] + ([self.folder / "vendor"] if vendor else [])
         common, *others = (read_json(folder / "image.json") for folder in self.folders)
         own = {key: value for data in others for key, value in data.items()}
@@ -51,15 +51,15 @@ class Board:
         self.kernel_line, self.watchdog, self.boot = own["kernel_line"], own["watchdog"], own["boot"]
 
     def file(self, name):
-        """The nearest one: the vendor's, else the board's."""
+        """Returns the path of the vendor's file, or else that of the board."""
         return next(f / name for f in reversed(self.folders) if (f / name).exists())
 
 
 @functools.cache
 def expression(pattern):
-    """'**' is anything, '*' and '?' stay inside a folder."""
-    words = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(words.get(w, re.escape(w)) for w in re.split(r"(\*\*|\*|\?)", pattern)))
+    """'**' matches each text; '*' and '?' match within a folder."""
+    wildcards = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(wildcards.get(w, re.escape(w)) for w in re.split(r"(\*\*|\*|\?)", pattern)))
 
 
 def matches(path, patterns):
@@ -81,25 +81,25 @@ def copy(source, target):
         target.chmod(stat.S_IMODE(source.stat().st_mode))
     else:
         shutil.copyfile(source, target)
-        # Nothing of an image runs with more rights than whoever started it.
+        # Removes setuid and setgid, so that no program of an image gets additional privileges.
         target.chmod(stat.S_IMODE(source.stat().st_mode) & 0o1777)
 
 
 class Root:
-    """The read-only root, below `folder`."""
+    """The read-only root file system in `folder`."""
 
     def __init__(self, board, tree, folder):
         self.board, self.tree, self.folder = board, tree, folder
-        self.packages = {}  # name -> bytes of its files here
+        self.packages = {}  # name -> bytes of its files in the image
         self.kernel_package = None
 
     def from_packages(self):
-        """Every file that some wanted package has and no pattern leaves out. A kernel's modules are chosen later."""
-        wanted = {}
+        """Copies the files of all packages that no pattern excludes. modules() selects the kernel modules later."""
+        files = {}
         names = [p.stem for p in sorted((self.tree / "var/lib/dpkg/info").glob("*.list"))]
         left_out = set(self.board.lists["leave_out_packages"])
-        if (unknown := left_out - set(names)) and not self.board.vendor:  # Debian's stable list is known, a vendor's is not
-            raise Failure(f"left out, but not there: {', '.join(sorted(unknown))}")
+        if (unknown := left_out - set(names)) and not self.board.vendor:  # the list of a vendor may change
+            raise Failure(f"leave_out_packages contains unknown packages: {', '.join(sorted(unknown))}")
         for name in names:
             if name in left_out:
                 continue
@@ -109,14 +109,14 @@ class Root:
                 if path.startswith("boot/vmlinuz-"):
                     self.kernel_package = name
                 if path and not path.startswith("usr/lib/modules/"):
-                    wanted.setdefault(path, name)
-        for path in sorted(wanted):
+                    files.setdefault(path, name)
+        for path in sorted(files):
             source = self.tree / path
             if matches(path, self.board.lists["leave_out"]) or not (source.exists() or source.is_symlink()):
                 continue
             copy(source, self.folder / path)
             if source.is_file() and not source.is_symlink():
-                self.packages[wanted[path]] += source.stat().st_size
+                self.packages[files[path]] += source.stat().st_size
 
     @staticmethod
     def merged(path):
@@ -136,14 +136,14 @@ class Root:
         return name
 
     def from_build(self, program):
-        """A program of ours that is in no package."""
+        """Copies a program of Sealcam that is not in a package."""
         target = self.folder / "usr/bin" / program.name
         run("aarch64-linux-gnu-strip", "-o", target, program)
         target.chmod(0o755)
         self.packages[program.name] = target.stat().st_size
 
-    def from_board(self, words):
-        """The boards' own files; @WORD@ in them is replaced."""
+    def from_board(self, values):
+        """Copies the files of the board. Replaces @NAME@ with the value."""
         for folder in self.board.folders:
             base = folder / "root"
             for entry in sorted(base.rglob("*")) if base.exists() else []:
@@ -151,17 +151,17 @@ class Root:
                 copy(entry, target)
                 if entry.is_file() and target.is_file():
                     text = entry.read_text()
-                    target.write_text(re.sub(r"@([A-Z]+)@", lambda m: words[m[1]], text))
+                    target.write_text(re.sub(r"@([A-Z]+)@", lambda m: values[m[1]], text))
 
     def modules(self, kernel):
-        """The kernel's modules that a board may need, with what they depend on."""
-        wanted, index = set(), {p.name: p for p in kernel.paths.values()}
+        """Copies the kernel modules that a board may need, and their dependencies."""
+        selected, index = set(), {p.name: p for p in kernel.paths.values()}
         base = kernel.modules / "kernel"
 
         def add(path):
-            if path in wanted:
+            if path in selected:
                 return
-            wanted.add(path)
+            selected.add(path)
             needs = re.search(rb"\0depends=([^\0]*)\0", b"\0" + lzma.decompress(path.read_bytes()))
             for need in needs[1].decode().split(",") if needs else []:
                 for name in {need, need.replace("_", "-")} if need else ():
@@ -177,15 +177,15 @@ class Root:
             if matches(name, self.board.lists["modules"]) and not matches(name, self.board.lists["modules_leave_out"]):
                 add(path)
         target = self.folder / "usr/lib/modules" / kernel.version
-        for path in sorted(wanted):
+        for path in sorted(selected):
             copy(path, target / path.relative_to(kernel.modules))
         for name in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
             copy(kernel.modules / name, target / name)
         run("depmod", "-b", self.folder, kernel.version)
-        self.packages[self.kernel_package] += sum(p.stat().st_size for p in wanted)
+        self.packages[self.kernel_package] += sum(p.stat().st_size for p in selected)
 
     def users(self):
-        """The users of all packages. None has a password or a shell."""
+        """Creates the users of all packages, without passwords and shells."""
         for name in ("passwd", "group"):
             (self.folder / "etc" / name).write_text((self.tree / f"usr/share/base-passwd/{name}.master").read_text())
         run("systemd-sysusers", f"--root={self.folder}")
@@ -218,7 +218,7 @@ class Root:
             (self.folder / path).mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self.folder / "etc/NetworkManager/system-connections", ignore_errors=True)
         (self.folder / "etc/NetworkManager/system-connections").mkdir(mode=0o700, parents=True)
-        shutil.rmtree(self.folder / "var")  # in memory, made at each start
+        shutil.rmtree(self.folder / "var")  # /var is in memory and created at each start
         (self.folder / "var").mkdir()
         self.drop_empty()
 
@@ -230,7 +230,7 @@ class Root:
                 entry.rmdir()
 
     def check(self):
-        """Everything that programs need is there; nothing runs with rights of others; no keys."""
+        """Checks that no library is missing, that no program is setuid, and that there are no keys."""
         library = self.folder / "usr/lib/aarch64-linux-gnu"
         missing = {}
         files = [e for e in self.folder.rglob("*") if e.is_file() and not e.is_symlink()]
@@ -247,13 +247,13 @@ class Root:
             raise Failure("libraries are missing: " + ", ".join(f"{n} (for {w.removeprefix(str(self.folder))})" for n, w in missing.items()))
         for entry in files:
             if entry.stat().st_mode & 0o6000:
-                raise Failure(f"{entry} runs with another's rights")
+                raise Failure(f"{entry} is setuid or setgid")
         for name in ("etc/machine-id",):
             if (self.folder / name).read_bytes():
                 raise Failure(f"{name} is not empty")
         found = [e for e in files if e.name.startswith(("ssh_host_", "id_rsa", "authorized_keys"))]
         if found:
-            raise Failure(f"keys: {found}")
+            raise Failure(f"the image contains keys: {found}")
 
 
 def initramfs(board, kernel, path):
@@ -267,12 +267,12 @@ def initramfs(board, kernel, path):
 
 README = """This card starts a Sealcam camera.
 
-pairing.txt    is here while the camera belongs to nobody: its owner runs 'sealcam camera pair' with what it says.
-sealcam.json   put one here to name the camera and give it a Wi-Fi network; it is read and removed at the next start:
+pairing.txt    contains the pairing string of an unpaired camera, for 'sealcam camera pair'.
+sealcam.json   sets the name and the Wi-Fi network of the camera. It is read and removed at the next start:
 
   {"name": "front-door", "wifi": {"ssid": "My network", "psk": "its passphrase"}, "country": "DE"}
 
-sealcam-settings-error.txt says what is wrong when it could not be used.
+sealcam-settings-error.txt   contains the reason if sealcam.json is wrong.
 """
 
 
@@ -282,7 +282,7 @@ def kernel_line(board, slot):
 
 
 def boot_files(board, kernel, start, slot=0):
-    """What is on the card's first partition, and on a slot's boot partition."""
+    """Returns the files of the first partition and of the boot partition of a slot."""
     line = kernel_line(board, slot)
     card = {"README.txt": README.replace("\n", "\r\n").encode(), "autoboot.txt": board.folder / "autoboot.txt"}
     boot = {"initramfs": start}
@@ -298,21 +298,21 @@ def boot_files(board, kernel, start, slot=0):
             packed.write_bytes(subprocess.run(["gzip", "-9nc", str(kernel.image)], capture_output=True, check=True).stdout)
         boot |= {"cmdline.txt": (line + "\n").encode(), "config.txt": board.file("config.txt"), "kernel": packed}
         firmware, trees = kernel.tree / "usr/lib/raspi-firmware", kernel.tree / f"usr/lib/linux-image-{kernel.version}"
-        # Boards up to the 3 read this file from the first partition, whatever autoboot.txt says; later ones have it on board.
+        # Raspberry Pi 1 to 3 read this file from the first partition. Later boards have it in their EEPROM.
         card["bootcode.bin"] = firmware / "bootcode.bin"
         for path in sorted(firmware.iterdir()):
             if path.name in ("bootcode.bin", "start.elf", "start_x.elf", "start4.elf", "start4x.elf", "fixup.dat", "fixup_x.dat", "fixup4.dat", "fixup4x.dat"):
                 boot[path.name] = path
         for path in sorted((trees / "broadcom").glob("bcm2[78]*.dtb")):
             boot[path.name] = path
-        # Raspberry Pi's kernel has its own overlays, Debian's has those of the firmware.
+        # Raspberry Pi's kernel package contains overlays. With Debian's kernel, the firmware package provides them.
         for path in sorted((trees if (trees / "overlays").is_dir() else firmware).glob("overlays/*")):
             boot[f"overlays/{path.name}"] = path
     return card, boot
 
 
 def compression(kernel, fast):
-    """What the kernel can unpack: each can gzip, which is slower and larger than zstd."""
+    """Returns a compression that the kernel supports. Each kernel supports gzip, which is slower and larger than zstd."""
     if "CONFIG_SQUASHFS_ZSTD=y" in kernel.config():
         return "-comp", "zstd", "-Xcompression-level", 3 if fast else 15
     return "-comp", "gzip"
@@ -325,7 +325,7 @@ def make(options):
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     kernel = Kernel(tree)
-    say(f"root of {board.name}: kernel {kernel.version}")
+    show(f"root of {board.name}: kernel {kernel.version}")
     root = Root(board, tree, work / "root")
     root.folder.mkdir()
     root.from_packages()
@@ -342,7 +342,7 @@ def make(options):
     root.check()
     squash = work / "root.squashfs"
     run("mksquashfs", root.folder, squash, "-all-root", "-noappend", *compression(kernel, options.fast), "-no-xattrs", "-quiet", "-no-progress")
-    say(f"root: {squash.stat().st_size / MIB:.0f} MiB packed, {sum(root.packages.values()) / MIB:.0f} MiB of files")
+    show(f"root: {squash.stat().st_size / MIB:.0f} MiB compressed, {sum(root.packages.values()) / MIB:.0f} MiB of files")
     start = work / "initramfs"
     initramfs(board, kernel, start)
     card, boot = boot_files(board, kernel, start)
@@ -362,28 +362,28 @@ def report(board, root, image, options):
     (image.parent / f"sealcam-{board.name}.sizes.txt").write_text("".join(f"{size / 1024:10.0f} KiB  {name}\n" for size, name in sizes if size))
     files = image.parent / f"sealcam-{board.name}.packages.json"
     files.write_text(json.dumps(root.packages, indent=1, sort_keys=True) + "\n")
-    words = [w for d in options.deb for w in ("--deb", d)] + [w for p in options.program for w in ("--own", pathlib.Path(p).name)]
-    words += [w for name in COMPILED_IN for w in ("--compiled-in", name)]
-    run(TOP / "scripts/sbom", root.tree, *words, "--only", files, "--name", f"sealcam-{board.name}", "--version", options.version,
+    arguments = [a for d in options.deb for a in ("--deb", d)] + [a for p in options.program for a in ("--own", pathlib.Path(p).name)]
+    arguments += [a for name in COMPILED_IN for a in ("--compiled-in", name)]
+    run(TOP / "scripts/sbom", root.tree, *arguments, "--only", files, "--name", f"sealcam-{board.name}", "--version", options.version,
         "-o", image.parent / f"sealcam-{board.name}.cdx.json")
     if not options.fast:
         packed = image.with_suffix(".img.zst")
         run("zstd", "-q", "-f", "-T0", "-12", image, "-o", packed)
         digest = hashlib.sha256(packed.read_bytes()).hexdigest()
         (image.parent / f"{packed.name}.sha256").write_text(f"{digest}  {packed.name}\n")
-        say(f"{packed.relative_to(TOP)}: {packed.stat().st_size / MIB:.0f} MiB, unpacked {image.stat().st_size / MIB:.0f} MiB")
+        show(f"{packed.relative_to(TOP)}: {packed.stat().st_size / MIB:.0f} MiB, uncompressed {image.stat().st_size / MIB:.0f} MiB")
 
 
 def main():
     parser = argparse.ArgumentParser(prog="image.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("board")
     parser.add_argument("--tree", required=True, help="unpacked packages (scripts/sdk image arm64)")
-    parser.add_argument("--deb", action="append", default=[], help="a package of our own")
-    parser.add_argument("--program", action="append", default=[], help="a program of our own that is in no package")
+    parser.add_argument("--deb", action="append", default=[], help="a package of Sealcam")
+    parser.add_argument("--program", action="append", default=[], help="a program of Sealcam that is not in a package")
     parser.add_argument("--version", default="0")
-    parser.add_argument("--vendor", action="store_true", help="the kernel is the board's maker's, not Debian's")
-    parser.add_argument("--fast", action="store_true", help="no packed image, and a root that is packed in haste")
-    parser.add_argument("--keep", action="store_true", help="keep the unpacked root beside the image")
+    parser.add_argument("--vendor", action="store_true", help="use the kernel of the board's vendor instead of Debian's")
+    parser.add_argument("--fast", action="store_true", help="create no compressed image, and compress the root faster")
+    parser.add_argument("--keep", action="store_true", help="keep the folder with the root file system")
     make(parser.parse_args())
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a card image consists of: its partition table and file systems, made as files. Needs no rights and mounts nothing.
+"""Creates the partition table and the file systems of a card image as files. Needs no privileges and mounts nothing.
 
 Layout, 512-byte sectors, MBR: 1 card, 2 and 3 boot A and B, 4 extended, 5 and 6 root A and B, 7 data.
 """
@@ -9,9 +9,9 @@ import pathlib
 import shutil
 import subprocess
 
-DISK = 0x5EA1CA30  # the disk's number in its MBR; what starts looks for it
+DISK = 0x5EA1CA30  # the disk signature in the MBR, by which the initramfs finds the card
 MIB = 1024 * 1024
-# In MiB: what the partitions are, whatever is in them, so that no update ever moves one.
+# Sizes of the partitions in MiB. They do not depend on the content, so that an update never moves a partition.
 SIZES = {"card": 40, "boot": 128, "root": 384, "data": 64}
 
 
@@ -27,7 +27,7 @@ def run(*argv, **options):
 
 
 def fat(path, mib, label, files):
-    """A FAT32 file system with `files`: {name there: path or bytes}."""
+    """Creates a FAT32 file system with `files`: {name: path or bytes}."""
     path.unlink(missing_ok=True)
     path.touch()
     os.truncate(path, mib * MIB)
@@ -48,7 +48,7 @@ def fat(path, mib, label, files):
 
 
 def layout():
-    """(number, start, size, type) in MiB; logical partitions leave a MiB for their own record."""
+    """Returns (number, start, size, type) in MiB. One MiB before each logical partition contains its record."""
     at, table = 1, []
     for number, name in ((1, "card"), (2, "boot"), (3, "boot")):
         table.append((number, at, SIZES[name], "c"))
@@ -62,7 +62,7 @@ def layout():
 
 
 def assemble(image, parts):
-    """`parts`: {partition number: file}."""
+    """Writes the image. `parts`: {partition number: file}."""
     table, end = layout()
     image.unlink(missing_ok=True)
     image.touch()
@@ -80,7 +80,7 @@ def assemble(image, parts):
 
 
 def data_partition(path, work):
-    """What a camera must remember. Empty; no journal of anybody's, the same in each image."""
+    """Creates the data partition, which stores the state of the camera. It is the same in each image."""
     content = work / "data"
     shutil.rmtree(content, ignore_errors=True)
     for name, mode in (("sealcam", 0o755), ("connections", 0o700), ("network", 0o755), ("clock", 0o755), ("settings", 0o700)):

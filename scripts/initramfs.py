@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Initial file systems for ARM kernels, out of unpacked Debian packages: used by card images and by QEMU's guests."""
+"""Creates initial RAM file systems for ARM kernels from unpacked Debian packages, for card images and guests of QEMU."""
 import lzma
 import os
 import pathlib
@@ -8,7 +8,7 @@ import stat
 
 
 class Archive:
-    """A cpio archive (newc), as the kernel unpacks it."""
+    """A cpio archive in the format newc, which the kernel unpacks."""
 
     def __init__(self):
         self.parts, self.inode, self.seen = [], 0, set()
@@ -56,7 +56,7 @@ class Archive:
 
 
 class Kernel:
-    """The unpacked kernel package."""
+    """An unpacked kernel package."""
 
     def __init__(self, tree):
         self.tree = pathlib.Path(tree)
@@ -74,8 +74,8 @@ class Kernel:
         match = re.search(rb"\0depends=([^\0]*)\0", b"\0" + data)
         return [d for d in match[1].decode().split(",") if d] if match else []
 
-    def load(self, archive, wanted):
-        """Adds modules with what they depend on; `wanted` are names with options. In the order of loading."""
+    def load(self, archive, modules):
+        """Adds modules and their dependencies in the order of loading. `modules`: names with options."""
         order = []
 
         def add(name, options=""):
@@ -90,13 +90,13 @@ class Kernel:
             order.append((name, options))
             archive.write(f"modules/{name}.ko", data)
 
-        for line in wanted:
+        for line in modules:
             name, _, options = line.partition(" ")
             add(name, options)
         archive.write("modules/order", "".join(f"{n} {o}\n" for n, o in order))
 
     def config(self):
-        """The settings that it was built with, as lines; empty when the package does not say."""
+        """Returns the lines of the kernel configuration, or nothing if the package does not contain it."""
         path = self.tree / "boot" / f"config-{self.version}"
         return path.read_text().splitlines() if path.is_file() else []
 

@@ -1,29 +1,30 @@
-# Shared by the commands in this folder; sourced, not run.
+# SPDX-License-Identifier: Apache-2.0
+# Shared by the scripts in this folder, which source this file.
 # shellcheck shell=bash
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${SEALCAM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sealcam}
 
-say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
+info() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
-# Runs the calling script again inside the build root, once.
+# Runs the calling script again in the build root, unless it already runs there.
 enter_sdk() {
   if [[ -z ${SEALCAM_IN_SDK:-} ]]; then
     exec "$top/scripts/sdk" run "$0" "$@"
   fi
 }
 
-# The packages that FILE lists for ARCHIVE (default: debian). A line is for all, or, as in Build-Depends, for some: [raspberrypi],
-# [!raspberrypi].
+# Prints the packages in FILE for ARCHIVE (default: debian). As in Build-Depends, [raspberrypi] or [!raspberrypi] limits a line to some
+# archives.
 package_list() {
   sed 's/#.*//' "$1" |
     awk -v archive="${2:-debian}" 'NF && ($2 == "" || $2 == "[" archive "]" || ($2 ~ /^\[!/ && $2 != "[!" archive "]")) {print $1}'
 }
 
-# Raspberry Pi's own archive of SUITE as sources.list(5) takes it, a line or a deb822 stanza: what $SEALCAM_RASPBERRYPI says, else
-# what this machine's apt has. Nothing when there is none. Archives are told by their Origin, so that a mirror counts, too.
+# Prints the entry of Raspberry Pi's archive of SUITE in the format of sources.list(5), a line or a deb822 stanza: the value of
+# $SEALCAM_RASPBERRYPI, or the entry of this machine's apt, or nothing. The Origin identifies the archive, so a mirror is found, too.
 raspberrypi_archive() {
   case ${SEALCAM_RASPBERRYPI:-} in
     none) return ;;
@@ -31,10 +32,10 @@ raspberrypi_archive() {
   esac
   command -v apt-get >/dev/null || return 0
   local entry
-  # shellcheck disable=SC2016  # apt's own variables
+  # shellcheck disable=SC2016  # variables of apt
   entry=$(apt-get indextargets --format '$(ORIGIN)|$(CODENAME)|$(RELEASE)|$(SOURCESENTRY)' 'Created-By: Packages' 2>/dev/null |
     awk -F'|' -v suite="$1" '$1 == "Raspberry Pi Foundation" && ($2 == suite || $3 == suite) {print $4; exit}')
-  # FILE:NUMBER, of the line or, in a .sources file, of the stanza, where comments alone are none.
+  # FILE:NUMBER is the number of the line or, in a .sources file, of the stanza. Stanzas with only comments do not count.
   case $entry in
     '') ;;
     *.sources:*) awk -v RS= -v number="${entry##*:}" '/(^|\n)[^#\n]/ && ++stanza == number' "${entry%:*}" ;;

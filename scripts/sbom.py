@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lists what an image is made of (software bill of materials) as CycloneDX 1.6 JSON: of an unpacked Debian root and of our own
-packages each name, version, source package, supplier, licences as far as they are machine readable, bytes, and what needs what.
+"""Creates a software bill of materials as CycloneDX 1.6 JSON. It lists the packages of an unpacked Debian root and Sealcam's packages with
+name, version, source package, supplier, machine-readable licenses, size and dependencies.
 
-The same input gives the same bytes: the time is SOURCE_DATE_EPOCH, the serial number is made of the content."""
+The same input gives the same bytes: the time is SOURCE_DATE_EPOCH, and the serial number depends on the content."""
 import argparse
 import dataclasses
 import datetime
@@ -15,18 +15,18 @@ import sys
 import urllib.parse
 import uuid
 
-import licences
+import licenses
 
-OURS = "Sealcam"
+SUPPLIER = "Sealcam"
 DISTRIBUTION = "debian-13"
-NAMESPACE = uuid.UUID("5ea1ca30-0000-4000-8000-000000000001")  # of our serial numbers alone
+NAMESPACE = uuid.UUID("5ea1ca30-0000-4000-8000-000000000001")  # namespace of the serial numbers
 
 
 class Failure(Exception):
-    """A sentence, and an exit code of sysexits.h."""
+    """An error message, and an exit code of sysexits.h."""
 
-    def __init__(self, code, words):
-        super().__init__(words)
+    def __init__(self, code, message):
+        super().__init__(message)
         self.code = code
 
 
@@ -39,17 +39,17 @@ class Package:
     source_version: str = ""
     supplier: str = ""
     section: str = ""
-    depends: list = dataclasses.field(default_factory=list)  # of alternatives' names
+    depends: list = dataclasses.field(default_factory=list)  # lists of alternatives
     provides: list = dataclasses.field(default_factory=list)
     size: int = 0  # bytes
-    licences: list | None = None  # as the copyright file names them
+    licenses: list | None = None  # names in the copyright file
     copyright: str = "missing"  # or 'machine readable', 'not machine readable'
     compiled_in: bool = False
     vendor: str = "debian"
 
     @property
     def purl(self):
-        """package-url, type deb: epoch and all that is not unreserved is percent-encoded."""
+        """A package URL of type deb. All characters except unreserved ones are percent-encoded, also in the epoch."""
         def quoted(text):
             return urllib.parse.quote(text, safe="~.-_")
         distro = f"&distro={DISTRIBUTION}" if self.vendor == "debian" else ""
@@ -71,7 +71,7 @@ def relations(field):
 
 
 def package(fields):
-    """Of a control file's fields."""
+    """Creates a Package from the fields of a control file."""
     try:
         name, version, architecture = fields["package"], fields["version"], fields["architecture"]
     except KeyError as missing:
@@ -86,7 +86,7 @@ def package(fields):
 
 
 def below(root, path, hops=10):
-    """A file of the root, with links followed inside of it; None where there is none."""
+    """Returns the path of a file in the root, or None. Resolves symbolic links within the root."""
     here = pathlib.Path()
     parts = list(pathlib.PurePosixPath(path).parts)
     while parts:
@@ -105,25 +105,25 @@ def below(root, path, hops=10):
     return root / here if (root / here).is_file() else None
 
 
-def tell_licences(found, text):
-    found.licences = licences.of_copyright(text)
-    found.copyright = "machine readable" if found.licences else "not machine readable"
+def set_licenses(found, text):
+    found.licenses = licenses.of_copyright(text)
+    found.copyright = "machine readable" if found.licenses else "not machine readable"
 
 
 def read_root(root):
-    """Every installed package of a Debian root, {name: Package}, with the bytes that its files take there."""
+    """Returns {name: Package} of the installed packages of a Debian root, with the sizes of their files."""
     status = root / "var/lib/dpkg/status"
     try:
         text = status.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise Failure(os.EX_NOINPUT, f"{status} cannot be read: {error.strerror}; give an unpacked Debian root") from None
+        raise Failure(os.EX_NOINPUT, f"cannot read {status}: {error.strerror}; give an unpacked Debian root") from None
     packages = {}
-    for fields in licences.paragraphs(text):
+    for fields in licenses.paragraphs(text):
         if not fields.get("status", "").endswith(" installed"):
             continue
         found = package(fields)
         if copyright_file := below(root, f"usr/share/doc/{found.name}/copyright"):
-            tell_licences(found, copyright_file.read_text(encoding="utf-8", errors="replace"))
+            set_licenses(found, copyright_file.read_text(encoding="utf-8", errors="replace"))
         for name in (found.name, f"{found.name}:{found.architecture}"):
             if (files := root / f"var/lib/dpkg/info/{name}.list").is_file():
                 found.size = sum(bytes_of(root / line.lstrip("/")) for line in files.read_text().splitlines())
@@ -138,70 +138,70 @@ def bytes_of(path):
 
 
 def read_deb(path):
-    """One of our own packages. Its size is what its control file says."""
-    def told(*arguments):
+    """Reads a package of Sealcam. Its size is Installed-Size of its control file."""
+    def output_of(*arguments):
         done = subprocess.run(["dpkg-deb", *arguments], capture_output=True)
         if done.returncode:
-            raise Failure(os.EX_DATAERR, f"{path} is no Debian package: {done.stderr.decode(errors='replace').strip()}")
+            raise Failure(os.EX_DATAERR, f"{path} is not a Debian package: {done.stderr.decode(errors='replace').strip()}")
         return done.stdout
-    found = package(licences.paragraphs(told("-f", str(path)).decode())[0])
-    found.vendor = OURS.lower()
+    found = package(licenses.paragraphs(output_of("-f", str(path)).decode())[0])
+    found.vendor = SUPPLIER.lower()
     member = f"./usr/share/doc/{found.name}/copyright"
-    archive = told("--fsys-tarfile", str(path))
+    archive = output_of("--fsys-tarfile", str(path))
     done = subprocess.run(["tar", "-x", "-O", "-f", "-", member], input=archive, capture_output=True)
     if done.returncode == 0:
-        tell_licences(found, done.stdout.decode(errors="replace"))
+        set_licenses(found, done.stdout.decode(errors="replace"))
     return found
 
 
-def ours(name, version, size):
-    """A program of ours that is in no package."""
-    return Package(name, version, "all", name, version, OURS, "", size=size, licences=["Apache-2.0"], copyright="machine readable",
-                   vendor=OURS.lower())
+def own_program(name, version, size):
+    """Returns a Package for a program of Sealcam that is not in a package."""
+    return Package(name, version, "all", name, version, SUPPLIER, "", size=size, licenses=["Apache-2.0"], copyright="machine readable",
+                   vendor=SUPPLIER.lower())
 
 
 def component(found):
-    told = {"type": found.kind, "bom-ref": found.purl, "name": found.name, "version": found.version, "purl": found.purl}
+    entry = {"type": found.kind, "bom-ref": found.purl, "name": found.name, "version": found.version, "purl": found.purl}
     if found.supplier:
-        told["supplier"] = {"name": found.supplier}
-    if found.licences:
-        told["licenses"] = licences.cyclonedx(found.licences)
+        entry["supplier"] = {"name": found.supplier}
+    if found.licenses:
+        entry["licenses"] = licenses.cyclonedx(found.licenses)
     properties = {"debian:source": found.source, "debian:source-version": found.source_version, "debian:copyright": found.copyright,
                   "sealcam:bytes": str(found.size)}
     if found.compiled_in:
         properties["sealcam:compiled-in"] = "true"
-    told["properties"] = [{"name": name, "value": value} for name, value in sorted(properties.items())]
-    return told
+    entry["properties"] = [{"name": name, "value": value} for name, value in sorted(properties.items())]
+    return entry
 
 
 def dependencies(packages, product):
-    """What needs what, of those that are here: of alternatives the first that is."""
+    """Returns the dependencies between the packages. Of alternatives, it uses the first that is installed."""
     by_name = {}
     for found in packages:
         for name in found.provides:
             by_name.setdefault(name, found)
     by_name |= {found.name: found for found in packages if not found.compiled_in}
-    told = [{"ref": product, "dependsOn": [found.purl for found in packages]}]
+    entries = [{"ref": product, "dependsOn": [found.purl for found in packages]}]
     for found in packages:
         needs = {next((by_name[name].purl for name in group if name in by_name), None) for group in found.depends}
-        told.append({"ref": found.purl, "dependsOn": sorted(needs - {None, found.purl})})
-    return told
+        entries.append({"ref": found.purl, "dependsOn": sorted(needs - {None, found.purl})})
+    return entries
 
 
 def document(packages, name, version, epoch):
-    """The whole list as a dictionary."""
+    """Returns the document as a dictionary."""
     packages = sorted(packages, key=lambda p: (p.name, p.version, p.architecture))
     product = f"{name}@{version}"
     metadata = {
-        "tools": {"components": [{"type": "application", "name": "scripts/sbom", "supplier": {"name": OURS}}]},
-        "component": {"type": "firmware", "bom-ref": product, "name": name, "version": version, "supplier": {"name": OURS}}}
+        "tools": {"components": [{"type": "application", "name": "scripts/sbom", "supplier": {"name": SUPPLIER}}]},
+        "component": {"type": "firmware", "bom-ref": product, "name": name, "version": version, "supplier": {"name": SUPPLIER}}}
     if epoch is not None:
         at = datetime.datetime.fromtimestamp(epoch, datetime.timezone.utc)
         metadata = {"timestamp": at.strftime("%Y-%m-%dT%H:%M:%SZ")} | metadata
-    told = {"$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json", "bomFormat": "CycloneDX", "specVersion": "1.6",
+    bom = {"$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json", "bomFormat": "CycloneDX", "specVersion": "1.6",
             "version": 1, "metadata": metadata, "components": [component(p) for p in packages],
             "dependencies": dependencies(packages, product)}
-    return told | {"serialNumber": f"urn:uuid:{uuid.uuid5(NAMESPACE, json.dumps(told, sort_keys=True))}"}
+    return bom | {"serialNumber": f"urn:uuid:{uuid.uuid5(NAMESPACE, json.dumps(bom, sort_keys=True))}"}
 
 
 def gather(options):
@@ -222,21 +222,21 @@ def gather(options):
 
 
 def only(packages, options):
-    """Those that an image has, with the bytes that they take there."""
+    """Returns the packages of an image, with their sizes in the image."""
     try:
         sizes = json.loads(options.only.read_text())
-        wanted = {str(name): int(size) for name, size in sizes.items()}
+        selected = {str(name): int(size) for name, size in sizes.items()}
     except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise Failure(os.EX_NOINPUT, f"--only {options.only}: {error}; it is JSON, {{\"package\": bytes}}") from None
-    for name, size in wanted.items():
+        raise Failure(os.EX_NOINPUT, f"--only {options.only}: {error}; the file must contain {{\"package\": bytes}}") from None
+    for name, size in selected.items():
         if name in packages:
             packages[name].size = size
         elif name in options.own:
-            packages[name] = ours(name, options.version, size)
+            packages[name] = own_program(name, options.version, size)
         else:
-            raise Failure(os.EX_DATAERR, f"--only names {name}, which is no package of {options.root}; "
-                                         "a program of ours is named with --own")
-    return {name: packages[name] for name in wanted}
+            raise Failure(os.EX_DATAERR, f"--only contains {name}, which is not a package of {options.root}; "
+                                         "give a program of Sealcam with --own")
+    return {name: packages[name] for name in selected}
 
 
 def print_sizes(packages):
@@ -250,25 +250,25 @@ def arguments():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", type=pathlib.Path, help="an unpacked Debian root, with var/lib/dpkg/status and usr/share/doc")
     parser.add_argument("--deb", type=pathlib.Path, action="append", default=[], metavar="FILE",
-                        help="a package of our own, in addition")
+                        help="also list this package of Sealcam")
     parser.add_argument("--only", type=pathlib.Path, metavar="FILE",
-                        help='JSON {"package": bytes}: what of all this the image has')
+                        help='JSON {"package": bytes} with the packages of the image; omit all others')
     parser.add_argument("--own", action="append", default=[], metavar="NAME",
-                        help="a name in --only's file that is a program of ours in no package")
+                        help="a name in the file of --only that is a program of Sealcam without a package")
     parser.add_argument("--compiled-in", action="append", default=[], metavar="NAME",
-                        help="a package of which only headers were used, so that our programs contain it")
+                        help="a header library that the programs contain")
     parser.add_argument("--build-root", type=pathlib.Path, default=pathlib.Path("/"),
-                        help="where those were installed (default: /)")
-    parser.add_argument("--name", default="sealcam-image", help="what all this is (default: %(default)s)")
-    parser.add_argument("--version", default="unknown", help="its version (default: %(default)s)")
-    parser.add_argument("--sizes", action="store_true", help="print packages by size instead")
+                        help="root with the packages of --compiled-in (default: /)")
+    parser.add_argument("--name", default="sealcam-image", help="name of the product (default: %(default)s)")
+    parser.add_argument("--version", default="unknown", help="version of the product (default: %(default)s)")
+    parser.add_argument("--sizes", action="store_true", help="print the packages sorted by size")
     parser.add_argument("-o", "--output", type=pathlib.Path, metavar="FILE", help="default: standard output")
     return parser
 
 
 def main():
     parser = arguments()
-    parser.error = lambda message: parser.exit(os.EX_USAGE, f"error: {message}; scripts/sbom --help tells more\n")
+    parser.error = lambda message: parser.exit(os.EX_USAGE, f"error: {message}; see scripts/sbom --help\n")
     options = parser.parse_args()
     try:
         packages = gather(options)
@@ -277,13 +277,13 @@ def main():
             return 0
         epoch = os.environ.get("SOURCE_DATE_EPOCH")
         if epoch is not None and not epoch.isdecimal():
-            raise Failure(os.EX_USAGE, "SOURCE_DATE_EPOCH is seconds since 1970")
-        whole = document(packages, options.name, options.version, int(epoch) if epoch else None)
-        told = json.dumps(whole, indent=1, sort_keys=True)
+            raise Failure(os.EX_USAGE, "SOURCE_DATE_EPOCH must be a number of seconds since 1970")
+        bom = document(packages, options.name, options.version, int(epoch) if epoch else None)
+        text = json.dumps(bom, indent=1, sort_keys=True)
         if options.output:
-            options.output.write_text(told + "\n", encoding="utf-8")
+            options.output.write_text(text + "\n", encoding="utf-8")
         else:
-            print(told)
+            print(text)
         return 0
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)

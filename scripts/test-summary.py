@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Adds up ctest's JUnit files: names what was skipped or failed, then prints the closing line."""
+# SPDX-License-Identifier: Apache-2.0
+"""Reads JUnit files of ctest. Prints the skipped and failed tests, and a line with the totals."""
 import pathlib
 import sys
 import xml.etree.ElementTree as ET

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What scripts/flash is made of: the image, the disk it goes to, and the writing."""
+"""The parts of scripts/flash: the image, the disk, and the writer."""
 import os
 
 
-class Trouble(Exception):
-    """Something the person at the keyboard has to know: a sentence with the next step, and an exit code of sysexits.h."""
+class Fault(Exception):
+    """An error for the user: a message with the next step, and an exit code of sysexits.h."""
 
-    def __init__(self, code, words):
-        super().__init__(words)
+    def __init__(self, code, message):
+        super().__init__(message)
         self.code = code
 
 
@@ -19,12 +19,12 @@ MIB = 1 << 20
 
 
 def printable(text):
-    """Labels and models are written by whoever made the card: nothing of them may steer a terminal."""
+    """Replaces control characters in labels and models, because they could change the terminal."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
-def size_words(octets):
-    """Decimal units, as on the card's print."""
+def size_text(octets):
+    """Returns the size in decimal units, as printed on SD cards."""
     for unit, scale in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if octets >= scale:
             return f"{octets / scale:.1f} {unit}"

@@ -1,52 +1,60 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sealcam.json on the card's first partition: what a camera is told before its first start."""
+"""Creates sealcam.json, the settings of a camera before its first start."""
 import getpass
 import json
 import re
 import sys
+import unicodedata
 
-from . import NO_INPUT, USAGE, Trouble
+from . import NO_INPUT, USAGE, Fault
 
 
 def passphrase(file):
-    """From `file`, else from the terminal, else the first line of standard input. It is never an argument and never printed."""
+    """Reads the passphrase from `file`, the terminal or the first line of standard input. It is neither an argument nor printed."""
     if file:
         try:
-            with open(file, encoding="utf-8") as stream:
+            with open(file, encoding="utf-8-sig") as stream:
                 given = stream.readline()
         except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", "not UTF-8")
-            raise Trouble(NO_INPUT, f"the Wi-Fi passphrase cannot be read: {file}: {why}") from None
+            reason = getattr(error, "strerror", "not UTF-8")
+            raise Fault(NO_INPUT, f"cannot read the Wi-Fi passphrase from {file}: {reason}") from None
     elif sys.stdin.isatty():
         given = getpass.getpass("Wi-Fi passphrase: ")
-        if getpass.getpass("Once more: ") != given:
-            raise Trouble(USAGE, "the two passphrases differ; run the command again")
+        if getpass.getpass("Repeat the passphrase: ") != given:
+            raise Fault(USAGE, "the two passphrases differ; run the command again")
     else:
         given = sys.stdin.readline()
     given = given.rstrip("\r\n")
     if not re.fullmatch(r"[ -~]{8,63}", given):  # IEEE 802.11 J.4.1
-        raise Trouble(USAGE, "a Wi-Fi passphrase has 8 to 63 ASCII characters; this one was not used, run the command again")
+        raise Fault(USAGE, "a Wi-Fi passphrase must have 8 to 63 ASCII characters; run the command again")
     return given
 
 
+def is_network_name(name):
+    """Whether the name has 1 to 32 bytes of UTF-8 without control characters. Names of phones contain spaces and joiners that do not print."""
+    return not any(unicodedata.category(c) in ("Cc", "Cs") for c in name) and 1 <= len(name.encode()) <= 32
+
+
 def compose(options):
-    """The file's bytes, or None where nothing is to be said."""
-    said = {}
+    """Returns the content of the file, or None without settings."""
+    settings = {}
     if options.name is not None:
         if not re.search(r"[A-Za-z0-9]", options.name) or not options.name.isprintable() or len(options.name) > 64:
-            raise Trouble(USAGE, "--name is the camera's name, at most 64 characters; its host name is made of the letters "
-                                 "A to Z and digits in it, so it needs one of them")
-        said["name"] = options.name
+            raise Fault(USAGE, "--name must have at most 64 characters, with at least one letter A to Z or digit, "
+                                 "which form the host name")
+        settings["name"] = options.name
     if options.country is not None:
         if not re.fullmatch(r"[A-Za-z]{2}", options.country):
-            raise Trouble(USAGE, "--country is two letters (ISO 3166), DE for example")
-        said["country"] = options.country.upper()
+            raise Fault(USAGE, "--country must have two letters (ISO 3166), for example DE")
+        settings["country"] = options.country.upper()
+        if settings["country"] == "UK":
+            raise Fault(USAGE, "--country UK has no radio rules; the code of the United Kingdom is GB")
     if options.wifi is not None:
-        if not 1 <= len(options.wifi.encode(errors="surrogateescape")) <= 32 or not options.wifi.isprintable():
-            raise Trouble(USAGE, "--wifi is the network's name: 1 to 32 bytes that can be printed")
-        said["wifi"] = {"ssid": options.wifi, "psk": passphrase(options.wifi_password_file)} | ({"hidden": True} if options.hidden else {})
+        if not is_network_name(options.wifi):
+            raise Fault(USAGE, "--wifi must have 1 to 32 bytes of UTF-8 without control characters")
+        settings["wifi"] = {"ssid": options.wifi, "psk": passphrase(options.wifi_password_file)} | ({"hidden": True} if options.hidden else {})
     elif options.hidden:
-        raise Trouble(USAGE, "--hidden belongs to a network: add --wifi NAME")
+        raise Fault(USAGE, "--hidden requires a network; add --wifi NAME")
     elif options.wifi_password_file:
-        raise Trouble(USAGE, "--wifi-password-file belongs to a network: add --wifi NAME")
-    return (json.dumps(said, indent=2, sort_keys=True) + "\n").encode() if said else None
+        raise Fault(USAGE, "--wifi-password-file requires a network; add --wifi NAME")
+    return (json.dumps(settings, indent=2, sort_keys=True) + "\n").encode() if settings else None

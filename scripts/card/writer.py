@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a stream to a disk and reads it back.
+"""Writes a stream to a disk and verifies it.
 
-Past all caches: O_DIRECT both ways. The first sector is written as zeros and gets its content last, after the rest was
-read back: a card that was pulled, or that lies about its size, never has a partition table and starts nothing.
+O_DIRECT bypasses the caches for writing and reading. The first sector is written as zeros; its content is written last, after the
+verification. So a card that was removed, or that is smaller than it reports, has no partition table, and no board starts from it.
 """
 import errno
 import fcntl
@@ -11,29 +11,29 @@ import mmap
 import os
 import time
 
-from . import DATA, IO, MIB, SECTOR, WOULD_OVERWRITE, Trouble
+from . import DATA, IO, MIB, SECTOR, WOULD_OVERWRITE, Fault
 
 CHUNK = 4 * MIB
 BLKRRPART, BLKFLSBUF = 0x125F, 0x1261  # linux/fs.h
 
 
-def lock(disk, patience=10.0):
-    """udev leaves a disk alone while this lock is held (systemd's block device locking); a probe may hold it for a moment."""
-    ends = time.monotonic() + patience
+def lock(disk, timeout=10.0):
+    """Locks the disk, so that udev does not use it (systemd's block device locking). Waits if a probe holds the lock."""
+    ends = time.monotonic() + timeout
     while True:
         try:
             fcntl.flock(disk, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
             if time.monotonic() >= ends:
-                raise Trouble(WOULD_OVERWRITE, "another program works on this disk; wait for it, then run the command "
+                raise Fault(WOULD_OVERWRITE, "another program uses this disk; wait until it ends, then run the command "
                                                "again") from None
             time.sleep(0.1)
 
 
 class Writer:
-    """`disk`: an open block device of `size` bytes, opened with O_DIRECT. `progress(phase, done, total)` is called after
-    each chunk, and with done = 0 before a phase; phases are 'writing' and 'verifying'."""
+    """`disk`: a block device of `size` bytes, opened with O_DIRECT. `progress(phase, done, total)` is called after each chunk,
+    and with done = 0 before a phase. Phases are 'writing' and 'verifying'."""
 
     def __init__(self, disk, size, progress):
         self.disk, self.size, self.progress = disk, size, progress
@@ -42,7 +42,7 @@ class Writer:
         self.written = []  # (offset, length, digest)
 
     def run(self, stream, total):
-        """All of it. `total` bytes are expected of `stream`."""
+        """Writes and verifies the disk. `stream` must have `total` bytes."""
         try:
             self._blank_first_sector()
             first = self._write_all(stream, total)
@@ -54,7 +54,7 @@ class Writer:
         try:
             fcntl.ioctl(self.disk, BLKRRPART)
         except OSError:
-            pass  # loop devices without partitions; for others a reader reads the table when the card is put in again
+            pass  # not supported by loop devices without partitions; the kernel reads the table when the card is inserted again
 
     def _blank_first_sector(self):
         self.view[:SECTOR] = bytes(SECTOR)
@@ -67,7 +67,7 @@ class Writer:
         while offset < total:
             block = stream.read(min(CHUNK, total - offset))
             if not block or len(block) % SECTOR:
-                raise Trouble(DATA, "the image became shorter while it was read; copy it again")
+                raise Fault(DATA, "the image became shorter during reading; copy it again")
             self.view[:len(block)] = block
             if offset == 0:
                 first = block[:SECTOR]
@@ -75,7 +75,7 @@ class Writer:
             self._write_chunk(offset, len(block))
             offset += len(block)
             self.progress("writing", offset, total)
-        # What an earlier use left at the end, a second partition table or a RAID's mark, would be taken for ours.
+        # Erases old data at the end of the disk, for example a backup partition table or the metadata of a RAID.
         tail = max(offset, self.size - MIB)
         if tail < self.size:
             self.view[:self.size - tail] = bytes(self.size - tail)
@@ -95,7 +95,7 @@ class Writer:
             except OSError as error:
                 self._failed("writing", at + done, error)
             if count == 0:
-                self._failed("writing", at + done, OSError(errno.ENOSPC, "nothing was taken"))
+                self._failed("writing", at + done, OSError(errno.ENOSPC, "the disk accepted no data"))
             done += count
 
     def _flush(self, at):
@@ -109,12 +109,12 @@ class Writer:
         try:
             fcntl.ioctl(self.disk, BLKFLSBUF)
         except OSError as error:
-            self._failed("reading back", 0, error)
+            self._failed("verifying", 0, error)
         for offset, length, digest in self.written:
             self._read(offset, length)
             if hashlib.blake2b(self.view[:length]).digest() != digest:
-                raise Trouble(IO, f"the card did not keep what was written at {offset / MIB:.0f} MiB: it is worn out, or smaller "
-                                  "than it says. It starts nothing now; use another card")
+                raise Fault(IO, f"the card returns other data than written at {offset / MIB:.0f} MiB: it is defective, or smaller "
+                                  "than it reports. No board starts from it now; use another card")
             self.progress("verifying", min(offset + length, total), total)
 
     def _read(self, offset, length):
@@ -123,9 +123,9 @@ class Writer:
             try:
                 count = os.preadv(self.disk, [self.view[done:length]], offset + done)
             except OSError as error:
-                self._failed("reading back", offset + done, error)
+                self._failed("verifying", offset + done, error)
             if count == 0:
-                self._failed("reading back", offset + done, OSError(errno.EIO, "it ends there"))
+                self._failed("verifying", offset + done, OSError(errno.EIO, "end of the disk"))
             done += count
 
     def _write_first_sector(self, first):
@@ -134,9 +134,9 @@ class Writer:
         self._flush(0)
         self._read(0, SECTOR)
         if self.view[:SECTOR] != first:
-            raise Trouble(IO, "the card did not keep its partition table: it is worn out; use another card")
+            raise Fault(IO, "the card returns another partition table than written: it is defective; use another card")
 
     @staticmethod
-    def _failed(what, offset, error):
-        raise Trouble(IO, f"{what} failed at {offset / MIB:.0f} MiB: {error.strerror}. The card starts nothing now; put it in "
-                          "again or use another one, and run the command again") from None
+    def _failed(phase, offset, error):
+        raise Fault(IO, f"{phase} failed at {offset / MIB:.0f} MiB: {error.strerror}. No board starts from the card now; insert "
+                          "it again or use another one, and run the command again") from None

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Licences of Debian packages: what a machine-readable copyright file says, in SPDX's words where it has them.
+"""Reads the licenses of Debian packages from machine-readable copyright files, and converts them to SPDX if possible.
 
-The format is Debian's copyright-format 1.0 (DEP-5): its short names are not SPDX's, 'and' binds tighter than 'or' as in SPDX,
-and a comma before 'and' or 'or' binds loosest. What SPDX has no word for (public-domain, many exceptions) keeps Debian's.
+The format is Debian's copyright-format 1.0 (DEP-5). Its short names differ from SPDX. As in SPDX, 'and' has a higher precedence than
+'or'; a comma before 'and' or 'or' lowers the precedence. Licenses without an SPDX identifier (public-domain, many exceptions) keep
+Debian's name.
 """
 import re
 
-# Lower-case short name -> SPDX identifier. Only where the text is the same, whatever the name.
+# Lower-case short name -> SPDX identifier of a license with the same text.
 SAME = {name.lower(): name for name in (
     "0BSD AFL-2.1 Apache-2.0 Artistic-1.0 Artistic-2.0 BSD-1-Clause BSD-2-Clause BSD-3-Clause BSD-3-Clause-Attribution "
     "BSD-3-Clause-Clear BSD-4-Clause BSD-4-Clause-UC BSL-1.0 Beerware CC-BY-3.0 CC-BY-4.0 CC-BY-SA-3.0 CC-BY-SA-4.0 CC0-1.0 "
@@ -18,7 +19,7 @@ VERSIONS = {"GPL": {"1": "1.0", "2": "2.0", "3": "3.0"}, "LGPL": {"2": "2.0", "2
 
 
 def one(name):
-    """The SPDX expression of one licence's short name, or None."""
+    """Returns the SPDX expression of a license's short name, or None."""
     text, _, exception = re.sub(r"\s+", " ", name.strip()).partition(" with ")
     known = SAME.get(text.lower())
     family = re.fullmatch(r"(A?GPL|LGPL)-?v?(\d(?:\.\d)?)(\+|-or-later|-only)?", text, re.IGNORECASE)
@@ -33,26 +34,26 @@ def one(name):
 
 
 def expression(synopsis):
-    """The SPDX expression of a License field's first line, or None where a part of it has none."""
-    def joined(parts, word):
+    """Returns the SPDX expression of the first line of a License field, or None if a part has no SPDX identifier."""
+    def joined(parts, operator):
         if None in parts:
             return None
         parts = list(dict.fromkeys(parts))
         if len(parts) == 1:
             return parts[0]
-        return f" {word} ".join(f"({p})" if " OR " in p and word == "AND" else p for p in parts)
+        return f" {operator} ".join(f"({p})" if " OR " in p and operator == "AND" else p for p in parts)
 
     loose = re.split(r",\s*(and|or)\s+", synopsis.strip(), flags=re.IGNORECASE)
-    terms = [joined([joined([one(t) for t in re.split(r"\s+and\s+", alternative, flags=re.IGNORECASE)], "AND")
+    operands = [joined([joined([one(t) for t in re.split(r"\s+and\s+", alternative, flags=re.IGNORECASE)], "AND")
                      for alternative in re.split(r"\s+or\s+", term, flags=re.IGNORECASE)], "OR") for term in loose[0::2]]
-    words = {w.upper() for w in loose[1::2]}
-    if len(words) > 1:
-        return None  # 'a, and b, or c' says nothing
-    return joined(terms, words.pop() if words else "AND")
+    operators = {o.upper() for o in loose[1::2]}
+    if len(operators) > 1:
+        return None  # 'a, and b, or c' is ambiguous
+    return joined(operands, operators.pop() if operators else "AND")
 
 
 def paragraphs(text):
-    """Fields of each paragraph of a Debian control file, names in lower case."""
+    """Returns the fields of each paragraph of a Debian control file, with names in lower case."""
     found, fields, name = [], {}, None
     for line in text.splitlines() + [""]:
         if not line.strip():
@@ -70,7 +71,7 @@ def paragraphs(text):
 
 
 def of_copyright(text):
-    """The License fields' first lines of all files, sorted; None where the file is not machine readable."""
+    """Returns the sorted first lines of the License fields of all files, or None if the file is not machine readable."""
     parts = paragraphs(text)
     if not parts or "copyright-format" not in parts[0].get("format", "") and "dep5" not in parts[0].get("format", "").lower():
         return None
@@ -79,16 +80,16 @@ def of_copyright(text):
 
 
 def cyclonedx(names):
-    """CycloneDX's `licenses`: one expression where SPDX has all the words, else one entry for each name."""
-    told = {name: expression(name) for name in names}
-    if all(told.values()):
-        parts = sorted(set(told.values()))
+    """Returns `licenses` of CycloneDX: one expression if all names have an SPDX identifier, otherwise one entry for each name."""
+    spdx_of = {name: expression(name) for name in names}
+    if all(spdx_of.values()):
+        parts = sorted(set(spdx_of.values()))
         if len(parts) == 1 and re.fullmatch(r"[\w.-]+", parts[0]):
             return [{"license": {"id": parts[0], "acknowledgement": "declared"}}]
         whole = " AND ".join(f"({p})" if " OR " in p and len(parts) > 1 else p for p in parts)
         return [{"expression": whole, "acknowledgement": "declared"}]
     entries = {}
-    for name, spdx in sorted(told.items()):
+    for name, spdx in sorted(spdx_of.items()):
         key = "id" if spdx and re.fullmatch(r"[\w.-]+", spdx) else "name"
         value = spdx or name
         entries[key, value] = {"license": {key: value, "acknowledgement": "declared"}}
