@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attacks/arena.hpp"
 
+#include "protocol/camera_index.hpp"
 #include "protocol/frame.hpp"
 
 namespace sealcam::attacks {
@@ -9,8 +10,9 @@ using namespace std::chrono_literals;
 using test::must;
 
 std::string text(const protocol::Topic& topic) {
-  return topic.leaf == Leaf::ask ? protocol::ask_topic(topic.route, topic.hub)
-                                 : protocol::topic(topic.route, topic.leaf);
+  if (topic.leaf == Leaf::request) return protocol::request_topic(topic.route, topic.hub);
+  if (topic.leaf == Leaf::index) return protocol::index_topic(topic.route.account, topic.hub);
+  return protocol::topic(topic.route, topic.leaf);
 }
 
 bool is_frame(Leaf leaf) noexcept { return leaf == Leaf::video || leaf == Leaf::still; }
@@ -25,6 +27,18 @@ Home::Home(const Ground& ground, std::size_t cameras, std::size_t hubs, std::uin
 void Home::adopt(const Actor& camera, std::uint16_t number) {
   cameras_.push_back(std::make_unique<CameraSide>(ground_, owner_, camera, number));
   hub_->screen().expect(camera.id(), number);
+  publish_index();
+}
+
+void Home::publish_index() {
+  protocol::CameraIndex index{protocol::IndexVersion(++index_version_), {}};
+  for (const auto& camera : cameras_) index.cameras.push_back(camera->id());
+  for (const auto& member : members_) {
+    const auto hub = member->id();
+    ground_.broker.publish({protocol::index_topic(owner_.account(), hub),
+                            must(protocol::encode_index(index, owner_.account(), hub, owner_.keys().identity)), true,
+                            0s});
+  }
 }
 
 Bytes Home::roster(std::size_t camera, std::uint64_t version, const std::set<std::size_t>& without) const {
@@ -41,10 +55,10 @@ void Home::publish_roster(std::size_t camera, const std::set<std::size_t>& witho
 }
 
 Arena::Arena(const ArenaOptions& options) : home(ground, options.cameras, options.hubs, 100), options_(options) {
-  if (options.neighbour) neighbour = std::make_unique<Home>(ground, 1, 1, std::uint16_t{200});
+  if (options.neighbor) neighbor = std::make_unique<Home>(ground, 1, 1, std::uint16_t{200});
   broker.intercept = [this](const Packet& packet) { return intercept(packet); };
   seen.reserve(4096);
-  for (Home* h : {&home, neighbour.get()}) {
+  for (Home* h : {&home, neighbor.get()}) {
     if (h == nullptr) continue;
     for (std::size_t i = 0; i < h->cameras().size(); ++i) {
       h->publish_roster(i);
@@ -67,7 +81,7 @@ bool Arena::intercept(const Packet& packet) {
   return false;
 }
 
-void Arena::let_go() {
+void Arena::stop_attack() {
   passes = nullptr;
   delay = nullptr;
   delayed_.clear();
@@ -101,16 +115,28 @@ void Arena::run(std::chrono::milliseconds duration) {
   (void)run_until([] { return false; }, duration);
 }
 
-bool Arena::run_until(const std::function<bool()>& done, std::chrono::milliseconds patience) {
-  for (auto left = patience; left > 0ms; left -= step) {
+void Arena::hub_sleeps(std::chrono::milliseconds duration) {
+  home.hub().sleep();
+  for (const auto& hub : more_hubs) hub->sleep();
+  hub_asleep_ = true;
+  run(duration);
+  hub_asleep_ = false;
+  home.hub().wake();
+  for (const auto& hub : more_hubs) hub->wake();
+}
+
+bool Arena::run_until(const std::function<bool()>& done, std::chrono::milliseconds timeout) {
+  for (auto left = timeout; left > 0ms; left -= step) {
     if (done()) return true;
     clock.advance(step);
+    if (hub_asleep_) hub_clock.suspend(step);
+    else hub_clock.advance(step);
     since_picture_ += step;
     const bool picture = since_picture_ >= options_.picture_every;
     if (picture) since_picture_ = 0ms;
     for (; !delayed_.empty() && delayed_.front().due <= clock.monotonic(); delayed_.pop_front())
       broker.publish(delayed_.front().packet);
-    for (Home* h : {&home, neighbour.get()}) {
+    for (Home* h : {&home, neighbor.get()}) {
       if (h == nullptr) continue;
       for (auto& camera : h->cameras()) {
         if (picture) camera->capture(options_.picture_size);
@@ -119,6 +145,7 @@ bool Arena::run_until(const std::function<bool()>& done, std::chrono::millisecon
       settle();
       h->hub().tick();
     }
+    for (const auto& hub : more_hubs) hub->tick();
     settle();
     if (every_step) every_step();
   }

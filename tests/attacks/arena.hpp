@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-/// One or two accounts on the shipped code, a broker between camera and hub, and an adversary who is the broker: sees,
-/// records, holds, drops, changes and injects whatever passes. One fake clock for all. Thread-bound.
+/// One or two accounts on the shipped code, with a broker between cameras and hubs. The adversary is the broker: it
+/// records, holds back, drops, modifies and injects messages. Cameras, broker and judges share one fake clock, which is
+/// the true time. The hubs have another one, because their machine may sleep. Thread-bound.
 #pragma once
 
 #include <deque>
 #include <set>
 
 #include "attacks/sides.hpp"
+#include "base/testing/fakes.hpp"
+#include "protocol/envelope.hpp"
 #include "protocol/roster.hpp"
-#include "protocol/topic.hpp"
 
 namespace sealcam::attacks {
 
@@ -16,27 +18,33 @@ using protocol::FrameKind;
 using protocol::Leaf;
 using test::Actor;
 
-/// One owner with devices. Hubs beyond the first are keys only: they are on the roster, and can be an adversary's.
+/// One owner with devices. Hubs after the first one have keys only. They are on the roster, and an adversary can use
+/// them.
 class Home {
  public:
   Home(const Ground& ground, std::size_t cameras, std::size_t hubs, std::uint16_t first_number);
 
   [[nodiscard]] CameraSide& camera(std::size_t i = 0) { return *cameras_.at(i); }
+  [[nodiscard]] const CameraSide& camera(std::size_t i = 0) const { return *cameras_.at(i); }
   [[nodiscard]] HubSide& hub() { return *hub_; }
   [[nodiscard]] const Actor& owner() const { return owner_; }
   [[nodiscard]] const Actor& member(std::size_t i) const { return *members_.at(i); }
   [[nodiscard]] std::vector<std::unique_ptr<CameraSide>>& cameras() { return cameras_; }
-  /// A camera that another owner had, or has.
+  /// Adds a camera of another owner, or of a previous owner.
   void adopt(const Actor& camera, std::uint16_t number);
 
-  /// Signed by the owner, published nowhere. `without`: hubs left out.
+  /// A roster that the owner signed and that is not published. `without`: hubs that it does not list.
   [[nodiscard]] Bytes roster(std::size_t camera, std::uint64_t version,
                              const std::set<std::size_t>& without = {}) const;
-  /// The next version, retained at the broker as the owner does it.
+  /// Publishes the list of all cameras for the first hub, retained as the owner does it.
+  void publish_index();
+  /// The next version of that list.
+  [[nodiscard]] std::uint64_t next_index() noexcept { return ++index_version_; }
+  /// Publishes a roster with the next version, retained as the owner does it.
   void publish_roster(std::size_t camera = 0, const std::set<std::size_t>& without = {});
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
   [[nodiscard]] std::uint64_t next_version() noexcept { return ++version_; }
-  /// Of commands, which are the tests' to make.
+  /// The next number for a command of the test.
   [[nodiscard]] CommandSeq next_command() noexcept { return CommandSeq(++command_); }
 
  private:
@@ -46,13 +54,14 @@ class Home {
   std::vector<std::unique_ptr<CameraSide>> cameras_;
   std::unique_ptr<HubSide> hub_;
   std::uint64_t version_ = 0;
+  std::uint64_t index_version_ = 0;
   std::uint64_t command_ = 0;
 };
 
 struct ArenaOptions {
   std::size_t cameras = 1;
   std::size_t hubs = 2;
-  bool neighbour = false;  ///< a second account
+  bool neighbor = false;  ///< a second account
   std::chrono::milliseconds picture_every{200};
   std::size_t picture_size = 300;
 };
@@ -69,33 +78,38 @@ class Arena {
   explicit Arena(const ArenaOptions& options = {});
 
   FakeClock clock;
+  FakeClock hub_clock;
   CountingLog log;
   Broker broker{clock};
-  Ground ground{clock, log, broker};
+  Ground ground{clock, log, broker, hub_clock};
   Home home;
-  std::unique_ptr<Home> neighbour;
+  std::unique_ptr<Home> neighbor;
 
-  // ---- the adversary ----
-  std::vector<Seen> seen;  ///< while recording
+  // ---- adversary ----
+  std::vector<Seen> seen;  ///< messages while `recording`
   bool recording = false;
-  /// Null: everything passes. What does not pass is seen, too.
+  /// Null: each message passes. Messages that do not pass are recorded also.
   std::function<bool(const Seen&)> passes;
-  /// Null or zero: at once. Otherwise it passes so much later.
+  /// The delay of a message. Null: no delay.
   std::function<std::chrono::milliseconds(const Seen&)> delay;
-  /// To the first account's hub or camera alone.
+  /// Delivers a message to the first account's hub or camera only.
   void to_hub(const protocol::Topic& topic, ByteView payload, bool retained = false);
   void to_hub(Leaf leaf, ByteView payload, bool retained = false);
   void to_camera(const protocol::Topic& topic, ByteView payload, std::size_t camera = 0);
-  /// The newest recorded message of this leaf (and kind, of frames); throws when there is none.
+  /// The newest recorded message of this leaf, and of this kind for frames. Throws if there is none.
   [[nodiscard]] Seen newest(Leaf leaf, std::optional<FrameKind> kind = std::nullopt);
-  /// Lets everything pass again; what was delayed is gone.
-  void let_go();
+  /// Lets all messages pass again. Drops delayed messages.
+  void stop_attack();
 
   // ---- time ----
   void run(std::chrono::milliseconds duration);
-  /// Until `done`, at most this long; false when it never was.
-  bool run_until(const std::function<bool()>& done, std::chrono::milliseconds patience);
-  /// Delivers what was published meanwhile.
+  /// Runs until `done` is true, for at most `timeout`. Returns the last value of `done`.
+  bool run_until(const std::function<bool()>& done, std::chrono::milliseconds timeout);
+  /// The machine of the first account's hub, and of `more_hubs`, sleeps. Time passes for all others.
+  void hub_sleeps(std::chrono::milliseconds duration);
+  /// Other hubs of the first account that run with its hub.
+  std::vector<std::shared_ptr<HubSide>> more_hubs;
+  /// Delivers all published messages.
   void settle();
   std::function<void()> every_step;
 
@@ -107,6 +121,7 @@ class Arena {
     Packet packet;
   };
   std::deque<Delayed> delayed_;
+  bool hub_asleep_ = false;
   std::chrono::milliseconds since_picture_{0};
 };
 

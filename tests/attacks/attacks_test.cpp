@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each row of the table of attacks is one test case.
+// Each row of the table of attacks is a test case.
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/internal/catch_test_registry.hpp>
 
 #include "attacks/row.hpp"
+#include "base/testing/fakes.hpp"
 
 using namespace sealcam;
 using namespace sealcam::attacks;
@@ -25,7 +26,7 @@ class RowTest final : public Catch::ITestInvoker {
   const Row& row_;
 };
 
-/// ctest takes ';' and ',' in a name apart.
+/// ctest splits names at ';' and ','.
 std::string test_name(std::string name) {
   for (char& c : name)
     if (c == ',' || c == ';') c = ' ';
@@ -43,7 +44,7 @@ const bool registered = [] {
 
 }  // namespace
 
-TEST_CASE("the judge calls wrong what is wrong, and nothing else") {
+TEST_CASE("the screen counts each wrong picture, and no other picture") {
   FakeClock clock;
   Screen screen(clock);
   const Actor camera, other;
@@ -52,7 +53,7 @@ TEST_CASE("the judge calls wrong what is wrong, and nothing else") {
   const auto show = [&](const DeviceId& tile, const Drawing& d, bool live, std::optional<std::uint64_t> again = {}) {
     watch::PictureInfo info;
     info.state = live ? watch::CameraState::live : watch::CameraState::stale;
-    info.counter = Counter(again.value_or(++counter));
+    info.counter = protocol::Counter(again.value_or(++counter));
     const auto before = screen.wrong();
     screen.on_picture(tile, info, draw(d, 100));
     return screen.wrong() - before;
@@ -60,8 +61,8 @@ TEST_CASE("the judge calls wrong what is wrong, and nothing else") {
   const auto now = clock.monotonic();
   CHECK(show(camera.id(), {1, 1, 0, now}, true) == 0);
   CHECK(show(camera.id(), {1, 2, 1, now}, true) == 0);
-  CHECK(show(camera.id(), {1, 2, 1, now}, true, counter) == 1);  // twice
-  CHECK(show(camera.id(), {1, 1, 0, now}, false) == 1);          // older
+  CHECK(show(camera.id(), {1, 2, 1, now}, true, counter) == 1);  // shown twice
+  CHECK(show(camera.id(), {1, 1, 0, now}, false) == 1);          // older than the shown picture
   CHECK(show(camera.id(), {1, 9, 5, now}, false) == 1);          // without its reference
   CHECK(show(camera.id(), {2, 10, 0, now}, false) == 1);         // of another camera
   CHECK(show(other.id(), {1, 11, 0, now}, false) == 1);          // on another tile
@@ -70,7 +71,7 @@ TEST_CASE("the judge calls wrong what is wrong, and nothing else") {
   screen.look(camera.id());
   CHECK(screen.wrong() == 5);
   clock.advance(std::chrono::milliseconds(1));
-  CHECK(show(camera.id(), {1, 13, 0, now}, true) == 1);  // too old to be LIVE
+  CHECK(show(camera.id(), {1, 13, 0, now}, true) == 1);  // too old for LIVE
   screen.look(camera.id());
   CHECK(screen.wrong() == 7);
   CHECK(show(camera.id(), {1, 14, 0, now}, false) == 0);
@@ -82,7 +83,7 @@ TEST_CASE("the judge calls wrong what is wrong, and nothing else") {
   CHECK(show(camera.id(), {1, 16, 0, now}, false) == 1);
 }
 
-TEST_CASE("the broker of the arena keeps, matches and forgets as brokers do") {
+TEST_CASE("the arena's broker matches topic filters as MQTT defines it") {
   CHECK(matches("a/+/c", "a/b/c"));
   CHECK_FALSE(matches("a/+/c", "a/b/d"));
   CHECK_FALSE(matches("a/+", "a/b/c"));

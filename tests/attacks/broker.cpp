@@ -2,6 +2,7 @@
 #include "attacks/broker.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "support/live_bytes.hpp"
 
@@ -32,22 +33,30 @@ Broker::Client::~Client() {
 }
 
 void Broker::Client::connect() {
-  connected_ = true;
+  is_connected = true;
   {
     const UnderTest counted;
     listener_.on_connected();
   }
-  for (const auto& filter : filters_) broker_.events_.push_back({this, {}, {}, filter});
+  for (const auto& filter : filters) broker_.events_.push_back({this, {}, {}, filter});
+}
+
+void Broker::Client::wake() {
+  asleep_ = false;
+  for (const auto& [packet, retained] : std::exchange(held_, {})) deliver(packet, retained);
 }
 
 void Broker::Client::deliver(const Packet& packet, bool retained) {
+  if (asleep_) {
+    held_.emplace_back(packet, retained);
+    return;
+  }
   const UnderTest counted;
   listener_.on_message({packet.topic, packet.payload, retained});
 }
 
 void Broker::Client::do_publish(const transport::Publication& p, PublishHandler done) {
   const OutsideTest uncounted;
-  ++in_flight_;
   broker_.events_.push_back({this,
                              {std::string(p.topic), Bytes(p.payload.begin(), p.payload.end()), p.retain, p.expiry},
                              std::move(done),
@@ -56,8 +65,8 @@ void Broker::Client::do_publish(const transport::Publication& p, PublishHandler 
 
 void Broker::Client::do_subscribe(std::string_view filter, transport::Qos) {
   const OutsideTest uncounted;
-  filters_.emplace_back(filter);
-  if (connected_) broker_.events_.push_back({this, {}, {}, std::string(filter)});
+  filters.emplace_back(filter);
+  if (is_connected) broker_.events_.push_back({this, {}, {}, std::string(filter)});
 }
 
 void Broker::publish(const Packet& packet) {
@@ -66,10 +75,10 @@ void Broker::publish(const Packet& packet) {
     const auto life = packet.expiry.count() > 0 ? packet.expiry : std::chrono::seconds(std::chrono::years(1));
     retained_.insert_or_assign(packet.topic, Retained{packet, clock_.monotonic() + life});
   }
-  const auto now = clients_;  // a listener may come or go meanwhile
+  const auto now = clients_;  // a listener may add or remove clients
   for (Client* client : now) {
-    if (!client->connected_ || !std::ranges::contains(clients_, client)) continue;
-    if (std::ranges::any_of(client->filters_, [&](const auto& f) { return matches(f, packet.topic); }))
+    if (!client->is_connected || !std::ranges::contains(clients_, client)) continue;
+    if (std::ranges::any_of(client->filters, [&](const auto& f) { return matches(f, packet.topic); }))
       client->deliver(packet);
   }
 }
@@ -91,7 +100,6 @@ void Broker::settle() {
     }
     if (!intercept || intercept(event.packet)) publish(event.packet);
     if (!std::ranges::contains(clients_, event.from)) continue;
-    --event.from->in_flight_;
     const UnderTest counted;
     event.done({});
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A broker in the same process that delivers when it is told to: retained messages, expiry, subscriptions with '+'.
-/// Whoever holds it has an operator's rights. Thread-bound.
+/// A broker in the same process, with retained messages, expiry and subscriptions with '+'. It delivers inside settle()
+/// only. The test has the rights of an operator. Thread-bound.
 #pragma once
 
 #include <deque>
@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "core/clock.hpp"
-#include "transport/mqtt.hpp"
+#include "base/clock.hpp"
+#include "support/fake_mqtt_client.hpp"
 
 namespace sealcam::attacks {
 
@@ -23,41 +23,40 @@ struct Packet {
 
 class Broker {
  public:
-  /// One connection; leaves with its destruction. Publications that it did not hear of are then never answered.
-  class Client final : public transport::MqttClient {
+  /// One connection. Its destruction ends it, and open publications are then never answered.
+  class Client final : public test::FakeMqttClient {
    public:
-    /// All outlive it.
+    /// Both arguments must outlive the client.
     Client(Broker& broker, transport::MqttListener& listener);
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
     ~Client() override;
     void connect();
-    /// Hands over one message, as a broker with bad intent does.
+    /// Delivers one message to this client only, as a malicious broker can.
     void deliver(const Packet& packet, bool retained = false);
+    /// The machine of this client sleeps: the network holds its messages.
+    void sleep() noexcept { asleep_ = true; }
+    /// The machine wakes, and receives the held messages in order.
+    void wake();
 
    private:
     friend class Broker;
     void do_publish(const transport::Publication& publication, PublishHandler done) override;
     void do_subscribe(std::string_view filter, transport::Qos qos) override;
-    void do_unsubscribe(std::string_view filter) override { std::erase(filters_, filter); }
-    [[nodiscard]] bool do_connected() const override { return connected_; }
-    [[nodiscard]] std::size_t do_in_flight() const override { return in_flight_; }
-    [[nodiscard]] std::size_t do_unsent_bytes() const override { return 0; }
 
     Broker& broker_;
     transport::MqttListener& listener_;
-    std::vector<std::string> filters_;
-    std::size_t in_flight_ = 0;
-    bool connected_ = false;
+    bool asleep_ = false;
+    std::vector<std::pair<Packet, bool>> held_;  // with "retained"
   };
 
   explicit Broker(const Clock& clock) : clock_(clock) {}
 
-  /// Sees each publication first; false: it goes no further, and its sender is none the wiser.
+  /// Receives each publication first. If it returns false, the publication is dropped, and its sender is not told.
   std::function<bool(const Packet&)> intercept;
-  /// Past the interceptor, to everybody who subscribed.
+  /// Delivers a message to all subscribers, without the interceptor.
   void publish(const Packet& packet);
-  /// Works until nobody has anything to say.
+  /// Delivers all waiting messages, also those that they cause.
   void settle();
 
  private:
@@ -69,7 +68,7 @@ class Broker {
     Client* from = nullptr;
     Packet packet;
     transport::MqttClient::PublishHandler done;
-    std::string filter;  // a new subscription when not empty
+    std::string filter;  // a new subscription if not empty
   };
   void deliver_retained(Client& client, std::string_view filter);
 
@@ -79,7 +78,7 @@ class Broker {
   std::deque<Event> events_;
 };
 
-/// MQTT 5 section 4.7, without '#'.
+/// Matches a topic filter as in MQTT 5 section 4.7, without '#'.
 [[nodiscard]] bool matches(std::string_view filter, std::string_view topic) noexcept;
 
 }  // namespace sealcam::attacks

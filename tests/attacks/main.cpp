@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs every attack and prints the table: row, refused as, messages, shown wrongly, control. Exits with 1 when one
-// deviates.
+// Runs each attack and prints the table: attack, reason of rejection, messages, pictures shown wrongly, control. Exit
+// status 1: at least one attack deviates from its expected result.
 #include <CLI/CLI.hpp>
-#include <format>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "attacks/row.hpp"
+#include "base/format.hpp"
 
 namespace {
 
@@ -20,17 +20,17 @@ std::string cut(std::string text, std::size_t width) {
 }
 
 std::string line(const Row& row, const Outcome& outcome) {
-  const std::string refused = outcome.refused.empty() || !row.note.empty() ? row.refused_as + " *" : row.refused_as;
-  auto text = std::format("{:<73} | {:<38} | {:>7} | {:>5} | {:>7}\n", cut(row.name, 73), cut(refused, 38),
-                          outcome.messages, outcome.wrong, outcome.control);
+  const std::string rejected = outcome.rejected.empty() || !row.note.empty() ? row.rejected_as + " *" : row.rejected_as;
+  auto text = sealcam::format("{:<73} | {:<38} | {:>7} | {:>5} | {:>7}\n", cut(row.name, 73), cut(rejected, 38),
+                              outcome.messages, outcome.wrong, outcome.control);
   for (const auto& deviation : outcome.deviations) text += "    DEVIATES: " + deviation + '\n';
   return text;
 }
 
 nlohmann::ordered_json to_json(const Row& row, const Outcome& o) {
   return {{"row", row.name},
-          {"refused_as", row.refused_as},
-          {"counted", o.refused},
+          {"rejected_as", row.rejected_as},
+          {"counted", o.rejected},
           {"attack_messages", o.messages},
           {"shown_wrongly", o.wrong},
           {"control_shown", o.control},
@@ -42,7 +42,7 @@ nlohmann::ordered_json to_json(const Row& row, const Outcome& o) {
           {"deviations", o.deviations}};
 }
 
-/// Nothing to do without a name.
+/// Does nothing without a file name.
 bool write(const std::string& file, const std::string& content) {
   if (file.empty()) return true;
   std::ofstream out(file);
@@ -55,35 +55,37 @@ bool write(const std::string& file, const std::string& content) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Attacks on cameras and hubs, each with its control"};
+  CLI::App app{"Runs attacks on cameras and hubs, each with a control"};
   std::string json_file, text_file, only;
-  app.add_option("--json", json_file, "Write the table to this file, too");
-  app.add_option("--text", text_file, "The same as text");
-  app.add_option("--only", only, "Rows whose name contains this");
+  app.add_option("--json", json_file, "Also write the table to this file, as JSON");
+  app.add_option("--text", text_file, "Also write the table to this file, as text");
+  app.add_option("--only", only, "Run only rows whose name contains this text");
   CLI11_PARSE(app, argc, argv);
 
   auto table = nlohmann::ordered_json::array();
   std::size_t deviating = 0;
   std::chrono::milliseconds took{0};
   std::ostringstream text;
-  const auto say = [&](const std::string& part) {
+  const auto print = [&](const std::string& part) {
     std::cout << part << std::flush;
     text << part;
   };
-  say(std::format("{:<73} | {:<38} | {:>7} | {:>5} | {:>7}\n", "row", "refused as", "attacks", "wrong", "control"));
-  say(std::string(142, '-') + '\n');
+  print(sealcam::format("{:<73} | {:<38} | {:>7} | {:>5} | {:>7}\n", "row", "rejected as", "attacks", "wrong",
+                        "control"));
+  print(std::string(142, '-') + '\n');
   for (const auto& row : all_rows()) {
     if (row.name.find(only) == std::string::npos) continue;
     const auto outcome = run(row);
-    say(line(row, outcome));
+    print(line(row, outcome));
     table.push_back(to_json(row, outcome));
     took += outcome.took;
     if (!outcome.deviations.empty()) ++deviating;
   }
-  say(std::format(
-      "{} rows, {} deviate, {:.1f} s. Each row ran with n and with 10 n messages, then with the hub and with "
-      "the camera restarted in the middle.\n* counted otherwise or not at all; the JSON says why, and what "
-      "each control is.\n",
+  print(sealcam::format(
+      "{} rows, {} deviate, {:.1f} s. Each row ran with n and with 10 n messages, then with a restart of the hub, and "
+      "with a restart of the camera.\n* counted under another reason, or not counted; see the notes in the JSON file, "
+      "which "
+      "also describes the controls.\n",
       table.size(), deviating, static_cast<double>(took.count()) / 1000));
   if (!write(json_file, table.dump(1) + '\n') || !write(text_file, text.str())) return 1;
   return deviating == 0 ? 0 : 1;

@@ -3,28 +3,30 @@
 
 #include <algorithm>
 
-#include "protocol/ask.hpp"
+#include "base/encoding.hpp"
+#include "protocol/view_request.hpp"
 
 namespace sealcam::attacks {
 
 using namespace std::chrono_literals;
 using test::must;
 
-Bytes next_ask(Arena& arena, std::size_t member) {
+Bytes next_request(Arena& arena, std::size_t member) {
   static std::uint64_t seq = 0;
   ++seq;
   const auto epoch = arena.home.camera().epoch().value();
-  return must(protocol::encode_ask({protocol::Want::live, protocol::Challenge(seq), epoch, AskSeq(seq)},
-                                   arena.home.camera().route(), arena.home.member(member).keys().identity));
+  return must(protocol::encode_view_request(
+      {protocol::RequestKind::live, protocol::Challenge(seq), epoch, protocol::RequestSeq(seq)},
+      arena.home.camera().route(), arena.home.member(member).keys().identity));
 }
 
-void deliver_ask(Arena& arena, ByteView message, std::size_t member) {
-  arena.to_camera({arena.home.camera().route(), Leaf::ask, arena.home.member(member).id()}, message);
+void deliver_request(Arena& arena, ByteView message, std::size_t member) {
+  arena.to_camera({arena.home.camera().route(), Leaf::request, arena.home.member(member).id()}, message);
 }
 
 void run_watched_by_second(Arena& arena, std::chrono::seconds duration) {
   for (auto left = duration; left > 0s; left -= 1s) {
-    deliver_ask(arena, next_ask(arena));
+    deliver_request(arena, next_request(arena));
     arena.run(1s);
   }
 }
@@ -36,7 +38,7 @@ void until_live(Arena& arena) {
     throw std::runtime_error("no LIVE picture within 15 s");
 }
 
-Bytes respelled(ByteView message) {
+Bytes resigned(ByteView message) {
   static const Bytes order = must(from_hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"));
   Bytes other(message.begin(), message.end());
   int borrow = 0;
@@ -62,24 +64,45 @@ Bytes Forger::frame(Arena& arena, ByteView message, const crypto::SigningKey& si
         keys_
             .emplace(grants.epoch, must(crypto::sframe::SealingKey::open(grants.suite, grants.epoch, content.base_key)))
             .first;
-    Bytes nowhere(64);  // beyond the counters of genuine frames
+    Bytes nowhere(64);  // above the counters of genuine frames
     for (int i = 0; i < 2000; ++i) must(key->second.seal(nowhere, {}, {}));
   }
   ++number_;
   const auto unit = draw({.camera = 666, .serial = number_, .reference = 0, .taken = arena.clock.monotonic()}, 300);
-  Bytes plain(protocol::frame_header_size + unit.size());
-  protocol::write_frame_header({.width = 64,
-                                .height = 48,
-                                .captured = arena.clock.wall(),
-                                .number = FrameNumber(number_),
-                                .age = {},
-                                .echo = {}},
-                               plain);
-  std::ranges::copy(unit, plain.begin() + protocol::frame_header_size);
+  const auto plain = protocol::frame_plaintext({.width = 64,
+                                                .height = 48,
+                                                .captured = arena.clock.wall(),
+                                                .number = FrameNumber(number_),
+                                                .age = {},
+                                                .depends = key->second.next_counter(),
+                                                .echoes = {}},
+                                               unit);
   const protocol::FrameSealer sealer(camera.route(), signer);
   Bytes out(sealer.message_size(key->second, plain.size()));
   const auto sealed = must(sealer.seal(out, key->second, FrameKind::key, plain));
   return {sealed.begin(), sealed.end()};
+}
+
+std::uint64_t opened_frames(const Arena& arena, const DeviceId& hub, const protocol::GrantKeys& keys_of) {
+  const auto& camera = arena.home.camera();
+  const protocol::FrameOpener opener(camera.route());
+  std::map<protocol::Epoch, crypto::sframe::OpeningKey> keys;
+  std::uint64_t opened = 0;
+  for (const auto& s : arena.seen) {
+    if (s.topic.route != camera.route()) continue;
+    if (s.topic.leaf == Leaf::grants) {
+      const auto grants = must(protocol::decode_grants(s.packet.payload, camera.route(), camera.actor().verifier()));
+      if (const auto content = protocol::open_grant(grants, camera.route(), hub, keys_of))
+        keys.insert_or_assign(grants.epoch,
+                              must(crypto::sframe::OpeningKey::open(grants.suite, grants.epoch, content->base_key)));
+    }
+    if (!is_frame(s.topic.leaf)) continue;
+    const auto frame = must(protocol::parse_frame(s.packet.payload));
+    const auto key = keys.find(frame.epoch);
+    Bytes out(frame.sealed.size());
+    if (key != keys.end() && opener.open(out, frame, key->second)) ++opened;
+  }
+  return opened;
 }
 
 Bytes fresh_grants(Arena& arena) {

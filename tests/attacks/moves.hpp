@@ -1,44 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What several attacks have in common.
+/// Steps that several attacks share.
 #pragma once
 
 #include "attacks/row.hpp"
 #include "protocol/frame.hpp"
-#include "protocol/grants.hpp"
+#include "protocol/roster.hpp"
 
 namespace sealcam::attacks {
 
-/// Asks of the roster's second hub, which is silent by itself: each with the next number, for the camera's epoch.
-[[nodiscard]] Bytes next_ask(Arena& arena, std::size_t member = 1);
-/// On the topic of `member`.
-void deliver_ask(Arena& arena, ByteView message, std::size_t member = 1);
+/// A view request of the roster's second hub, with the next number, for the camera's current epoch. This hub sends no
+/// requests of its own.
+[[nodiscard]] Bytes next_request(Arena& arena, std::size_t member = 1);
+/// Delivers a view request on the topic of `member`.
+void deliver_request(Arena& arena, ByteView message, std::size_t member = 1);
 
-/// The second hub watches; runs for `duration`.
+/// Runs for `duration` while the second hub watches.
 void run_watched_by_second(Arena& arena, std::chrono::seconds duration);
 
-/// Runs until a picture is LIVE that was not when this was called.
+/// Runs until a picture is LIVE that was captured after this call.
 void until_live(Arena& arena);
 
-/// The other signature that is as valid: (r, n - s) for (r, s). Of any message: the signature stands last.
-[[nodiscard]] Bytes respelled(ByteView message);
+/// The message with its second valid signature: (r, n - s) for (r, s). The signature is the end of each message.
+[[nodiscard]] Bytes resigned(ByteView message);
 
-/// Signs with a key of its own in the name of whom it wants, with whatever keys it got hold of.
+/// Signs with its own key in the name of another device.
 class Forger {
  public:
   Forger();
-  /// A signing key whose public half says `name` and whose private half is the forger's.
+  /// A signing key with the public key of `name` and the private key of the forger.
   [[nodiscard]] crypto::SigningKey as(const Actor& name) const { return {key_.id(), name.identity()}; }
-  /// A frame of the camera's current epoch in the name of `signer`, sealed with the content key that the second hub
-  /// was granted; newer than all genuine ones.
+  /// A frame of the camera's current epoch, signed with `signer` and sealed with the base key that the second hub
+  /// received. Newer than all genuine frames.
   [[nodiscard]] Bytes frame(Arena& arena, ByteView grants, const crypto::SigningKey& signer);
 
  private:
   crypto::VolatileKey key_;
-  std::map<Epoch, crypto::sframe::SealingKey> keys_;
+  std::map<protocol::Epoch, crypto::sframe::SealingKey> keys_;
   std::uint32_t number_ = 1'000'000;
 };
 
-/// Begins a new epoch of the first camera and returns its grants; they reach everybody.
+/// Number of the recorded frames of the first camera that open with the recorded grants for this hub and these keys.
+[[nodiscard]] std::uint64_t opened_frames(const Arena& arena, const DeviceId& hub, const protocol::GrantKeys& keys);
+
+/// Begins a new epoch of the first camera. Returns its grants, which the broker also delivers.
 [[nodiscard]] Bytes fresh_grants(Arena& arena);
 
 }  // namespace sealcam::attacks

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two devices that live with one identity: a card copied bit by bit, a stolen state folder.
+// Two devices with one identity: a copied SD card, or a stolen state folder.
 #include <stdexcept>
 
 #include "attacks/moves.hpp"
@@ -14,9 +14,9 @@ watch::Reason reason(Arena& arena) {
   return status ? status->reason : watch::Reason::none;
 }
 
-/// The arena's time goes on with a second device in it.
-void run_with(Arena& arena, CameraSide& twin, std::chrono::milliseconds patience, const std::function<bool()>& done) {
-  for (auto left = patience; left > 0ms && !done(); left -= Arena::step) {
+/// Runs the arena with a second device.
+void run_with(Arena& arena, CameraSide& twin, std::chrono::milliseconds timeout, const std::function<bool()>& done) {
+  for (auto left = timeout; left > 0ms && !done(); left -= Arena::step) {
     twin.capture(300);
     twin.tick();
     arena.run(Arena::step);
@@ -26,16 +26,16 @@ void run_with(Arena& arena, CameraSide& twin, std::chrono::milliseconds patience
 Sent two_devices(Arena& arena, int n) {
   auto& camera = arena.home.camera();
   auto& screen = arena.home.hub().screen();
-  until_live(arena);  // the camera first: between two that begin together the screen's judge knows no order
+  until_live(arena);  // the camera starts first, because the screen cannot order two cameras that start together
   const auto live = screen.live();
   CameraSide twin(arena.ground, arena.home.owner(), camera.actor(), camera.number());
-  twin.continue_after(camera, 1000);  // the screen's judge knows one order of serials
+  twin.continue_after(camera, 1000);  // the screen expects growing serials
   twin.restart();
   run_with(arena, twin, 20s, [&] { return reason(arena) == watch::Reason::cloned; });
-  if (reason(arena) != watch::Reason::cloned) throw std::runtime_error("two devices were not told apart");
+  if (reason(arena) != watch::Reason::cloned) throw std::runtime_error("the hub did not detect two devices");
   Sent sent{0, {}, screen.live() - live};
   const auto shown = screen.shown();
-  // A hub that believed them would show each of these.
+  // A hub without the check would show each of these pictures.
   const auto until = arena.clock.monotonic() + 200ms * n;
   arena.every_step = [&] { ++sent.messages; };
   run_with(arena, twin, 200ms * n, [&] { return arena.clock.monotonic() >= until; });
@@ -53,10 +53,10 @@ Sent two_devices(Arena& arena, int n) {
 
 void add_clone_rows(std::vector<Row>& rows) {
   Row row;
-  row.name = "two cameras live with one copied state folder";
-  row.refused_as = "cloned: nothing of either";
-  row.control_is = "pictures shown before both had answered";
-  row.note = "begins anew with the hub, which then needs a new proof";
+  row.name = "two cameras use one copied state folder";
+  row.rejected_as = "cloned";
+  row.control_is = "pictures shown before both cameras answered";
+  row.note = "a restarted hub needs a new proof";
   row.uncounted = true;
   row.n = 10;
   row.strike = two_devices;

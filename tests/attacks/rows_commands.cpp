@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Commands, and a hub that speaks like an owner, at the camera. Control: the next command of the right owner is obeyed,
-// a hub that may is.
-#include <format>
-
+// Commands at the camera. Control: the next command of the owner is applied.
 #include "attacks/moves.hpp"
 #include "crypto/cbor.hpp"
 #include "crypto/hpke.hpp"
-#include "protocol/ask.hpp"
 #include "protocol/command.hpp"
 
 namespace sealcam::attacks {
 namespace {
 
 using namespace std::chrono_literals;
-using protocol::Want;
 using test::must;
 
-/// Names the camera, and closes its sensor: who obeys it can be told.
+/// A command that renames the camera and closes its sensor, so that its effect is visible.
 Bytes command(const protocol::Route& route, CommandSeq seq, const crypto::PublicKey& camera,
               const crypto::SigningKey& owner, bool closed = true) {
   protocol::Command command;
@@ -26,8 +21,8 @@ Bytes command(const protocol::Route& route, CommandSeq seq, const crypto::Public
   return must(protocol::encode_command(command, route, camera, owner));
 }
 
-/// Of the right owner, and sealed to the right camera; the sensor stays open.
-Bytes rightful(Arena& arena) {
+/// A command of the owner, sealed to the camera. The sensor stays open.
+Bytes valid(Arena& arena) {
   const auto& camera = arena.home.camera();
   return command(camera.route(), arena.home.next_command(), camera.actor().hpke(), arena.home.owner().keys().identity,
                  false);
@@ -37,28 +32,28 @@ void deliver(Arena& arena, ByteView message) {
   arena.to_camera({arena.home.camera().route(), Leaf::command, {}}, message);
 }
 
-/// The camera obeys it, and shows that it lives on.
-Bytes obeyed(Arena& arena) {
-  auto message = rightful(arena);
-  const auto items = arena.home.camera().obeyed_items();
+/// Delivers a valid command. The camera must apply it and continue.
+Bytes apply_valid(Arena& arena) {
+  auto message = valid(arena);
+  const auto items = arena.home.camera().applied_items();
   deliver(arena, message);
   until_live(arena);
-  if (arena.home.camera().obeyed_items() != items + 1) throw std::runtime_error("a rightful command is not obeyed");
+  if (arena.home.camera().applied_items() != items + 1) throw std::runtime_error("a valid command was not applied");
   return message;
 }
 
-/// What a camera is, as far as commands can change it.
+/// The state of a camera that commands can change.
 struct Condition {
   std::uint64_t items;
-  std::optional<CommandSeq> seq;
+  std::optional<protocol::CommandSeq> seq;
   bool privacy, stopping;
-  std::optional<Epoch> epoch;
+  std::optional<protocol::Epoch> epoch;
   friend bool operator==(const Condition&, const Condition&) = default;
 };
 Condition condition(Arena& arena) {
   const auto& camera = arena.home.camera();
-  return {camera.obeyed_items(), camera.orders().obeyed(), camera.orders().privacy(), camera.publisher().reset_wanted(),
-          camera.epoch()};
+  return {camera.applied_items(), camera.commands().applied(), camera.commands().privacy(),
+          camera.publisher().reset_requested(), camera.epoch()};
 }
 
 using Make = std::function<Bytes(Arena&)>;
@@ -70,30 +65,32 @@ Sent strike(Arena& arena, int n, const Make& make, bool counted) {
   Sent sent;
   for (int i = 0; i < n; ++i, ++sent.messages) {
     deliver(arena, message);
-    arena.run(300ms);  // no faster than commands are verified
+    arena.run(300ms);  // within the rate at which the camera checks commands
   }
-  if (counted) sent.refused["command refused"] = sent.messages;
+  if (counted) sent.rejected["command rejected"] = sent.messages;
   arena.run(1s);
-  if (condition(arena) != before) throw std::runtime_error("a refused command changed something");
-  (void)obeyed(arena);
+  if (condition(arena) != before) throw std::runtime_error("a rejected command changed something");
+  (void)apply_valid(arena);
   sent.control = 1;
   return sent;
 }
 
-Row& add(std::vector<Row>& rows, const std::string& what, const Make& make, const std::string& ignored_since = {}) {
+Row& add(std::vector<Row>& rows, const std::string& what, const Make& make, const std::string& ignored_because = {}) {
   Row row;
   row.name = "command: " + what;
-  row.refused_as = ignored_since.empty() ? "refused" : "ignored";
-  row.note = ignored_since;
-  row.control_is = "the next one of the right owner is obeyed";
+  row.rejected_as = ignored_because.empty() ? "rejected" : "ignored";
+  row.note = ignored_because;
+  row.control_is = "the next command of the owner is applied";
   row.n = 6;
-  row.also = {"ask wrong_epoch", "ask too_often", "wait for key"};
+  row.also = {"request wrong_epoch", "request too_often", "wait for key"};
   row.options.picture_every = 500ms;
-  row.strike = [make, counted = ignored_since.empty()](Arena& arena, int n) { return strike(arena, n, make, counted); };
+  row.strike = [make, counted = ignored_because.empty()](Arena& arena, int n) {
+    return strike(arena, n, make, counted);
+  };
   return rows.emplace_back(std::move(row));
 }
 
-/// By the right owner, for the right camera; `fill` writes the plaintext.
+/// A command of the owner for the camera. `fill` writes the plaintext.
 Bytes sealed_as(Arena& arena, const std::function<void(crypto::CborWriter&, CommandSeq)>& fill) {
   const auto& camera = arena.home.camera();
   const auto seq = arena.home.next_command();
@@ -113,30 +110,30 @@ void add_forged(std::vector<Row>& rows) {
     const auto& camera = a.home.camera();
     return command(camera.route(), a.home.next_command(), camera.actor().hpke(), signer);
   };
-  add(rows, "by another owner",
+  add(rows, "of another owner",
       [by, other = std::make_shared<Actor>()](Arena& a) { return by(a, other->keys().identity); });
-  add(rows, "by a hub on the roster", [by](Arena& a) { return by(a, a.home.member(1).keys().identity); });
-  add(rows, "in the owner's name by another",
+  add(rows, "of a hub on the roster", [by](Arena& a) { return by(a, a.home.member(1).keys().identity); });
+  add(rows, "in the owner's name, with another key",
       [by, forger = std::make_shared<Forger>()](Arena& a) { return by(a, forger->as(a.home.owner())); });
-  add(rows, "of another camera of the account", [](Arena& a) {
+  add(rows, "for another camera of the account", [](Arena& a) {
     const auto& other = a.home.camera(1);
     return command(other.route(), a.home.next_command(), other.actor().hpke(), a.home.owner().keys().identity);
   }).options.cameras = 2;
-  add(rows, "of another account's owner, for this camera there", [](Arena& a) {
-    const auto& owner = a.neighbour->owner();
+  add(rows, "of another account's owner, for the same camera", [](Arena& a) {
+    const auto& owner = a.neighbor->owner();
     return command(test::route_of(owner, a.home.camera().actor()), a.home.next_command(),
                    a.home.camera().actor().hpke(), owner.keys().identity);
-  }).options.neighbour = true;
+  }).options.neighbor = true;
   add(rows, "sealed to another camera's key", [other = std::make_shared<Actor>()](Arena& a) {
     return command(a.home.camera().route(), a.home.next_command(), other->hpke(), a.home.owner().keys().identity);
   });
-  add(rows, "with an item that nobody knows", [](Arena& a) {
+  add(rows, "with an unknown item", [](Arena& a) {
     return sealed_as(a, [](crypto::CborWriter& plain, CommandSeq seq) {
       plain.map(2).integer(2).array(2).unsigned_integer(seq.value()).boolean(true);
       plain.integer(6).array(2).unsigned_integer(seq.value()).boolean(true);
     });
   });
-  add(rows, "with an item from a command that is still to come", [](Arena& a) {
+  add(rows, "with an item of a later command", [](Arena& a) {
     return sealed_as(a, [](crypto::CborWriter& plain, CommandSeq seq) {
       plain.map(1).integer(2).array(2).unsigned_integer(seq.value() + 1).boolean(true);
     });
@@ -144,73 +141,26 @@ void add_forged(std::vector<Row>& rows) {
 }
 
 void add_old(std::vector<Row>& rows) {
-  add(rows, "rolled back to the one before", [](Arena& a) {
-    auto old = obeyed(a);
-    (void)obeyed(a);
+  add(rows, "rolled back to the previous command", [](Arena& a) {
+    auto old = apply_valid(a);
+    (void)apply_valid(a);
     return old;
   });
-  add(rows, "rolled back, held before it ever arrived", [](Arena& a) {
+  add(rows, "held back until a later command was applied", [](Arena& a) {
     const auto& camera = a.home.camera();
     auto held = command(camera.route(), a.home.next_command(), camera.actor().hpke(), a.home.owner().keys().identity);
-    (void)obeyed(a);
+    (void)apply_valid(a);
     return held;
   });
-  add(rows, "replayed", [](Arena& a) { return obeyed(a); }, "it is the one that is obeyed already");
-  add(
-      rows, "replayed, with the other spelling of its signature", [](Arena& a) { return respelled(obeyed(a)); },
-      "it is the one that is obeyed already");
+  add(rows, "replayed", [](Arena& a) { return apply_valid(a); }, "the camera has already applied it");
+  add(rows, "replayed with the other valid s", [](Arena& a) { return resigned(apply_valid(a)); });
   add(
       rows, "empty, retained",
       [](Arena& a) {
         a.broker.publish({protocol::topic(a.home.camera().route(), Leaf::command), {}, true, 0s});
         return Bytes();
       },
-      "what was obeyed stays");
-}
-
-Bytes privacy_ask(Arena& arena, Want want) {
-  static std::uint64_t seq = 2'000'000;
-  ++seq;
-  return must(protocol::encode_ask({want, protocol::Challenge(seq), arena.home.camera().epoch().value(), AskSeq(seq)},
-                                   arena.home.camera().route(), arena.home.member(1).keys().identity));
-}
-
-/// The roster of both hubs, the second of which may switch privacy.
-void let_second_switch(Arena& arena) {
-  const auto& camera = arena.home.camera();
-  auto roster = test::roster_of(camera.actor(), arena.home.next_version(), {&arena.home.member(0)});
-  roster.hubs.push_back(arena.home.member(1).as_hub());
-  roster.hubs.back().may_switch_privacy = true;
-  arena.broker.publish({protocol::topic(camera.route(), Leaf::roster),
-                        must(protocol::encode_roster(roster, camera.route(), arena.home.owner().keys().identity)), true,
-                        0s});
-  until_live(arena);
-}
-
-/// The second hub wants it; whether privacy is on then.
-bool privacy_after(Arena& arena, Want want) {
-  deliver_ask(arena, privacy_ask(arena, want));
-  arena.run(1s);
-  return arena.home.camera().orders().privacy();
-}
-
-Sent strike_privacy(Arena& arena, int n) {
-  arena.home.publish_roster();  // after the one before, without the right
-  until_live(arena);
-  arena.run(1s);
-  Sent sent;
-  for (int i = 0; i < n; ++i, ++sent.messages) {
-    deliver_ask(arena, privacy_ask(arena, i % 2 == 0 ? Want::privacy_on : Want::privacy_off));
-    arena.run(500ms);
-    if (arena.home.camera().orders().privacy()) throw std::runtime_error("a hub without the right closed the sensor");
-  }
-  sent.refused["ask not_allowed"] = sent.messages;
-  let_second_switch(arena);
-  if (!privacy_after(arena, Want::privacy_on)) throw std::runtime_error("a hub that may cannot close the sensor");
-  if (privacy_after(arena, Want::privacy_off)) throw std::runtime_error("a hub that may cannot open the sensor");
-  until_live(arena);
-  sent.control = 2;
-  return sent;
+      "the applied command stays");
 }
 
 }  // namespace
@@ -218,15 +168,6 @@ Sent strike_privacy(Arena& arena, int n) {
 void add_command_rows(std::vector<Row>& rows) {
   add_forged(rows);
   add_old(rows);
-  Row row;
-  row.name = "ask: privacy, by a hub that may not switch it";
-  row.refused_as = "not_allowed";
-  row.control_is = "the same hub's, once the roster lets it";
-  row.n = 6;
-  row.also = {"ask wrong_epoch", "ask too_often", "wait for key"};
-  row.options.picture_every = 500ms;
-  row.strike = strike_privacy;
-  rows.push_back(std::move(row));
 }
 
 }  // namespace sealcam::attacks

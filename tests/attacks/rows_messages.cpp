@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each message, harmed: one bit flipped in header, payload or signature; cut short at every length; made longer.
-// Control: the same message unharmed is obeyed, and pictures of it are shown.
+// Each message with damage: one flipped bit in header, payload or signature; truncated; lengthened. Control: the
+// undamaged message is applied, and its pictures are shown.
 #include <algorithm>
-#include <format>
 
 #include "attacks/moves.hpp"
+#include "base/format.hpp"
 #include "protocol/status.hpp"
+#include "protocol/view_request.hpp"
 
 namespace sealcam::attacks {
 namespace {
@@ -13,42 +14,44 @@ namespace {
 using namespace std::chrono_literals;
 using test::must;
 
-/// What a refusal of one kind of message is called where it is counted. Empty: it is ignored without being counted.
+/// Counters for one kind of message. Empty: the message is ignored and not counted.
 struct Names {
-  std::string malformed, foreign, forged, empty;
+  std::string malformed, other_signer, forged, empty;
 };
 
 Names of_frames() { return {"frame malformed", "frame wrong_account", "frame bad_signature", "frame malformed"}; }
 Names of_control() { return {"control malformed", "control wrong_account", "control bad_signature", ""}; }
-Names of_camera_roster() { return {"roster refused", "roster refused", "roster refused", ""}; }
-Names of_asks() { return {"ask malformed", "ask foreign_signer", "ask bad_signature", "ask malformed"}; }
+Names of_camera_roster() { return {"roster rejected", "roster rejected", "roster rejected", ""}; }
+Names of_requests() {
+  return {"request malformed", "request other_signer", "request bad_signature", "request malformed"};
+}
 
-/// One message that an adversary holds before anybody else had it.
+/// One message that the adversary holds back before any device received it.
 struct Target {
   std::string name;
   Names names;
-  std::chrono::milliseconds pace;  ///< between messages: none is let through unverified
+  std::chrono::milliseconds interval;  ///< between messages, within the rate at which devices check them
   std::function<Bytes(Arena&)> hold;
   std::function<void(Arena&, ByteView)> deliver;
-  /// Delivers the unharmed one; says what was shown or obeyed.
-  std::function<std::uint64_t(Arena&)> unharmed;
-  bool ask = false;
+  /// Delivers the undamaged message. Returns the number of shown or applied messages.
+  std::function<std::uint64_t(Arena&)> undamaged;
+  bool request = false;
   std::optional<FrameKind> kind{};
 };
 
-struct Harmed {
+struct Damaged {
   Bytes message;
   std::string counted;
 };
-using Harm = std::function<Harmed(const Target&, ByteView, int)>;
+using Damage = std::function<Damaged(const Target&, ByteView, int)>;
 
-// ---- where the parts lie: tag and array (2), protected header, 0xa0, payload with its head, 0x58 0x40, signature ----
+// ---- layout: tag and array (2 bytes), protected header, 0xa0, payload with its head, 0x58 0x40, signature ----
 
-struct Parts {
+struct Layout {
   std::size_t signer, empty_map, payload, signature;
 };
 
-Parts parts_of(const Target& target, ByteView message) {
+Layout layout_of(const Target& target, ByteView message) {
   const std::size_t header = target.kind ? 31 : 25;
   const std::size_t empty_map = 4 + header;
   const auto head = std::to_integer<unsigned>(message[empty_map + 1]) & 0x1f;
@@ -56,57 +59,58 @@ Parts parts_of(const Target& target, ByteView message) {
   return {9, empty_map, empty_map + 1 + head_size, message.size() - 64};
 }
 
-Harmed flip(ByteView message, std::size_t at, int bit, std::string counted) {
-  Bytes harmed(message.begin(), message.end());
-  harmed.at(at) ^= static_cast<std::byte>(1 << bit);
-  return {std::move(harmed), std::move(counted)};
+Damaged flip(ByteView message, std::size_t at, int bit, std::string counted) {
+  Bytes damaged(message.begin(), message.end());
+  damaged.at(at) ^= static_cast<std::byte>(1 << bit);
+  return {std::move(damaged), std::move(counted)};
 }
 
-/// All bytes outside of payload and signature, one after the other.
-Harmed flip_header(const Target& t, ByteView message, int i) {
-  const auto parts = parts_of(t, message);
+/// Flips a bit in each byte outside of payload and signature, in turn.
+Damaged flip_header(const Target& t, ByteView message, int i) {
+  const auto parts = layout_of(t, message);
   const std::size_t total = parts.payload + 2;
   std::size_t at = static_cast<std::size_t>(i) % total;
   if (at >= parts.payload) at = parts.signature - 2 + (at - parts.payload);
-  if (at >= parts.signer && at < parts.signer + DeviceId::size) return flip(message, at, i % 8, t.names.foreign);
-  // Another label than 4 leaves the message without a signer.
-  if (at == 7 && !t.kind && !t.ask) return flip(message, at, 0, t.names.foreign);
+  if (at >= parts.signer && at < parts.signer + DeviceId::size) return flip(message, at, i % 8, t.names.other_signer);
+  // With another label than 4 the message has no signer.
+  if (at == 7 && !t.kind && !t.request) return flip(message, at, 0, t.names.other_signer);
   if (t.kind && at == parts.empty_map - 1) {
     if (*t.kind == FrameKind::report) return flip(message, at, 0, t.names.malformed);
-    return flip(message, at, *t.kind == FrameKind::key ? 1 : 0, t.names.forged);  // another kind that exists
+    return flip(message, at, *t.kind == FrameKind::key ? 1 : 0, t.names.forged);  // another valid kind
   }
   return flip(message, at, 0, t.names.malformed);
 }
 
-/// What stands in an ask is read before its signature is checked: another epoch, or what is no ask at all, costs none.
-std::string counted_of_ask(const Target& t, ByteView harmed, ByteView message) {
-  const auto says = protocol::claimed_ask(harmed);
-  if (!says) return t.names.malformed;
-  return says->epoch == must(protocol::claimed_ask(message)).epoch ? t.names.forged : "ask wrong_epoch";
+/// A camera reads a view request before it checks the signature. It rejects another epoch, or a malformed request,
+/// without the check.
+std::string counted_of_request(const Target& t, ByteView damaged, ByteView message) {
+  const auto claimed = protocol::claimed_view_request(damaged);
+  if (!claimed) return t.names.malformed;
+  return claimed->epoch == must(protocol::claimed_view_request(message)).epoch ? t.names.forged : "request wrong_epoch";
 }
 
-/// The payload, 11 bytes further each time: every byte of the small messages, samples of large ones.
-Harmed flip_payload(const Target& t, ByteView message, int i) {
-  const auto parts = parts_of(t, message);
+/// Flips a bit in the payload, 11 bytes further each time: in each byte of small messages, in samples of large ones.
+Damaged flip_payload(const Target& t, ByteView message, int i) {
+  const auto parts = layout_of(t, message);
   const std::size_t size = parts.signature - 2 - parts.payload;
   const std::size_t at = parts.payload + static_cast<std::size_t>(i) * 11 % size;
-  auto harmed = flip(message, at, i % 8, t.names.forged);
-  if (t.kind && at == parts.payload && !protocol::parse_frame(harmed.message)) harmed.counted = t.names.malformed;
-  if (t.ask) harmed.counted = counted_of_ask(t, harmed.message, message);
-  return harmed;
+  auto damaged = flip(message, at, i % 8, t.names.forged);
+  if (t.kind && at == parts.payload && !protocol::parse_frame(damaged.message)) damaged.counted = t.names.malformed;
+  if (t.request) damaged.counted = counted_of_request(t, damaged.message, message);
+  return damaged;
 }
 
-Harmed flip_signature(const Target& t, ByteView message, int i) {
+Damaged flip_signature(const Target& t, ByteView message, int i) {
   return flip(message, message.size() - 64 + static_cast<std::size_t>(i) * 7 % 64, i % 8, t.names.forged);
 }
 
-Harmed cut_short(const Target& t, ByteView message, int i) {
+Damaged truncate(const Target& t, ByteView message, int i) {
   const std::size_t size = static_cast<std::size_t>(i) % message.size();
   return {Bytes(message.begin(), message.begin() + static_cast<std::ptrdiff_t>(size)),
           size == 0 ? t.names.empty : t.names.malformed};
 }
 
-Harmed made_longer(const Target& t, ByteView message, int i) {
+Damaged lengthen(const Target& t, ByteView message, int i) {
   constexpr std::size_t mebibyte = 1U << 20;
   const std::array<std::size_t, 8> sizes{message.size() + 1,
                                          message.size() + 2,
@@ -116,9 +120,9 @@ Harmed made_longer(const Target& t, ByteView message, int i) {
                                          65537,
                                          mebibyte,
                                          protocol::max_message_size + 1};
-  Bytes harmed(message.begin(), message.end());
-  harmed.resize(sizes.at(static_cast<std::size_t>(i) % sizes.size()));
-  return {std::move(harmed), t.names.malformed};
+  Bytes damaged(message.begin(), message.end());
+  damaged.resize(sizes.at(static_cast<std::size_t>(i) % sizes.size()));
+  return {std::move(damaged), t.names.malformed};
 }
 
 // ---- the messages ----
@@ -138,15 +142,15 @@ Bytes held_frame(Arena& arena, FrameKind kind) {
             });
           },
           4s))
-    throw std::runtime_error("no frame of this kind");
+    throw std::runtime_error("the camera sent no frame of this kind");
   return arena.newest(kind == FrameKind::still ? Leaf::still : Leaf::video, kind).packet.payload;
 }
 
-/// Everything that was held, in its order, then whatever comes.
+/// Delivers all held frames in their order, and later frames.
 std::uint64_t release(Arena& arena) {
   const auto before = shown(arena);
   const auto held = std::exchange(arena.seen, {});
-  arena.let_go();
+  arena.stop_attack();
   for (const auto& s : held)
     if (is_frame(s.topic.leaf)) arena.broker.publish(s.packet);
   arena.run(1200ms);
@@ -157,10 +161,10 @@ Target frame(std::string name, FrameKind kind) {
   return {
       .name = std::move(name),
       .names = of_frames(),
-      .pace = 0ms,
+      .interval = 0ms,
       .hold = [kind](Arena& a) { return held_frame(a, kind); },
       .deliver = [kind](Arena& a, ByteView m) { a.to_hub(kind == FrameKind::still ? Leaf::still : Leaf::video, m); },
-      .unharmed = release,
+      .undamaged = release,
       .kind = kind};
 }
 
@@ -173,22 +177,22 @@ Target roster(bool at_camera) {
   };
   return {.name = at_camera ? "roster at the camera" : "roster at the hub",
           .names = at_camera ? of_camera_roster() : of_control(),
-          .pace = at_camera ? 300ms : 100ms,
+          .interval = at_camera ? 300ms : 100ms,
           .hold = next,
           .deliver = deliver,
-          .unharmed = [](Arena& a) {
+          .undamaged = [](Arena& a) {
             const auto before = shown(a);
             a.home.publish_roster();
             a.run(1500ms);
-            const bool obeyed = a.home.camera().roster()->version == RosterVersion(a.home.version());
-            return obeyed ? shown(a) - before : 0;
+            const bool applied = a.home.camera().roster()->version == protocol::RosterVersion(a.home.version());
+            return applied ? shown(a) - before : 0;
           }};
 }
 
 Target grants() {
   return {.name = "grants",
           .names = of_control(),
-          .pace = 100ms,
+          .interval = 100ms,
           .hold =
               [](Arena& a) {
                 a.recording = true;
@@ -198,11 +202,11 @@ Target grants() {
                 return a.newest(Leaf::grants).packet.payload;
               },
           .deliver = [](Arena& a, ByteView m) { a.to_hub(Leaf::grants, m); },
-          .unharmed =
+          .undamaged =
               [](Arena& a) {
                 const auto before = shown(a);
                 const auto held = a.newest(Leaf::grants).packet;
-                a.let_go();
+                a.stop_attack();
                 a.seen.clear();
                 a.broker.publish(held);
                 a.run(1500ms);
@@ -210,32 +214,32 @@ Target grants() {
               }};
 }
 
-Target ask() {
-  return {.name = "ask",
-          .names = of_asks(),
-          .pace = 500ms,
-          .hold = [](Arena& a) { return next_ask(a); },
-          .deliver = [](Arena& a, ByteView m) { deliver_ask(a, m); },
-          .unharmed = [](Arena& a) -> std::uint64_t {
+Target request() {
+  return {.name = "request",
+          .names = of_requests(),
+          .interval = 500ms,
+          .hold = [](Arena& a) { return next_request(a); },
+          .deliver = [](Arena& a, ByteView m) { deliver_request(a, m); },
+          .undamaged = [](Arena& a) -> std::uint64_t {
             a.run(1s);
             const auto before = a.home.camera().publisher().leases().live;
-            deliver_ask(a, next_ask(a));
+            deliver_request(a, next_request(a));
             return a.home.camera().publisher().leases().live - before;
           },
-          .ask = true};
+          .request = true};
 }
 
 Target status() {
   return {.name = "status",
           .names = of_control(),
-          .pace = 100ms,
+          .interval = 100ms,
           .hold = [](Arena& a) { return must(a.home.camera().publisher().will()).payload; },
           .deliver = [](Arena& a, ByteView m) { a.to_hub(Leaf::status, m); },
-          .unharmed = [](Arena& a) -> std::uint64_t {
-            const auto says = [&] { return a.home.hub().watcher().camera(a.home.camera().id())->says_online; };
-            const bool before = says() == true;
+          .undamaged = [](Arena& a) -> std::uint64_t {
+            const auto online = [&] { return a.home.hub().watcher().camera(a.home.camera().id())->reports_online; };
+            const bool before = online() == true;
             a.to_hub(Leaf::status, must(a.home.camera().publisher().will()).payload);
-            const bool after = says() == false;
+            const bool after = online() == false;
             a.to_hub(Leaf::status,
                      must(protocol::encode_status({.online = true, .started = {}}, a.home.camera().route(),
                                                   a.home.camera().actor().keys().identity)));
@@ -244,34 +248,34 @@ Target status() {
           }};
 }
 
-/// `turn` goes on where the last strike ended, so that all strikes of a row together cover a message.
-Sent strike(const Target& target, const Harm& harm, int& turn, Arena& arena, int n) {
+/// `turn` continues where the last strike ended, so that all strikes of a row cover the whole message.
+Sent strike(const Target& target, const Damage& damage, int& turn, Arena& arena, int n) {
   Sent sent;
   const auto base = target.hold(arena);
   for (int i = 0; i < n; ++i) {
-    const auto harmed = harm(target, base, turn++);
-    target.deliver(arena, harmed.message);
+    const auto damaged = damage(target, base, turn++);
+    target.deliver(arena, damaged.message);
     ++sent.messages;
-    if (!harmed.counted.empty()) ++sent.refused[harmed.counted];
-    if (target.pace > 0ms) arena.run(target.pace);
+    if (!damaged.counted.empty()) ++sent.rejected[damaged.counted];
+    if (target.interval > 0ms) arena.run(target.interval);
   }
-  arena.run(1200ms);  // what claims another epoch waits for its grants
-  sent.control = target.unharmed(arena);
+  arena.run(1200ms);  // frames that name another epoch wait for its grants
+  sent.control = target.undamaged(arena);
   return sent;
 }
 
-Row make_row(const Target& target, const std::string& what, const std::string& reasons, const Harm& harm, int n) {
+Row make_row(const Target& target, const std::string& what, const std::string& reasons, const Damage& damage, int n) {
   Row row;
-  row.name = std::format("{}: {}", target.name, what);
-  row.refused_as = reasons;
-  row.control_is = target.name == "status" ? "the unharmed one is believed" : "the unharmed one";
+  row.name = sealcam::format("{}: {}", target.name, what);
+  row.rejected_as = reasons;
+  row.control_is = target.name == "status" ? "the undamaged status is applied" : "the undamaged message";
   row.n = n;
-  row.strike = [target, harm, turn = 0](Arena& arena, int count) mutable {
-    return strike(target, harm, turn, arena, count);
+  row.strike = [target, damage, turn = 0](Arena& arena, int count) mutable {
+    return strike(target, damage, turn, arena, count);
   };
-  // The honest hub asks for the epoch that it knows until it has the new grants.
-  row.also = {"ask wrong_epoch", "ask too_often", "wait for key", "frame not_decryptable", "frame replayed"};
-  row.options.picture_every = target.pace > 100ms ? 500ms : 200ms;
+  // The honest hub sends requests for the old epoch until it has the new grants.
+  row.also = {"request wrong_epoch", "request too_often", "wait for key", "frame not_decryptable", "frame replayed"};
+  row.options.picture_every = target.interval > 100ms ? 500ms : 200ms;
   if (target.kind) row.also.erase("frame not_decryptable");
   return row;
 }
@@ -287,24 +291,24 @@ void add_message_rows(std::vector<Row>& rows) {
                               roster(true),
                               grants(),
                               status(),
-                              ask()};
+                              request()};
   for (const auto& t : targets) {
     const auto& n = t.names;
     const bool one = n.malformed == n.forged;
     const auto join = [&](std::initializer_list<std::string> reasons) {
       std::string all;
       for (const auto& r : reasons) all += (all.empty() ? "" : ", ") + r.substr(r.find(' ') + 1);
-      return one ? std::string("refused") : all;
+      return one ? std::string("rejected") : all;
     };
-    const bool slow = t.pace > 100ms;
-    rows.push_back(
-        make_row(t, "bit flipped in the header", join({n.malformed, n.foreign, n.forged}), flip_header, slow ? 8 : 16));
+    const bool slow = t.interval > 100ms;
+    rows.push_back(make_row(t, "bit flipped in the header", join({n.malformed, n.other_signer, n.forged}), flip_header,
+                            slow ? 8 : 16));
     rows.push_back(make_row(t, "bit flipped in the payload",
-                            t.ask ? join({n.malformed, "ask wrong_epoch", n.forged}) : join({n.forged}), flip_payload,
-                            slow ? 8 : 20));
+                            t.request ? join({n.malformed, "request wrong_epoch", n.forged}) : join({n.forged}),
+                            flip_payload, slow ? 8 : 20));
     rows.push_back(make_row(t, "bit flipped in the signature", join({n.forged}), flip_signature, slow ? 6 : 8));
-    rows.push_back(make_row(t, "cut short", join({n.malformed}), cut_short, slow && t.ask ? 20 : 50));
-    rows.push_back(make_row(t, "made longer, to 1 MiB", join({n.malformed}), made_longer, 8));
+    rows.push_back(make_row(t, "truncated", join({n.malformed}), truncate, slow && t.request ? 20 : 50));
+    rows.push_back(make_row(t, "lengthened, up to 1 MiB", join({n.malformed}), lengthen, 8));
   }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages delivered where they do not belong: to another camera, account, topic.
+// Messages that are delivered to another camera, account or topic.
 #include "attacks/row.hpp"
 #include "protocol/frame.hpp"
 
@@ -9,31 +9,30 @@ namespace {
 using namespace std::chrono_literals;
 using test::must;
 
-/// Lets everything pass until `n` frames were recorded that `wanted` names; then those. With `divert` they do not
-/// reach those for whom they are.
-std::vector<Seen> record(Arena& arena, int n, const std::function<bool(const Seen&)>& wanted, bool divert = false) {
+/// Runs until `n` messages that match `selected` were recorded, and returns them. With `divert` they are not delivered.
+std::vector<Seen> record(Arena& arena, int n, const std::function<bool(const Seen&)>& selected, bool divert = false) {
   arena.seen.clear();
   arena.recording = true;
-  if (divert) arena.passes = [wanted](const Seen& s) { return !wanted(s); };
+  if (divert) arena.passes = [selected](const Seen& s) { return !selected(s); };
   const auto all = [&] {
     std::vector<Seen> found;
     for (const auto& s : arena.seen)
-      if (wanted(s)) found.push_back(s);
+      if (selected(s)) found.push_back(s);
     return found;
   };
   arena.run_until([&] { return all().size() >= static_cast<std::size_t>(n); }, 90s);
   auto found = all();
   if (found.size() > static_cast<std::size_t>(n)) found.resize(static_cast<std::size_t>(n));
-  arena.let_go();
+  arena.stop_attack();
   arena.seen.clear();
   return found;
 }
 
-/// Frames of one camera go out on another's topic, as a cache that is keyed too coarsely would have it.
+/// Frames of one camera are published on another camera's topic, as by a cache with a key that is too coarse.
 Row to_another_camera() {
   Row row{.name = "frame moved to another camera of the account",
-          .refused_as = "wrong_account",
-          .control_is = "naive viewer without looking who signed",
+          .rejected_as = "wrong_account",
+          .control_is = "naive hub without the check of the signer",
           .strike = [](Arena& arena, int n) {
             const auto other = arena.home.camera(1).route();
             const auto frames = record(
@@ -50,10 +49,10 @@ Row to_another_camera() {
 
 Row to_another_account() {
   Row row{.name = "frame moved to another account",
-          .refused_as = "wrong_account",
-          .control_is = "naive viewer with both accounts' keys, without looking who signed",
+          .rejected_as = "wrong_account",
+          .control_is = "naive hub with both accounts' keys, without the check of the signer",
           .strike = [](Arena& arena, int n) {
-            const auto other = arena.neighbour->camera().route();
+            const auto other = arena.neighbor->camera().route();
             const auto frames = record(
                 arena, n, [&](const Seen& s) { return s.topic.route == other && s.topic.leaf == Leaf::video; }, true);
             for (const auto& s : frames)
@@ -61,38 +60,38 @@ Row to_another_account() {
                   {protocol::topic(arena.home.camera().route(), Leaf::video), s.packet.payload, false, 0s});
             return Sent{frames.size(), {{"frame wrong_account", frames.size()}}, 0};
           }};
-  row.options.neighbour = true;
+  row.options.neighbor = true;
   row.without = Without::route;
-  row.neighbour_keys = true;
+  row.neighbor_keys = true;
   return row;
 }
 
-/// Delivered with its own topic to a hub of another account: the stranger's keys are of no use, and it knows at once.
+/// Frames are delivered on their own topic to a hub of another account.
 Row own_topic_stranger() {
   Row row{.name = "frame delivered to a hub of another account",
-          .refused_as = "not_member",
+          .rejected_as = "not_member",
           .control_is = "the hub of its own account",
           .strike = [](Arena& arena, int n) {
-            const auto other = arena.neighbour->camera().route();
-            const auto before = arena.neighbour->hub().screen().shown();
+            const auto other = arena.neighbor->camera().route();
+            const auto before = arena.neighbor->hub().screen().shown();
             const auto frames =
                 record(arena, n, [&](const Seen& s) { return s.topic.route == other && s.topic.leaf == Leaf::video; });
             for (const auto& s : frames) arena.to_hub(s.topic, s.packet.payload);
             return Sent{
-                frames.size(), {{"frame not_member", frames.size()}}, arena.neighbour->hub().screen().shown() - before};
+                frames.size(), {{"frame not_member", frames.size()}}, arena.neighbor->hub().screen().shown() - before};
           }};
-  row.options.neighbour = true;
+  row.options.neighbor = true;
   return row;
 }
 
-/// One camera whose owner changed: the same keys of the camera in two accounts.
+/// A camera that changed its owner, so that two accounts have the same keys of the camera.
 Row sold_camera() {
-  Row row{.name = "frame of a camera's former account moved to its present one",
-          .refused_as = "bad_signature, not_decryptable",
-          .control_is = "naive viewer with both accounts' keys, without binding to the account",
+  Row row{.name = "frame of a camera's previous account moved to its present one",
+          .rejected_as = "bad_signature, not_decryptable",
+          .control_is = "naive hub with both accounts' keys, without binding to the account",
           .strike =
               [](Arena& arena, int n) {
-                auto& former = arena.neighbour->camera(1);
+                auto& former = arena.neighbor->camera(1);
                 const auto frames = record(
                     arena, n,
                     [&](const Seen& s) { return s.topic.route == former.route() && s.topic.leaf == Leaf::video; },
@@ -104,14 +103,14 @@ Row sold_camera() {
                 return Sent{frames.size(), {{"frame bad_signature", frames.size()}}, 0};
               },
           .n = 10};
-  row.refused_as = "bad_signature";
-  row.options.neighbour = true;
+  row.rejected_as = "bad_signature";
+  row.options.neighbor = true;
   row.without = Without::binding;
-  row.neighbour_keys = true;
+  row.neighbor_keys = true;
   row.before_start = [](Arena& arena) {
-    arena.neighbour->adopt(arena.home.camera().actor(), 201);
-    arena.neighbour->publish_roster(1);
-    arena.neighbour->camera(1).restart();
+    arena.neighbor->adopt(arena.home.camera().actor(), 201);
+    arena.neighbor->publish_roster(1);
+    arena.neighbor->camera(1).restart();
     arena.settle();
   };
   return row;
@@ -119,20 +118,20 @@ Row sold_camera() {
 
 Row to_topic(Leaf leaf, const std::string& counter) {
   Row row{.name = "frame moved to the topic '" + std::string(protocol::name(leaf)) + "'",
-          .refused_as = counter.substr(counter.find(' ') + 1),
+          .rejected_as = counter.substr(counter.find(' ') + 1),
           .control_is = "the same frames on their own topic",
           .strike = [leaf, counter](Arena& arena, int n) {
             const auto before = arena.home.hub().screen().shown();
             const auto frames = record(arena, n, [&](const Seen& s) { return s.topic.leaf == Leaf::video; });
             for (const auto& s : frames) {
               arena.to_hub({s.topic.route, leaf, arena.home.member(0).id()}, s.packet.payload);
-              arena.run(100ms);  // no faster than a hub verifies control messages
+              arena.run(100ms);  // within the rate at which a hub checks control messages
             }
             return Sent{frames.size(), {{counter, frames.size()}}, arena.home.hub().screen().shown() - before};
           }};
   if (leaf == Leaf::still) {
     row.without = Without::replay;
-    row.control_is = "naive viewer without memory of what was seen";
+    row.control_is = "naive hub without the check for replays";
     row.strike = [](Arena& arena, int n) {
       const auto frames = record(arena, n, [&](const Seen& s) { return s.topic.leaf == Leaf::video; });
       for (const auto& s : frames)
@@ -143,10 +142,10 @@ Row to_topic(Leaf leaf, const std::string& counter) {
   return row;
 }
 
-/// Grants and status on each other's topics, and those of the second camera on the first one's.
-Row control_elsewhere() {
-  Row row{.name = "grants and status on each other's and on another camera's topic",
-          .refused_as = "bad_signature, wrong_account",
+/// Grants on the status topic and the reverse, and grants of the second camera on the first camera's topic.
+Row moved_control() {
+  Row row{.name = "grants and status on each other's topic and on another camera's topic",
+          .rejected_as = "bad_signature, wrong_account",
           .control_is = "the same grants on their own topic",
           .strike = [](Arena& arena, int n) {
             auto& hub = arena.home.hub();
@@ -159,20 +158,20 @@ Row control_elsewhere() {
             const auto other = std::ranges::find_if(arena.seen, [&](const Seen& s) {
                                  return s.topic.leaf == Leaf::grants && s.topic.route == arena.home.camera(1).route();
                                })->packet.payload;
-            arena.let_go();
+            arena.stop_attack();
             Sent sent;
             for (int i = 0; i < n; ++i) {
               const auto leaf = i % 3 == 0 ? Leaf::status : Leaf::grants;
               arena.to_hub(leaf, i % 3 == 0 ? grants : i % 3 == 1 ? status : other);
               ++sent.messages;
-              ++sent.refused[i % 3 == 2 ? "control wrong_account" : "control bad_signature"];
+              ++sent.rejected[i % 3 == 2 ? "control wrong_account" : "control bad_signature"];
               arena.run(100ms);
             }
             sent.control = hub.screen().shown() - before;
             return sent;
           }};
   row.options.cameras = 2;
-  row.also = {"ask wrong_epoch", "ask too_often", "wait for key", "frame not_decryptable"};
+  row.also = {"request wrong_epoch", "request too_often", "wait for key", "frame not_decryptable"};
   return row;
 }
 
@@ -188,8 +187,8 @@ void add_moved_rows(std::vector<Row>& rows) {
   rows.push_back(to_topic(Leaf::status, "control malformed"));
   rows.push_back(to_topic(Leaf::roster, "control wrong_account"));
   rows.push_back(to_topic(Leaf::command, "control malformed"));
-  rows.push_back(to_topic(Leaf::ask, "control malformed"));
-  rows.push_back(control_elsewhere());
+  rows.push_back(to_topic(Leaf::request, "control malformed"));
+  rows.push_back(moved_control());
 }
 
 }  // namespace sealcam::attacks

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Genuine frames of the open epoch in another order, and some of them missing.
+// Genuine frames of the open epoch in another order, or with gaps.
 #include <algorithm>
 #include <random>
 
@@ -16,12 +16,12 @@ bool is_video(const Seen& s, FrameKind kind) {
   return s.topic.leaf == Leaf::video && view && view->kind == kind;
 }
 
-/// One delta of each group comes when the next group is shown already.
+/// One delta of each group is delivered after the next group was shown.
 Row late() {
   Row row;
-  row.name = "a frame comes after a newer one was shown";
-  row.refused_as = "out_of_order";
-  row.control_is = "naive viewer without order";
+  row.name = "a frame is delivered after a newer one was shown";
+  row.rejected_as = "out_of_order";
+  row.control_is = "naive hub without the check of the order";
   row.without = Without::order;
   row.n = 4;
   row.also = {"wait for key"};
@@ -41,23 +41,23 @@ Row late() {
         return true;
       };
       arena.run_until([&] { return key; }, 5s);
-      arena.let_go();
+      arena.stop_attack();
       arena.broker.publish(held->packet);
       ++sent.messages;
     }
-    sent.refused["frame out_of_order"] = sent.messages;
+    sent.rejected["frame out_of_order"] = sent.messages;
     return sent;
   };
   return row;
 }
 
-/// Blocks of frames are dealt like cards.
+/// Frames are shuffled in blocks.
 Row shuffled() {
   Row row;
   row.name = "frames shuffled in blocks of 6";
-  row.refused_as = "out_of_order, or waits for a key frame";
-  row.note = "a frame that comes in its turn by chance is shown";
-  row.control_is = "naive viewer without waiting for a key frame";
+  row.rejected_as = "out_of_order, or waits for a key frame";
+  row.note = "a frame that is in order by chance is shown";
+  row.control_is = "naive hub without the check for gaps";
   row.without = Without::gaps;
   row.n = 30;
   row.also = {"wait for key", "frame out_of_order"};
@@ -78,7 +78,7 @@ Row shuffled() {
         ++sent.messages;
       }
     }
-    arena.let_go();
+    arena.stop_attack();
     return sent;
   };
   return row;
@@ -86,10 +86,10 @@ Row shuffled() {
 
 Row cut_out() {
   Row row;
-  row.name = "frames cut out: one delta of each group";
-  row.refused_as = "waits for a key frame";
-  row.note = "what follows the gap waits, not what is missing";
-  row.control_is = "naive viewer without waiting for a key frame";
+  row.name = "one delta of each group is dropped";
+  row.rejected_as = "waits for a key frame";
+  row.note = "the frames after the gap wait";
+  row.control_is = "naive hub without the check for gaps";
   row.without = Without::gaps;
   row.n = 20;
   row.also = {"wait for key"};
@@ -103,7 +103,7 @@ Row cut_out() {
       return false;
     };
     arena.run(200ms * 10 * std::min(n, 20) / 4);
-    arena.let_go();
+    arena.stop_attack();
     return sent;
   };
   return row;
@@ -111,9 +111,9 @@ Row cut_out() {
 
 Row twice() {
   Row row;
-  row.name = "each frame delivered three times";
-  row.refused_as = "replayed";
-  row.control_is = "naive viewer without memory of what was seen";
+  row.name = "each frame is delivered three times";
+  row.rejected_as = "replayed";
+  row.control_is = "naive hub without the check for replays";
   row.without = Without::replay;
   row.strike = [](Arena& arena, int n) {
     Sent sent;
@@ -130,8 +130,8 @@ Row twice() {
           ++sent.messages;
         }
     }
-    arena.let_go();
-    sent.refused["frame replayed"] = sent.messages;
+    arena.stop_attack();
+    sent.rejected["frame replayed"] = sent.messages;
     return sent;
   };
   return row;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rosters, at the hub and at the camera. Control: the next one of the right owner is obeyed.
-#include <format>
+// Rosters at the hub and at the camera. Control: the next roster of the owner is applied.
 
 #include "attacks/moves.hpp"
+#include "base/format.hpp"
 
 namespace sealcam::attacks {
 namespace {
@@ -10,7 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 using test::must;
 
-/// Makes the message that is delivered again and again.
+/// Makes the message that the attack delivers repeatedly.
 using Make = std::function<Bytes(Arena&)>;
 
 void deliver(Arena& arena, bool at_camera, ByteView message) {
@@ -27,19 +27,19 @@ Sent strike(Arena& arena, int n, bool at_camera, const Make& make, const std::st
   Sent sent;
   for (int i = 0; i < n; ++i, ++sent.messages) {
     deliver(arena, at_camera, message);
-    arena.run(at_camera ? 300ms : 100ms);  // no faster than rosters are verified
+    arena.run(at_camera ? 300ms : 100ms);  // within the rate at which devices check rosters
   }
-  if (!counter.empty()) sent.refused[counter] = sent.messages;
+  if (!counter.empty()) sent.rejected[counter] = sent.messages;
   arena.run(1s);
   const auto& camera = arena.home.camera();
   if (camera.roster()->version != version || camera.epoch() != epoch ||
       !arena.home.hub().watcher().camera(camera.id())->member)
-    throw std::runtime_error("a refused roster changed something");
+    throw std::runtime_error("a rejected roster changed something");
   const auto before = arena.home.hub().screen().shown();
   arena.home.publish_roster();
   until_live(arena);
   if (camera.roster()->version != RosterVersion(arena.home.version()))
-    throw std::runtime_error("the next roster is not obeyed");
+    throw std::runtime_error("the next roster was not applied");
   sent.control = arena.home.hub().screen().shown() - before;
   return sent;
 }
@@ -49,12 +49,12 @@ void add(std::vector<Row>& rows, const std::string& what, const Make& make, cons
   for (const bool camera : {false, true}) {
     const auto& counter = camera ? at_camera : at_hub;
     Row row;
-    row.name = std::format("roster at the {}: {}", camera ? "camera" : "hub", what);
-    row.refused_as = counter.empty() ? "ignored" : camera ? "refused" : counter.substr(counter.find(' ') + 1);
+    row.name = sealcam::format("roster at the {}: {}", camera ? "camera" : "hub", what);
+    row.rejected_as = counter.empty() ? "ignored" : camera ? "rejected" : counter.substr(counter.find(' ') + 1);
     row.note = counter.empty() ? note : "";
-    row.control_is = "the next one of the right owner";
+    row.control_is = "the next roster of the owner";
     row.n = camera ? 6 : 12;
-    row.also = {"ask wrong_epoch", "ask too_often", "wait for key"};
+    row.also = {"request wrong_epoch", "request too_often", "wait for key"};
     if (camera) row.options.picture_every = 500ms;
     row.strike = [=](Arena& arena, int n) { return strike(arena, n, camera, make, counter); };
     rows.push_back(std::move(row));
@@ -76,47 +76,47 @@ void add_roster_rows(std::vector<Row>& rows) {
     until_live(a);
     return a.home.roster(0, a.home.version() - 1, {0});
   };
-  add(rows, "older version", older, "control out_of_order", "roster refused");
+  add(rows, "older version", older, "control out_of_order", "roster rejected");
 
   const auto other_content = [](Arena& a) { return a.home.roster(0, a.home.version(), {0}); };
-  add(rows, "equal version, other content", other_content, "", "roster refused", "shown to people as a conflict");
-  rows[rows.size() - 2].refused_as = "conflict shown";
+  add(rows, "equal version, other content", other_content, "", "roster rejected", "the hub reports a conflict");
+  rows[rows.size() - 2].rejected_as = "conflict reported";
   rows[rows.size() - 2].strike = [other_content](Arena& arena, int n) {
     const auto make = [&](Arena& a) { return other_content(a); };
     deliver(arena, false, make(arena));
     if (!arena.home.hub().watcher().camera(arena.home.camera().id())->roster_conflict)
-      throw std::runtime_error("the conflict is not shown");
+      throw std::runtime_error("the hub did not report the conflict");
     return strike(arena, n, false, make, "");
   };
 
   const auto stranger = std::make_shared<Forger>();
   add(
-      rows, "by another owner",
+      rows, "of another owner",
       [other = std::make_shared<Actor>()](Arena& a) { return signed_by(a, other->keys().identity); },
-      "control wrong_account", "roster refused");
+      "control wrong_account", "roster rejected");
   add(
-      rows, "in the owner's name by another",
+      rows, "in the owner's name, with another key",
       [stranger](Arena& a) { return signed_by(a, stranger->as(a.home.owner())); }, "control bad_signature",
-      "roster refused");
+      "roster rejected");
   add(
       rows, "empty, retained",
       [](Arena& a) {
         a.broker.publish({protocol::topic(a.home.camera().route(), Leaf::roster), {}, true, 0s});
         return Bytes();
       },
-      "", "", "takes nobody's rights, and is no message of anybody");
+      "", "", "an empty message changes no rights");
   add(
-      rows, "of another camera", [](Arena& a) { return a.home.roster(1, 100); }, "control bad_signature",
-      "roster refused");
+      rows, "for another camera", [](Arena& a) { return a.home.roster(1, 100); }, "control bad_signature",
+      "roster rejected");
   for (auto it = rows.end() - 2; it != rows.end(); ++it) it->options.cameras = 2;
   add(
-      rows, "again, with the other spelling of its signature",
+      rows, "replayed with the other valid s",
       [](Arena& a) {
         a.home.publish_roster();
         until_live(a);
-        return respelled(a.home.roster(0, a.home.version()));
+        return resigned(a.home.roster(0, a.home.version()));
       },
-      "", "", "it says what is obeyed already");
+      "control bad_signature", "", "its content is already applied");
 }
 
 }  // namespace sealcam::attacks

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Much of everything: the largest messages that a broker passes on, noise, floods, strangers' topics.
-#include <format>
+// Large messages, noise, floods, and topics of unknown devices.
 #include <random>
 
 #include "attacks/moves.hpp"
@@ -24,8 +23,8 @@ DeviceId random_id() {
   return DeviceId(id);
 }
 
-/// A frame in good form of `size` bytes of plaintext, of the camera's present epoch or of none; its seal and its
-/// signature are somebody else's.
+/// A well-formed frame with `size` bytes of plaintext, of `epoch` or of the camera's current one. Another device sealed
+/// and signed it.
 Bytes large_frame(Arena& arena, const Forger& forger, std::size_t size, std::optional<Epoch> epoch) {
   const auto& camera = arena.home.camera();
   auto key = must(crypto::sframe::SealingKey::open(crypto::sframe::CipherSuite::aes_128_gcm_sha256_128,
@@ -40,21 +39,21 @@ Bytes large_frame(Arena& arena, const Forger& forger, std::size_t size, std::opt
 Row forged_frames(const std::string& name, std::size_t size, bool known_epoch, int n) {
   Row row;
   row.name = name;
-  row.refused_as = "bad_signature";
-  row.control_is = "genuine frames meanwhile";
+  row.rejected_as = "bad_signature";
+  row.control_is = "genuine frames at the same time";
   row.n = n;
   row.strike = [=, forger = std::make_shared<Forger>()](Arena& arena, int count) {
     const auto before = arena.home.hub().screen().shown();
     Sent sent;
-    std::optional<Epoch> epoch;
-    if (!known_epoch) epoch = Epoch(4711);
+    std::optional<protocol::Epoch> epoch;
+    if (!known_epoch) epoch = protocol::Epoch(4711);
     const auto message = large_frame(arena, *forger, size, epoch);
     for (int i = 0; i < count; ++i, ++sent.messages) {
       arena.to_hub(Leaf::video, message);
       if (i % 10 == 9) arena.run(Arena::step);
     }
     arena.run(1200ms);
-    sent.refused["frame bad_signature"] = sent.messages;
+    sent.rejected["frame bad_signature"] = sent.messages;
     sent.control = arena.home.hub().screen().shown() - before;
     return sent;
   };
@@ -64,8 +63,8 @@ Row forged_frames(const std::string& name, std::size_t size, bool known_epoch, i
 Row noise_everywhere() {
   Row row;
   row.name = "noise of 0 to 64 KiB on each topic";
-  row.refused_as = "malformed, refused";
-  row.control_is = "genuine frames meanwhile";
+  row.rejected_as = "malformed, rejected";
+  row.control_is = "genuine frames at the same time";
   row.n = 30;
   row.strike = [](Arena& arena, int n) {
     const auto before = arena.home.hub().screen().shown();
@@ -76,11 +75,11 @@ Row noise_everywhere() {
       const auto bytes = noise(static_cast<std::size_t>(i) * 2399 % 65536 + 1, static_cast<std::uint32_t>(i) + 1);
       const auto leaf = leaves.at(static_cast<std::size_t>(i) % leaves.size());
       arena.to_hub(leaf, bytes);
-      ++sent.refused[is_frame(leaf) ? "frame malformed" : "control malformed"];
-      arena.to_camera({route, Leaf::ask, arena.home.member(1).id()}, bytes);
-      ++sent.refused["ask malformed"];
+      ++sent.rejected[is_frame(leaf) ? "frame malformed" : "control malformed"];
+      arena.to_camera({route, Leaf::request, arena.home.member(1).id()}, bytes);
+      ++sent.rejected["request malformed"];
       arena.to_camera({route, Leaf::roster, {}}, bytes);
-      ++sent.refused["roster refused"];
+      ++sent.rejected["roster rejected"];
       sent.messages += 3;
       arena.run(Arena::step);
     }
@@ -92,9 +91,9 @@ Row noise_everywhere() {
 
 Row nonsense_topics() {
   Row row;
-  row.name = "topics that are none, or of other devices";
-  row.refused_as = "not_member; foreign topic";
-  row.control_is = "genuine frames meanwhile";
+  row.name = "invalid topics, and topics of unknown devices";
+  row.rejected_as = "not_member, unknown topic";
+  row.control_is = "genuine frames at the same time";
   row.n = 60;
   row.strike = [](Arena& arena, int n) {
     const auto before = arena.home.hub().screen().shown();
@@ -115,8 +114,8 @@ Row nonsense_topics() {
       arena.home.hub().client().deliver({topic, frame, false, 0s});
       arena.home.camera().client().deliver({topic, frame, false, 0s});
       sent.messages += 2;
-      ++sent.refused["frame not_member"];
-      ++sent.refused["foreign topic"];
+      ++sent.rejected["frame not_member"];
+      ++sent.rejected["unknown topic"];
     }
     arena.run(1s);
     sent.control = arena.home.hub().screen().shown() - before;
@@ -125,13 +124,13 @@ Row nonsense_topics() {
   return row;
 }
 
-/// What may be retained messages that came before their roster are kept; only so many.
+/// A hub stores a bounded number of control messages whose roster has not arrived.
 Row strangers_grants() {
   Row row;
-  row.name = "grants of 60 KiB of cameras that nobody knows";
-  row.refused_as = "not_member beyond 64 cameras";
-  row.note = "the first 64 may be of cameras whose roster comes later";
-  row.control_is = "genuine frames meanwhile";
+  row.name = "grants of 60 KiB of unknown cameras";
+  row.rejected_as = "not_member after the first 64";
+  row.note = "the rosters of the first 64 cameras may still arrive";
+  row.control_is = "genuine frames at the same time";
   row.n = 80;
   row.strike = [kept = std::uint64_t{0}](Arena& arena, int n) mutable {
     const auto before = arena.home.hub().screen().shown();
@@ -140,7 +139,7 @@ Row strangers_grants() {
     for (int i = 0; i < n; ++i, ++sent.messages) {
       arena.to_hub({{arena.home.camera().route().account, random_id()}, Leaf::grants, {}}, bytes);
       if (kept < watch::Watcher::max_early) ++kept;
-      else ++sent.refused["control not_member"];
+      else ++sent.rejected["control not_member"];
     }
     arena.run(1s);
     sent.control = arena.home.hub().screen().shown() - before;
@@ -149,17 +148,17 @@ Row strangers_grants() {
   return row;
 }
 
-/// More than a hub verifies: what is beyond its budget costs nothing and is counted all the same.
+/// More grants than a hub checks. It counts the others without a check.
 Row control_flood() {
   Row row;
-  row.name = "forged grants, 1,000 a second";
-  row.refused_as = "bad_signature, overload";
-  row.note = "20 at once and 10 a second are verified";
-  row.control_is = "the camera's own grants afterwards";
+  row.name = "forged grants, 1,000 per second";
+  row.rejected_as = "bad_signature, overload";
+  row.note = "the hub checks 20 at once and 10 per second";
+  row.control_is = "the camera's own grants after the attack";
   row.n = 2;
-  row.also = {"ask wrong_epoch", "ask too_often", "wait for key"};
+  row.also = {"request wrong_epoch", "request too_often", "wait for key"};
   row.strike = [forger = std::make_shared<Forger>()](Arena& arena, int seconds) {
-    const auto refused = arena.home.hub().watcher().refused_control()[watch::Refusal::bad_signature];
+    const auto rejected = arena.home.hub().watcher().rejected_control()[watch::RejectReason::bad_signature];
     auto forged = fresh_grants(arena);
     forged.back() ^= std::byte{1};
     until_live(arena);
@@ -169,9 +168,10 @@ Row control_flood() {
       for (int i = 0; i < 100; ++i, ++sent.messages) arena.to_hub(Leaf::grants, forged);
       arena.run(Arena::step);
     }
-    const auto verified = arena.home.hub().watcher().refused_control()[watch::Refusal::bad_signature] - refused;
-    if (verified > 21 + 10 * static_cast<std::uint64_t>(seconds)) throw std::runtime_error("too many were verified");
-    sent.refused = {{"control bad_signature", verified}, {"overload", sent.messages - verified}};
+    const auto verified = arena.home.hub().watcher().rejected_control()[watch::RejectReason::bad_signature] - rejected;
+    if (verified > 21 + 10 * static_cast<std::uint64_t>(seconds))
+      throw std::runtime_error("the hub checked too many grants");
+    sent.rejected = {{"control bad_signature", verified}, {"overload", sent.messages - verified}};
     arena.run(2s);
     (void)fresh_grants(arena);
     until_live(arena);
@@ -185,9 +185,9 @@ Row control_flood() {
 
 void add_size_rows(std::vector<Row>& rows) {
   constexpr std::size_t mebibyte = 1U << 20;
-  rows.push_back(forged_frames("frames of 1 MiB in good form, forged, of the open epoch", mebibyte, true, 4));
-  rows.push_back(forged_frames("frames of 1 MiB in good form, forged, of an unknown epoch", mebibyte, false, 6));
-  rows.push_back(forged_frames("small frames in good form, forged, of an unknown epoch", 64, false, 60));
+  rows.push_back(forged_frames("forged, well-formed frames of 1 MiB, of the open epoch", mebibyte, true, 4));
+  rows.push_back(forged_frames("forged, well-formed frames of 1 MiB, of an unknown epoch", mebibyte, false, 6));
+  rows.push_back(forged_frames("forged, well-formed small frames, of an unknown epoch", 64, false, 60));
   rows.push_back(noise_everywhere());
   rows.push_back(nonsense_topics());
   rows.push_back(strangers_grants());

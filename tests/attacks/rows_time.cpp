@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Replays and delays, judged by the one true clock.
-#include <format>
+// Replays and delays, judged by the clock of the arena. rows_clocks.cpp has the rows in which the hub's clocks move
+// apart.
 
 #include "attacks/row.hpp"
+#include "base/format.hpp"
 #include "protocol/frame.hpp"
 
 namespace sealcam::attacks {
@@ -10,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Records for as long as `n` messages last, then plays it again in the same rhythm while nothing genuine passes.
+/// Records for `length`, then replays the frames with the same timing while no genuine frame passes.
 Sent replay(Arena& arena, std::chrono::seconds length, bool next_epoch) {
   arena.seen.clear();
   arena.recording = true;
@@ -21,39 +22,39 @@ Sent replay(Arena& arena, std::chrono::seconds length, bool next_epoch) {
     const auto live = arena.home.hub().screen().live();
     arena.run_until([&] { return arena.home.hub().screen().live() > live; }, 5s);
   }
-  const auto tape = std::exchange(arena.seen, {});
+  const auto recording = std::exchange(arena.seen, {});
   arena.passes = [](const Seen& s) { return !is_frame(s.topic.leaf); };
   Sent sent;
   const auto begun = arena.clock.monotonic();
-  for (const auto& s : tape) {
+  for (const auto& s : recording) {
     if (!is_frame(s.topic.leaf)) continue;
-    const auto due = begun + (s.at - tape.front().at);
+    const auto due = begun + (s.at - recording.front().at);
     while (arena.clock.monotonic() < due) arena.run(Arena::step);
     arena.broker.publish(s.packet);
     ++sent.messages;
   }
-  sent.refused[next_epoch ? "frame closed_epoch" : "frame replayed"] = sent.messages;
+  sent.rejected[next_epoch ? "frame closed_epoch" : "frame replayed"] = sent.messages;
   arena.run(1200ms);
-  arena.let_go();
+  arena.stop_attack();
   return sent;
 }
 
 Row replayed_minute(bool next_epoch) {
   Row row;
-  row.name =
-      next_epoch ? "replay of a recorded minute of a closed epoch" : "replay of a recorded minute, perfect timing";
-  row.refused_as = next_epoch ? "closed_epoch" : "replayed";
+  row.name = next_epoch ? "replay of a recorded minute of a closed epoch"
+                        : "replay of a recorded minute with the original timing";
+  row.rejected_as = next_epoch ? "closed_epoch" : "replayed";
   row.without = next_epoch ? Without::nothing : Without::replay;
-  row.control_is = "naive viewer without memory of what was seen";
+  row.control_is = "naive hub without the check for replays";
   row.n = 60;
   row.options.picture_every = 1s;
-  // Ten minutes would be no other test than one.
+  // Ten minutes would test the same as one.
   row.strike = [next_epoch](Arena& arena, int n) {
     return replay(arena, std::chrono::seconds(std::min(n, 60)), next_epoch);
   };
   if (next_epoch) {
     row.control_is = "the same frames while their epoch was open";
-    row.also = {"ask wrong_epoch", "ask too_often", "wait for key"};
+    row.also = {"request wrong_epoch", "request too_often", "wait for key"};
     row.strike = [](Arena& arena, int n) {
       const auto before = arena.home.hub().screen().shown();
       auto sent = replay(arena, std::chrono::seconds(std::min(n, 60)), true);
@@ -64,14 +65,14 @@ Row replayed_minute(bool next_epoch) {
   return row;
 }
 
-/// Frames that nobody has seen, of an epoch that ended meanwhile.
+/// Frames that were held back until their epoch ended.
 Row held_until_closed() {
   Row row;
   row.name = "frames held back until their epoch was closed";
-  row.refused_as = "closed_epoch";
+  row.rejected_as = "closed_epoch";
   row.control_is = "the frames that were not held back";
   row.n = 10;
-  row.also = {"ask wrong_epoch", "ask too_often", "wait for key"};
+  row.also = {"request wrong_epoch", "request too_often", "wait for key"};
   row.strike = [](Arena& arena, int n) {
     const auto& screen = arena.home.hub().screen();
     const auto before = screen.shown();
@@ -81,7 +82,7 @@ Row held_until_closed() {
     arena.run(200ms * n);
     auto held = std::exchange(arena.seen, {});
     std::erase_if(held, [](const Seen& s) { return !is_frame(s.topic.leaf); });
-    arena.let_go();
+    arena.stop_attack();
     arena.home.camera().restart();
     const auto live = screen.live();
     arena.run_until([&] { return screen.live() > live; }, 15s);
@@ -93,58 +94,60 @@ Row held_until_closed() {
   return row;
 }
 
-/// Each of `leaves` passes `time` later. What is LIVE within 5 s may be so; the screen's judge knows when each picture
-/// was taken.
-Sent delayed(Arena& arena, std::chrono::milliseconds time, bool asks) {
+/// Delays requests or frames by `time`. Pictures that are LIVE within 5 s are correct. The screen knows when each
+/// picture was captured.
+Sent delayed(Arena& arena, std::chrono::milliseconds time, bool requests) {
   auto& screen = arena.home.hub().screen();
   const auto live = screen.live();
   Sent sent;
-  const auto is_delayed = [asks](const Seen& s) { return asks ? s.topic.leaf == Leaf::ask : is_frame(s.topic.leaf); };
+  const auto is_delayed = [requests](const Seen& s) {
+    return requests ? s.topic.leaf == Leaf::request : is_frame(s.topic.leaf);
+  };
   arena.delay = [&, is_delayed](const Seen& s) {
     if (is_delayed(s)) ++sent.messages;
     return is_delayed(s) ? time : 0ms;
   };
   arena.run(time + 6s);
   sent.control = screen.live() - live;
-  arena.let_go();  // what was under way is lost: the rest of the group cannot be decoded
+  arena.stop_attack();  // messages in flight are lost, so the rest of the group cannot be decoded
   return sent;
 }
 
-Row delay(std::chrono::seconds time, bool asks) {
+Row delay(std::chrono::seconds time, bool requests) {
   Row row;
-  row.name = std::format("{} delayed by {} s", asks ? "asks" : "frames", time.count());
+  row.name = sealcam::format("{} delayed by {} s", requests ? "requests" : "frames", time.count());
   const bool stale = time > 5s;
-  row.refused_as = stale ? "not refused: STALE" : "not refused: LIVE to 5 s";
-  row.note = "nothing is wrong with a late picture but its age";
+  row.rejected_as = stale ? "not rejected: STALE" : "not rejected: LIVE up to 5 s";
+  row.note = "late pictures are valid, but old";
   row.n = 2;
   row.options.picture_every = time > 10s ? 500ms : 200ms;
   row.also = {"wait for key", "frame out_of_order"};
-  row.strike = [time, asks](Arena& arena, int n) {
+  row.strike = [time, requests](Arena& arena, int n) {
     Sent sent;
     for (int i = 0; i < std::min(n, 2); i += 2) {
-      const auto one = delayed(arena, time, asks);
+      const auto one = delayed(arena, time, requests);
       sent.messages += one.messages;
       sent.control += one.control;
     }
     return sent;
   };
-  if (stale && !asks) {
+  if (stale && !requests) {
     row.stale = true;
     row.without = Without::freshness;
-    row.control_is = "naive viewer without challenges";
+    row.control_is = "naive hub without challenges";
   } else {
-    row.control_is = "pictures LIVE by the rules";
+    row.control_is = "LIVE pictures at most 5 s old";
   }
   return row;
 }
 
-/// Nothing comes any more: the tile must not stay LIVE.
+/// No frame arrives. The tile must not stay LIVE.
 Row silence() {
   Row row;
-  row.name = "every frame withheld for 20 s";
-  row.refused_as = "not refused: STALE after 5 s";
-  row.note = "nothing arrives that could be refused";
-  row.control_is = "naive viewer without challenges";
+  row.name = "all frames withheld for 20 s";
+  row.rejected_as = "not rejected: STALE after 5 s";
+  row.note = "no message arrives";
+  row.control_is = "naive hub without challenges";
   row.without = Without::freshness;
   row.stale = true;
   row.also = {"wait for key"};
@@ -155,7 +158,7 @@ Row silence() {
       return !is_frame(s.topic.leaf);
     };
     arena.run(20s);
-    arena.let_go();
+    arena.stop_attack();
     return sent;
   };
   return row;

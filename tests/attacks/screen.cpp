@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t head = 4 + 1 + 2 + 4 + 4 + 8;
 
 std::byte filler(const Drawing& d, std::size_t at) {
-  return static_cast<std::byte>((d.serial * 31 + d.camera * 7 + at) | 0x80);  // never a start code
+  return static_cast<std::byte>((d.serial * 31 + d.camera * 7 + at) | 0x80);  // never part of a start code
 }
 
 }  // namespace
@@ -45,18 +45,18 @@ void Screen::blame(std::string why) {
 }
 
 std::string Screen::fault(const DeviceId& camera, const watch::PictureInfo& picture, ByteView unit) {
-  if (forbidden_) return "shown to somebody who must see nothing";
+  if (forbidden_) return "shown although no picture may be shown";
   const auto drawing = look_at(unit);
-  if (!drawing) return "changed or forged";
+  if (!drawing) return "modified or forged";
   const auto expected = cameras_.find(camera);
   if (expected == cameras_.end() || expected->second != drawing->camera) return "of another camera";
   const bool live = picture.state == watch::CameraState::live;
   if (live && clock_.monotonic() - drawing->taken > 5s) return "LIVE although older than 5 s";
   const auto before = tiles_.find(camera);
-  if (before == tiles_.end()) return drawing->reference == 0 ? "" : "a delta before any key frame";
+  if (before == tiles_.end()) return drawing->reference == 0 ? "" : "a delta before the first key frame";
   const auto& [newest, epoch, counter] = before->second;
   if (epoch == picture.epoch && counter == picture.counter) return "shown twice";
-  if (drawing->serial < newest.serial) return "older than one that was shown";
+  if (drawing->serial < newest.serial) return "older than a shown picture";
   if (drawing->reference != 0 && drawing->reference != newest.serial) return "a delta without its reference";
   return "";
 }
@@ -75,8 +75,8 @@ void Screen::on_picture(const DeviceId& camera, const watch::PictureInfo& pictur
 
 void Screen::look(const DeviceId& camera) {
   const auto tile = tiles_.find(camera);
-  if (tile == tiles_.end()) return blame("LIVE over an empty tile");
-  if (clock_.monotonic() - tile->second.newest.taken > 5s) blame("a tile says LIVE over a picture older than 5 s");
+  if (tile == tiles_.end()) return blame("LIVE on a tile without a picture");
+  if (clock_.monotonic() - tile->second.newest.taken > 5s) blame("LIVE on a tile with a picture older than 5 s");
 }
 
 }  // namespace sealcam::attacks

@@ -1,43 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What was shown, judged by its content: every picture says in its own bytes whose it is, which, when it was taken and
-/// on which one it builds.
+/// Judges shown pictures by their content. The bytes of each picture name its camera, its serial, its time of capture
+/// and its reference.
 #pragma once
 
 #include <map>
 #include <optional>
 #include <string>
 
-#include "core/clock.hpp"
+#include "base/clock.hpp"
 #include "watch/picture_sink.hpp"
 
 namespace sealcam::attacks {
 
-/// Content of an access unit. `serial` runs over all of a camera's life, restarts included.
+using protocol::CommandSeq;
+using protocol::Counter;
+using protocol::Epoch;
+using protocol::RequestSeq;
+using protocol::RosterVersion;
+
+/// Content of an access unit. `serial` counts all pictures of a camera, also over restarts.
 struct Drawing {
   std::uint16_t camera = 0;
   std::uint32_t serial = 0;
-  std::uint32_t reference = 0;  ///< serial of the picture that it builds on; 0: key frame
-  MonotonicTime taken;          ///< by the one true clock
+  std::uint32_t reference = 0;  ///< serial of the picture on which it depends; 0: key frame
+  MonotonicTime taken;          ///< by the arena's clock
 };
-/// At least 40 bytes. Annex B at its beginning; the rest follows from the serial, so that any change shows.
+/// Makes at least 40 bytes. They start as Annex B. The rest depends on the serial, so that each modification is
+/// detected.
 [[nodiscard]] Bytes draw(const Drawing& drawing, std::size_t size);
-/// Nothing when a bit of it is not as draw() made it.
+/// Returns nothing if any bit differs from the output of draw().
 [[nodiscard]] std::optional<Drawing> look_at(ByteView access_unit);
 
-/// A screen with one tile for each camera. A picture is shown wrongly when it is changed or forged; of another camera
-/// than its tile's; not newer than one shown before in this run; a delta without its reference; LIVE although taken
-/// more than 5 s ago; or anything, where nothing may be shown. A tile that says LIVE over an old picture is
-/// wrong at each look. Thread-bound.
+/// A screen with one tile per camera. A picture is wrong if it is modified, forged, or of another camera than its tile;
+/// if it is not newer than an earlier picture of this run; if it is a delta without its reference; if it is LIVE but
+/// older than 5 s; or if no picture may be shown. A tile that is LIVE with an older picture is wrong at each look().
+/// Thread-bound.
 class Screen final : public watch::PictureSink {
  public:
   explicit Screen(const Clock& clock) : clock_(clock) {}
 
   void expect(const DeviceId& camera, std::uint16_t number) { cameras_.insert_or_assign(camera, number); }
-  /// From now on nothing at all may be shown.
+  /// From now on no picture may be shown.
   void forbid() noexcept { forbidden_ = true; }
-  /// The process that shows was restarted: it may show again, as STALE, what it showed before.
+  /// The hub was restarted. It may show an earlier picture again, as STALE.
   void restart() { tiles_.clear(); }
-  /// The tile says LIVE now.
+  /// The tile is LIVE now.
   void look(const DeviceId& camera);
 
   void on_picture(const DeviceId& camera, const watch::PictureInfo& picture, ByteView unit) override;
@@ -46,9 +53,9 @@ class Screen final : public watch::PictureSink {
   [[nodiscard]] std::uint64_t shown() const noexcept { return shown_; }
   [[nodiscard]] std::uint64_t live() const noexcept { return live_; }
   [[nodiscard]] std::uint64_t wrong() const noexcept { return wrong_; }
-  /// Why the first wrong one was; empty when there is none.
+  /// Reason for the first wrong picture. Empty if there is none.
   [[nodiscard]] const std::string& why() const noexcept { return why_; }
-  /// Serial of the newest LIVE picture; 0 when there is none.
+  /// Serial of the newest LIVE picture. 0 if there is none.
   [[nodiscard]] std::uint32_t newest_live() const noexcept { return newest_live_; }
 
  private:

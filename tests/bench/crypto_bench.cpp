@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long the camera's and the hub's crypto takes on this machine. Prints figures; checks nothing.
+// Measures the time of the camera's and the hub's cryptography on this machine.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -24,9 +24,9 @@ T must(Result<T> result) {
   std::exit(1);
 }
 
-/// Median of single calls over about a second.
+/// Calls `work` for one second and prints the median time of a call.
 template <class Work>
-void measure(const char* what, Work work) {
+void measure(const char* name, Work work) {
   using Clock = std::chrono::steady_clock;
   std::vector<double> ms;
   for (const auto end = Clock::now() + std::chrono::seconds(1); Clock::now() < end;) {
@@ -36,13 +36,13 @@ void measure(const char* what, Work work) {
   }
   std::ranges::sort(ms);
   const auto median = ms[ms.size() / 2];
-  std::printf("%-34s %8.4f ms  %9.0f/s   best %8.4f   p95 %8.4f\n", what, median, 1000 / median, ms.front(),
+  std::printf("%-34s %8.4f ms  %9.0f/s   best %8.4f   p95 %8.4f\n", name, median, 1000 / median, ms.front(),
               ms[ms.size() * 95 / 100]);
 }
 
-/// Calls a second of `threads` threads together.
+/// Prints the total number of calls per second with `threads` threads.
 template <class Work>
-void measure_together(const char* what, unsigned threads, Work work) {
+void measure_threads(const char* name, unsigned threads, Work work) {
   std::atomic<unsigned long> calls{0};
   {
     std::vector<std::jthread> running;
@@ -52,12 +52,12 @@ void measure_together(const char* what, unsigned threads, Work work) {
       });
     std::this_thread::sleep_for(std::chrono::seconds(2));
   }
-  std::printf("%-34s %21.0f/s   %u threads\n", what, static_cast<double>(calls) / 2, threads);
+  std::printf("%-34s %21.0f/s   %u threads\n", name, static_cast<double>(calls) / 2, threads);
 }
 
 void measure_sframe(sframe::CipherSuite suite, std::size_t size, const char* seal, const char* open) {
-  auto sealing = must(sframe::SealingKey::open(suite, Epoch(1), {}));
-  const auto opening = must(sframe::OpeningKey::open(suite, Epoch(1), {}));
+  auto sealing = must(sframe::SealingKey::open(suite, sframe::KeyId(1), {}));
+  const auto opening = must(sframe::OpeningKey::open(suite, sframe::KeyId(1), {}));
   const Bytes plaintext(size), metadata(150);
   Bytes sealed(sealing.sealed_size(size) + 8), opened(sealed.size());
   MutableBytes message;
@@ -79,7 +79,7 @@ int main() {
   measure_sframe(suite5, 145 * 1024, "SFrame suite 5 seal, 145 KiB", "SFrame suite 5 open, 145 KiB");
 
   const Bytes frame(145 * 1024), aad(120);
-  measure("SHA-256 to be signed, 145 KiB", [&] { must(cose::to_be_signed({}, aad, frame)); });
+  measure("SHA-256 before signing, 145 KiB", [&] { must(cose::to_be_signed({}, aad, frame)); });
   const auto digest = must(cose::to_be_signed({}, aad, frame));
   const auto signature = must(keys.identity.sign(digest));
   measure("ES256 sign", [&] { must(keys.identity.sign(digest)); });
@@ -87,7 +87,7 @@ int main() {
     if (!verifier.verify(digest, signature)) std::exit(1);
   });
   for (unsigned threads = 1; threads <= std::max(2U, std::thread::hardware_concurrency()); threads *= 2)
-    measure_together("ES256 verify, one handle", threads, [&] {
+    measure_threads("ES256 verify, one handle", threads, [&] {
       if (!verifier.verify(digest, signature)) std::exit(1);
     });
   measure("Verifier::open", [&] { must(Verifier::open(keys.identity.public_key())); });

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""How much of a card the programs take: stripped, and with the shared libraries that they pull in, each counted once.
-Modules that are loaded on demand are listed by themselves, with what they pull in beyond the program that loads them."""
+"""Prints the size of each stripped program and of the shared libraries that it needs. Each library counts once.
+
+Modules that programs load on demand have their own rows, with the libraries that only the module needs.
+"""
 import argparse
 import json
 import pathlib
@@ -19,17 +21,17 @@ def needed(readelf, path):
 
 
 def closure(readelf, path, folders):
-    """Real files of all shared libraries below `path`; what is not found is an error."""
-    found, waiting = {}, list(needed(readelf, path))
-    while waiting:
-        name = waiting.pop()
+    """Returns the files of all shared libraries that `path` needs, directly or through others. A missing library is an error."""
+    found, pending = {}, list(needed(readelf, path))
+    while pending:
+        name = pending.pop()
         if name in found:
             continue
         file = next((f / name for f in folders if (f / name).exists()), None)
         if file is None:
             raise SystemExit(f"{path.name} needs {name}, which is not in {', '.join(map(str, folders))}")
         found[name] = file.resolve()
-        waiting += needed(readelf, found[name])
+        pending += needed(readelf, found[name])
     return set(found.values())
 
 
@@ -52,17 +54,17 @@ def main():
             stripped = pathlib.Path(scratch) / name
             subprocess.run([strip, "-o", stripped, path], check=True)
             libraries[name] = closure(readelf, path, folders)
-            beyond = libraries[name] - libraries.get(MODULES.get(name, ""), set())
-            rows.append({"name": name, "stripped_kib": stripped.stat().st_size // 1024, "libraries": len(beyond),
-                         "libraries_kib": sum(f.stat().st_size for f in beyond) // 1024})
-    every = set().union(*libraries.values())
-    total = sum(f.stat().st_size for f in every) // 1024
+            additional = libraries[name] - libraries.get(MODULES.get(name, ""), set())
+            rows.append({"name": name, "stripped_kib": stripped.stat().st_size // 1024, "libraries": len(additional),
+                         "libraries_kib": sum(f.stat().st_size for f in additional) // 1024})
+    all_files = set().union(*libraries.values())
+    total = sum(f.stat().st_size for f in all_files) // 1024
     if options.json:
-        print(json.dumps({"files": rows, "all_libraries": len(every), "all_libraries_kib": total}))
+        print(json.dumps({"files": rows, "all_libraries": len(all_files), "all_libraries_kib": total}))
         return
     for row in rows:
-        print(f"{row['name']:22} {row['stripped_kib']:7} KiB, pulls in {row['libraries']:3} libraries of {row['libraries_kib'] / 1024:6.1f} MiB")
-    print(f"{'all libraries, once':22} {len(every):3} of {total / 1024:.1f} MiB")
+        print(f"{row['name']:22} {row['stripped_kib']:7} KiB, needs {row['libraries']:3} libraries with {row['libraries_kib'] / 1024:6.1f} MiB")
+    print(f"{'all libraries':22} {len(all_files):3} with {total / 1024:.1f} MiB")
 
 
 if __name__ == "__main__":

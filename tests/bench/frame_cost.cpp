@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes or checks one frame again and again, for those who count its instructions (instructions.py): what runs besides
-// is the same for every number of rounds, so that the difference of two runs is the work alone.
+// Seals or opens one frame several times. instructions.py counts the instructions of two runs with different numbers of
+// rounds. All other work is the same in both runs, so the difference is the cost of the additional rounds.
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -24,27 +24,34 @@ T must(Result<T> result) {
 struct Work {
   crypto::VolatileDevice device = must(crypto::VolatileDevice::generate());
   protocol::Route route{AccountId(), device.keys().identity.id()};
-  crypto::sframe::BaseKey base{};  // any
-  crypto::sframe::SealingKey sealing =
-      must(crypto::sframe::SealingKey::open(crypto::sframe::CipherSuite::aes_128_gcm_sha256_128, Epoch(1), base));
-  crypto::sframe::OpeningKey opening =
-      must(crypto::sframe::OpeningKey::open(crypto::sframe::CipherSuite::aes_128_gcm_sha256_128, Epoch(1), base));
+  crypto::sframe::BaseKey base{};
+  crypto::sframe::SealingKey sealing = must(
+      crypto::sframe::SealingKey::open(crypto::sframe::CipherSuite::aes_128_gcm_sha256_128, protocol::Epoch(1), base));
+  crypto::sframe::OpeningKey opening = must(
+      crypto::sframe::OpeningKey::open(crypto::sframe::CipherSuite::aes_128_gcm_sha256_128, protocol::Epoch(1), base));
   crypto::Verifier verifier = must(crypto::Verifier::open(device.keys().identity.public_key()));
   protocol::FrameSealer sealer{route, device.keys().identity};
   protocol::FrameOpener opener{route};
   Bytes plaintext, message, opened;
 
-  explicit Work(std::size_t size) : plaintext(protocol::frame_header_size + size) {
-    protocol::write_frame_header({.width = 1280, .height = 720, .captured = {}, .number = FrameNumber(1), .echo = {}},
-                                 plaintext);
+  explicit Work(std::size_t size) : plaintext(protocol::FrameHeader::min_size + size) {
     message.resize(plaintext.size() + 1024);
     opened.resize(plaintext.size() + 1024);
   }
-  MutableBytes seal() { return must(sealer.seal(message, sealing, protocol::FrameKind::delta, plaintext)); }
+  MutableBytes seal() {
+    protocol::write_frame_header({.width = 1280,
+                                  .height = 720,
+                                  .captured = {},
+                                  .number = FrameNumber(1),
+                                  .depends = sealing.next_counter(),
+                                  .echoes = {}},
+                                 plaintext);
+    return must(sealer.seal(message, sealing, protocol::FrameKind::key, plaintext));
+  }
   void open(ByteView sealed) {
     const auto frame = must(protocol::parse_frame(sealed));
     must(opener.verify(frame, verifier));
-    if (must(opener.open(opened, frame, opening)).content.size() + protocol::frame_header_size != plaintext.size())
+    if (must(opener.open(opened, frame, opening)).content.size() + protocol::FrameHeader::min_size != plaintext.size())
       std::exit(1);
   }
 };
@@ -59,7 +66,7 @@ int main(int argc, char** argv) {
   const bool sealing = std::string_view(argv[1]) == "seal";
   Work work(std::strtoul(argv[2], nullptr, 10));
   const auto rounds = std::strtoul(argv[3], nullptr, 10);
-  const MutableBytes sealed = work.seal();  // the first time of everything is not counted
+  const MutableBytes sealed = work.seal();  // initializes the library before the rounds
   work.open(sealed);
   for (unsigned long i = 0; i < rounds; ++i) {
     if (sealing) (void)work.seal();

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counts the guest instructions of one frame on arm64 under qemu-aarch64: seal and sign, verify and open.
 
-QEMU logs each translated block that it enters; with one instruction to a block that is a line for each instruction. A
-program that does the work `n` times more is longer by n times the work, so start and end drop out of the difference.
+QEMU logs each translated block that it enters. With one instruction per block, the log has one line per instruction. The
+script runs the program with and without rounds of the work. The difference contains neither the start nor the end of the
+program.
 """
 import argparse
 import json
@@ -37,7 +38,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, required=True, help="folder of the arm64 build")
     parser.add_argument("--sysroot", required=True)
-    parser.add_argument("--rounds", type=int, default=2, help="frames that are counted together (signing draws lots)")
+    parser.add_argument("--rounds", type=int, default=2, help="number of frames per run; signing needs a random number of instructions")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     preload = options.build / "tests/bench/no_crypto_instructions.so"
@@ -45,14 +46,14 @@ def main():
     for crypto, library in (("none (Pi 3, 4, Zero 2 W)", preload), ("AES, SHA-2", None)):
         for size_name, size in SIZES.items():
             start = lines_of(options.build, options.sysroot, library, "seal", size, 0)
-            for work, words in WORKS.items():
+            for work, title in WORKS.items():
                 total = lines_of(options.build, options.sysroot, library, work, size, options.rounds)
                 count = (total - start) / options.rounds
                 share = count * PER_SECOND * CYCLES_PER_INSTRUCTION / CLOCK
-                rows.append({"crypto_instructions": crypto, "work": words, "size": size_name,
+                rows.append({"crypto_instructions": crypto, "work": title, "size": size_name,
                              "instructions": round(count), "share": round(share, 4)})
                 if not options.json:
-                    print(f"{crypto:26} {words:16} {size_name:>8} {count / 1e6:9.2f} million  {share:7.1%}", flush=True)
+                    print(f"{crypto:26} {title:16} {size_name:>8} {count / 1e6:9.2f} million  {share:7.1%}", flush=True)
     if options.json:
         print(json.dumps(rows))
     else:

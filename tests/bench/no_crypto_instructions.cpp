@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LD_PRELOAD for an emulated program: the processor has no instructions for AES and SHA, as that of a Raspberry Pi 3, 4
-// and Zero 2 W. Libraries ask getauxval(3) before they use them.
+// A library for LD_PRELOAD that hides the AES and SHA instructions of the emulated processor. The processors of
+// Raspberry Pi 3, 4 and Zero 2 W lack them. Libraries call getauxval(3) before they use these instructions.
 #include <dlfcn.h>
 #include <sys/auxv.h>
 

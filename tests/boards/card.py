@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A copy of a card image, looked into and changed without mounting it, and the virtual board that it starts."""
+"""A copy of a card image, which tests read and change without mounting it, and the virtual board that starts from it."""
 import os
 import pathlib
 import re
@@ -27,13 +27,13 @@ def tool(*argv, check=True, **options):
 
 
 class Card:
-    """`folder` gets the copy; it is sparse, and 4 GiB large as a card would be."""
+    """Creates a sparse copy in `folder`. It has the size of a card, 4 GiB by default."""
 
     def __init__(self, board, folder, size=4096 * MIB):
         self.board, self.folder = board, pathlib.Path(folder)
         image = TOP / "build/image" / f"sealcam-{board}.img"
         if not image.exists():
-            raise Failure(f"there is no image of {board}: ./scripts/image {board}")
+            raise Failure(f"the image of {board} is missing; build it with ./scripts/image {board}")
         self.path = self.folder / "card.img"
         tool("cp", "--sparse=always", image, self.path)
         os.truncate(self.path, size)
@@ -42,12 +42,12 @@ class Card:
                            re.findall(r"img(\d+) : start= *(\d+), size= *(\d+)", table)}
 
     def table(self):
-        """Sizes in bytes as the table on the card says now."""
+        """Returns the current sizes of the partitions in bytes."""
         text = tool("sfdisk", "-d", self.path).stdout.decode()
         return {int(n): int(b) * 512 for n, b in re.findall(r"img(\d+) : start= *\d+, size= *(\d+)", text)}
 
     def half_grown(self):
-        """As a first start leaves it that was cut short after the first of its three numbers."""
+        """Simulates a power failure in the first start, after it wrote the first of three numbers of the partition table."""
         with self.path.open("r+b") as card:
             card.seek(446 + 48 + 8)
             begin = struct.unpack("<I", card.read(4))[0]
@@ -60,7 +60,7 @@ class Card:
         return tool("mdir", "-b", "-i", self.fat(partition), "::").stdout.decode().split()
 
     def read(self, name, partition=1):
-        """Bytes of a file, None when there is none."""
+        """Returns the content of a file, or None."""
         done = tool("mtype", "-i", self.fat(partition), f"::{name}", check=False)
         return done.stdout if done.returncode == 0 else None
 
@@ -74,30 +74,30 @@ class Card:
             return card.read(size)
 
     def kernel_line(self, change, partition=2):
-        """`change` takes the kernel line and gives the new one."""
+        """Replaces the kernel command line with the result of `change`."""
         name = "boot.txt" if self.board == "qemu-virt" else "cmdline.txt"
         self.write(name, change(self.read(name, partition).decode()).encode(), partition)
 
 
 class Machine:
-    """The virtual board with a card in it. `neighbour`: a station in its network."""
+    """The virtual board with a card. `neighbor`: another machine in its network."""
 
-    def __init__(self, card, neighbour=None, memory=512, log="console", echo=None):
-        self.card, self.neighbour, self.memory = card, neighbour, memory
+    def __init__(self, card, neighbor=None, memory=512, log="console", echo=None):
+        self.card, self.neighbor, self.memory = card, neighbor, memory
         self.port = free_port()
         self.log, self.echo, self.starts = log, echo, 0
 
     def network(self, device):
-        if not self.neighbour:
+        if not self.neighbor:
             return ["-netdev", f"user,id=n0,hostfwd=tcp:127.0.0.1:{self.port}-:8421", "-device", f"{device},netdev=n0"]
         return ["-netdev", f"user,id=u0,hostfwd=tcp:127.0.0.1:{self.port}-:8421", "-netdev", "hubport,id=h0,hubid=0,netdev=u0",
-                "-netdev", self.neighbour.netdev("world", "u1"), "-netdev", "hubport,id=h1,hubid=0,netdev=u1",
-                "-netdev", self.neighbour.netdev("board", "n0"), "-device", f"{device},netdev=n0"]
+                "-netdev", self.neighbor.netdev("world", "u1"), "-netdev", "hubport,id=h1,hubid=0,netdev=u1",
+                "-netdev", self.neighbor.netdev("board", "n0"), "-device", f"{device},netdev=n0"]
 
     def command(self):
         qemu = shutil.which("qemu-system-aarch64")
         common = ["-display", "none", "-m", str(self.memory)]
-        # What the board wrote is in this machine's memory at once: it is there after QEMU was killed, and nothing waits for a disk.
+        # With cache=unsafe, writes of the board are in this machine's memory. They survive the end of QEMU, and are fast.
         card = f"file={self.card.path},format=raw,cache=unsafe"
         if self.card.board == "qemu-virt":
             return [qemu, "-M", "virt", "-cpu", "cortex-a53", "-smp", "2", "-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin",
@@ -107,9 +107,9 @@ class Machine:
                 *self.network("usb-net")]
 
     def out_of_image(self):
-        """QEMU has no Raspberry Pi firmware: kernel, initramfs, device tree and kernel line are what it would have read."""
+        """QEMU has no Raspberry Pi firmware. Returns kernel, initramfs, device tree and command line as options of QEMU."""
         files, there = {}, " ".join(self.card.names(2))
-        # The kernel's own tree, or, where it is Raspberry Pi's, theirs.
+        # The device tree of the mainline kernel or of Raspberry Pi's kernel.
         tree = next(name for name in ("bcm2710-rpi-3-b.dtb", "bcm2837-rpi-3-b.dtb") if name in there)
         for name in ("kernel", "initramfs", tree):
             files[name] = self.card.folder / name
@@ -119,8 +119,8 @@ class Machine:
             with packed.with_suffix(".raw").open("wb") as out:
                 subprocess.run(["gzip", "-dc", packed], stdout=out, check=True)
             packed = packed.with_suffix(".raw")
-        # The console is the board's second serial port, the one on its pins; the first is Bluetooth's. Where the kernel line says
-        # serial0 the firmware would have put the port's name there: ttyS0 with Raspberry Pi's trees, ttyS1 with the kernel's own.
+        # The console is the second serial port, on the pins of the board; Bluetooth uses the first. The firmware replaces serial0 in
+        # the command line: with ttyS0 for Raspberry Pi's device trees, with ttyS1 for those of the mainline kernel.
         port = "ttyS0" if tree.startswith("bcm2710") else "ttyS1"
         line = self.card.read("cmdline.txt", 2).decode().strip().replace("console=serial0,", f"console={port},")
         return ["-kernel", packed, "-initrd", files["initramfs"], "-dtb", files[tree], "-append", line, "-serial", "null"]
@@ -132,7 +132,7 @@ class Machine:
 
 
 def pairing_string(run, seconds, after=0.0):
-    """(seconds since the start, the string) of the newest one that came after `after`."""
+    """Returns (seconds since the start, pairing string) of the last pairing string after `after` seconds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = [(t, m[0]) for t, line in list(run.lines) if t > after and (m := PAIRING.search(line)) and "@" in m[0]]
@@ -141,4 +141,4 @@ def pairing_string(run, seconds, after=0.0):
         if run.child.poll() is not None:
             break
         time.sleep(0.1)
-    raise Failure(f"no pairing string on the console within {seconds:.0f} s; it said:\n" + "\n".join(line for _, line in run.lines[-40:]))
+    raise Failure(f"no pairing string on the console within {seconds:.0f} s; its last lines:\n" + "\n".join(line for _, line in run.lines[-40:]))

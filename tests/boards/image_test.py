@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/image.py and its parts: what its patterns take, where partitions lie, and that its last look at a root finds what must not be
-in one, each with a control."""
+"""Tests parts of scripts/image.py: patterns, kernels, archives, partitions, and the final check of a root. Checks have controls."""
 import gzip
 import hashlib
 import json
@@ -20,11 +19,11 @@ sys.path[:0] = [str(TOP / "scripts"), str(TOP / "tests/boards"), str(TOP / "test
 import image  # noqa: E402
 import image_parts  # noqa: E402
 import initramfs  # noqa: E402
-from neighbour import checksum  # noqa: E402
+from neighbor import checksum  # noqa: E402
 
 
 class Patterns(unittest.TestCase):
-    def test_one_star_stays_inside_a_folder(self):
+    def test_one_star_matches_within_a_folder(self):
         self.assertTrue(image.matches("drivers/phy/a.ko.xz", ["drivers/phy/*.ko.xz"]))
         self.assertFalse(image.matches("drivers/phy/b/a.ko.xz", ["drivers/phy/*.ko.xz"]))
         self.assertTrue(image.matches("drivers/phy/b/a.ko.xz", ["drivers/phy/**"]))
@@ -32,36 +31,36 @@ class Patterns(unittest.TestCase):
         self.assertFalse(image.matches("usr/binx", ["usr/bin"]))
         self.assertFalse(image.matches("usr/libXso", ["usr/lib.so"]))
 
-    def test_each_board_reads(self):
+    def test_the_data_of_each_board_is_valid(self):
         for name in ("qemu-virt", "raspberrypi"):
             board = image.Board(name)
             self.assertIn("sealcam-camera.service", board.lists["enable"])
             self.assertLessEqual(len((board.folder / "autoboot.txt").read_bytes()), 512)
             for slot, root in ((0, 5), (1, 6)):
                 self.assertIn(f"sealcam.root={root} ", image.kernel_line(board, slot))
-            for folder in board.folders:  # unknown keys have no effect, and are mistakes
+            for folder in board.folders:  # unknown keys are mistakes, because they have no effect
                 known = {"version", "leave_out_packages", "leave_out", "modules", "modules_leave_out", "mask", "enable", "initramfs_modules",
                          "kernel_line", "watchdog", "boot"}
                 self.assertLessEqual(set(json.loads((folder / "image.json").read_text())), known)
 
 
-    def test_a_makers_kernel_takes_the_place_of_debians(self):
+    def test_a_vendor_kernel_replaces_debians_kernel(self):
         debian, vendor = image.Board("raspberrypi"), image.Board("raspberrypi", vendor=True)
         self.assertEqual(debian.file("config.txt").parent.name, "image")
         self.assertEqual(vendor.file("config.txt").parent.name, "vendor")
         self.assertEqual(vendor.file("autoboot.txt"), debian.file("autoboot.txt"))
         self.assertIn("drivers/media/platform/raspberrypi/**", vendor.lists["modules"])
-        self.assertIn("drivers/mmc/**", vendor.lists["modules"])  # the common ones stay
+        self.assertIn("drivers/mmc/**", vendor.lists["modules"])  # the common modules remain
         self.assertIn("bcm2835", debian.lists["initramfs_modules"])
-        self.assertEqual(vendor.lists["initramfs_modules"], ["squashfs"])  # the card's driver is built in
+        self.assertEqual(vendor.lists["initramfs_modules"], ["squashfs"])  # the driver of the SD card is built into the kernel
         self.assertIn("console=serial0", image.kernel_line(vendor, 0))
         self.assertEqual(vendor.watchdog, debian.watchdog)
-        with self.assertRaisesRegex(image.Failure, "no image for 'qemu-virt' with a kernel of its maker"):
+        with self.assertRaisesRegex(image.Failure, "no image for 'qemu-virt' with a vendor kernel"):
             image.Board("qemu-virt", vendor=True)
 
 
 class Kernels(unittest.TestCase):
-    """A kernel package as Debian and as Raspberry Pi lay it out."""
+    """Kernel packages with the layout of Debian and of Raspberry Pi."""
 
     def setUp(self):
         self.tree = pathlib.Path(tempfile.mkdtemp())
@@ -82,11 +81,11 @@ class Kernels(unittest.TestCase):
         start = self.write("work/initramfs")
         return image.boot_files(image.Board("raspberrypi", vendor), initramfs.Kernel(self.tree), start)[1]
 
-    def test_a_kernel_is_packed_once(self):
+    def test_a_kernel_is_compressed_once(self):
         self.assertEqual(gzip.decompress(self.boot(b"kernel")["kernel"].read_bytes()), b"kernel")
         self.assertEqual(gzip.decompress(self.boot(gzip.compress(b"kernel"))["kernel"].read_bytes()), b"kernel")
 
-    def test_overlays_are_the_kernels_own_where_it_has_some(self):
+    def test_overlays_of_the_kernel_replace_those_of_the_firmware(self):
         self.assertIn("overlays/firmware.dtbo", self.boot(b"kernel"))
         self.write("usr/lib/linux-image-6.1/overlays/imx708.dtbo")
         boot = self.boot(b"kernel", vendor=True)
@@ -95,10 +94,10 @@ class Kernels(unittest.TestCase):
         self.assertIn(b"console=serial0", boot["cmdline.txt"])
         self.assertIn("camera_auto_detect=1", boot["config.txt"].read_text())
 
-    def test_a_root_is_packed_so_that_the_kernel_can_read_it(self):
+    def test_the_compression_of_the_root_depends_on_the_kernel(self):
         self.write("boot/vmlinuz-6.1")
         kernel = initramfs.Kernel(self.tree)
-        self.assertEqual(image.compression(kernel, False), ("-comp", "gzip"))  # nothing known
+        self.assertEqual(image.compression(kernel, False), ("-comp", "gzip"))  # without a configuration
         self.write("boot/config-6.1", "# CONFIG_SQUASHFS_ZSTD is not set\n")
         self.assertEqual(image.compression(kernel, False), ("-comp", "gzip"))
         self.write("boot/config-6.1", "CONFIG_SQUASHFS_XZ=y\nCONFIG_SQUASHFS_ZSTD=y\n")
@@ -106,27 +105,27 @@ class Kernels(unittest.TestCase):
 
 
 class Archive(unittest.TestCase):
-    """scripts/lib.sh: which packages, and whether apt knows Raspberry Pi's archive."""
+    """scripts/lib.sh: lists of packages, and detection of Raspberry Pi's archive."""
 
     def shell(self, command, **environment):
         done = subprocess.run(["bash", "-c", f"source {TOP}/scripts/lib.sh; {command}"], capture_output=True, text=True, check=True,
                               env={**os.environ, "SEALCAM_RASPBERRYPI": "", **environment})
         return done.stdout.splitlines()
 
-    def test_a_list_is_for_all_archives_or_for_some(self):
+    def test_a_package_list_depends_on_the_archive(self):
         debian = self.shell(f"package_list {TOP}/scripts/image-packages")
-        theirs = self.shell(f"package_list {TOP}/scripts/image-packages raspberrypi")
-        self.assertEqual(set(debian) - set(theirs), {"linux-image-arm64"})
-        self.assertEqual(set(theirs) - set(debian), {"linux-image-rpi-v8"})
+        raspberrypi = self.shell(f"package_list {TOP}/scripts/image-packages raspberrypi")
+        self.assertEqual(set(debian) - set(raspberrypi), {"linux-image-arm64"})
+        self.assertEqual(set(raspberrypi) - set(debian), {"linux-image-rpi-v8"})
         self.assertIn("libcamera-ipa", debian)
 
     def apt(self, sources, origin):
-        """An apt of its own, with an archive of that origin."""
+        """Creates a configuration of apt with an archive of this origin."""
         folder = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, folder)
         for name in ("repo/dists/trixie/main/binary-arm64", "sources", "lists/partial", "cache/archives/partial"):
             (folder / name).mkdir(parents=True)
-        packages = b"Package: p\nVersion: 1\nArchitecture: arm64\nFilename: p.deb\nSize: 1\n\n"  # apt forgets an empty list
+        packages = b"Package: p\nVersion: 1\nArchitecture: arm64\nFilename: p.deb\nSize: 1\n\n"  # apt ignores an empty list
         (folder / "repo/dists/trixie/main/binary-arm64/Packages").write_bytes(packages)
         (folder / "repo/dists/trixie/Release").write_text(
             f"Origin: {origin}\nSuite: stable\nCodename: trixie\nDate: Thu, 01 Jan 2026 00:00:00 UTC\nArchitectures: arm64\n"
@@ -141,27 +140,27 @@ class Archive(unittest.TestCase):
 
     LINE = "deb [trusted=yes arch=arm64] REPO trixie main"
 
-    def test_apt_has_it(self):
+    def test_apt_has_the_archive(self):
         conf = self.apt({"a.list": f"# none\n\n{self.LINE}\n"}, "Raspberry Pi Foundation")
         found = self.shell("raspberrypi_archive trixie", APT_CONFIG=conf)
         self.assertRegex("\n".join(found), r"^deb \[trusted=yes arch=arm64\] file:\S+/repo trixie main$")
-        self.assertEqual(self.shell("raspberrypi_archive forky", APT_CONFIG=conf), [])  # another suite's would be wrong
+        self.assertEqual(self.shell("raspberrypi_archive forky", APT_CONFIG=conf), [])  # another suite
         self.assertEqual(self.shell("raspberrypi_archive trixie", APT_CONFIG=conf, SEALCAM_RASPBERRYPI="none"), [])
         self.assertEqual(self.shell("raspberrypi_archive trixie", APT_CONFIG=conf, SEALCAM_RASPBERRYPI="deb x y z"), ["deb x y z"])
 
-    def test_apt_has_it_as_a_stanza(self):
+    def test_apt_has_the_archive_as_a_stanza(self):
         stanza = "Types: deb\nURIs: {}\nSuites: trixie\nComponents: main\nArchitectures: arm64\nTrusted: yes\n"
         text = f"# a comment\n\n{stanza.format('file:/nowhere')}Enabled: no\n\n# ours\n{stanza.format('REPO')}"
         found = self.shell("raspberrypi_archive trixie", APT_CONFIG=self.apt({"a.sources": text}, "Raspberry Pi Foundation"))
         self.assertTrue(any(re.fullmatch(r"URIs: file:\S+/repo", line) for line in found), found)
         self.assertNotIn("Enabled: no", found)
 
-    def test_other_archives_are_not_it(self):
+    def test_other_archives_are_not_detected(self):
         self.assertEqual(self.shell("raspberrypi_archive trixie", APT_CONFIG=self.apt({"a.list": self.LINE + "\n"}, "Debian")), [])
 
 
 class Layout(unittest.TestCase):
-    def test_partitions_do_not_meet(self):
+    def test_partitions_do_not_overlap(self):
         table, end = image_parts.layout()
         numbers = {n: (start, start + size) for n, start, size, _ in table}
         outer = sorted(numbers[n] for n in (1, 2, 3, 4))
@@ -171,10 +170,10 @@ class Layout(unittest.TestCase):
                 self.assertLessEqual(before, after)
         self.assertGreater(inner[0][0], numbers[4][0])
         self.assertEqual((inner[-1][1], numbers[4][1]), (end, end))
-        self.assertEqual(inner[-1], numbers[7])  # data is last: it grows
+        self.assertEqual(inner[-1], numbers[7])  # the data partition is last, because it grows
         self.assertEqual(numbers[5][1] - numbers[5][0], numbers[6][1] - numbers[6][0])
 
-    def test_sfdisk_writes_it_as_the_initramfs_reads_it(self):
+    def test_the_initramfs_reads_the_table_that_sfdisk_writes(self):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, "x.img")
             image_parts.assemble(path, {})
@@ -191,14 +190,14 @@ class Layout(unittest.TestCase):
                 self.assertEqual(number(440), image_parts.DISK)
                 self.assertEqual((begin, number(third * 512 + 446 + 12)), table[7])
                 self.assertEqual(number(446 + 48 + 12), table[4][1])
-                # The link to the last record covers it to the end, so that it can grow with it.
+                # The entry for the last record extends to the end of the extended partition.
                 self.assertEqual(third + number(second * 512 + 446 + 16 + 12), sum(table[7]))
 
 
 class Growing(unittest.TestCase):
-    """The first process's own words, run on a file in place of the card."""
-    # What busybox has and a build machine may lack; and nothing here is a device whose table could be read again.
-    STAND_INS = """
+    """Runs the shell functions of the first process with a file instead of the card."""
+    # Replacements for commands of busybox that this machine may lack, and for commands that need a device.
+    REPLACEMENTS = """
         hexdump() { od -An -tu4 -v | tr -d ' '; }
         blockdev() { :; }
         sync() { :; }
@@ -213,19 +212,19 @@ class Growing(unittest.TestCase):
 
     def grow(self, sectors):
         text = (TOP / "board/common/image/init").read_text()
-        functions = text[text.index("# 0 also where"):text.index("tries=0\n")]
-        done = subprocess.run(["bash", "-euc", f"{self.STAND_INS}\n{functions}\ngrow {self.card} {sectors}"], capture_output=True, text=True)
+        functions = text[text.index("read32() {"):text.index("tries=0\n")]
+        done = subprocess.run(["bash", "-euc", f"{self.REPLACEMENTS}\n{functions}\ngrow {self.card} {sectors}"], capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def table(self):
-        words = subprocess.run(["sfdisk", "--json", self.card], capture_output=True, text=True, check=True).stdout
-        return [(p["start"], p["size"]) for p in json.loads(words)["partitiontable"]["partitions"]]
+        output = subprocess.run(["sfdisk", "--json", self.card], capture_output=True, text=True, check=True).stdout
+        return [(p["start"], p["size"]) for p in json.loads(output)["partitiontable"]["partitions"]]
 
-    def test_data_grows_to_the_end_and_nothing_else_does(self):
+    def test_only_the_data_partition_grows(self):
         before = self.table()
         self.grow(self.sectors)
         self.grow(self.sectors + 32767)
-        self.assertEqual(self.table(), before)  # not worth it
+        self.assertEqual(self.table(), before)  # too small a difference
         sectors = self.sectors + 64 * 2048 + 77
         os.truncate(self.card, sectors * 512)
         self.grow(sectors)
@@ -236,13 +235,13 @@ class Growing(unittest.TestCase):
         self.grow(sectors)
         self.assertEqual(self.table(), after)
 
-    def test_a_disk_beyond_what_the_table_can_say(self):
-        """5 TB: the low 32 bits of its length alone would make the data partition another one."""
+    def test_a_disk_that_is_larger_than_the_table_allows(self):
+        """5 TB do not fit into 32 bits. The low 32 bits would give a wrong size of the data partition."""
         self.grow(5 * 10**12 // 512)
-        os.truncate(self.card, 2**32 * 512)  # a hole, so that sfdisk sees the end
+        os.truncate(self.card, 2**32 * 512)  # a sparse file, so that sfdisk accepts the end
         self.assertEqual([sum(self.table()[n]) for n in (3, 6)], [2**32 - 2048, 2**32 - 2048])
 
-    def test_a_table_that_is_not_ours_stays_as_it_is(self):
+    def test_another_partition_table_is_not_changed(self):
         def number(at):
             with self.card.open("rb") as card:
                 card.seek(at)
@@ -269,12 +268,12 @@ class Growing(unittest.TestCase):
         before = records()
         self.grow(self.sectors + 64 * 2048)  # control
         self.assertNotEqual(records(), before)
-        os.truncate(self.card, extended)  # what follows cannot be read
+        os.truncate(self.card, extended)  # the records after this point cannot be read
         self.grow(self.sectors + 64 * 2048)
         self.assertEqual(self.card.stat().st_size, extended)
 
 
-class LastLook(unittest.TestCase):
+class FinalCheck(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
@@ -283,24 +282,24 @@ class LastLook(unittest.TestCase):
             (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / path).touch()
 
-    def refused(self, words):
-        with self.assertRaisesRegex(image.Failure, words):
+    def rejected(self, message):
+        with self.assertRaisesRegex(image.Failure, message):
             self.root.check()
 
     def test_a_good_root_passes(self):
         self.root.check()
 
-    def test_rights_of_others(self):
+    def test_a_setuid_program(self):
         (self.folder / "usr/bin/tool").chmod(0o4755)
-        self.refused("another's rights")
+        self.rejected("is setuid")
 
     def test_a_machine_id(self):
         (self.folder / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
-        self.refused("machine-id")
+        self.rejected("machine-id")
 
-    def test_keys(self):
+    def test_ssh_keys(self):
         (self.folder / "etc/ssh_host_rsa_key").touch()
-        self.refused("keys")
+        self.rejected("keys")
 
     def test_a_missing_library(self):
         source = self.folder / "a.c"
@@ -309,14 +308,14 @@ class LastLook(unittest.TestCase):
         subprocess.run(["aarch64-linux-gnu-gcc", "-nostdlib", "-shared", "-Wl,--no-as-needed", source, self.folder / "libx.so", "-o",
                         self.folder / "usr/bin/tool"], check=True)
         (self.folder / "libx.so").unlink()
-        self.refused("libx.so.1")
+        self.rejected("libx.so.1")
         library = self.folder / "usr/lib/aarch64-linux-gnu"
         library.mkdir(parents=True)
         (library / "libx.so.1").touch()
         self.root.check()
 
 
-class Neighbour(unittest.TestCase):
+class Neighbor(unittest.TestCase):
     def test_the_internet_checksum(self):
         self.assertEqual(checksum(bytes.fromhex("00 01 f2 03 f4 f5 f6 f7".replace(" ", ""))), 0x220D)  # RFC 1071 section 3
         self.assertEqual(checksum(b"\x01"), 0xFEFF)

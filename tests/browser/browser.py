@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A headless Chromium for tests: pulls the strings of puppet.mjs, which needs playwright-core beside it."""
+"""A headless Chromium for tests. It runs chromium.mjs, which needs playwright-core in the same folder."""
 import json
 import pathlib
 import shutil
@@ -13,8 +13,8 @@ SKIP = 77
 
 
 def install(folder):
-    """Puts playwright-core, as the lock file fixes it, into `folder`. Returns None, or why it could not be had."""
-    for name in ("package.json", "package-lock.json", "puppet.mjs"):
+    """Installs playwright-core into `folder`, in the version of the lock file. Returns None, or the reason of a failure."""
+    for name in ("package.json", "package-lock.json", "chromium.mjs", "readers.mjs"):
         shutil.copyfile(HERE / name, folder / name)
     if (folder / "node_modules/.package-lock.json").exists():
         return None
@@ -28,7 +28,7 @@ def install(folder):
 
 class Browser:
     def __init__(self, folder, log):
-        self.child = subprocess.Popen(["node", "puppet.mjs"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.child = subprocess.Popen(["node", "chromium.mjs"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=open(log, "ab"), text=True, bufsize=1)
 
     def __enter__(self):
@@ -56,7 +56,7 @@ class Browser:
         return next((tile for tile in self.do("tiles") if tile["camera"] == camera), None)
 
     def wait_state(self, camera, state, seconds):
-        """Waits until the tile says `state`; how many seconds that took."""
+        """Waits until the tile shows `state`. Returns the seconds that this took."""
         begun = time.monotonic()
         while True:
             tile = self.tile(camera)
@@ -64,5 +64,5 @@ class Browser:
             if tile and tile["state"] == state:
                 return passed
             if passed > seconds:
-                raise Failure(f"the page says {tile and tile['badge']}, not {state}, after {seconds:.0f} s")
+                raise Failure(f"the page shows {tile and tile['badge']} instead of {state} after {seconds:.0f} s")
             time.sleep(0.05)

@@ -49,8 +49,8 @@ std::vector<unsigned> slice_types(ByteView access_unit) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("one access unit for each picture at once, numbered, without B-frames", "", X264, OpenH264,
-                   V4l2M2m) {
+TEMPLATE_TEST_CASE("an encoder returns one numbered access unit per picture without delay and without B-frames", "",
+                   X264, OpenH264, V4l2M2m) {
   const auto encoder = open_encoder<TestType>(small_config());
   std::uint32_t number = 5;
   for (int i = 0; i < 120; ++i) {
@@ -64,7 +64,7 @@ TEMPLATE_TEST_CASE("one access unit for each picture at once, numbered, without 
   }
 }
 
-TEMPLATE_TEST_CASE("key frames come first, at their interval, on demand, and not otherwise", "", X264, OpenH264,
+TEMPLATE_TEST_CASE("key frames come first, at the interval and on request, and at no other time", "", X264, OpenH264,
                    V4l2M2m) {
   const auto encoder = open_encoder<TestType>(small_config());
   std::vector<int> keys;
@@ -77,11 +77,11 @@ TEMPLATE_TEST_CASE("key frames come first, at their interval, on demand, and not
     REQUIRE(info);
     CHECK(info->keyframe);
   }
-  // The interval counts from the last key frame: an encoder that counts from the first would add others.
+  // The interval begins at the last key frame. An encoder that counts from the first one would add key frames.
   CHECK(keys == std::vector<int>{0, 7, 8, 58, 100, 150});
 }
 
-TEMPLATE_TEST_CASE("every picture format is encoded to what it shows", "", X264, OpenH264, V4l2M2m) {
+TEMPLATE_TEST_CASE("pictures of each format are encoded correctly", "", X264, OpenH264, V4l2M2m) {
   for (const auto configured : {PixelFormat::yu12, PixelFormat::nv12, PixelFormat::yuyv, PixelFormat::mjpeg}) {
     auto config = small_config();
     config.format = configured;
@@ -104,7 +104,7 @@ TEMPLATE_TEST_CASE("every picture format is encoded to what it shows", "", X264,
   }
 }
 
-TEMPLATE_TEST_CASE("the caller may overwrite a picture as soon as it is encoded", "", X264, OpenH264, V4l2M2m) {
+TEMPLATE_TEST_CASE("the caller may overwrite a picture as soon as the encoder returns", "", X264, OpenH264, V4l2M2m) {
   const auto encoder = open_encoder<TestType>(small_config());
   const auto decoder = ffmpeg::FfmpegDecoder::open().value();
   for (std::uint32_t i = 0; i < 30; ++i) {
@@ -115,7 +115,7 @@ TEMPLATE_TEST_CASE("the caller may overwrite a picture as soon as it is encoded"
   }
 }
 
-TEMPLATE_TEST_CASE("a picture of another size or already encoded is refused, and the encoder goes on", "", X264,
+TEMPLATE_TEST_CASE("a picture of another size or of format h264 is rejected, and the encoder still works", "", X264,
                    OpenH264, V4l2M2m) {
   const auto encoder = open_encoder<TestType>(small_config());
   CHECK(encoder->encode(busy_picture({320, 240}, 0, 20).view()).error().code == Errc::invalid_argument);
@@ -128,7 +128,7 @@ TEMPLATE_TEST_CASE("a picture of another size or already encoded is refused, and
   CHECK(encode(*encoder, busy_picture({640, 360}, 1, 20)).keyframe);
 }
 
-TEMPLATE_TEST_CASE("steady state allocates nothing of ours", "", X264, OpenH264, V4l2M2m) {
+TEMPLATE_TEST_CASE("in steady state Sealcam allocates nothing", "", X264, OpenH264, V4l2M2m) {
   auto config = small_config();
   config.format = GENERATE(PixelFormat::yu12, PixelFormat::yuyv);
   const auto encoder = open_encoder<TestType>(config);
@@ -147,7 +147,7 @@ TEMPLATE_TEST_CASE("steady state allocates nothing of ours", "", X264, OpenH264,
   const auto count = counter.count();
   CHECK(good);
   CHECK(count == 0);
-  // The control: the counter would have seen one.
+  // Control: the counter detects an allocation.
   const auto one = std::make_unique<int>(1);
   CHECK(counter.count() > count);
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The encoders that the contract is run on.
+/// The encoders for which the contract suite runs.
 #pragma once
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
 
+#include "base/log.hpp"
+#include "base/testing/fakes.hpp"
 #include "contract/pictures.hpp"
-#include "core/log.hpp"
 #include "hal/ffmpeg/encoder.hpp"
 
 namespace sealcam::test {
@@ -21,7 +22,7 @@ struct V4l2M2m {
   static constexpr const char* name = "h264_v4l2m2m";
 };
 
-/// SKIPs when this machine has no such encoder; any other failure fails.
+/// Skips the test if this machine does not have the encoder. Any other error fails the test.
 template <class Codec>
 std::unique_ptr<hal::VideoEncoder> open_encoder(hal::EncoderConfig config) {
   MemoryLog log;
@@ -30,7 +31,7 @@ std::unique_ptr<hal::VideoEncoder> open_encoder(hal::EncoderConfig config) {
   if (!encoder) {
     const bool hardware = std::string_view(Codec::name) == V4l2M2m::name;
     if (hardware || encoder.error().code == Errc::not_found)
-      SKIP(Codec::name << " is not here: " << to_string(encoder.error()));
+      SKIP(Codec::name << " is missing on this machine: " << to_string(encoder.error()));
     FAIL(to_string(encoder.error()));
   }
   return std::move(*encoder);
@@ -44,7 +45,7 @@ inline hal::EncoderConfig small_config() {
   return config;
 }
 
-/// The access unit of the picture; software encoders owe it at once.
+/// The access unit of the picture. Software encoders must return it at once.
 inline hal::AccessUnit encode(hal::VideoEncoder& encoder, const OwnedPicture& picture) {
   const auto unit = encoder.encode(picture.view());
   INFO((unit ? std::string() : to_string(unit.error())));

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <map>
 
+#include "base/testing/fakes.hpp"
 #include "contract/encoder_fixture.hpp"
 #include "hal/fake/fake_source.hpp"
 #include "hal/ffmpeg/decoder.hpp"
@@ -44,12 +45,11 @@ std::size_t resident_kib() {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("no window of time holds more than the VBV buffer and the bitrate give", "", X264, OpenH264,
-                   V4l2M2m) {
+TEMPLATE_TEST_CASE("in each time window the bits stay within VBV buffer and bitrate", "", X264, OpenH264, V4l2M2m) {
   auto config = small_config();
   config.vbv = std::chrono::milliseconds(GENERATE(250, 500));
   const auto encoder = open_encoder<TestType>(config);
-  // Cuts, and key frames at bad moments.
+  // The scene has cuts, and the test requests additional key frames.
   std::vector<double> bits;
   for (std::uint32_t i = 0; i < 300; ++i) {
     if (i % 40 == 13) encoder->request_keyframe();
@@ -62,12 +62,13 @@ TEMPLATE_TEST_CASE("no window of time holds more than the VBV buffer and the bit
     const double allowed = buffer + rate * static_cast<double>(window) / config.rate;
     for (std::size_t at = 0; at + window <= bits.size(); ++at) worst = std::max(worst, sum(bits, at, window) / allowed);
   }
-  INFO("fullest window: " << worst << " of what is allowed");
+  INFO("fullest window: " << worst << " of the limit");
   CHECK(worst < 1.1);
-  CHECK(worst > 0.3);  // the scene is hard enough to fill it
+  CHECK(worst > 0.3);  // control: the scene fills a large part of the buffer
 }
 
-TEMPLATE_TEST_CASE("a changed bitrate shows within a second, without a new key frame", "", X264, OpenH264, V4l2M2m) {
+TEMPLATE_TEST_CASE("a new bitrate takes effect within 30 pictures, without a new key frame", "", X264, OpenH264,
+                   V4l2M2m) {
   auto config = small_config();
   config.bitrate = BitsPerSecond(2'000'000);
   config.keyframe_interval = 600;
@@ -76,7 +77,7 @@ TEMPLATE_TEST_CASE("a changed bitrate shows within a second, without a new key f
   const auto changed = encoder->set_bitrate(BitsPerSecond(2'000'000));
   if (!changed) {
     CHECK(changed.error().code == Errc::unsupported);
-    SKIP(TestType::name << " says that it cannot change the bitrate while it runs");
+    SKIP(TestType::name << " cannot change the bitrate while it runs");
   }
   std::uint32_t number = 0;
   const auto average = [&](std::uint32_t bitrate) {
@@ -88,7 +89,7 @@ TEMPLATE_TEST_CASE("a changed bitrate shows within a second, without a new key f
       keyframe = keyframe || unit.keyframe;
       if (i >= 30) bits += static_cast<double>(unit.bytes.size()) * 8;
     }
-    CHECK(keyframe == (number == 120));  // the first picture of all
+    CHECK(keyframe == (number == 120));  // only in the first call of average()
     return bits / 3;                     // 90 pictures are three seconds
   };
   const double high = average(2'000'000);
@@ -102,7 +103,8 @@ TEMPLATE_TEST_CASE("a changed bitrate shows within a second, without a new key f
   CHECK(again < 1'800'000);
 }
 
-TEMPLATE_TEST_CASE("what is decoded is what was encoded: 30 dB by frame number", "", X264, OpenH264, V4l2M2m) {
+TEMPLATE_TEST_CASE("a decoded picture matches the encoded picture of its frame number with 30 dB", "", X264, OpenH264,
+                   V4l2M2m) {
   const auto encoder = open_encoder<TestType>(small_config());
   const auto decoder = ffmpeg::FfmpegDecoder::open().value();
   const FakeClock clock;
@@ -122,13 +124,13 @@ TEMPLATE_TEST_CASE("what is decoded is what was encoded: 30 dB by frame number",
     worst = std::min(worst, luma_psnr(originals.at(number).view(), *shown));
     if (number > 0) control = std::min(control, luma_psnr(originals.at(number - 1).view(), *shown));
   }
-  INFO("worst " << worst << " dB, against the picture before " << control << " dB");
+  INFO("minimum " << worst << " dB, compared with the previous picture " << control << " dB");
   CHECK(originals.size() == 90);
   CHECK(worst >= 30);
-  CHECK(control < 30);  // a picture off by one would be seen
+  CHECK(control < 30);  // control: the previous picture has a lower PSNR
 }
 
-TEMPLATE_TEST_CASE("a thousand pictures do not make it grow", "", X264, OpenH264, V4l2M2m) {
+TEMPLATE_TEST_CASE("the memory of an encoder does not grow with the pictures", "", X264, OpenH264, V4l2M2m) {
   const auto encoder = open_encoder<TestType>(small_config());
   std::vector<OwnedPicture> pictures;
   for (std::uint32_t i = 0; i < 30; ++i) pictures.push_back(busy_picture({640, 360}, i * 30, 40));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The contract of every source on libcamera's virtual cameras, through the module and without it. The program starts
-/// itself anew with what these need (support/fake_udmabuf.cpp); in a guest that has both, nothing stands in.
+/// Runs the source contract on libcamera's virtual cameras, with and without the module. The program restarts itself
+/// with the files that these cameras need (support/fake_udmabuf.cpp). In a guest that has them, it does not restart.
 #include <unistd.h>
 
 #include <catch2/catch_session.hpp>
@@ -9,11 +9,12 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/log.hpp"
+#include "base/testing/fakes.hpp"
 #include "contract/source_contract.hpp"
-#include "core/log.hpp"
-#include "hal/libcamera/load.hpp"
-#include "hal/libcamera/module/backend.hpp"
+#include "hal/libcamera/libcamera_backend.hpp"
 #include "hal/libcamera/module/libcamera_source.hpp"
+#include "hal/modules/modules.hpp"
 
 using namespace sealcam;
 using namespace sealcam::hal;
@@ -33,7 +34,7 @@ bool has_virtual(LibcameraBackend& backend) {
 }
 
 constexpr const char* no_virtual =
-    "no virtual camera of libcamera's here: its library was built without, or finds no virtual.yaml";
+    "libcamera has no virtual camera: the library was built without it, or virtual.yaml is missing";
 
 void check_contract(LibcameraBackend& backend, const LibcameraConfig& config) {
   MemoryLog log;
@@ -41,7 +42,7 @@ void check_contract(LibcameraBackend& backend, const LibcameraConfig& config) {
       {.open = [&](const Clock& clock) { return backend.open(config, clock, log); }, .may_lose = true});
 }
 
-/// One source with its manager, without the backend between.
+/// One source with its manager, without the back-end.
 struct Direct {
   Manager manager = start_manager().value_or(nullptr);
   MemoryLog log;
@@ -54,7 +55,7 @@ struct Direct {
 
 }  // namespace
 
-TEST_CASE("libcamera's virtual camera keeps the contract") {
+TEST_CASE("libcamera's virtual camera fulfills the contract") {
   const auto backend = make_backend();
   if (!has_virtual(*backend)) SKIP(no_virtual);
   SECTION("moving lines at 30/s") { check_contract(*backend, {.camera = "Virtual0", .size = small, .rate = 30}); }
@@ -63,13 +64,13 @@ TEST_CASE("libcamera's virtual camera keeps the contract") {
   }
 }
 
-TEST_CASE("through the module, as the program does it") {
-  ModuleLibcamera backend;
+TEST_CASE("a program opens a camera through the module") {
+  modules::LibcameraModule backend;
   if (!has_virtual(backend)) SKIP(no_virtual);
   check_contract(backend, {.camera = "auto", .size = small});
 }
 
-TEST_CASE("what is listed") {
+TEST_CASE("the list has the cameras with formats and controls") {
   const auto backend = make_backend();
   if (!has_virtual(*backend)) SKIP(no_virtual);
   MemoryLog log;
@@ -89,7 +90,7 @@ TEST_CASE("what is listed") {
   CHECK(std::lround(rate->max) == 60);
 }
 
-TEST_CASE("the choice is explained, and what is not there is named") {
+TEST_CASE("the log explains the chosen mode, and an error names the existing cameras and controls") {
   Direct direct;
   SECTION("nearest size and rate") {
     const auto source = direct.open({.camera = "Virtual0", .size = {1920, 1080}, .rate = 10});
@@ -97,22 +98,22 @@ TEST_CASE("the choice is explained, and what is not there is named") {
     CHECK((*source)->size() == hal::Size{1280, 720});
     CHECK((*source)->format() == hal::PixelFormat::nv12);
     CHECK(std::lround((*source)->rate()) == 30);
-    CHECK(direct.log.contains("NV12 1280x720: goes into an encoder as it is; nearest to the wanted 1920x1080"));
+    CHECK(direct.log.contains("NV12 1280x720: needs no conversion; nearest to the requested 1920x1080"));
     CHECK(direct.log.contains("YUYV: not offered"));
-    CHECK(direct.log.contains("nearest to the wanted 10/s"));
+    CHECK(direct.log.contains("nearest to the requested 10/s"));
     CHECK((*source)->describe().contains("Virtual0 (Sealcam test lines), NV12 1280x720"));
   }
   SECTION("camera") {
     const auto source = direct.open({.camera = "imx219"});
     REQUIRE_FALSE(source);
     CHECK(source.error().code == Errc::not_found);
-    CHECK(direct.log.contains("no camera imx219; there are: Virtual0 (Sealcam test lines), Virtual1"));
+    CHECK(direct.log.contains("no camera imx219; choose one of: Virtual0 (Sealcam test lines), Virtual1"));
   }
   SECTION("format") {
     const auto source = direct.open({.format = "MJPG"});
     REQUIRE_FALSE(source);
     CHECK(source.error().code == Errc::unsupported);
-    CHECK(direct.log.contains("no format that can be used (MJPG)"));
+    CHECK(direct.log.contains("no usable format (MJPG)"));
   }
   SECTION("control") {
     const auto source = direct.open({.size = small, .controls = {{Control::exposure, {.value = 1000}}}});
@@ -123,7 +124,7 @@ TEST_CASE("the choice is explained, and what is not there is named") {
   }
 }
 
-TEST_CASE("a camera that somebody has is refused with what to do") {
+TEST_CASE("a camera in use is rejected, and the log has the next step") {
   Direct direct;
   {
     const auto first = direct.open({.size = small});
@@ -133,10 +134,10 @@ TEST_CASE("a camera that somebody has is refused with what to do") {
     CHECK(second.error().code == Errc::permission);
     CHECK(direct.log.contains("fuser"));
   }
-  CHECK(direct.open({.size = small}));  // given back
+  CHECK(direct.open({.size = small}));  // the camera was released
 }
 
-TEST_CASE("a camera that goes away is lost for ever") {
+TEST_CASE("after a camera disconnects, each call returns device_lost") {
   Direct direct;
   const auto camera = direct.manager->get("Virtual0");
   const auto source = direct.open({.camera = "Virtual0", .size = small});
@@ -144,7 +145,7 @@ TEST_CASE("a camera that goes away is lost for ever") {
   {
     const auto held = (*source)->next(2s);
     REQUIRE(held);
-    camera->disconnected.emit();  // as the library's thread does
+    camera->disconnected.emit();  // normally emitted by a thread of the library
     const auto begin = wall.monotonic();
     const auto next = (*source)->next(2s);
     REQUIRE_FALSE(next);
@@ -156,7 +157,7 @@ TEST_CASE("a camera that goes away is lost for ever") {
   CHECK(again.error().code == Errc::device_lost);
 }
 
-TEST_CASE("with every buffer leased there is no picture, and afterwards there is") {
+TEST_CASE("while all buffers are leased next() returns timeout, and later a picture") {
   Direct direct;
   const auto source = direct.open({.size = small});
   REQUIRE(source);
@@ -182,13 +183,13 @@ int main(int argc, char** argv) {
   if (::getenv("SEALCAM_VIRTUAL_YAML") == nullptr && fs::exists(stand_in)) {
     ::setenv("SEALCAM_VIRTUAL_YAML", (self.parent_path() / "virtual-cameras.yaml").c_str(), 1);
     ::setenv("LD_PRELOAD", stand_in.c_str(), 1);
-    const char* const asan = ::getenv("ASAN_OPTIONS");  // with the address sanitizer a preloaded library needs leave
+    const char* const asan = ::getenv("ASAN_OPTIONS");  // the address sanitizer rejects preloads otherwise
     ::setenv("ASAN_OPTIONS", (std::string(asan == nullptr ? "" : asan) + ":verify_asan_link_order=0").c_str(), 1);
     ::execv(self.c_str(), argv);
     return 1;
   }
   Catch::Session session;
-  // By itself one line for what matters, for serial consoles; with arguments as every other test program.
+  // Without arguments, prints short lines for serial consoles. With arguments, behaves like every other test program.
   std::vector<const char*> arguments(argv, argv + argc);
   if (argc == 1) arguments.insert(arguments.end(), {"--reporter", "compact", "--durations", "yes"});
   const int rc = session.applyCommandLine(static_cast<int>(arguments.size()), arguments.data());

@@ -75,7 +75,7 @@ OwnedPicture to_mjpeg(const OwnedPicture& from) {
     const std::size_t rows = i == 0 ? height(from) : height(from) / 2;
     for (std::size_t y = 0; y < rows; ++y) {
       for (std::size_t x = 0; x < from.strides[i]; ++x) {
-        // Sources' JPEGs are full range, the scene is studio range.
+        // JPEGs of sources have the full range, the scene has the limited range.
         const double v = std::to_integer<int>(from.planes[i][y * from.strides[i] + x]);
         const double full = i == 0 ? (v - 16) * 255 / 219 : (v - 128) * 255 / 224 + 128;
         frame->data[i][y * static_cast<std::size_t>(frame->linesize[i]) + x] =
@@ -90,7 +90,7 @@ OwnedPicture to_mjpeg(const OwnedPicture& from) {
   const auto* const data = reinterpret_cast<const std::byte*>(packet->data);
   out.planes[0].assign(data, data + packet->size);
   out.strides[0] = out.planes[0].size();
-  // FFmpeg's JPEG decoder reads beyond the end in steps; V4L2's buffers are always larger than the picture in them.
+  // FFmpeg's JPEG decoder reads beyond the end. Buffers of V4L2 are larger than their picture, so that this is safe.
   out.planes[0].resize(out.planes[0].size() + AV_INPUT_BUFFER_PADDING_SIZE);
   return out;
 }

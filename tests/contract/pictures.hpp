@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Pictures for tests of encoders, in every format a source may deliver.
+/// Pictures for tests of encoders, in each format that a source can deliver.
 #pragma once
 
 #include <array>

@@ -25,10 +25,10 @@ std::unique_ptr<FrameSource> opened(const SourceUnderTest& subject) {
   return std::move(*source);
 }
 
-/// The next picture; errors that mean "call again" are obeyed.
+/// Returns the next picture. Calls again after errors that permit it.
 Picture fetch(FrameSource& source, const SourceUnderTest& subject) {
   for (int tries = 0;; ++tries) {
-    auto picture = source.next(subject.patience);
+    auto picture = source.next(subject.timeout);
     if (picture) return std::move(*picture);
     INFO(to_string(picture.error()));
     REQUIRE(picture.error().code == Errc::corrupt_frame);
@@ -36,7 +36,7 @@ Picture fetch(FrameSource& source, const SourceUnderTest& subject) {
   }
 }
 
-/// A fingerprint of every byte that belongs to the picture, padding left out.
+/// A hash of all bytes of the picture, without padding.
 std::size_t fingerprint(const Picture& p) {
   const auto rows = [](const Plane& plane, std::size_t width, std::size_t count) {
     std::size_t h = 0;
@@ -50,7 +50,11 @@ std::size_t fingerprint(const Picture& p) {
     case PixelFormat::yu12:
       return rows(p.planes[0], w, h) + rows(p.planes[1], w / 2, h / 2) * 3 + rows(p.planes[2], w / 2, h / 2) * 7;
     case PixelFormat::nv12: return rows(p.planes[0], w, h) + rows(p.planes[1], w, h / 2) * 3;
-    case PixelFormat::yuyv: return rows(p.planes[0], w * 2, h);
+    case PixelFormat::yuyv:
+    case PixelFormat::uyvy: return rows(p.planes[0], w * 2, h);
+    case PixelFormat::gray: return rows(p.planes[0], w, h);
+    case PixelFormat::rgb24:
+    case PixelFormat::bgr24: return rows(p.planes[0], w * 3, h);
     case PixelFormat::mjpeg:
     case PixelFormat::h264: return rows(p.planes[0], p.planes[0].stride, 1);
   }
@@ -69,7 +73,11 @@ void check_planes(const Picture& p) {
       REQUIRE(p.planes[1].data != nullptr);
       CHECK((p.planes[0].stride >= w && p.planes[1].stride >= w));
       break;
-    case PixelFormat::yuyv: CHECK(p.planes[0].stride >= w * 2); break;
+    case PixelFormat::yuyv:
+    case PixelFormat::uyvy: CHECK(p.planes[0].stride >= w * 2); break;
+    case PixelFormat::gray: CHECK(p.planes[0].stride >= w); break;
+    case PixelFormat::rgb24:
+    case PixelFormat::bgr24: CHECK(p.planes[0].stride >= w * 3); break;
     case PixelFormat::mjpeg:
     case PixelFormat::h264: CHECK(p.planes[0].stride > 0); break;
   }
@@ -100,10 +108,10 @@ void check_order_and_time(FrameSource& source, const SourceUnderTest& subject, M
     CHECK(picture.format == source.format());
     check_planes(picture);
     if (number) CHECK(picture.number > *number);
-    if (!number) CHECK(picture.number.value() < 30);  // rebased at open
+    if (!number) CHECK(picture.number.value() < 30);  // numbers start again at open()
     CHECK(picture.captured >= captured);
     CHECK(picture.captured <= now);      // never in the future
-    CHECK(now - picture.captured < 1s);  // nor a relic of an earlier opening
+    CHECK(now - picture.captured < 1s);  // not from an earlier source
     number = picture.number;
     captured = picture.captured;
   }
@@ -117,7 +125,7 @@ void check_order_and_time(FrameSource& source, const SourceUnderTest& subject, M
 }
 
 void check_leases(FrameSource& source, const SourceUnderTest& subject) {
-  // Two leased pictures stay untouched while the source goes on with what buffers it has left.
+  // Two leased pictures do not change while the source continues with its other buffers.
   const auto one = fetch(source, subject);
   const auto two = fetch(source, subject);
   const auto first = fingerprint(one);
@@ -132,7 +140,7 @@ void check_leases(FrameSource& source, const SourceUnderTest& subject) {
 }
 
 void check_returning(FrameSource& source, const SourceUnderTest& subject) {
-  // Every buffer comes back, in whichever order: many times more pictures than any source has buffers.
+  // The caller returns buffers in different orders, for many more pictures than the source has buffers.
   Picture held;
   for (int i = 0; i < 80; ++i) {
     auto picture = fetch(source, subject);
@@ -148,7 +156,7 @@ void check_movement(FrameSource& source, const SourceUnderTest& subject) {
 }
 
 void check_timeout(FrameSource& source, const SourceUnderTest& subject) {
-  // In real time a picture cannot come at every millisecond: a short wait ends early and says so.
+  // In real time a wait of a millisecond often ends with timeout.
   int timeouts = 0;
   for (int i = 0; i < 20; ++i) {
     const auto begin = clock.monotonic();
@@ -158,13 +166,13 @@ void check_timeout(FrameSource& source, const SourceUnderTest& subject) {
     timeouts += !picture && picture.error().code == Errc::timeout ? 1 : 0;
   }
   if (subject.realtime) CHECK(timeouts > 0);
-  CHECK(fetch(source, subject).size == source.size());  // and the source is none the worse for it
+  CHECK(fetch(source, subject).size == source.size());  // the source still works
 }
 
 }  // namespace
 
 void check_source_contract(const SourceUnderTest& subject) {
-  for (int round = 0; round < 2; ++round) {  // closing and opening again gives a fresh source
+  for (int round = 0; round < 2; ++round) {  // the second round opens a new source
     const auto opened_at = clock.monotonic();
     const auto source = opened(subject);
     check_description(*source);

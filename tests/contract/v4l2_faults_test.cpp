@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What a sensor does wrong, on the kernel's vivid, which does so on request.
+/// Faults of a sensor, which the kernel's vivid injects on request.
 #include <unistd.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
 #include <thread>
 
+#include "base/log.hpp"
+#include "base/testing/fakes.hpp"
 #include "contract/vivid.hpp"
-#include "core/log.hpp"
 #include "hal/v4l2/v4l2_source.hpp"
 
 using namespace sealcam;
@@ -41,7 +42,7 @@ struct Scene {
   }
 };
 
-/// The next picture; waiting longer than usual is allowed, anything else is not.
+/// Returns the next picture. Accepts a timeout, but no other error.
 Picture get(FrameSource& source) {
   for (int tries = 0; tries < 10; ++tries) {
     auto picture = source.next(1s);
@@ -53,7 +54,7 @@ Picture get(FrameSource& source) {
   return {};
 }
 
-/// What ends the pictures, at the latest after `limit` of them.
+/// Returns the error that ends the stream. Reads at most `limit` pictures.
 std::optional<Errc> first_error(FrameSource& source, int limit = 60) {
   for (int i = 0; i < limit; ++i) {
     const auto picture = source.next(1s);
@@ -73,7 +74,7 @@ void check_goes_on(FrameSource& source, int pictures = 20) {
 
 }  // namespace
 
-TEST_CASE("vivid: a picture marked as damaged is corrupt_frame, and the next ones are good") {
+TEST_CASE("vivid: a damaged picture is corrupt_frame, and the next pictures are good") {
   Scene s;
   VividFaults faults(s.device.path);
   const auto source = s.open();
@@ -86,7 +87,7 @@ TEST_CASE("vivid: a picture marked as damaged is corrupt_frame, and the next one
   CHECK(get(*source).number.value() >= before.value() + 3 + 20);
 }
 
-TEST_CASE("vivid: dropped pictures are gaps in the numbers") {
+TEST_CASE("vivid: dropped pictures leave gaps in the numbers") {
   Scene s;
   VividFaults faults(s.device.path);
   faults.set("Percentage of Dropped Buffers", 50);
@@ -104,7 +105,7 @@ TEST_CASE("vivid: dropped pictures are gaps in the numbers") {
   check_goes_on(*source);
 }
 
-TEST_CASE("vivid: a fatal error while streaming is device_lost, and opening anew helps") {
+TEST_CASE("vivid: a fatal error while streaming is device_lost, and the device can be opened again") {
   Scene s;
   VividFaults faults(s.device.path);
   {
@@ -119,7 +120,7 @@ TEST_CASE("vivid: a fatal error while streaming is device_lost, and opening anew
   check_goes_on(*again);
 }
 
-TEST_CASE("vivid: a device that disconnects is device_lost, also with a picture leased") {
+TEST_CASE("vivid: a disconnect is device_lost, also while a picture is leased") {
   for (int round = 0; round < 3; ++round) {
     Scene s;
     VividFaults faults(s.device.path);
@@ -130,24 +131,24 @@ TEST_CASE("vivid: a device that disconnects is device_lost, also with a picture 
       CHECK(first_error(*source) == Errc::device_lost);
       CHECK_FALSE(s.try_open());
     }
-    faults.close();  // with its last user gone vivid connects itself again
+    faults.close();  // vivid reconnects when its last user closes it
     const auto again = s.open();
     check_goes_on(*again, 5);
   }
 }
 
-TEST_CASE("vivid: a buffer that is refused once is offered again, and none is lost") {
+TEST_CASE("vivid: a rejected buffer is queued again") {
   Scene s;
   VividFaults faults(s.device.path);
   const auto source = s.open();
-  for (int i = 0; i < 12; ++i) {  // more often than there are buffers
+  for (int i = 0; i < 12; ++i) {  // more rounds than buffers
     auto picture = get(*source);
     faults.set("Inject VIDIOC_QBUF Error");
   }
   check_goes_on(*source, 40);
 }
 
-TEST_CASE("vivid: a driver that refuses to begin is an error that passes") {
+TEST_CASE("vivid: after a failed start the device can be opened again") {
   Scene s;
   VividFaults faults(s.device.path);
   for (const char* fault : {"Inject VIDIOC_REQBUFS Error", "Inject VIDIOC_STREAMON Error"}) {
@@ -159,10 +160,10 @@ TEST_CASE("vivid: a driver that refuses to begin is an error that passes") {
   }
 }
 
-TEST_CASE("vivid: sequence numbers go over their wrap") {
+TEST_CASE("vivid: numbers stay correct across the wrap of sequence numbers") {
   Scene s;
   VividFaults faults(s.device.path);
-  faults.set("Wrap Sequence Number");  // vivid begins 128 before it
+  faults.set("Wrap Sequence Number");  // vivid starts 128 numbers before the wrap
   const auto source = s.open();
   FrameNumber last = get(*source).number;
   CHECK(last.value() < 30);
@@ -174,14 +175,14 @@ TEST_CASE("vivid: sequence numbers go over their wrap") {
   }
 }
 
-TEST_CASE("vivid: timestamps far in the future, and their wrap, are no times of pictures") {
+TEST_CASE("vivid: timestamps far in the future or after a wrap are replaced") {
   Scene s;
   VividFaults faults(s.device.path);
   faults.set("Wrap Timestamp", 1);
   const auto source = s.open();
   const auto begin = system_clock.monotonic();
   auto last = begin - 1s;
-  while (system_clock.monotonic() - begin < 18s) {  // vivid begins 16 s before the wrap
+  while (system_clock.monotonic() - begin < 18s) {  // vivid starts 16 s before the wrap
     const auto picture = get(*source);
     const auto now = system_clock.monotonic();
     REQUIRE(picture.captured >= last);
@@ -191,14 +192,14 @@ TEST_CASE("vivid: timestamps far in the future, and their wrap, are no times of 
   }
 }
 
-TEST_CASE("vivid: controls are listed, set, and refused by name") {
+TEST_CASE("vivid: controls can be listed and set, and unknown ones are rejected by name") {
   Scene s;
   const auto source = s.open();
   REQUIRE(source->controls() != nullptr);
   auto& controls = *source->controls();
-  const auto now = [&](Control wanted) -> std::optional<ControlValue> {
+  const auto now = [&](Control control) -> std::optional<ControlValue> {
     for (const auto& info : controls.list()) {
-      if (info.control == wanted) return info.value;
+      if (info.control == control) return info.value;
     }
     return std::nullopt;
   };
@@ -218,7 +219,7 @@ TEST_CASE("vivid: controls are listed, set, and refused by name") {
   check_goes_on(*source, 5);
 }
 
-TEST_CASE("vivid: the driver unbound while streaming and bound again, ten times") {
+TEST_CASE("vivid: the source survives ten cycles of unbinding and binding the driver") {
   const std::string folder = "/sys/bus/platform/drivers/vivid/", name = "vivid.0";
   const auto write = [&](const char* file) {
     std::ofstream out(folder + file);
@@ -235,7 +236,7 @@ TEST_CASE("vivid: the driver unbound while streaming and bound again, ten times"
     CHECK(first_error(*source) == Errc::device_lost);
     CHECK_FALSE(s.try_open());
     picture = {};
-    // A camera's loop lets go before it tries again; a device that returns earlier gets another node.
+    // The capture loop closes the device before it tries again. A device that returns earlier gets another node.
     const bool let_go_first = round % 2 == 0;
     if (let_go_first) source.reset();
     REQUIRE(write("bind"));

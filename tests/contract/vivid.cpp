@@ -50,7 +50,7 @@ VividFaults::VividFaults(const std::string& path) : fd_(::open(path.c_str(), O_R
 }
 
 VividFaults::~VividFaults() {
-  for (const Control* c : changed_) (void)write(c->id, c->otherwise);
+  for (const Control* c : changed_) (void)write(c->id, c->default_value);
 }
 
 const VividFaults::Control* VividFaults::find(std::string_view name) const {

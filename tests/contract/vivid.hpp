@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Finds the V4L2 devices that the contract is tried on, and works the controls by which the kernel's vivid driver
-/// injects faults.
+/// Finds the V4L2 devices for the contract suite, and sets the controls with which the kernel's vivid driver injects
+/// faults.
 #pragma once
 
 #include <optional>
@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/file.hpp"
-#include "hal/v4l2/choose.hpp"
+#include "base/file.hpp"
+#include "hal/v4l2/negotiate.hpp"
 
 namespace sealcam::test {
 
@@ -20,15 +20,15 @@ struct TestDevice {
   std::vector<std::string> fourccs;
 };
 
-/// The device that $SEALCAM_V4L2_DEVICE names, otherwise every one of vivid.
+/// The device that $SEALCAM_V4L2_DEVICE names, otherwise all devices of vivid.
 [[nodiscard]] std::vector<TestDevice> test_devices();
-/// The first of vivid's, or nothing; skip then.
+/// The first device of vivid. Nothing if there is none; the test is then skipped.
 [[nodiscard]] std::optional<TestDevice> vivid_device();
-/// Why a test is skipped.
-inline constexpr const char* no_vivid = "no vivid here: modprobe vivid, or set SEALCAM_V4L2_DEVICE for the contract";
+/// The reason for a skipped test.
+inline constexpr const char* no_vivid = "vivid is not loaded; run modprobe vivid, or set SEALCAM_V4L2_DEVICE";
 
-/// The fault controls of one vivid device, by a file descriptor of its own. What was set returns to its default at
-/// the end.
+/// The fault controls of one vivid device. Uses its own file descriptor. The destructor resets all changed controls to
+/// their defaults.
 class VividFaults {
  public:
   explicit VividFaults(const std::string& path);
@@ -37,14 +37,14 @@ class VividFaults {
   [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
   /// Presses a button or sets a value.
   void set(std::string_view name, int value = 1);
-  /// Lets go of the device now, as its last user.
+  /// Closes the device, as its last user.
   void close() { fd_.reset(); }
 
  private:
   struct Control {
     std::string name;
     unsigned id = 0;
-    int otherwise = 0;
+    int default_value = 0;
     bool button = false;
   };
   [[nodiscard]] const Control* find(std::string_view name) const;

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Builds and runs as somebody with a Yocto SDK does:
+"""Builds and installs Sealcam as a user of a Yocto SDK does:
 
     . environment-setup-… && cmake -B build && cmake --build build && cmake --install build
 
-The environment script has the variables that a Yocto SDK's script sets, over Debian's cross compiler and sysroot. Then it is
-checked that every file that went into the programs is the target's, and they are started under emulation.
+The environment script sets the variables of a Yocto SDK, with Debian's cross compiler and sysroot. Then the test checks that the
+build used no file of the host, and starts the programs under emulation.
 
     sdk_environment.py PART --source DIR --work DIR       ($SEALCAM_SYSROOT_ARM64 names the sysroot)
 
-Parts: build; no-toolchain (an SDK without a toolchain file for CMake); leak (the control: files of the host are seen).
+Parts: build; no-toolchain (an SDK without a toolchain file for CMake); leak (control: the test finds files of the host).
 """
 import argparse
 import json
@@ -21,7 +21,7 @@ import sys
 import textwrap
 
 TRIPLE = "aarch64-linux-gnu"
-# What the toolchain file of an SDK's own CMake says. Yocto has no multiarch folders; Debian's sysroot has.
+# The toolchain file of an SDK, plus the multiarch folder of Debian's sysroot, which Yocto does not have.
 TOOLCHAIN = """set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR $ENV{OECORE_TARGET_ARCH})
 set(CMAKE_FIND_ROOT_PATH $ENV{OECORE_TARGET_SYSROOT})
@@ -37,13 +37,13 @@ class Failure(Exception):
     pass
 
 
-def require(good, what):
+def require(good, message):
     if not good:
-        raise Failure(what)
+        raise Failure(message)
 
 
 def environment(work, sysroot, with_toolchain=True):
-    """Writes the environment script; the SDK's tools are this machine's cross compiler."""
+    """Writes the environment script. It uses the cross compiler of this machine."""
     toolchain = work / "native/usr/share/cmake/OEToolchainConfig.cmake"
     toolchain.parent.mkdir(parents=True, exist_ok=True)
     toolchain.write_text(TOOLCHAIN)
@@ -61,7 +61,7 @@ def environment(work, sysroot, with_toolchain=True):
         "OECORE_SDK_VERSION": "6.0",
         "PKG_CONFIG_SYSROOT_DIR": sysroot,
         "PKG_CONFIG_PATH": f"{sysroot}/usr/lib/{TRIPLE}/pkgconfig:{sysroot}/usr/share/pkgconfig",
-        "PKG_CONFIG_LIBDIR": f"{sysroot}/usr/lib/{TRIPLE}/pkgconfig",  # an SDK's own pkg-config has it compiled in
+        "PKG_CONFIG_LIBDIR": f"{sysroot}/usr/lib/{TRIPLE}/pkgconfig",  # the default of an SDK's pkg-config
         "ARCH": "arm64",
         "CROSS_COMPILE": f"{TRIPLE}-",
         "TARGET_PREFIX": f"{TRIPLE}-",
@@ -94,9 +94,9 @@ def environment(work, sysroot, with_toolchain=True):
 
 
 def shell(script, command, **more):
-    # The generator and ccache are this machine's affair, not the SDK's; nothing else of ours is passed on.
-    ours = {k: v for k, v in os.environ.items() if not k.startswith("CMAKE_") and k != "DESTDIR"}
-    local = {**ours, "CMAKE_GENERATOR": "Ninja", "CMAKE_C_COMPILER_LAUNCHER": "ccache", "CMAKE_CXX_COMPILER_LAUNCHER": "ccache"}
+    # The SDK does not set the generator and ccache. Other CMake variables of this environment are removed.
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("CMAKE_") and k != "DESTDIR"}
+    local = {**inherited, "CMAKE_GENERATOR": "Ninja", "CMAKE_C_COMPILER_LAUNCHER": "ccache", "CMAKE_CXX_COMPILER_LAUNCHER": "ccache"}
     return subprocess.run(["bash", "-c", f". '{script}' && {command}"], env=local, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, **more)
 
@@ -107,10 +107,10 @@ def run(script, command, **more):
     return done.stdout
 
 
-def strangers(build, sysroot, *ours):
-    """Files and folders that went into the build and are neither the target's nor ours nor the cross compiler's: what
-    depfiles, include flags and link lines name. Returns them, and how many names were read."""
-    allowed = tuple(f"{os.path.realpath(p)}/" for p in (sysroot, build, *ours)) + (f"/usr/{TRIPLE}/", "/usr/lib/gcc-cross/")
+def host_files(build, sysroot, *allowed_folders):
+    """Finds files and folders of the host in depfiles, include flags and link commands. Allowed are the sysroot, the build folder,
+    `allowed_folders` and the cross compiler. Returns the others and the number of names that were read."""
+    allowed = tuple(f"{os.path.realpath(p)}/" for p in (sysroot, build, *allowed_folders)) + (f"/usr/{TRIPLE}/", "/usr/lib/gcc-cross/")
     deps = subprocess.run(["ninja", "-C", build, "-t", "deps"], capture_output=True, text=True, check=True).stdout
     commands = subprocess.run(["ninja", "-C", build, "-t", "commands"], capture_output=True, text=True, check=True).stdout
     names = re.findall(r"^ +(/\S+)$", deps, re.M)
@@ -122,19 +122,19 @@ def strangers(build, sysroot, *ours):
 
 def needed(program):
     listing = subprocess.run(["readelf", "-hd", program], capture_output=True, text=True, check=True).stdout
-    require("AArch64" in listing, f"{program.name} is not of the target's architecture")
+    require("AArch64" in listing, f"{program.name} has another architecture than the target")
     return re.findall(r"\(NEEDED\).*\[(.*)\]", listing)
 
 
 def part_build(work, source, sysroot):
     script, build = environment(work, sysroot), work / "build"
-    # Where nothing is said the install goes below the build folder.
+    # By default, the installation is in the build folder.
     log = run(script, f"cmake -B '{build}' && cmake --build '{build}' && cmake --install '{build}'", cwd=source)
-    require("_FORTIFY_SOURCE" not in log, "the SDK's _FORTIFY_SOURCE and ours are at odds")
-    alien, looked_at = strangers(build, sysroot, source)
-    require(not alien and looked_at > 1000, f"of the host, in a target build ({looked_at} names read): {sorted(alien)[:10]}")
+    require("_FORTIFY_SOURCE" not in log, "Sealcam's flags conflict with _FORTIFY_SOURCE of the SDK")
+    found, count = host_files(build, sysroot, source)
+    require(not found and count > 1000, f"the build uses files of the host ({count} names read): {sorted(found)[:10]}")
     target = build / "target"
-    # Also once the folder is configured again; on a writable machine that would else be a way into its own /usr.
+    # The second configuration must keep this default. Otherwise the installation would write to /usr of this machine.
     subprocess.run(["rm", "-rf", target], check=True)
     run(script, f"cmake '{build}' && cmake --install '{build}'", cwd=source)
     programs = sorted((target / "usr/bin").iterdir())
@@ -143,11 +143,11 @@ def part_build(work, source, sysroot):
     require([m.name for m in modules] == ["sealcam-libcamera.so", "sealcam-media.so", "sealcam-replay.so"], f"installed: {modules}")
     for file in programs + modules:
         missing = [name for name in needed(file) if not any(pathlib.Path(sysroot).glob(f"usr/lib/**/{name}"))]
-        require(not missing, f"{file.name} needs {missing}, which the target has not")
+        require(not missing, f"{file.name} needs {missing}, which the target does not have")
     for program in programs:
         subprocess.run(["qemu-aarch64", "-L", sysroot, program, "--help"], check=True, stdout=subprocess.DEVNULL, timeout=120)
-    # More than a start: the target's crypto and files work, too. (The owner's command would start itself a second time,
-    # which emulation of one process cannot.)
+    # Also checks cryptography and file access of the target. `sealcam` is not run, because it starts itself again, which the
+    # emulation of a single process does not support.
     emulated = {**os.environ, "HOME": str(work), "XDG_STATE_HOME": str(work / "state")}
     subprocess.run(["rm", "-rf", work / "state"], check=True)
     for program in programs[1:]:
@@ -155,7 +155,7 @@ def part_build(work, source, sysroot):
                               check=True, env=emulated, timeout=300, capture_output=True, text=True).stdout
         require(len(json.loads(keys)["id"]) == 32, f"{program.name} made no identity: {keys}")
     print(f"{len(programs)} programs and {len(modules)} modules built, installed and started under emulation; "
-          f"{looked_at} names of headers, libraries and their folders, none of the host")
+          f"{count} names of headers, libraries and their folders, none of the host")
 
 
 def part_no_toolchain(work, source, sysroot):
@@ -163,18 +163,18 @@ def part_no_toolchain(work, source, sysroot):
     subprocess.run(["rm", "-rf", build], check=True)
     done = shell(script, f"cmake -B '{build}'", cwd=source)
     require(done.returncode != 0 and "toolchains/yocto-sdk.cmake" in " ".join(done.stdout.split()),
-            "a build of half host, half target is not refused")
+            "CMake accepts an environment without a toolchain file")
     subprocess.run(["rm", "-rf", build], check=True)
-    # Only Debian's sysroot needs the folder's name.
+    # Only Debian's sysroot needs CMAKE_LIBRARY_ARCHITECTURE.
     run(script, f"cmake -B '{build}' --toolchain '{source}/toolchains/yocto-sdk.cmake' -DCMAKE_LIBRARY_ARCHITECTURE={TRIPLE}", cwd=source)
     run(script, f"cmake --build '{build}' --target sealcam_crypto sealcam_libcamera_parts")
-    alien, looked_at = strangers(build, sysroot, source)
-    require(not alien and looked_at > 500, f"of the host, in a target build ({looked_at} names read): {sorted(alien)[:10]}")
-    print(f"refused without a toolchain file; with ours {looked_at} names, none of the host")
+    found, count = host_files(build, sysroot, source)
+    require(not found and count > 500, f"the build uses files of the host ({count} names read): {sorted(found)[:10]}")
+    print(f"CMake rejects the environment without a toolchain file; with yocto-sdk.cmake {count} names, none of the host")
 
 
 def part_leak(work, source, sysroot):
-    """The control: one header, one include folder and one library of this machine each must be seen."""
+    """The control: the test must find a header, an include folder and a library of this machine."""
     folder = work / "leak"
     build = folder / "build"
     subprocess.run(["rm", "-rf", folder], check=True)
@@ -191,12 +191,12 @@ def part_leak(work, source, sysroot):
     folder.joinpath("leak.c").write_text('#include "/usr/include/qrencode.h"\nint main(void) { return 0; }\n')
     script = environment(work, sysroot)
     run(script, f"cmake -B '{build}' && cmake --build '{build}' --target header", cwd=folder)
-    alien, _ = strangers(build, sysroot, folder)
-    wanted = {"/usr/include/qrencode.h", "/usr/include/nlohmann", str(library)}
-    require(wanted <= alien, f"not seen: {wanted - alien}")
-    others = alien - wanted - {str(library.parent)}  # its folder, as the run path
-    require(not others, f"seen, but not leaked: {others}")
-    print("a header, an include folder and a library of the host are seen")
+    found, _ = host_files(build, sysroot, folder)
+    expected = {"/usr/include/qrencode.h", "/usr/include/nlohmann", str(library)}
+    require(expected <= found, f"not found: {expected - found}")
+    others = found - expected - {str(library.parent)}  # the folder is in the run path
+    require(not others, f"found, but not a file of the host: {others}")
+    print("a header, an include folder and a library of the host were found")
 
 
 def main():

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What scripts/flash takes for a Sealcam image, and what it puts into one. No device is touched."""
+"""How scripts/flash recognizes a Sealcam image and writes settings into it. Uses no devices."""
 import argparse
 import contextlib
 import io
@@ -15,7 +15,7 @@ from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 import tiny_image  # noqa: E402
-from card import DATA, NO_INPUT, UNAVAILABLE, USAGE, Trouble, printable, settings, size_words  # noqa: E402
+from card import DATA, NO_INPUT, UNAVAILABLE, USAGE, Fault, printable, settings, size_text  # noqa: E402
 from card.image import Image  # noqa: E402
 
 
@@ -30,14 +30,14 @@ class Case(unittest.TestCase):
         cls.image = tiny_image.make(cls.folder / "card.img")
         cls.packed = tiny_image.pack(cls.image)
 
-    def trouble(self, code, words, function, *arguments):
-        with self.assertRaises(Trouble) as caught:
+    def fault(self, code, message, function, *arguments):
+        with self.assertRaises(Fault) as caught:
             function(*arguments)
         self.assertEqual(caught.exception.code, code, caught.exception)
-        self.assertIn(words, str(caught.exception))
+        self.assertIn(message, str(caught.exception))
 
     def changed(self, change, source=None):
-        """A copy with `change(bytearray)` done to it."""
+        """Returns a copy of the image after `change(bytearray)`."""
         content = bytearray((source or self.image).read_bytes())
         change(content)
         path = self.folder / "changed.img"
@@ -46,7 +46,7 @@ class Case(unittest.TestCase):
 
 
 class Images(Case):
-    def test_plain_and_packed_give_the_same(self):
+    def test_plain_and_packed_images_have_the_same_content(self):
         for path in (self.image, self.packed):
             image = Image(path)
             image.check(lambda *_: None)
@@ -54,44 +54,44 @@ class Images(Case):
             with image.contents() as stream:
                 self.assertEqual(b"".join(iter(lambda: stream.read(1 << 20), b"")), self.image.read_bytes())
 
-    def test_packed_is_told_by_content_not_by_name(self):
-        plain_name = self.folder / "packed-but-not-called-so.img"
+    def test_a_packed_image_is_recognized_by_its_content(self):
+        plain_name = self.folder / "packed-without-extension.img"
         shutil.copy(self.packed, plain_name)
         self.assertEqual(Image(plain_name).size, 13 * tiny_image.MIB)
 
-    def test_no_sealcam_image(self):
-        self.trouble(DATA, "not called SEALCAM", Image, tiny_image.make(self.folder / "other.img", "BOOTFS"))
-        self.trouble(DATA, "no partition table", Image, self.changed(lambda c: c.__setitem__(511, 0)))
-        self.trouble(DATA, "no partition table", Image, self.changed(lambda c: c.__delitem__(slice(100, None))))
-        self.trouble(DATA, "not a Sealcam image's", Image, self.changed(lambda c: c.__setitem__(446 + 4, 0x83)))
-        self.trouble(DATA, "not a Sealcam image's", Image, self.changed(lambda c: c.__setitem__(446 + 48 + 4, 0x83)))
+    def test_other_files_are_rejected(self):
+        self.fault(DATA, "is not SEALCAM", Image, tiny_image.make(self.folder / "other.img", "BOOTFS"))
+        self.fault(DATA, "no partition table", Image, self.changed(lambda c: c.__setitem__(511, 0)))
+        self.fault(DATA, "no partition table", Image, self.changed(lambda c: c.__delitem__(slice(100, None))))
+        self.fault(DATA, "differ from those of a Sealcam image", Image, self.changed(lambda c: c.__setitem__(446 + 4, 0x83)))
+        self.fault(DATA, "differ from those of a Sealcam image", Image, self.changed(lambda c: c.__setitem__(446 + 48 + 4, 0x83)))
         far = (0xFFFFFF00).to_bytes(4, "little")
-        self.trouble(DATA, "not where", Image, self.changed(lambda c: c.__setitem__(slice(446 + 8, 446 + 12), far)))
-        self.trouble(NO_INPUT, "No such file", Image, self.folder / "none.img")
+        self.fault(DATA, "wrong position", Image, self.changed(lambda c: c.__setitem__(slice(446 + 8, 446 + 12), far)))
+        self.fault(NO_INPUT, "No such file", Image, self.folder / "none.img")
 
-    def test_cut_short(self):
-        self.trouble(DATA, "cut short", Image, self.changed(lambda c: c.__delitem__(slice(len(c) - 512, None))))
-        self.trouble(DATA, "whole number of sectors", Image, self.changed(lambda c: c.append(0)))
+    def test_truncated_images_are_rejected(self):
+        self.fault(DATA, "truncated", Image, self.changed(lambda c: c.__delitem__(slice(len(c) - 512, None))))
+        self.fault(DATA, "not a multiple of the sector size", Image, self.changed(lambda c: c.append(0)))
         image = Image(tiny_image.pack(self.changed(lambda c: c.__delitem__(slice(len(c) - 512, None)))))
-        self.trouble(DATA, "cut short", image.check, lambda *_: None)
+        self.fault(DATA, "truncated", image.check, lambda *_: None)
 
-    def test_damaged_packed_image_is_found_before_anything_is_written(self):
+    def test_a_damaged_packed_image_is_rejected_before_writing(self):
         def flip(content):
             content[len(content) // 2] ^= 1
         for change in (flip, lambda c: c.__delitem__(slice(len(c) // 2, None))):
             image = Image(self.changed(change, self.packed))
-            self.trouble(DATA, "the image is damaged", image.check, lambda *_: None)
+            self.fault(DATA, "the image is damaged", image.check, lambda *_: None)
 
-    def test_closing_a_packed_one_early_is_no_error(self):
+    def test_a_packed_image_can_be_closed_before_its_end(self):
         with Image(self.packed).contents() as stream:
             stream.read(512)
 
     def test_packed_without_zstd(self):
         with mock.patch.dict(os.environ, {"PATH": str(self.folder)}):
-            self.trouble(UNAVAILABLE, "apt install zstd", Image, self.packed)
-            Image(self.image)  # control: the plain one needs nothing
+            self.fault(UNAVAILABLE, "apt install zstd", Image, self.packed)
+            Image(self.image)  # control: a plain image does not need zstd
 
-    def test_settings_change_the_first_partition_alone(self):
+    def test_settings_change_only_the_first_partition(self):
         for path in (self.image, self.packed):
             with Image(path).contents(b'{"name": "door"}\n') as stream:
                 content = b"".join(iter(lambda: stream.read(1 << 20), b""))
@@ -116,22 +116,22 @@ class Images(Case):
 
     def test_settings_without_mtools(self):
         with mock.patch.dict(os.environ, {"PATH": str(self.folder)}):
-            self.trouble(UNAVAILABLE, "apt install mtools", Image(self.image).contents, b"{}\n")
+            self.fault(UNAVAILABLE, "apt install mtools", Image(self.image).contents, b"{}\n")
 
 
 class Settings(Case):
     def composed(self, piped="", **given):
         with mock.patch("sys.stdin", io.StringIO(piped)):
-            told = settings.compose(options(**given))
-        return told and json.loads(told)
+            text = settings.compose(options(**given))
+        return text and json.loads(text)
 
-    def refused(self, words, piped="", **given):
-        self.trouble(USAGE, words, lambda: self.composed(piped, **given))
+    def rejected(self, message, piped="", **given):
+        self.fault(USAGE, message, lambda: self.composed(piped, **given))
 
-    def test_nothing_said(self):
+    def test_no_options(self):
         self.assertIsNone(self.composed())
 
-    def test_everything_said(self):
+    def test_all_options(self):
         self.assertEqual(self.composed("correct horse\n", wifi="Café 5G", name="front-door", country="de"),
                          {"name": "front-door", "country": "DE", "wifi": {"ssid": "Café 5G", "psk": "correct horse"}})
 
@@ -139,55 +139,59 @@ class Settings(Case):
         file = self.folder / "passphrase"
         file.write_text(" blanks count \r\n")
         self.assertEqual(self.composed(wifi="x", wifi_password_file=str(file))["wifi"]["psk"], " blanks count ")
-        self.trouble(NO_INPUT, "cannot be read", settings.passphrase, str(self.folder / "none"))
+        file.write_bytes(b"\xef\xbb\xbfnotepad's mark\r\n")
+        self.assertEqual(self.composed(wifi="x", wifi_password_file=str(file))["wifi"]["psk"], "notepad's mark")
+        self.fault(NO_INPUT, "cannot read", settings.passphrase, str(self.folder / "none"))
         file.write_bytes(b"\xff\xfe12345678")
-        self.trouble(NO_INPUT, "not UTF-8", settings.passphrase, str(file))
+        self.fault(NO_INPUT, "not UTF-8", settings.passphrase, str(file))
 
     def test_limits(self):
         for good in ("12345678", "x" * 63, " ~" * 4):
             self.assertEqual(self.composed(good, wifi="x")["wifi"]["psk"], good)
         for bad in ("", "1234567", "x" * 64, "Passwörter"):
-            self.refused("8 to 63", bad, wifi="x")
+            self.rejected("8 to 63", bad, wifi="x")
         self.composed("12345678", wifi="x" * 32)
-        for bad in ("", "x" * 33, "é" * 17, "a\nb", "\udcff"):
-            self.refused("--wifi", "12345678", wifi=bad)
+        for good in ("iPhone\u00a0de\u00a0Marie", "Anna\u2019s iPhone", "a\u200cb", "\U0001f468\u200d\U0001f469", ' "$!\\\' '):
+            self.assertEqual(self.composed("12345678", wifi=good)["wifi"]["ssid"], good)
+        for bad in ("", "x" * 33, "é" * 17, "a\nb", "a\x7f", "a\x9b", "\udcff"):
+            self.rejected("--wifi", "12345678", wifi=bad)
         for good in ("x" * 64, "Front door", "Tür", "7"):
             self.assertEqual(self.composed(name=good)["name"], good)
         for bad in ("", "x" * 65, "-", "ü", "x\n", "x\x1b[2J"):
-            self.refused("--name", name=bad)
-        for bad in ("", "D", "DEU", "D1"):
-            self.refused("--country", country=bad)
-        self.refused("add --wifi", wifi_password_file="x")
-        self.refused("add --wifi", hidden=True)
+            self.rejected("--name", name=bad)
+        for bad in ("", "D", "DEU", "D1", "uk"):
+            self.rejected("--country", country=bad)
+        self.rejected("add --wifi", wifi_password_file="x")
+        self.rejected("add --wifi", hidden=True)
 
     def test_a_hidden_network(self):
         self.assertEqual(self.composed("12345678", wifi="x", hidden=True)["wifi"], {"ssid": "x", "psk": "12345678", "hidden": True})
         self.assertNotIn("hidden", self.composed("12345678", wifi="x")["wifi"])
 
-    def test_a_refused_passphrase_is_not_told(self):
-        with self.assertRaises(Trouble) as caught:
+    def test_the_error_does_not_contain_a_rejected_passphrase(self):
+        with self.assertRaises(Fault) as caught:
             self.composed("secr3t", wifi="x")
         self.assertNotIn("secr3t", str(caught.exception))
 
-    def test_asked_twice(self):
+    def test_the_passphrase_is_read_twice(self):
         with mock.patch("sys.stdin") as stdin, contextlib.ExitStack() as stack:
             stdin.isatty.return_value = True
-            ask = stack.enter_context(mock.patch("getpass.getpass", side_effect=["12345678"] * 2 + ["12345678", "12345679"]))
+            getpass = stack.enter_context(mock.patch("getpass.getpass", side_effect=["12345678"] * 2 + ["12345678", "12345679"]))
             self.assertEqual(settings.passphrase(None), "12345678")
-            self.trouble(USAGE, "differ", settings.passphrase, None)
-            self.assertEqual(ask.call_count, 4)
+            self.fault(USAGE, "differ", settings.passphrase, None)
+            self.assertEqual(getpass.call_count, 4)
 
 
-class Words(unittest.TestCase):
-    def test_labels_cannot_steer_a_terminal(self):
+class Texts(unittest.TestCase):
+    def test_control_characters_of_labels_are_replaced(self):
         self.assertEqual(printable("boot\x1b[2Jfs\r"), "boot?[2Jfs?")
 
-    def test_sizes_are_as_on_the_card(self):
-        self.assertEqual(size_words(31_914_983_424), "31.9 GB")
+    def test_sizes_have_decimal_units(self):
+        self.assertEqual(size_text(31_914_983_424), "31.9 GB")
 
 
 if __name__ == "__main__":
     if lacking := tiny_image.missing_tools():
-        print(f"SKIPPED: not here: {', '.join(lacking)}")
+        print(f"SKIPPED: missing tools: {', '.join(lacking)}")
         sys.exit(77)
     unittest.main()

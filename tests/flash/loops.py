@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cards made of files and loop devices, and scripts/flash run on them.
+"""Runs scripts/flash with loop devices as SD cards.
 
-Needs root and loop devices, skipped aloud without. Inside of the build root, which has neither /sys nor real devices, a
-test starts itself again with its own mounts of both.
+The tests need root and loop devices, and are skipped without them. The build root has neither /sys nor devices; there a test
+starts itself again in a mount namespace with both.
 """
 import hashlib
 import os
@@ -34,7 +34,7 @@ def digest(path):
 
 
 class Card:
-    """A file behind a loop device, full of what an earlier use left."""
+    """A loop device over a file that is filled with old data."""
 
     def __init__(self, folder, *options, size=CARD, sparse=False):
         self.file = pathlib.Path(folder) / f"card-{time.monotonic_ns()}"
@@ -45,7 +45,7 @@ class Card:
                 for _ in range(size // MIB):
                     file.write(b"\xa5" * MIB)
         self.device = run("losetup", "--find", "--show", *options, self.file)
-        # Detached while it is open, it goes with its last user: nothing stays behind, even where this test is killed.
+        # The kernel removes a detached device when the last descriptor is closed, also if this test is killed.
         self.held = os.open(self.device, os.O_RDONLY | os.O_CLOEXEC)
         run("losetup", "--detach", self.device)
 
@@ -66,16 +66,16 @@ class LoopCase(unittest.TestCase):
         cls.packed = tiny_image.pack(cls.image)
 
     def setUp(self):
-        self.addCleanup(self.nothing_stays)
+        self.addCleanup(self.check_cleanup)
 
-    def nothing_stays(self):
-        """The kernel lets go of a loop device after its last user, who may be a test beside this one that looks at all disks."""
+    def check_cleanup(self):
+        """Waits until the kernel removes the loop devices. A parallel test that lists all disks may still use one."""
         def files():
             return run("losetup", "--list", "--noheadings", "--output", "BACK-FILE")
         until = time.monotonic() + 10
         while str(self.folder) in files() and time.monotonic() < until:
             time.sleep(0.02)
-        self.assertNotIn(str(self.folder), files(), "a loop device stayed")
+        self.assertNotIn(str(self.folder), files(), "a loop device still exists")
 
     def card(self, *options, folder=None, **more):
         card = Card(folder or self.folder, *options, **more)
@@ -93,50 +93,50 @@ class LoopCase(unittest.TestCase):
         return done
 
     def partitioned(self):
-        """A written card whose partitions are devices, also where the kernel itself reads no MBR."""
+        """Returns a written card with devices for its partitions. Uses partx if the kernel does not read the MBR."""
         card = self.card("--partscan")
         self.written(card)
         if not os.path.exists(f"{card.device}p1"):
             run("partx", "--add", card.device)
         return card
 
-    def refused(self, code, words, card, *arguments, image=None, device=None):
-        """Refused in words, and not one byte of the card is another."""
+    def rejected(self, code, message, card, *arguments, image=None, device=None):
+        """scripts/flash prints the message, and the card is unchanged."""
         before = digest(card.file)
         done = self.flash(image or self.image, device or card.device, "--yes", *arguments)
         self.assertEqual(done.returncode, code, done.stderr)
-        self.assertIn(words, done.stderr)
+        self.assertIn(message, done.stderr)
         self.assertTrue(done.stderr.splitlines()[-1].startswith("error: "), done.stderr)
-        self.assertEqual(digest(card.file), before, "the card was written to")
+        self.assertEqual(digest(card.file), before, "the card was changed")
 
 
 def reasons_to_skip():
     if lacking := tiny_image.missing_tools():
-        return f"not here: {', '.join(lacking)}"
+        return f"missing tools: {', '.join(lacking)}"
     if os.geteuid() != 0:
         return "loop devices need root"
     if not os.path.exists("/dev/loop-control") or not os.path.isdir("/sys/block"):
-        return "no loop devices here"
+        return "this machine has no loop devices"
     with tempfile.TemporaryDirectory(prefix="sealcam-flash-") as folder:
         try:
             Card(folder).detach()
         except subprocess.CalledProcessError as error:
-            return f"no loop device can be made: {error.stderr.strip()}"
+            return f"cannot create a loop device: {error.stderr.strip()}"
     return None
 
 
 def with_own_mounts():
-    """The build root hides devices and /sys: again, in a mount namespace that has them."""
+    """Starts the test again in a mount namespace with devices and /sys, which the build root does not have."""
     if os.geteuid() == 0 and not os.path.exists("/dev/loop-control") and "SEALCAM_OWN_MOUNTS" not in os.environ:
         os.environ["SEALCAM_OWN_MOUNTS"] = "1"
-        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", OWN_MOUNTS + '|| { echo "SKIPPED: no mounts of its own"; exit 77; }', "sh",
+        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", OWN_MOUNTS + '|| { echo "SKIPPED: cannot mount /dev and /sys"; exit 77; }', "sh",
                    sys.executable, "-B", *sys.argv]
         done = subprocess.run(command, check=False)
         sys.exit(done.returncode)
 
 
 def main():
-    """Skipped (77) where there are no loop devices, and where every test that was asked for was skipped."""
+    """Exits with 77 (skipped) without loop devices, or if all selected tests were skipped."""
     with_own_mounts()
     if reason := reasons_to_skip():
         print(f"SKIPPED: {reason}")

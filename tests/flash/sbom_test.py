@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/sbom on a Debian root of five packages, and what CycloneDX 1.6 asks of its answer."""
+"""Runs scripts/sbom on a Debian root with five packages, and checks the output against CycloneDX 1.6."""
 import contextlib
 import io
 import json
@@ -15,7 +15,7 @@ import unittest
 from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
-import licences  # noqa: E402
+import licenses  # noqa: E402
 import sbom  # noqa: E402
 
 STATUS = """Package: libc6
@@ -87,7 +87,7 @@ def make_root(folder):
         doc = folder / "usr/share/doc" / name
         doc.mkdir(parents=True)
         (doc / "copyright").write_text(text)
-    # As Debian has it: one package's folder is another's. The link is absolute, so it must be followed inside of the root.
+    # As in Debian, the folder of a package is a link to that of another. The link is absolute and must be resolved in the root.
     (folder / "usr/share/doc/libopenh264-8").symlink_to("/usr/share/doc/libavcodec61")
     (folder / "usr/lib").mkdir()
     (folder / "usr/lib/libavcodec.so.61.1").write_bytes(bytes(5000))
@@ -98,19 +98,19 @@ def make_root(folder):
 
 
 def faults(bom):
-    """What of CycloneDX 1.6 (ECMA-424) does not hold: the required fields, their forms, references that lead nowhere."""
+    """Returns violations of CycloneDX 1.6 (ECMA-424): missing fields, wrong formats, references to missing components."""
     found = []
 
-    def need(truth, *words):
+    def need(truth, *texts):
         if not truth:
-            found.append(" ".join(map(str, words)))
+            found.append(" ".join(map(str, texts)))
     need(bom.get("bomFormat") == "CycloneDX" and bom.get("specVersion") == "1.6", "format and version")
     need(re.fullmatch(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", bom.get("serialNumber", "")), "serialNumber")
     need(type(bom.get("version")) is int and bom["version"] >= 1, "version")
     need(re.fullmatch(r"\d{4}(-\d\d){2}T\d\d(:\d\d){2}Z", bom["metadata"].get("timestamp", "1970-01-01T00:00:00Z")), "timestamp")
     product = bom["metadata"]["component"]
-    every = [product] + bom["components"]
-    for part in every + bom["metadata"]["tools"]["components"]:
+    parts = [product] + bom["components"]
+    for part in parts + bom["metadata"]["tools"]["components"]:
         need(part.get("type") in {"application", "framework", "library", "container", "platform", "operating-system", "device",
                                   "device-driver", "firmware", "file", "machine-learning-model", "data", "cryptographic-asset"}, part, "type")
         need(isinstance(part.get("name"), str) and part["name"], part, "name")
@@ -119,16 +119,16 @@ def faults(bom):
         need(alone or all(len({"id", "name"} & e.get("license", {}).keys()) == 1 for e in entries), part["name"], "licenses")
         for entry in entries:
             need(entry.get("license", entry).get("acknowledgement") in ("declared", "concluded"), part["name"], "acknowledgement")
-        for told in part.get("properties", []):
-            need(isinstance(told.get("name"), str) and isinstance(told.get("value"), str), part["name"], "properties")
+        for item in part.get("properties", []):
+            need(isinstance(item.get("name"), str) and isinstance(item.get("value"), str), part["name"], "properties")
     for part in bom["components"]:
         need(re.fullmatch(r"pkg:deb/[a-z]+/[a-z0-9.+%-]+@[\w.~%-]+\?arch=[a-z0-9]+(&distro=[\w-]+)?", part.get("purl", ""), re.ASCII | re.I),
              part["name"], "purl")
-    references = [part.get("bom-ref") for part in every]
+    references = [part.get("bom-ref") for part in parts]
     need(all(references) and len(set(references)) == len(references), "bom-ref")
     need(sorted(d["ref"] for d in bom["dependencies"]) == sorted(references), "dependencies, ref")
-    for told in bom["dependencies"]:
-        need(set(told["dependsOn"]) <= set(references) and len(set(told["dependsOn"])) == len(told["dependsOn"]), told["ref"], "dependsOn")
+    for item in bom["dependencies"]:
+        need(set(item["dependsOn"]) <= set(references) and len(set(item["dependsOn"])) == len(item["dependsOn"]), item["ref"], "dependsOn")
     return found
 
 
@@ -156,18 +156,18 @@ class Case(unittest.TestCase):
     def part(bom, name):
         return next(c for c in bom["components"] if c["name"] == name)
 
-    def told(self, part, name):
+    def value(self, part, name):
         return next((p["value"] for p in part["properties"] if p["name"] == name), None)
 
 
 class List(Case):
-    def test_holds_what_the_specification_asks_for(self):
+    def test_output_conforms_to_the_specification(self):
         self.assertEqual(faults(self.bom()), [])
         self.assertEqual(faults(self.bom(epoch=None)), [])
 
     def test_the_check_finds_faults(self):
         """The control of the test above."""
-        for words, spoil in {
+        for message, spoil in {
                 "serialNumber": lambda b: b.pop("serialNumber"), "format": lambda b: b.update(specVersion="1.5"),
                 "timestamp": lambda b: b["metadata"].update(timestamp="yesterday"), "type": lambda b: b["components"][0].update(type="package"),
                 "name": lambda b: b["components"][0].update(name=""), "purl": lambda b: b["components"][0].update(purl="pkg:deb/x"),
@@ -178,48 +178,48 @@ class List(Case):
                 "properties": lambda b: b["components"][0]["properties"][0].update(value=1), "version": lambda b: b.update(version=0)}.items():
             bom = self.bom()
             spoil(bom)
-            self.assertTrue(any(words in fault for fault in faults(bom)), words)
+            self.assertTrue(any(message in fault for fault in faults(bom)), message)
 
     def test_packages(self):
         bom = self.bom("--name", "sealcam-test", "--version", "1.2")
         self.assertEqual([c["name"] for c in bom["components"]],
-                         ["firmware-brcm80211", "libavcodec61", "libc6", "libopenh264-8", "sealcam-needs"])  # 'removed' is not there
+                         ["firmware-brcm80211", "libavcodec61", "libc6", "libopenh264-8", "sealcam-needs"])  # without 'removed'
         self.assertEqual((bom["metadata"]["component"]["name"], bom["metadata"]["component"]["version"]), ("sealcam-test", "1.2"))
         codec = self.part(bom, "libavcodec61")
         self.assertEqual(codec["purl"], "pkg:deb/debian/libavcodec61@7%3A7.1.2-0%2Bdeb13u1%2Bb1?arch=arm64&distro=debian-13")
         self.assertEqual(codec["supplier"], {"name": "Debian Multimedia Maintainers"})
-        self.assertEqual((self.told(codec, "debian:source"), self.told(codec, "debian:source-version")), ("ffmpeg", "7:7.1.2-0+deb13u1"))
+        self.assertEqual((self.value(codec, "debian:source"), self.value(codec, "debian:source-version")), ("ffmpeg", "7:7.1.2-0+deb13u1"))
         libc = self.part(bom, "libc6")
-        self.assertEqual((self.told(libc, "debian:source"), self.told(libc, "debian:source-version")), ("glibc", "2.41-12+deb13u1"))
+        self.assertEqual((self.value(libc, "debian:source"), self.value(libc, "debian:source-version")), ("glibc", "2.41-12+deb13u1"))
         self.assertEqual([self.part(bom, n)["type"] for n in ("libc6", "firmware-brcm80211", "sealcam-needs")],
                          ["library", "firmware", "application"])
         self.assertIn("@1.0~rc1?", self.part(bom, "sealcam-needs")["purl"])
 
-    def test_licences(self):
+    def test_licenses(self):
         bom = self.bom()
         self.assertEqual(self.part(bom, "libavcodec61")["licenses"],
                          [{"expression": "(GPL-2.0-or-later OR Artistic-1.0) AND LGPL-2.1-or-later", "acknowledgement": "declared"}])
-        self.assertEqual(self.part(bom, "libopenh264-8")["licenses"], self.part(bom, "libavcodec61")["licenses"])  # by the link
+        self.assertEqual(self.part(bom, "libopenh264-8")["licenses"], self.part(bom, "libavcodec61")["licenses"])  # through the link
         self.assertEqual(self.part(bom, "sealcam-needs")["licenses"], [{"license": {"id": "Apache-2.0", "acknowledgement": "declared"}}])
         self.assertEqual([e["license"] | {"acknowledgement": None} for e in self.part(bom, "firmware-brcm80211")["licenses"]],
                          [{"id": "MIT", "acknowledgement": None}, {"name": "GPL-2.0-only OR BSD-3-Clause", "acknowledgement": None},
                           {"name": "binary-redist-Broadcom-wifi", "acknowledgement": None}])
         libc = self.part(bom, "libc6")
-        self.assertNotIn("licenses", libc)  # prose is not guessed at
-        self.assertEqual(self.told(libc, "debian:copyright"), "not machine readable")
+        self.assertNotIn("licenses", libc)  # a license in prose is not interpreted
+        self.assertEqual(self.value(libc, "debian:copyright"), "not machine readable")
         (self.root / "usr/share/doc/libc6/copyright").unlink()
-        self.assertEqual(self.told(self.part(self.bom(), "libc6"), "debian:copyright"), "missing")
+        self.assertEqual(self.value(self.part(self.bom(), "libc6"), "debian:copyright"), "missing")
 
-    def test_what_needs_what(self):
+    def test_dependencies(self):
         needs = {d["ref"].split("@")[0].rpartition("/")[2]: [n.split("@")[0].rpartition("/")[2] for n in d["dependsOn"]]
                  for d in self.bom()["dependencies"]}
-        self.assertEqual(needs["libavcodec61"], ["libc6", "libopenh264-8"])  # the alternative that is here, nothing that is not
-        self.assertEqual(needs["sealcam-needs"], ["libavcodec61", "libc6"])  # by what it provides
+        self.assertEqual(needs["libavcodec61"], ["libc6", "libopenh264-8"])  # the installed alternative, without missing packages
+        self.assertEqual(needs["sealcam-needs"], ["libavcodec61", "libc6"])  # through Provides
         self.assertEqual(len(needs["sealcam-image"]), 5)
 
-    def test_same_input_same_bytes(self):
+    def test_the_same_input_gives_the_same_bytes(self):
         first = self.run_sbom(self.root)
-        other = make_root(self.folder / "elsewhere")
+        other = make_root(self.folder / "other")
         status = other / "var/lib/dpkg/status"
         status.write_text("\n\n".join(reversed(status.read_text().strip().split("\n\n"))) + "\n")
         self.assertEqual(self.run_sbom(other), first)
@@ -228,7 +228,7 @@ class List(Case):
         (self.root / "usr/lib/libavcodec.so.61.1").write_bytes(b"")
         self.assertNotEqual(json.loads(self.run_sbom(self.root))["serialNumber"], json.loads(first)["serialNumber"])
 
-    def test_links_that_lead_nowhere_or_round(self):
+    def test_broken_and_circular_links(self):
         doc = self.root / "usr/share/doc/libopenh264-8"
         outside = self.folder / "outside"
         outside.mkdir()
@@ -236,14 +236,14 @@ class List(Case):
         for target in ("libopenh264-8", "/none", str(outside), "../../../../outside"):
             doc.unlink()
             doc.symlink_to(target)
-            self.assertEqual(self.told(self.part(self.bom(), "libopenh264-8"), "debian:copyright"), "missing", target)
+            self.assertEqual(self.value(self.part(self.bom(), "libopenh264-8"), "debian:copyright"), "missing", target)
 
 
 class Sizes(Case):
-    def test_bytes_are_those_of_the_files_that_are_there(self):
+    def test_size_is_the_sum_of_the_existing_files(self):
         bom = self.bom()
-        self.assertEqual(self.told(self.part(bom, "libavcodec61"), "sealcam:bytes"), "5000")  # its link and what is gone take none
-        self.assertEqual(self.told(self.part(bom, "libc6"), "sealcam:bytes"), str(1000 * 1024))  # without a list what it says itself
+        self.assertEqual(self.value(self.part(bom, "libavcodec61"), "sealcam:bytes"), "5000")  # links and missing files count 0
+        self.assertEqual(self.value(self.part(bom, "libc6"), "sealcam:bytes"), str(1000 * 1024))  # without a file list: Installed-Size
 
     def test_table(self):
         lines = self.run_sbom(self.root, "--sizes").splitlines()
@@ -251,22 +251,22 @@ class Sizes(Case):
                          ["libc6", "firmware-brcm80211", "libavcodec61", "libopenh264-8", "sealcam-needs"])
         self.assertEqual(lines[-1].split(), ["1025", "KiB", "5", "packages"])
 
-    def test_only_what_the_image_has(self):
+    def test_only_the_packages_of_the_image(self):
         only = self.folder / "only.json"
-        only.write_text('{"libc6": 123, "sealcam-appliance": 456}')
-        bom = self.bom("--only", only, "--own", "sealcam-appliance", "--version", "1.2")
-        self.assertEqual([c["name"] for c in bom["components"]], ["libc6", "sealcam-appliance"])
-        self.assertEqual([self.told(c, "sealcam:bytes") for c in bom["components"]], ["123", "456"])
-        own = self.part(bom, "sealcam-appliance")
+        only.write_text('{"libc6": 123, "sealcam-image-init": 456}')
+        bom = self.bom("--only", only, "--own", "sealcam-image-init", "--version", "1.2")
+        self.assertEqual([c["name"] for c in bom["components"]], ["libc6", "sealcam-image-init"])
+        self.assertEqual([self.value(c, "sealcam:bytes") for c in bom["components"]], ["123", "456"])
+        own = self.part(bom, "sealcam-image-init")
         self.assertEqual((own["version"], own["supplier"], own["licenses"][0]["license"]["id"]), ("1.2", {"name": "Sealcam"}, "Apache-2.0"))
         self.assertEqual(faults(bom), [])
-        self.assertIn("sealcam-appliance", self.run_sbom(self.root, "--only", only, code=os.EX_DATAERR))
+        self.assertIn("sealcam-image-init", self.run_sbom(self.root, "--only", only, code=os.EX_DATAERR))
 
 
 class OtherParts(Case):
-    def test_our_own_package(self):
+    def test_a_sealcam_package(self):
         if not shutil.which("dpkg-deb"):
-            self.skipTest("no dpkg-deb")
+            self.skipTest("dpkg-deb is not installed")
         tree = self.folder / "tree"
         (tree / "DEBIAN").mkdir(parents=True)
         (tree / "DEBIAN/control").write_text("Package: sealcam-camera\nVersion: 0.1.0+g12\nArchitecture: arm64\nMaintainer: Sealcam <a@b.example>\n"
@@ -283,15 +283,15 @@ class OtherParts(Case):
         self.assertEqual(next(len(d["dependsOn"]) for d in bom["dependencies"] if d["ref"] == own["bom-ref"]), 2)
         self.assertEqual(faults(bom), [])
         deb.write_bytes(b"no package")
-        self.assertIn("no Debian package", self.run_sbom(self.root, "--deb", deb, code=os.EX_DATAERR))
+        self.assertIn("not a Debian package", self.run_sbom(self.root, "--deb", deb, code=os.EX_DATAERR))
 
-    def test_headers_that_our_programs_contain(self):
+    def test_header_libraries_of_the_programs(self):
         build = self.folder / "build/var/lib/dpkg"
         build.mkdir(parents=True)
         (build / "status").write_text("Package: libboost1.88-dev\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.88.0-1\n")
         bom = self.bom("--compiled-in", "libboost1.88-dev", "--build-root", self.folder / "build")
         boost = self.part(bom, "libboost1.88-dev")
-        self.assertEqual((self.told(boost, "sealcam:compiled-in"), self.told(boost, "sealcam:bytes")), ("true", "0"))
+        self.assertEqual((self.value(boost, "sealcam:compiled-in"), self.value(boost, "sealcam:bytes")), ("true", "0"))
         self.assertEqual(faults(bom), [])
         self.assertIn("is not installed", self.run_sbom(self.root, "--compiled-in", "x", "--build-root", self.folder / "build", code=os.EX_NOINPUT))
 
@@ -306,7 +306,7 @@ class OtherParts(Case):
         self.assertIn("lists no package", self.run_sbom(self.root, code=os.EX_DATAERR))
 
 
-class Licences(unittest.TestCase):
+class Licenses(unittest.TestCase):
     def test_short_names(self):
         for name, spdx in {
                 "GPL-2": "GPL-2.0-only", "GPL-2+": "GPL-2.0-or-later", "GPL-2.0+": "GPL-2.0-or-later", "GPLv3+": "GPL-3.0-or-later",
@@ -316,19 +316,19 @@ class Licences(unittest.TestCase):
                 "Apache-2.0 with LLVM exception": "Apache-2.0 WITH LLVM-exception",
                 "A": None, "GPL": None, "GPL-4": None, "LGPL-1": None, "public-domain": None, "BSD-3-clause-Google": None,
                 "GPL-3+ with Autoconf exception": None, "BSD": None, "": None}.items():
-            self.assertEqual(licences.one(name), spdx, name)
+            self.assertEqual(licenses.one(name), spdx, name)
 
     def test_and_or_and_commas(self):
         for synopsis, spdx in {
                 "GPL-2+ or MIT": "GPL-2.0-or-later OR MIT", "MIT and ISC or Zlib": "MIT AND ISC OR Zlib",
                 "GPL-2+ or AFL-2.1, and Expat": "(GPL-2.0-or-later OR AFL-2.1) AND MIT", "ISC, or MIT and Zlib": "ISC OR MIT AND Zlib",
                 "MIT and Expat": "MIT", "MIT AND ISC": "MIT AND ISC", "MIT or secret": None, "MIT, and ISC, or Zlib": None}.items():
-            self.assertEqual(licences.expression(synopsis), spdx, synopsis)
+            self.assertEqual(licenses.expression(synopsis), spdx, synopsis)
 
     def test_no_machine_readable_file(self):
         for text in ("", "\n\n", "Format: of my own\n\nFiles: *\nLicense: MIT\n", DEP5, DEP5 + "License: GPL-2\n text\n"):
-            self.assertIsNone(licences.of_copyright(text))
-        self.assertEqual(licences.of_copyright(DEP5 + "Files: *\nLicense: MIT\n"), ["MIT"])  # control
+            self.assertIsNone(licenses.of_copyright(text))
+        self.assertEqual(licenses.of_copyright(DEP5 + "Files: *\nLicense: MIT\n"), ["MIT"])  # control
 
 
 if __name__ == "__main__":

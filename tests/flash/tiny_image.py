@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A card image of 13 MiB: the partitions of a real one, with noise in them."""
+"""Creates a card image of 13 MiB. It has the partitions of a real image, with random content."""
 import os
 import pathlib
 import random
@@ -47,6 +47,6 @@ def pack(path):
 
 
 def read_file(path, name):
-    """A file on the first partition of an image or card, or None."""
+    """Returns the content of a file on the first partition of an image or card, or None."""
     done = subprocess.run(["mtype", "-i", f"{path}@@{FIRST_START}", f"::{name}"], capture_output=True, env=QUIET)
     return done.stdout if done.returncode == 0 else None

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// sealcam.json, which anybody can put onto a card, what becomes of it, and the kernel's list of consoles.
+// sealcam.json of an SD card, the files that sealcam-image-init writes from it, and the kernel's list of consoles.
 #include <algorithm>
 
-#include "appliance/connection_file.hpp"
-#include "appliance/pairing_notice.hpp"
-#include "appliance/settings.hpp"
-#include "core/assert.hpp"
+#include "base/result.hpp"
+#include "image_init/pairing_notice.hpp"
+#include "image_init/settings.hpp"
 #include "input.hpp"
 
 using namespace sealcam;
@@ -14,16 +13,18 @@ namespace {
 
 bool is_label(std::string_view name) {
   const auto good = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
-  return name.size() <= appliance::largest_host_name && !name.starts_with('-') && !name.ends_with('-') &&
+  return name.size() <= image_init::max_host_name && !name.starts_with('-') && !name.ends_with('-') &&
          std::ranges::all_of(name, good);
 }
 
-/// Each line of the connection's file is one that we wrote: nothing in the settings makes another.
+/// The settings add no line and no section to the connection file.
 void check_connection(const protocol::Wifi& wifi, bool hidden) {
-  const auto file = appliance::connection_file(wifi, hidden);
-  SC_ASSERT(std::ranges::count(file, '\n') == (hidden ? 19 : 18) &&
-            std::ranges::count(file, '[') == 5 + std::ranges::count(wifi.passphrase.reveal(), '['));
-  SC_ASSERT(std::ranges::none_of(file, [](char c) { return c == '\0' || c == '\r'; }));
+  for (const auto& kind : image_init::connection_files) {
+    const auto file = image_init::connection_file(kind, wifi, hidden);
+    SC_ASSERT(std::ranges::count(file, '\n') == (hidden ? 19 : 18) &&
+              std::ranges::count(file, '[') == 5 + std::ranges::count(wifi.passphrase.reveal(), '['));
+    SC_ASSERT(std::ranges::none_of(file, [](char c) { return c == '\0' || c == '\r'; }));
+  }
 }
 
 }  // namespace
@@ -31,10 +32,10 @@ void check_connection(const protocol::Wifi& wifi, bool hidden) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input in(data, size);
   const auto text = in.text();
-  SC_ASSERT(is_label(appliance::host_name_of(text)));
-  for (const auto& console : appliance::consoles_of(text))
+  SC_ASSERT(is_label(image_init::host_name_of(text)));
+  for (const auto& console : image_init::consoles_of(text))
     SC_ASSERT(console.parent_path() == "/dev" && console.has_filename());
-  const auto settings = appliance::parse_settings(text);
+  const auto settings = image_init::parse_settings(text);
   if (!settings) {
     SC_ASSERT(!settings.error().empty());
     return 0;

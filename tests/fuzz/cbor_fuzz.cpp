@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CBOR reader: what it accepts, the writer writes again, byte by byte.
+// CBOR reader: the writer reproduces each accepted item byte by byte.
 #include "crypto/cbor.hpp"
 #include "input.hpp"
 
@@ -10,7 +10,7 @@ using crypto::CborWriter;
 
 namespace {
 
-/// Copies one item, as deep as skip() goes. False when the reader refuses it.
+/// Copies one item, up to the depth of skip(). Returns false if the reader rejects it.
 bool copy_item(CborReader& reader, CborWriter& writer, ByteView whole, unsigned depth);  // NOLINT(misc-no-recursion)
 
 bool copy_items(CborReader& reader, CborWriter& writer, ByteView whole, std::size_t count, unsigned depth) {
@@ -62,7 +62,7 @@ bool copy_item(CborReader& reader, CborWriter& writer, ByteView whole, unsigned 
   return false;
 }
 
-/// A getter of another type leaves the reader where it was.
+/// A getter for another type does not move the reader.
 void check_getters(ByteView whole) {
   const auto unmoved = [&](auto get) {
     CborReader reader(whole);
@@ -100,7 +100,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!copied) return 0;
   const auto used = whole.first(whole.size() - reader.rest().size());
   SC_ASSERT(equal(writer.view(), used));
-  // skip() also wants map keys in order; where it goes on, it goes equally far.
+  // skip() also requires sorted map keys. If it accepts the item, both readers end at the same position.
   if (skipped) SC_ASSERT(skipper.rest().size() == reader.rest().size());
   return 0;
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON that people write or that is kept: the strict reader itself, the programs' configuration, enrolment and account.
+// JSON files: the strict reader, the configuration of the programs, the enrollment, the account and the access tokens.
 #include <nlohmann/json.hpp>
 
+#include "base/config.hpp"
 #include "camera/camera_config.hpp"
-#include "core/config.hpp"
+#include "device/enrollment.hpp"
+#include "hub/access/token.hpp"
 #include "hub/settings.hpp"
 #include "input.hpp"
-#include "owner/account_file.hpp"
-#include "pairing/device_state.hpp"
+#include "owner/account/account_file.hpp"
+#include "owner/account/membership.hpp"
 #include "scratch.hpp"
 
 using namespace sealcam;
@@ -15,10 +17,10 @@ using fuzz::scratch;
 
 namespace {
 
-/// What passes as empty settings is an empty object, and what passes with one setting has no other.
+/// Only an empty object is accepted if no setting is read. No other settings are accepted than those that are read.
 void check_reader(std::string_view text) {
-  const auto said = ConfigReader(text).finish();
-  if (!said) SC_ASSERT(nlohmann::json::parse(text, nullptr, false, true) == nlohmann::json::object());
+  const auto error_of_empty = ConfigReader(text).finish();
+  if (!error_of_empty) SC_ASSERT(nlohmann::json::parse(text, nullptr, false, true) == nlohmann::json::object());
   ConfigReader reader(text);
   const auto number = reader.integer("/a", 1, -5, 1000);
   SC_ASSERT(number >= -5 && number <= 1000);
@@ -39,7 +41,7 @@ void check_camera(std::string_view text) {
   if (!config) return SC_ASSERT(config.error().contains("camera.json"));
   SC_ASSERT(hal::is_valid(config->source.size));
   SC_ASSERT(config->source.rate == 0 || (config->source.rate >= 1 && config->source.rate <= 120));
-  SC_ASSERT(config->lowest_bitrate <= config->encoder.bitrate && config->lowest_bitrate >= BitsPerSecond(25'000));
+  SC_ASSERT(config->min_bitrate <= config->encoder.bitrate && config->min_bitrate >= BitsPerSecond(25'000));
   SC_ASSERT(config->encoder.keyframe_interval > 0 && config->encoder.threads >= 0);
   SC_ASSERT(config->source.backend != "replay" || config->source.file.is_absolute());
   SC_ASSERT(config->source.backend != "auto" || config->source.device == "auto");
@@ -52,15 +54,15 @@ void check_hub(std::string_view text) {
   SC_ASSERT(hub::parse_listen(settings->listen).has_value() && settings->verify_threads <= 64);
 }
 
-void check_enrolment(std::string_view text) {
-  const pairing::StateFiles files{scratch().path()};
-  scratch().put("enrolment.json", text);
+void check_enrollment(std::string_view text) {
+  const device::StateFiles files{scratch().path()};
+  scratch().put("enrollment.json", text);
   std::string why;
-  const auto read = pairing::read_enrolment(files, &why);
+  const auto read = device::read_enrollment(files, &why);
   if (!read) return SC_ASSERT(read.error().code != Errc::malformed || !why.empty());
-  SC_ASSERT(read->broker_port != 0 && !read->broker_host.empty() && read->name.size() <= pairing::largest_name);
-  SC_ASSERT(pairing::write_enrolment(files, *read).has_value());
-  const auto again = pairing::read_enrolment(files);
+  SC_ASSERT(read->broker_port != 0 && !read->broker_host.empty() && read->name.size() <= device::max_name);
+  SC_ASSERT(device::write_enrollment(files, *read).has_value());
+  const auto again = device::read_enrollment(files);
   SC_ASSERT(again && again->owner == read->owner && again->name == read->name && again->role == read->role);
   SC_ASSERT(again->broker_host == read->broker_host && again->broker_port == read->broker_port);
   SC_ASSERT(again->ca_pem == read->ca_pem && again->certificate_pem == read->certificate_pem);
@@ -80,18 +82,32 @@ void check_account(std::string_view text) {
   SC_ASSERT(again->hubs.size() == read->hubs.size() && again->integrations.size() == read->integrations.size());
 }
 
+void check_tokens(std::string_view text) {
+  const auto read = hub::access::parse_tokens(text);
+  if (!read) return SC_ASSERT(read.error().code == Errc::malformed);
+  SC_ASSERT(read->size() <= hub::access::max_tokens + hub::access::max_browsers);
+  const auto again = hub::access::parse_tokens(hub::access::to_json(*read));
+  SC_ASSERT(again && again->size() == read->size());
+  for (std::size_t i = 0; i < read->size(); ++i) {
+    const auto &a = (*read)[i], &b = (*again)[i];
+    SC_ASSERT(hub::access::is_name(a.name) && a.name == b.name && a.rights == b.rights && a.hash == b.hash);
+    SC_ASSERT(a.created == b.created && a.used == b.used && a.browser == b.browser);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input in(data, size);
   const auto choice = in.byte();
   const auto text = in.text();
-  switch (choice % 5) {
+  switch (choice % 6) {
     case 0: check_reader(text); break;
     case 1: check_camera(text); break;
     case 2: check_hub(text); break;
-    case 3: check_enrolment(text); break;
+    case 3: check_enrollment(text); break;
     case 4: check_account(text); break;
+    case 5: check_tokens(text); break;
   }
   return 0;
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Seeds of pairing: whole conversations, and payloads for the owner of cast() to sign.
+// Seeds of pairing: complete sessions, and payloads that the fuzzer signs with the owner's key.
 #include "corpus_parts.hpp"
 #include "crypto/cose.hpp"
-#include "pairing_cast.hpp"
+#include "pairing_parties.hpp"
 
 namespace sealcam::fuzz {
 
 namespace {
 
-/// With its length before it, in pieces of at most `size`.
+/// Splits the text into pieces of at most `size` bytes, each after its length.
 std::string pieces(std::string_view text, std::size_t size) {
   std::string out;
   for (; !text.empty(); text.remove_prefix(std::min(size, text.size()))) {
@@ -25,17 +25,17 @@ std::string pieces(std::string_view text, std::size_t size) {
 void pairing_seeds(Seeds& seeds) {
   const auto hello = pairing_request("hello", "{}");
   const auto claim_message = pairing_claim_message();
-  const auto enrolment_message = pairing_enrolment_message();
+  const auto enrollment_message = pairing_enrollment_message();
   const auto claim = pairing_request("claim", pairing_body("claim", claim_message));
-  const auto enrol = pairing_request("enrol", pairing_body("enrolment", enrolment_message));
+  const auto enroll = pairing_request("enroll", pairing_body("enrollment", enrollment_message));
   const std::size_t whole = 60000;
-  seeds.put("pairing_fuzz", "paired", {0}, pieces(hello, whole) + pieces(claim, whole) + pieces(enrol, whole));
+  seeds.put("pairing_fuzz", "paired", {0}, pieces(hello, whole) + pieces(claim, whole) + pieces(enroll, whole));
   seeds.put("pairing_fuzz", "claimed-in-pieces", {0}, pieces(hello, 7) + pieces(claim, 50));
   seeds.put("pairing_fuzz", "too-large", {0}, pieces("POST / HTTP/1.1\r\nContent-Length: 131073\r\n\r\n", 9));
   seeds.put("pairing_fuzz", "chunked", {0},
             pieces("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", 20));
   seeds.put("pairing_fuzz", "claim-payload", {1}, must(crypto::cose::parse_sign1(claim_message)).payload);
-  seeds.put("pairing_fuzz", "enrolment-payload", {2}, must(crypto::cose::parse_sign1(enrolment_message)).payload);
+  seeds.put("pairing_fuzz", "enrollment-payload", {2}, must(crypto::cose::parse_sign1(enrollment_message)).payload);
 }
 
 }  // namespace sealcam::fuzz

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What make_corpus.cpp is made of.
+/// Shared declarations of make_corpus.
 #pragma once
 
 #include <filesystem>
@@ -8,15 +8,15 @@
 #include <stdexcept>
 #include <string_view>
 
-#include "core/bytes.hpp"
+#include "base/bytes.hpp"
 
 namespace sealcam::fuzz {
 
-/// Writes seeds and counts them. Throws std::runtime_error when one cannot be written or is larger than 4 KiB.
+/// Writes seeds and counts them. Throws std::runtime_error if a seed cannot be written or is larger than 4 KiB.
 class Seeds {
  public:
   explicit Seeds(std::filesystem::path folder) : folder_(std::move(folder)) {}
-  /// `choice`: the bytes in front that say what the rest is.
+  /// `choice`: the first bytes, which select the meaning of the rest.
   void put(std::string_view fuzzer, std::string_view name, std::initializer_list<unsigned> choice, ByteView rest) {
     const auto folder = folder_ / fuzzer;
     std::filesystem::create_directories(folder);
@@ -40,7 +40,7 @@ class Seeds {
   std::size_t bytes_ = 0;
 };
 
-// One for each fuzzer or family of fuzzers.
+// There is one function for each fuzzer or group of fuzzers.
 void sframe_seeds(Seeds& seeds);
 void cbor_seeds(Seeds& seeds);
 void cose_seeds(Seeds& seeds);
@@ -51,7 +51,7 @@ void state_seeds(Seeds& seeds);
 void name_seeds(Seeds& seeds);
 void json_seeds(Seeds& seeds);
 void pem_seeds(Seeds& seeds);
-void tap_seeds(Seeds& seeds);
+void publish_seeds(Seeds& seeds);
 void web_seeds(Seeds& seeds);
 void h264_seeds(Seeds& seeds);
 void watcher_seeds(Seeds& seeds);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Seeds made of pictures: access units of the encoder, and stories of a hub.
+// Seeds from pictures: access units of the encoder, and sequences of steps for watcher_fuzz.
 #include <vector>
 
-#include "core/log.hpp"
+#include "base/log.hpp"
+#include "base/testing/fakes.hpp"
 #include "corpus_parts.hpp"
 #include "hal/fake/fake_source.hpp"
 #include "hal/ffmpeg/encoder.hpp"
-#include "watcher_story.hpp"
+#include "watcher_steps.hpp"
 
 namespace sealcam::fuzz {
 
@@ -44,116 +45,82 @@ void h264_seeds(Seeds& seeds) {
       all.insert(all.end(), unit.begin(), unit.end());
     }
     seeds.put("decoder_fuzz", name, {}, all);
-    seeds.put("h264_headers_fuzz", name, {}, all);
+    seeds.put("h264_splitter_fuzz", name, {}, all);
   }
 }
 
 void watcher_seeds(Seeds& seeds) {
   using enum Step;
-  const auto story = [&](std::string_view name, std::initializer_list<unsigned> steps) {
+  const auto sequence = [&](std::string_view name, std::initializer_list<unsigned> steps) {
     seeds.put("watcher_fuzz", name, steps, std::string_view());
   };
   const auto s = [](Step step) { return static_cast<unsigned>(step); };
-  // Operands: watcher_story.hpp. Kinds are one less than in a frame: 0 key, 1 delta, 2 still, 3 report.
-  story("live", {s(roster), 0, s(grants), 0, s(frame), 0, 0, 0,       0,  s(frame), 0,        0, 1, 0, s(frame), 0, 0,
-                 2,         0, s(frame),  0, 0,        3, 0, s(wait), 30, s(tick),  s(frame), 0, 0, 1, 0});
-  story("stale", {s(roster), 0, s(grants), 0, s(frame), 0, 0, 0, 0, s(wait), 60, s(tick), s(frame), 2, 0, 1, 0});
-  story("late", {s(roster), 0, s(grants), 0, s(frame), 1, 0, 0, 0, s(wait), 49, s(again), 0, 0, s(wait), 3, s(tick)});
-  story("replay", {s(roster), 0, s(grants), 0, s(frame), 0,        0, 0, 0,          s(frame),  0, 0,
-                   1,         0, s(again),  0, 0,        s(again), 1, 3, s(restart), s(grants), 0, s(again),
-                   1,         0, s(again),  0, 0,        s(frame), 0, 0, 0,          0});
-  story("epochs", {s(roster), 0, s(grants), 0,       s(frame), 0,       0,        0, 0, s(grants), 1, s(frame), 2, 1,
-                   0,         0, s(tick),   s(wait), 11,       s(tick), s(frame), 0, 1, 0,         0, s(frame), 0, 0,
-                   0,         0, s(grants), 0,       s(again), 2,       0});
-  story("before-grants", {s(roster), 0, s(frame), 0, 0, 0, 0, s(wait), 5, s(grants), 0, s(frame), 0, 0, 1, 0});
-  story("early", {s(grants), 0, s(status), 0, s(roster), 0, s(frame), 0, 0, 0, 0});
-  story("removed", {s(roster), 0, s(grants), 0, s(frame),  0, 0,         0, 0,         s(roster), 1, s(frame),
-                    0,         0, 0,         0, s(roster), 2, s(grants), 0, s(again),  0,         0, s(frame),
-                    0,         0, 0,         0, s(roster), 3, s(roster), 4, s(roster), 0});
-  story("gap", {s(roster), 0, s(grants), 0, s(frame), 0,        0, 0, 0,        s(frame), 1, 0, 1, 0,
-                s(frame),  0, 0,         1, 0,        s(again), 1, 0, s(frame), 0,        0, 0, 2});
-  story("reordered", {s(roster), 0, s(grants), 0, s(frame), 1, 0, 0,        0, s(frame), 1,        0, 2, 0, s(frame),
-                      0,         0, 0,         0, s(again), 2, 0, s(again), 1, 1,        s(frame), 0, 0, 1, 0});
-  story("forged", {s(roster),
-                   0,
-                   s(grants),
-                   0,
-                   s(frame),
-                   0,
-                   0,
-                   0,
-                   0,
-                   s(forge),
-                   0,
-                   0,
-                   s(forge),
-                   0,
-                   1,
-                   s(tamper),
-                   0,
-                   0,
-                   0,
-                   99,
-                   0,
-                   s(tamper),
-                   0,
-                   1,
-                   0,
-                   99,
-                   0,
-                   s(tamper),
-                   130,
-                   0,
-                   0,
-                   60,
-                   3,
-                   s(tamper),
-                   200,
-                   0,
-                   0,
-                   90,
-                   2,
-                   s(elsewhere),
-                   0,
-                   0,
-                   s(elsewhere),
-                   0,
-                   1});
-  story("flood-frames", {s(roster), 0, s(grants), 0, s(flood), 0, s(frame), 0, 0, 0, 0});
-  story("flood-grants", {s(flood), 1, s(roster), 0, s(grants), 0, s(frame), 0, 0, 0, 0});
-  story("connection", {s(roster),
-                       0,
-                       s(connection),
-                       1,
-                       s(grants),
-                       0,
-                       s(connection),
-                       0,
-                       s(frame),
-                       0,
-                       0,
-                       0,
-                       0,
-                       s(want),
-                       1,
-                       s(wait),
-                       250,
-                       s(tick),
-                       s(want),
-                       0,
-                       s(frame),
-                       0,
-                       0,
-                       0,
-                       0,
-                       s(status),
-                       1,
-                       s(raw),
-                       0,
-                       3,
-                       1,
-                       2,
-                       3});
+  // watcher_steps.hpp defines the operands. The operand of a kind is 0 (key), 1 (delta), 2 (still) or 3 (report).
+  sequence("live",
+           {s(roster), 0, s(grants), 0, s(frame), 0, 0, 0,       0,  s(frame), 0,        0, 1, 0, s(frame), 0, 0,
+            2,         0, s(frame),  0, 0,        3, 0, s(wait), 30, s(tick),  s(frame), 0, 0, 1, 0});
+  sequence("sleep", {s(roster), 0,        s(grants), 0,        s(frame), 0, 0,       0,        0, s(frame), 1, 0, 1,
+                     0,         s(sleep), 30,        s(again), 0,        0, s(tick), s(frame), 0, 0,        1, 0});
+  sequence("clocks",
+           {s(roster),    0, s(grants), 0,        s(frame), 0, 0, 0, 0, s(set_clock), 0, 200, s(wait), 60, s(tick),
+            s(set_clock), 1, 200,       s(frame), 2,        0, 1, 0});
+  sequence("stale", {s(roster), 0, s(grants), 0, s(frame), 0, 0, 0, 0, s(wait), 60, s(tick), s(frame), 2, 0, 1, 0});
+  sequence("late",
+           {s(roster), 0, s(grants), 0, s(frame), 1, 0, 0, 0, s(wait), 49, s(again), 0, 0, s(wait), 3, s(tick)});
+  sequence("replay", {s(roster), 0, s(grants), 0, s(frame), 0,        0, 0, 0,          s(frame),  0, 0,
+                      1,         0, s(again),  0, 0,        s(again), 1, 3, s(restart), s(grants), 0, s(again),
+                      1,         0, s(again),  0, 0,        s(frame), 0, 0, 0,          0});
+  sequence("epochs", {s(roster), 0, s(grants), 0,       s(frame), 0,       0,        0, 0, s(grants), 1, s(frame), 2, 1,
+                      0,         0, s(tick),   s(wait), 11,       s(tick), s(frame), 0, 1, 0,         0, s(frame), 0, 0,
+                      0,         0, s(grants), 0,       s(again), 2,       0});
+  sequence("before-grants", {s(roster), 0, s(frame), 0, 0, 0, 0, s(wait), 5, s(grants), 0, s(frame), 0, 0, 1, 0});
+  sequence("early", {s(grants), 0, s(status), 0, s(roster), 0, s(frame), 0, 0, 0, 0});
+  sequence("removed", {s(roster), 0, s(grants), 0, s(frame),  0, 0,         0, 0,         s(roster), 1, s(frame),
+                       0,         0, 0,         0, s(roster), 2, s(grants), 0, s(again),  0,         0, s(frame),
+                       0,         0, 0,         0, s(roster), 3, s(roster), 4, s(roster), 0});
+  sequence("gap", {s(roster), 0, s(grants), 0, s(frame), 0,        0, 0, 0,        s(frame), 1, 0, 1, 0,
+                   s(frame),  0, 0,         1, 0,        s(again), 1, 0, s(frame), 0,        0, 0, 2});
+  sequence("reordered", {s(roster), 0, s(grants), 0, s(frame), 1, 0, 0,        0, s(frame), 1,        0, 2, 0, s(frame),
+                         0,         0, 0,         0, s(again), 2, 0, s(again), 1, 1,        s(frame), 0, 0, 1, 0});
+  sequence("forged", {s(roster), 0,  s(grants), 0,           s(frame), 0, 0,           0,  0, s(forge),  0,   0,
+                      s(forge),  0,  1,         s(tamper),   0,        0, 0,           99, 0, s(tamper), 0,   1,
+                      0,         99, 0,         s(tamper),   130,      0, 0,           60, 3, s(tamper), 200, 0,
+                      0,         90, 2,         s(redirect), 0,        0, s(redirect), 0,  1});
+  sequence("flood-frames", {s(roster), 0, s(grants), 0, s(flood), 0, s(frame), 0, 0, 0, 0});
+  sequence("flood-grants", {s(flood), 1, s(roster), 0, s(grants), 0, s(frame), 0, 0, 0, 0});
+  sequence("connection", {s(roster),
+                          0,
+                          s(connection),
+                          1,
+                          s(grants),
+                          0,
+                          s(connection),
+                          0,
+                          s(frame),
+                          0,
+                          0,
+                          0,
+                          0,
+                          s(watch),
+                          1,
+                          s(wait),
+                          250,
+                          s(tick),
+                          s(watch),
+                          0,
+                          s(frame),
+                          0,
+                          0,
+                          0,
+                          0,
+                          s(status),
+                          1,
+                          s(raw),
+                          0,
+                          3,
+                          1,
+                          2,
+                          3});
 }
 
 }  // namespace sealcam::fuzz

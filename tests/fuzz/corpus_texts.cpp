@@ -1,68 +1,72 @@
 // SPDX-License-Identifier: Apache-2.0
-// Seeds made of text: names, JSON, PEM, HTTP and WebSocket.
+// Seeds from text: names, JSON, PEM, HTTP and WebSocket.
 #include <boost/beast/core/detail/base64.hpp>
 
-#include "cast.hpp"
-#include "core/file.hpp"
+#include "base/encoding.hpp"
+#include "base/file.hpp"
 #include "corpus_parts.hpp"
-#include "owner/access_list.hpp"
-#include "owner/account_file.hpp"
-#include "pairing/device_state.hpp"
-#include "protocol/topic.hpp"
+#include "device/enrollment.hpp"
+#include "owner/account/account_file.hpp"
+#include "owner/broker/device_records.hpp"
+#include "parties.hpp"
+#include "protocol/envelope.hpp"
 #include "scratch.hpp"
-#include "transport/certificate.hpp"
+#include "transport/tls/certificate.hpp"
 
 namespace sealcam::fuzz {
 
 void name_seeds(Seeds& seeds) {
-  const auto id = cast().camera.id();
+  const auto id = parties().camera.id();
   seeds.put("names_fuzz", "id", {0}, id.to_string());
   seeds.put("names_fuzz", "id-bytes", {0}, id.bytes());
   seeds.put("names_fuzz", "hex", {1}, to_hex(id.bytes()));
   using protocol::Leaf;
   for (const auto leaf : {Leaf::roster, Leaf::command, Leaf::grants, Leaf::video, Leaf::still, Leaf::status})
-    seeds.put("names_fuzz", "topic-" + std::string(name(leaf)), {2}, protocol::topic(cast().route, leaf));
-  seeds.put("names_fuzz", "topic-ask", {2}, protocol::ask_topic(cast().route, cast().hub.id()));
+    seeds.put("names_fuzz", "topic-" + std::string(name(leaf)), {2}, protocol::topic(parties().route, leaf));
+  seeds.put("names_fuzz", "topic-index", {2}, protocol::index_topic(parties().route.account, parties().hub.id()));
+  seeds.put("names_fuzz", "topic-request", {2}, protocol::request_topic(parties().route, parties().hub.id()));
   seeds.put("names_fuzz", "listen-4", {3}, "127.0.0.1:8420");
   seeds.put("names_fuzz", "listen-6", {3}, "[::1]:0");
   seeds.put("names_fuzz", "host", {4}, "LocalHost:8420\nhttp://localhost:8420");
   seeds.put("names_fuzz", "host-6", {4}, "[::1]");
   for (const auto role : {protocol::Role::camera, protocol::Role::hub, protocol::Role::owner})
-    seeds.put("names_fuzz", "block-" + std::string(name(role)), {5},
-              owner::access_block({role, id, cast().owner.account()}));
+    seeds.put("names_fuzz", "record-" + std::string(name(role)), {5},
+              owner::device_record_text({{role, id, parties().owner.account()}, {"41", "7f00"}}));
+  seeds.put("names_fuzz", "revocations", {5},
+            owner::revocations_text({3, {"41"}, {{protocol::Role::hub, id, parties().owner.account()}}}));
 }
 
 namespace {
 
 std::string account_json() {
   owner::AccountFile account;
-  account.account = cast().owner.account();
-  account.cameras = {{cast().camera.id(), "Front door", cast().camera.identity(), cast().camera.hpke(),
-                      RosterVersion(3), RosterVersion(2)}};
-  account.hubs = {{cast().hub.id(),
+  account.account = parties().owner.account();
+  account.cameras = {{parties().camera.id(), "Front door", parties().camera.identity(), parties().camera.hpke(),
+                      protocol::RosterVersion(3), protocol::RosterVersion(2)}};
+  account.hubs = {{parties().hub.id(),
                    "display",
-                   cast().hub.identity(),
-                   cast().hub.hpke(),
+                   parties().hub.identity(),
+                   parties().hub.hpke(),
                    true,
                    protocol::Integration(0xfedcba9876543210),
-                   {cast().stranger.id()}}};
+                   {parties().stranger.id()}}};
   account.integrations = {{protocol::Integration(0xfedcba9876543210), "cloud link", true}};
   const auto path = scratch().path() / "account.json";
   if (!owner::write_account(path, account)) throw std::runtime_error("account.json");
   return std::string(as_text(must(read_file(path, 1 << 20))));
 }
 
-std::string enrolment_json() {
-  const pairing::StateFiles files{scratch().path()};
-  must(pairing::write_enrolment(files,
+std::string enrollment_json() {
+  const device::StateFiles files{scratch().path()};
+  must(device::write_enrollment(files,
                                 {.role = protocol::Role::camera,
-                                 .owner = cast().owner.identity(),
+                                 .owner = parties().owner.identity(),
                                  .broker_host = "broker.example",
                                  .broker_port = 18883,
                                  .ca_pem = "-----BEGIN CERTIFICATE-----\nca\n-----END CERTIFICATE-----\n",
                                  .certificate_pem = "-----BEGIN CERTIFICATE-----\nown\n-----END CERTIFICATE-----\n",
                                  .name = "Haustür"}));
-  return std::string(as_text(must(read_file(files.enrolment(), 1 << 20))));
+  return std::string(as_text(must(read_file(files.enrollment(), 1 << 20))));
 }
 
 Bytes der_of(std::string_view pem) {
@@ -84,21 +88,24 @@ void json_seeds(Seeds& seeds) {
   seeds.put(
       "config_fuzz", "camera-fake", {1},
       R"({"source":{"backend":"fake","rate":30,"size":"1280x720","number":7},"log":"debug",)"
-      R"("encoder":{"codec":"libx264","bitrate":2000000,"lowest_bitrate":150000,"keyframe_interval":60,"threads":2}})");
+      R"("encoder":{"codec":"libx264","bitrate":2000000,"min_bitrate":150000,"keyframe_interval":60,"threads":2}})");
   seeds.put("config_fuzz", "camera-replay", {1},
             R"({"source":{"backend":"replay","file":"clip.avi","loop":false,"realtime":false,"rate":0}})");
   seeds.put("config_fuzz", "camera-auto", {1},
             R"({"source":{"backend":"auto","device":"auto","format":"NV12","controls":{"gain":"auto","hflip":true}}})");
   seeds.put("config_fuzz", "hub", {2}, R"({"listen":"[::1]:8420","log":"warning","verify_threads":2})");
-  seeds.put("config_fuzz", "enrolment", {3}, enrolment_json());
+  seeds.put("config_fuzz", "enrollment", {3}, enrollment_json());
   seeds.put("config_fuzz", "account", {4}, account_json());
+  seeds.put("config_fuzz", "tokens", {5},
+            R"({"version": 1, "tokens": [{"name": "Home Assistant", "rights": "view", "hash": ")" +
+                to_base64url(Bytes(32)) + R"(", "created": 1790000000, "used": 1790000000, "browser": false}]})");
   seeds.put("config_fuzz", "deep", {0}, R"({"x":)" + std::string(2000, '[') + std::string(2000, ']') + "}");
 }
 
 void pem_seeds(Seeds& seeds) {
   using namespace transport;
   const auto key = must(TlsKey::generate());
-  const auto request = must(make_request(key, cast().camera.id().to_string()));
+  const auto request = must(make_request(key, parties().camera.id().to_string()));
   const auto authority = must(make_authority(key, "operator"));
   const auto leaf = must(sign_request(authority, key, must(make_request(key, "broker")), "broker",
                                       CertificateUse::server, {"localhost", "127.0.0.1", "::1"}));
@@ -122,30 +129,43 @@ std::string counted(std::string_view text) { return static_cast<char>(text.size(
 
 }  // namespace
 
-void tap_seeds(Seeds& seeds) {
+void publish_seeds(Seeds& seeds) {
   using namespace std::literals;
-  // MQTT 5 section 3.3: head, remaining length, length of the topic, topic, no properties, payload.
+  // MQTT 5 section 3.3: fixed header, remaining length, length of the topic, topic, no properties, payload.
   const auto video = "\x30\x19\0\x13sealcam/1/a/b/video\0abc"s;
   const auto still = "\x31\x19\0\x13sealcam/1/a/b/still\0abc"s;
   const auto short_one = "\x33\x07\0\1a\0\1\0x"s, ping = "\xd0\0"s, ack = "\x40\2\0\1"s;
-  seeds.put("tap_fuzz", "messages", {255}, video + ping + still + ack + short_one);
-  seeds.put("tap_fuzz", "messages-in-pieces", {2}, short_one + still + video);
-  seeds.put("tap_fuzz", "long", {255}, "\x31\x85\x01\0\1a\0"s + std::string(129, 'x') + short_one);
+  seeds.put("publish_parser_fuzz", "messages", {255}, video + ping + still + ack + short_one);
+  seeds.put("publish_parser_fuzz", "messages-in-pieces", {2}, short_one + still + video);
+  seeds.put("publish_parser_fuzz", "long", {255}, "\x31\x85\x01\0\1a\0"s + std::string(129, 'x') + short_one);
 }
 
 void web_seeds(Seeds& seeds) {
   using namespace std::literals;
-  const auto state = "GET /api/state HTTP/1.1\r\nHost: localhost:8420\r\n\r\n"s;
+  // The fuzzers' token and the mark that http_fuzz replaces by a code.
+  const std::string token(43, 't'), code(43, 'c');
+  const auto bearer = "Authorization: Bearer " + token + "\r\n";
+  const auto state = "GET /api/state HTTP/1.1\r\nHost: localhost:8420\r\n" + bearer + "\r\n";
   const auto upgrade =
-      "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"s;
+      "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\nUpgrade: websocket\r\nConnection: "
+      "Upgrade\r\n" +
+      bearer + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"s;
   const auto posted = "POST / HTTP/1.1\r\nHost: [::1]\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"s;
   for (const auto& [name, text] :
        {std::pair{"state", state},
         {"upgrade", upgrade},
         {"posted", posted},
         {"page", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"s},
-        {"foreign", "GET /api/state HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\n\r\n"s},
+        {"other-host", "GET /api/state HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\n\r\n"s},
+        {"basic",
+         "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic "
+         "dG9rZW46dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dHR0dA==\r\n\r\n"s},
+        {"cookie", "GET / HTTP/1.1\r\nHost: localhost\r\nCookie: a=b; sealcam-8420=" + token +
+                       "\r\nSec-Fetch-Site: same-origin\r\n\r\n"},
+        {"open", "GET /open?code=" + code +
+                     " HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\n"
+                     "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n\r\n"},
+        {"prefetch", "GET /open?code=" + code + " HTTP/1.1\r\nHost: localhost\r\nSec-Purpose: prefetch\r\n\r\n"},
         {"old", "HEAD /api/state?x=1 HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n"s}}) {
     seeds.put("http_fuzz", name, {255}, text);
     seeds.put("http_fuzz", std::string(name) + "-in-pieces", {6}, text);
@@ -158,7 +178,7 @@ void web_seeds(Seeds& seeds) {
   seeds.put("web_fuzz", "frames", {1}, framed(1, all) + framed(9, "ping") + framed(1, none) + framed(8, "\x03\xe8"));
   seeds.put("web_fuzz", "binary", {1}, framed(2, all));
   seeds.put("web_fuzz", "texts", {2}, counted(all) + counted(one) + counted(none) + counted("{}"));
-  const auto other = cast().camera.id().to_string();
+  const auto other = parties().camera.id().to_string();
   for (const auto& [name, text] : {std::pair{"all", all},
                                    {"one", one},
                                    {"none", none},

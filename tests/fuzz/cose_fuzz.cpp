@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // COSE_Sign1, its protected header, and public keys.
-#include "cast.hpp"
 #include "crypto/cose.hpp"
 #include "input.hpp"
+#include "parties.hpp"
 #include "protocol/envelope.hpp"
+#include "support/sig_structure.hpp"
 
 using namespace sealcam;
 namespace cose = crypto::cose;
@@ -24,7 +25,7 @@ void check_message(ByteView message) {
     SC_ASSERT(fuzz::inside(view->payload, message));
     SC_ASSERT(fuzz::inside(view->signature, message));
     check_header(view->protected_header);
-    const auto structure = cose::sig_structure(view->protected_header, message.first(1), view->payload);
+    const auto structure = test::sig_structure(view->protected_header, message.first(1), view->payload);
     const auto digest = cose::to_be_signed(view->protected_header, message.first(1), view->payload);
     SC_ASSERT(digest && *digest == fuzz::must(crypto::sha256(structure)));
   }
@@ -35,14 +36,14 @@ void check_message(ByteView message) {
 }
 
 void check_verification(ByteView message) {
-  const auto& who = fuzz::cast();
+  const auto& parties = fuzz::parties();
   const auto payload =
-      protocol::verify_message(protocol::MessageName::status, who.route, who.camera.verifier(), message);
+      protocol::verify_message(protocol::MessageName::status, parties.route, parties.camera.verifier(), message);
   if (!payload) return;
-  // Only messages of the corpus carry the camera's signature: whatever passes is in its one spelling.
+  // Only messages of the corpus have the camera's signature. A message that verifies has the only valid encoding.
   SC_ASSERT(fuzz::inside(*payload, message));
   const auto view = fuzz::must(cose::parse_sign1(message));
-  SC_ASSERT(equal(view.protected_header, protocol::protected_header(who.camera.id())));
+  SC_ASSERT(equal(view.protected_header, protocol::protected_header(parties.camera.id())));
 }
 
 void check_key(ByteView bytes) {
@@ -56,7 +57,7 @@ void check_key(ByteView bytes) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  (void)fuzz::cast();
+  (void)fuzz::parties();
   fuzz::Input in(data, size);
   switch (in.byte() % 4) {
     case 0: check_message(in.rest()); break;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// H.264 through FFmpeg as the hub decodes it. The input is up to four access units, each with its length (two bytes)
-// before it. FFmpeg's own fuzzers look for its faults; this one looks for ours around it, and for what a picture costs.
+// The H.264 decoder of the hub. The input is up to four access units, each after its length (two bytes). FFmpeg has its
+// own fuzzers. This one searches for faults in Sealcam's code around it, and limits time and memory.
 #include "hal/ffmpeg/decoder.hpp"
 #include "hal/h264.hpp"
 #include "input.hpp"
@@ -9,7 +9,7 @@ using namespace sealcam;
 
 namespace {
 
-/// Every byte of the planes can be read.
+/// Reads bytes of each plane.
 void read_picture(const hal::Picture& picture) {
   SC_ASSERT(hal::is_valid(picture.size) && picture.format == hal::PixelFormat::yu12);
   unsigned sum = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Annex B: NAL reader and the check of an access unit.
+// The NAL reader for Annex B, and the check of an access unit.
 #include "hal/h264.hpp"
 #include "input.hpp"
 
@@ -8,7 +8,7 @@ using namespace sealcam::hal;
 
 namespace {
 
-/// Units lie in the stream, behind one another, with a start code before each and none inside.
+/// The units are consecutive parts of the stream. A start code precedes each unit, and no unit contains one.
 std::size_t check_units(ByteView stream) {
   NalReader reader(stream);
   const std::byte* end = stream.data();
@@ -31,7 +31,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto stream = fuzz::Input(data, size).rest();
   const fuzz::AllocationLimit nothing(0);
   const auto units = check_units(stream);
+  if (!stream.empty())
+    if (const auto parsed = sps_size({stream})) SC_ASSERT(parsed->width > 0 && parsed->height > 0);
   const auto info = check_access_unit(stream);
+  SC_ASSERT(info || !is_picture(stream, 320, 240, false));
   if (!info) {
     SC_ASSERT(info.error().code == Errc::malformed);
     return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What a fuzzer does with the bytes it is given, and two properties that many of them assert.
+/// Reads the input of a fuzzer, and checks two properties that many fuzzers assert.
 #pragma once
 
 #include <sanitizer/allocator_interface.h>
@@ -7,12 +7,12 @@
 #include <algorithm>
 #include <atomic>
 
-#include "core/assert.hpp"
-#include "core/bytes.hpp"
+#include "base/bytes.hpp"
+#include "base/result.hpp"
 
 namespace sealcam::fuzz {
 
-/// Reads from the front; numbers are zero once nothing is left. Views the bytes it was made of.
+/// Reads from the front. Numbers are zero at the end of the input. Does not copy the bytes.
 class Input {
  public:
   Input(const std::uint8_t* data, std::size_t size) noexcept : rest_(std::as_bytes(std::span(data, size))) {}
@@ -24,13 +24,13 @@ class Input {
     std::ranges::copy(take(sizeof(Int)), bytes.begin());
     return load_be<Int>(bytes);
   }
-  /// At most `size` bytes.
+  /// Returns at most `size` bytes.
   [[nodiscard]] ByteView take(std::size_t size) noexcept {
     const auto taken = rest_.first(std::min(size, rest_.size()));
     rest_ = rest_.subspan(taken.size());
     return taken;
   }
-  /// All that is left.
+  /// Returns all remaining bytes.
   [[nodiscard]] ByteView rest() noexcept { return take(rest_.size()); }
   [[nodiscard]] std::string_view text() noexcept { return as_text(rest()); }
 
@@ -38,12 +38,13 @@ class Input {
   ByteView rest_;
 };
 
-/// A view that a parser returned lies inside what it parsed.
+/// Returns whether a view is part of the parsed bytes.
 [[nodiscard]] inline bool inside(ByteView part, ByteView whole) noexcept {
   return part.empty() || (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
 }
 
-/// Asserts on destruction that no more than `limit` bytes were allocated meanwhile, freed ones included. One at a time.
+/// On destruction, asserts that at most `limit` bytes were allocated during its lifetime, including freed ones. Only
+/// one object may exist at a time.
 class AllocationLimit {
  public:
   explicit AllocationLimit(std::size_t limit) noexcept : limit_(limit) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What 'sealcam inspect' says of a message. The first byte: the topic; its highest bit: the rest is a payload that is
-// signed here by whom it should be.
-#include "cast.hpp"
+// The inspector of 'sealcam inspect'. The first byte selects the topic. If its highest bit is set, the rest is a
+// payload that the fuzzer signs with the key of the expected signer.
 #include "input.hpp"
-#include "owner/inspector.hpp"
+#include "owner/record/inspector.hpp"
+#include "parties.hpp"
 #include "watcher_camera.hpp"
 
 using namespace sealcam;
@@ -15,20 +15,21 @@ namespace {
 
 owner::Inspector make_inspector() {
   owner::AccountFile account;
-  account.account = cast().owner.account();
-  account.cameras = {{cast().camera.id(), "Front door", cast().camera.identity(), cast().camera.hpke(), {}, {}}};
-  account.hubs = {{cast().hub.id(), "display", cast().hub.identity(), cast().hub.hpke(), true, {}, {}}};
-  return must(owner::Inspector::open(account, cast().owner.identity(), cast().hub.keys()));
+  account.account = parties().owner.account();
+  account.cameras = {
+      {parties().camera.id(), "Front door", parties().camera.identity(), parties().camera.hpke(), {}, {}}};
+  account.hubs = {{parties().hub.id(), "display", parties().hub.identity(), parties().hub.hpke(), true, {}, {}}};
+  return must(owner::Inspector::open(account, parties().owner.identity(), parties().hub.keys()));
 }
 
 struct Place {
   std::string topic;
   MessageName name;
-  const Player* signer;
+  const Party* signer;
 };
 Place place(unsigned n) {
-  const auto& c = cast();
-  const auto at = [&](Leaf leaf, MessageName name, const Player& signer) {
+  const auto& c = parties();
+  const auto at = [&](Leaf leaf, MessageName name, const Party& signer) {
     return Place{protocol::topic(c.route, leaf), name, &signer};
   };
   switch (n % 7) {
@@ -38,15 +39,15 @@ Place place(unsigned n) {
     case 3: return at(Leaf::status, MessageName::status, c.camera);
     case 4: return at(Leaf::video, MessageName::frame, c.camera);
     case 5: return at(Leaf::still, MessageName::frame, c.camera);
-    default: return {protocol::ask_topic(c.route, c.hub.id()), MessageName::ask, &c.hub};
+    default: return {protocol::request_topic(c.route, c.hub.id()), MessageName::request, &c.hub};
   }
 }
 
-/// A plaintext that the camera sealed, of whatever content.
+/// Seals the fuzzer's plaintext as the camera does.
 Bytes sealed(ByteView content) {
   auto key =
       must(crypto::sframe::SealingKey::open(HonestCamera::suite, HonestCamera::number(0), HonestCamera::base_key(0)));
-  const protocol::FrameSealer sealer(cast().route, cast().camera.keys().identity);
+  const protocol::FrameSealer sealer(parties().route, parties().camera.keys().identity);
   Bytes room(sealer.message_size(key, content.size()));
   const auto kind = static_cast<protocol::FrameKind>(1 + content.size() % 4);
   must(sealer.seal(room, key, kind, content));
@@ -56,7 +57,7 @@ Bytes sealed(ByteView content) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  (void)cast();
+  (void)parties();
   Input in(data, size);
   const auto choice = in.byte();
   const auto where = place(choice & 0x7fU);
@@ -67,14 +68,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       !sign ? Bytes(rest.begin(), rest.end())
       : where.name == MessageName::frame
           ? sealed(rest)
-          : must(protocol::sign_message(where.name, cast().route, where.signer->keys().identity, rest));
+          : must(protocol::sign_message(where.name, parties().route, where.signer->keys().identity, rest));
   auto inspector = make_inspector();
-  const auto granted = inspector.inspect({protocol::topic(cast().route, Leaf::grants), HonestCamera::grants(0), true});
+  const auto granted =
+      inspector.inspect({protocol::topic(parties().route, Leaf::grants), HonestCamera::grants(0), true});
   SC_ASSERT(granted.verified && granted.opened == true);
-  const auto said = inspector.inspect({where.topic, message, false});
-  SC_ASSERT(said.topic.has_value() && said.size == message.size());
-  SC_ASSERT(said.verified || !said.why.empty());
-  if (said.opened) SC_ASSERT(said.verified && (*said.opened || !said.why.empty()));
-  if (said.verified) SC_ASSERT(said.signer == where.signer->id().to_string());
+  const auto result = inspector.inspect({where.topic, message, false});
+  SC_ASSERT(result.topic.has_value() && result.size == message.size());
+  SC_ASSERT(result.verified || !result.why.empty());
+  if (result.opened) SC_ASSERT(result.verified && (*result.opened || !result.why.empty()));
+  if (result.verified) SC_ASSERT(result.signer == where.signer->id().to_string());
   return 0;
 }

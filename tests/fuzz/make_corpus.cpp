@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // usage: make_corpus FOLDER
-// Writes FOLDER/<fuzzer>/<name> for every fuzzer, with the project's own code: what a device really sends or stores is
-// what a fuzzer should begin with. Keys and contents are the same each time (cast.hpp); signatures, sealed grants and
-// TLS keys are not, since they draw random numbers: files that hold them change when this runs again, and mean the
-// same.
+// Writes FOLDER/<fuzzer>/<name> for each fuzzer. The seeds are messages and files that Sealcam's own code writes. Keys
+// and contents are constant (parties.hpp). Signatures, sealed grants and TLS keys are random, so their files change
+// with each run.
 #include <cstdio>
 
-#include "cast.hpp"
 #include "corpus_parts.hpp"
+#include "parties.hpp"
 
 using namespace sealcam;
 using namespace sealcam::fuzz;
@@ -17,7 +16,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: make_corpus FOLDER\n");
     return 2;
   }
-  (void)cast();  // starts the crypto library
+  (void)parties();  // initializes the crypto library
   Seeds seeds(argv[1]);
   sframe_seeds(seeds);
   cbor_seeds(seeds);
@@ -29,7 +28,7 @@ int main(int argc, char** argv) {
   name_seeds(seeds);
   json_seeds(seeds);
   pem_seeds(seeds);
-  tap_seeds(seeds);
+  publish_seeds(seeds);
   web_seeds(seeds);
   h264_seeds(seeds);
   watcher_seeds(seeds);

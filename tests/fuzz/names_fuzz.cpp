@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Texts that name something: ids, topics, hexadecimal, addresses, hosts, blocks of the broker's access list.
-#include "core/id.hpp"
+// Parsers of short texts: ids, topics, hexadecimal digits, addresses, hosts, the operator's records.
+#include "base/encoding.hpp"
+#include "base/id.hpp"
 #include "hub/settings.hpp"
-#include "hub/web/guard.hpp"
+#include "hub/web/routes.hpp"
 #include "input.hpp"
-#include "owner/access_list.hpp"
-#include "protocol/topic.hpp"
+#include "owner/broker/device_records.hpp"
+#include "protocol/envelope.hpp"
 
 using namespace sealcam;
 
@@ -14,8 +15,8 @@ namespace {
 void check_ids(std::string_view text) {
   if (const auto id = DeviceId::parse(text)) SC_ASSERT(id->to_string() == text);
   if (const auto id = AccountId::from(as_bytes(text))) SC_ASSERT(equal(id->bytes(), as_bytes(text)));
-  std::array<std::byte, 7> odd{};
-  if (from_base32(text, odd)) SC_ASSERT(to_base32(odd) == text);
+  std::array<std::byte, 7> short_id{};
+  if (from_base32(text, short_id)) SC_ASSERT(to_base32(short_id) == text);
 }
 
 void check_hex(std::string_view text) {
@@ -29,8 +30,10 @@ void check_topic(std::string_view text) {
   using namespace protocol;
   const auto parsed = parse_topic(text);
   if (!parsed) return;
-  const bool ask = parsed->leaf == Leaf::ask;
-  SC_ASSERT(text == (ask ? ask_topic(parsed->route, parsed->hub) : topic(parsed->route, parsed->leaf)));
+  const bool request = parsed->leaf == Leaf::request;
+  SC_ASSERT(text == (parsed->leaf == Leaf::index ? index_topic(parsed->route.account, parsed->hub)
+                     : request                   ? request_topic(parsed->route, parsed->hub)
+                                                 : topic(parsed->route, parsed->leaf)));
 }
 
 void check_listen(const std::string& text) {
@@ -40,7 +43,7 @@ void check_listen(const std::string& text) {
   SC_ASSERT(text.starts_with(address->host) || text.starts_with("[::1]"));
 }
 
-/// Whoever is let in names this machine, and a page of another one is not let in.
+/// An allowed host names this machine. An origin is allowed only if it names the same host.
 void check_guard(std::string_view text) {
   const auto split = text.find('\n');
   const auto host = text.substr(0, split);
@@ -51,9 +54,16 @@ void check_guard(std::string_view text) {
   SC_ASSERT(origin.size() == host.size() + 7);
 }
 
-void check_access_block(std::string_view text) {
-  const auto who = owner::parse_access_block(text);
-  if (who) SC_ASSERT(owner::access_block(*who) == text);
+/// The operator's records.
+void check_records(std::string_view text) {
+  if (const auto record = owner::parse_device_record(text, "f")) {
+    const auto again = owner::parse_device_record(owner::device_record_text(*record), "f");
+    SC_ASSERT(again && *again == *record);
+  }
+  if (const auto list = owner::parse_revocations(text, "f")) {
+    const auto again = owner::parse_revocations(owner::revocations_text(*list), "f");
+    SC_ASSERT(again && *again == *list);
+  }
 }
 
 }  // namespace
@@ -68,7 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 2: check_topic(text); break;
     case 3: check_listen(std::string(text)); break;
     case 4: check_guard(text); break;
-    case 5: check_access_block(text); break;
+    case 5: check_records(text); break;
   }
   return 0;
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Certificates, requests and TLS keys. The first byte: which; its highest bit: the rest is DER, which is put into PEM
-// here, since base64 hides the structure from a fuzzer.
-#include <format>
-
-#include "cast.hpp"
+// Certificates, requests and TLS keys. The first byte selects the type. If its highest bit is set, the rest is DER that
+// the test encodes as PEM, because base64 hides the structure from the fuzzer.
+#include "base/format.hpp"
 #include "input.hpp"
-#include "transport/certificate.hpp"
+#include "parties.hpp"
+#include "transport/tls/certificate.hpp"
 
 using namespace sealcam;
 using namespace sealcam::transport;
@@ -27,7 +26,7 @@ std::string base64(ByteView bytes) {
 }
 
 std::string pem(std::string_view label, ByteView der) {
-  return std::format("-----BEGIN {0}-----\n{1}\n-----END {0}-----\n", label, base64(der));
+  return sealcam::format("-----BEGIN {0}-----\n{1}\n-----END {0}-----\n", label, base64(der));
 }
 
 struct Authority {
@@ -51,16 +50,16 @@ void check_request(std::string_view text) {
   const auto key = requested_key(text);
   if (!name || !key) return;
   SC_ASSERT(crypto::PublicKey::parse(*key).has_value());
-  const auto signed_one =
+  const auto certificate =
       sign_request(authority().certificate, authority().key, text, *name, CertificateUse::client, {});
-  if (!signed_one) SC_ASSERT(signed_one.error().code == Errc::invalid_argument);  // the name
-  else SC_ASSERT(fuzz::must(certificate_name(*signed_one)) == *name);
+  if (!certificate) SC_ASSERT(certificate.error().code == Errc::invalid_argument);  // the name is invalid
+  else SC_ASSERT(fuzz::must(certificate_name(*certificate)) == *name);
 }
 
 void check_certificate(std::string_view text) {
   const auto name = certificate_name(text);
   if (name) SC_ASSERT(name->size() <= text.size());
-  // As an authority of somebody else's.
+  // The fuzzer's certificate as the authority that signs a request.
   static const auto* const request = new std::string(fuzz::must(make_request(authority().key, "device")));
   const auto made = sign_request(text, authority().key, *request, "device", CertificateUse::client, {});
   if (made) SC_ASSERT(fuzz::must(certificate_name(*made)) == "device");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A folder in memory for readers that want a file, since a disk would be most of the time they take.
+/// A folder in memory for parsers that read a file. On a disk, file operations would take most of the time.
 #pragma once
 
 #include <unistd.h>
@@ -15,7 +15,7 @@ namespace sealcam::fuzz {
 class Scratch {
  public:
   [[nodiscard]] const std::filesystem::path& path() const { return folder_.path(); }
-  /// Replaces the file; its path.
+  /// Replaces the file and returns its path.
   std::filesystem::path put(std::string_view name, std::string_view content) const {
     const auto file = path() / name;
     std::ofstream(file, std::ios::binary | std::ios::trunc) << content;
@@ -32,7 +32,7 @@ class Scratch {
   test::TemporaryFolder folder_;
 };
 
-/// Deleted when the fuzzer ends by itself.
+/// Deleted when the fuzzer exits normally.
 [[nodiscard]] inline const Scratch& scratch() {
   static const Scratch one;
   return one;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// SFrame header (RFC 9605 section 4.3), and opening of what nobody sealed.
-#include "cast.hpp"
+// The SFrame header (RFC 9605 section 4.3), and opening a ciphertext that is not authentic.
 #include "crypto/sframe.hpp"
 #include "input.hpp"
+#include "parties.hpp"
 
 using namespace sealcam;
 namespace sframe = crypto::sframe;
@@ -12,7 +12,7 @@ namespace {
 const sframe::OpeningKey& key_of(sframe::CipherSuite suite) {
   const auto make = [](sframe::CipherSuite s) {
     fuzz::must(crypto::init());
-    return new sframe::OpeningKey(fuzz::must(sframe::OpeningKey::open(s, Epoch(7), sframe::BaseKey())));
+    return new sframe::OpeningKey(fuzz::must(sframe::OpeningKey::open(s, sframe::KeyId(7), sframe::BaseKey())));
   };
   static const auto* const small = make(sframe::CipherSuite::aes_128_gcm_sha256_128);
   static const auto* const large = make(sframe::CipherSuite::aes_256_gcm_sha512_128);

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-/// An honest camera, and what it knows that a hub cannot: when each picture was really taken.
+/// An honest camera. It records the true capture time of each picture, which a hub cannot know.
 #pragma once
 
 #include <map>
 #include <vector>
 
-#include "cast.hpp"
-#include "core/log.hpp"
+#include "base/log.hpp"
+#include "parties.hpp"
+#include "protocol/envelope.hpp"
 #include "protocol/frame.hpp"
-#include "protocol/grants.hpp"
+#include "protocol/roster.hpp"
 #include "protocol/status.hpp"
-#include "protocol/topic.hpp"
 
 namespace sealcam::fuzz {
 
-using FrameName = std::pair<Epoch, Counter>;
+using FrameName = std::pair<protocol::Epoch, protocol::Counter>;
 
 struct Taken {
   protocol::FrameKind kind{};
@@ -23,7 +23,7 @@ struct Taken {
   MonotonicTime when;
 };
 
-/// Grants are the same in all runs: HPKE is slow. Sealing keys begin anew with each run.
+/// All runs use the same grants, because HPKE is slow. Each run creates new sealing keys.
 class HonestCamera {
  public:
   static constexpr std::size_t epochs = 4;
@@ -34,7 +34,7 @@ class HonestCamera {
       keys_.push_back(must(crypto::sframe::SealingKey::open(suite, number(i), base_key(i))));
   }
 
-  [[nodiscard]] static Epoch number(std::size_t i) { return Epoch(100 + i); }
+  [[nodiscard]] static protocol::Epoch number(std::size_t i) { return protocol::Epoch(100 + i); }
   [[nodiscard]] static crypto::sframe::BaseKey base_key(std::size_t i) {
     return crypto::sframe::BaseKey(must(crypto::sha256(as_bytes("sealcam fuzz epoch " + std::to_string(i)))));
   }
@@ -43,65 +43,68 @@ class HonestCamera {
       auto* made = new std::vector<Bytes>;
       for (std::size_t e = 0; e < epochs; ++e) {
         protocol::GrantContent content{base_key(e), "camera"};
-        made->push_back(must(protocol::encode_grants(cast().roster(1), {}, number(e), suite, content, CaptureTime{},
-                                                     cast().route, cast().camera.keys().identity)));
+        made->push_back(
+            must(protocol::encode_grants({.roster = parties().roster(1), .content = content, .epoch = number(e)},
+                                         parties().route, parties().camera.keys().identity)));
       }
       return made;
     }();
     return (*all)[i];
   }
 
-  /// Takes a picture (or repeats the last key frame's as a still), seals it, remembers it.
-  const Bytes& frame(std::size_t epoch, protocol::FrameKind kind, std::uint32_t left_out, protocol::Challenge echo,
+  /// Takes a picture, or repeats the last key frame as a still. Seals and records it.
+  const Bytes& frame(std::size_t epoch, protocol::FrameKind kind, std::uint32_t skipped, protocol::Challenge echo,
                      MonotonicTime now) {
     Taken taken{kind, {}, {}, now};
     if (kind == protocol::FrameKind::still && last_key_[epoch]) taken = *last_key_[epoch];
-    else taken = take(epoch, kind, left_out, echo, now);
+    else taken = take(epoch, kind, skipped, echo, now);
     taken.kind = kind;
+    const auto counter = keys_[epoch].next_counter();
+    const bool delta = kind == protocol::FrameKind::delta;
+    taken.header.depends = delta ? video_[epoch] : counter;
+    if (delta || kind == protocol::FrameKind::key) video_[epoch] = counter;
     went_back_ = went_back_ || (used_[epoch] && last_epoch_ != epoch);
     used_[epoch] = true;
     last_epoch_ = epoch;
     if (kind == protocol::FrameKind::key) last_key_[epoch] = taken;
     auto& key = keys_[epoch];
-    genuine_.emplace(FrameName{number(epoch), key.next_counter()}, taken);
-    made_.push_back(seal(key, cast().camera.keys().identity, taken));
+    genuine_.emplace(FrameName{number(epoch), counter}, taken);
+    made_.push_back(seal(key, parties().camera.keys().identity, taken));
     return made_.back();
   }
 
   [[nodiscard]] static Bytes seal(crypto::sframe::SealingKey& key, const crypto::SigningKey& signer,
                                   const Taken& taken) {
-    Bytes plain(protocol::frame_header_size);
-    protocol::write_frame_header(taken.header, plain);
-    plain.insert(plain.end(), taken.content.begin(), taken.content.end());
-    const protocol::FrameSealer sealer(cast().route, signer);
+    const auto plain = protocol::frame_plaintext(taken.header, taken.content);
+    const protocol::FrameSealer sealer(parties().route, signer);
     Bytes room(sealer.message_size(key, plain.size()));
     must(sealer.seal(room, key, taken.kind, plain));
     return room;
   }
 
-  [[nodiscard]] Counter next_counter(std::size_t epoch) const { return keys_[epoch].next_counter(); }
-  /// It sealed in an epoch again after it had sealed in another one: no single camera does that.
+  [[nodiscard]] protocol::Counter next_counter(std::size_t epoch) const { return keys_[epoch].next_counter(); }
+  /// Returns whether the camera returned to an earlier epoch. A single camera never does.
   [[nodiscard]] bool went_back() const noexcept { return went_back_; }
-  /// Frames in the order in which they were made.
+  /// Frames in the order of sealing.
   [[nodiscard]] const std::vector<Bytes>& made() const noexcept { return made_; }
-  /// Null when the camera never made it.
-  [[nodiscard]] const Taken* find(Epoch epoch, Counter counter) const {
+  /// Returns null if the camera did not seal this frame.
+  [[nodiscard]] const Taken* find(protocol::Epoch epoch, protocol::Counter counter) const {
     const auto found = genuine_.find({epoch, counter});
     return found == genuine_.end() ? nullptr : &found->second;
   }
 
  private:
-  Taken take(std::size_t epoch, protocol::FrameKind kind, std::uint32_t left_out, protocol::Challenge echo,
+  Taken take(std::size_t epoch, protocol::FrameKind kind, std::uint32_t skipped, protocol::Challenge echo,
              MonotonicTime now) {
     Taken taken{kind, {}, {}, now};
-    taken.header.echo = echo;
+    taken.header.echoes = echo;
     if (kind == protocol::FrameKind::report) {
       taken.header.codec = protocol::Codec::none;
       taken.header.number = FrameNumber(numbers_[epoch]);
       taken.content = protocol::encode_report({});
       return taken;
     }
-    numbers_[epoch] += 1 + left_out;
+    numbers_[epoch] += 1 + skipped;
     taken.header.number = FrameNumber(numbers_[epoch]);
     taken.header.width = 640;
     taken.header.height = 360;
@@ -112,9 +115,10 @@ class HonestCamera {
   }
 
   std::vector<crypto::sframe::SealingKey> keys_;
-  std::array<std::uint32_t, epochs> numbers_{};
+  std::array<std::uint32_t, epochs> numbers_{0, 0xffff'fffa, 0x7fff'fffa, 0};  // some wrap, some are large
   std::array<std::optional<Taken>, epochs> last_key_;
   std::array<bool, epochs> used_{};
+  std::array<protocol::Counter, epochs> video_{};  ///< newest key frame or delta
   std::optional<std::size_t> last_epoch_;
   bool went_back_ = false;
   std::map<FrameName, Taken> genuine_;

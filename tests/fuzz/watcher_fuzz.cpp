@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// A hub's Watcher under a broker that does what the input says (watcher_story.hpp), with an honest camera behind it.
-// watcher_judge.hpp knows what was really taken and when; here is what happens, and that memory stays bounded.
+// A hub's Watcher behind a malicious broker, with an honest camera. The input is the sequence of the broker's actions
+// (watcher_steps.hpp). picture_checker.hpp compares the shown pictures with those of the camera. Memory is limited.
+#include "base/testing/fakes.hpp"
+#include "device/hub_stores.hpp"
 #include "input.hpp"
-#include "watch/inline_checker.hpp"
-#include "watcher_judge.hpp"
-#include "watcher_story.hpp"
+#include "picture_checker.hpp"
+#include "protocol/view_request.hpp"
+#include "support/fake_mqtt_client.hpp"
+#include "support/hub_stores.hpp"
+#include "watcher_steps.hpp"
 
 using namespace sealcam;
 using namespace sealcam::fuzz;
@@ -13,117 +17,100 @@ using protocol::Leaf;
 
 namespace {
 
-constexpr std::size_t longest_story = 48;
-/// What waits for its grants (2 MiB) or came before its roster (64 messages of 56 KiB), with buffers for use again.
+constexpr std::size_t max_steps = 48;
+/// Frames that wait for their grants (2 MiB), messages that arrived before their roster (64 with 56 KiB each), and
+/// buffers.
 constexpr std::size_t memory_limit = 5U << 20;
 
 class NoLog final : public Log {
   void write(LogLevel, std::string_view) override {}
 };
 
-class RosterMemory final : public watch::RosterStore {
-  Result<std::vector<watch::StoredRoster>> do_load() const override {
-    if (message_.empty()) return {};
-    return std::vector{watch::StoredRoster{cast().camera.id(), message_}};
-  }
-  Result<> do_save(const DeviceId& camera, ByteView message) override {
-    SC_ASSERT(camera == cast().camera.id());
-    message_.assign(message.begin(), message.end());
-    return {};
-  }
-  Bytes message_;
-};
-
-class Numbers final : public watch::SequenceStore {
-  Result<AskSeq> do_reserve(std::uint64_t count) override { return AskSeq(std::exchange(free_, free_ + count)); }
-  std::uint64_t free_ = 1;
-};
-
-/// Takes the hub's asks to the camera at once.
-class Client final : public transport::MqttClient {
+/// Passes the hub's requests to the camera.
+class Requests {
  public:
-  bool up = true;
-  [[nodiscard]] protocol::Challenge newest(Epoch epoch) const {
+  Requests() {
+    client.is_connected = true;
+    client.recording = false;
+    client.on_publish = [this](const transport::Publication& p) { receive(p); };
+  }
+  [[nodiscard]] protocol::Challenge newest(protocol::Epoch epoch) const {
     const auto found = challenges_.find(epoch);
     return found == challenges_.end() ? protocol::Challenge() : found->second;
   }
+  test::FakeMqttClient client{test::FakeMqttClient::Answers::at_once};
 
  private:
-  void do_publish(const transport::Publication& p, PublishHandler done) override {
-    SC_ASSERT(p.topic == protocol::ask_topic(cast().route, cast().hub.id()));
-    const auto ask = must(protocol::decode_ask(p.payload, cast().route, cast().hub.verifier()));
-    SC_ASSERT(ask.seq > last_);
-    last_ = ask.seq;
-    challenges_[ask.epoch] = ask.challenge;
-    done({});
+  void receive(const transport::Publication& p) {
+    SC_ASSERT(p.topic == protocol::request_topic(parties().route, parties().hub.id()));
+    const auto request = must(protocol::decode_view_request(p.payload, parties().route, parties().hub.verifier()));
+    SC_ASSERT(request.seq > last_);
+    last_ = request.seq;
+    challenges_[request.epoch] = request.challenge;
   }
-  void do_subscribe(std::string_view, transport::Qos) override {}
-  void do_unsubscribe(std::string_view) override {}
-  bool do_connected() const override { return up; }
-  std::size_t do_in_flight() const override { return 0; }
-  std::size_t do_unsent_bytes() const override { return 0; }
-  std::map<Epoch, protocol::Challenge> challenges_;
-  AskSeq last_;
+  std::map<protocol::Epoch, protocol::Challenge> challenges_;
+  protocol::RequestSeq last_;
 };
 
 const Bytes& roster(std::size_t which) {
   static const auto* const all = [] {
-    const auto& owner = cast().owner.keys().identity;
-    auto other = cast().roster(3);
+    const auto& owner = parties().owner.keys().identity;
+    auto other = parties().roster(3);
     other.suspended.clear();
     return new std::array{
-        must(protocol::encode_roster(cast().roster(1), cast().route, owner)),
-        must(protocol::encode_roster(cast().roster(2, false), cast().route, owner)),
-        must(protocol::encode_roster(cast().roster(3), cast().route, owner)),
-        must(protocol::encode_roster(other, cast().route, owner)),
-        must(protocol::encode_roster(cast().roster(9), cast().route, cast().stranger.keys().identity))};
+        must(protocol::encode_roster(parties().roster(1), parties().route, owner)),
+        must(protocol::encode_roster(parties().roster(2, false), parties().route, owner)),
+        must(protocol::encode_roster(parties().roster(3), parties().route, owner)),
+        must(protocol::encode_roster(other, parties().route, owner)),
+        must(protocol::encode_roster(parties().roster(9), parties().route, parties().stranger.keys().identity))};
   }();
   return (*all)[which % all->size()];
 }
 
-/// A frame of an epoch that nobody granted, signed by the camera.
+/// A frame of an epoch without grants, signed by the camera.
 const Bytes& large_frame() {
   static const auto* const one = [] {
-    auto key = must(crypto::sframe::SealingKey::open(HonestCamera::suite, Epoch(999), {}));
+    auto key = must(crypto::sframe::SealingKey::open(HonestCamera::suite, protocol::Epoch(999), {}));
     const Taken taken{FrameKind::key, {}, Bytes(56U << 10), {}};
-    return new Bytes(HonestCamera::seal(key, cast().camera.keys().identity, taken));
+    return new Bytes(HonestCamera::seal(key, parties().camera.keys().identity, taken));
   }();
   return *one;
 }
 
-class Play {
+class Run {
  public:
-  explicit Play(Input in) : in_(in) { restart(); }
+  explicit Run(Input in) : in_(in) { restart(); }
 
   void run() {
-    for (std::size_t i = 0; i < longest_story && !in_.empty(); ++i) {
+    for (std::size_t i = 0; i < max_steps && !in_.empty(); ++i) {
       step(static_cast<Step>(in_.byte() % static_cast<unsigned>(Step::steps)));
-      if (const auto said = watcher_->camera(cast().camera.id())) judge_.check(*said);
-      for (const auto& said : watcher_->cameras()) SC_ASSERT(said.id == cast().camera.id());
+      if (const auto status = watcher_->camera(parties().camera.id())) pictures_.check(*status);
+      for (const auto& status : watcher_->cameras()) SC_ASSERT(status.id == parties().camera.id());
     }
   }
 
  private:
   void restart() {
     watcher_.reset();
-    judge_.forget();
-    watcher_ = must(watch::Watcher::create(cast().owner.identity(), cast().hub.keys(),
-                                           {checker_, rosters_, numbers_, clock_, log_, judge_}));
-    watcher_->start(client_);
+    pictures_.forget();
+    watcher_ =
+        must(watch::Watcher::create(parties().owner.identity(), parties().hub.keys(),
+                                    {checker_, rosters_, numbers_, epochs_, &prekeys_, clock_, log_, pictures_}));
+    watcher_->start(requests_.client);
     watcher_->on_connected();
-    watcher_->want(true, {});
+    watcher_->set_watched(true, {});
   }
   void deliver(std::string_view topic, ByteView payload, bool retained = false) {
     watcher_->on_message({topic, payload, retained});
   }
   void deliver(Leaf leaf, ByteView payload, bool retained = false) {
-    deliver(protocol::topic(cast().route, leaf), payload, retained);
+    deliver(protocol::topic(parties().route, leaf), payload, retained);
   }
   [[nodiscard]] static Leaf leaf(unsigned n) {
     constexpr std::array leaves{Leaf::video, Leaf::still, Leaf::grants, Leaf::roster, Leaf::status, Leaf::command};
     return leaves[n % leaves.size()];
   }
-  /// One that was made; empty when there is none.
+  /// Returns a frame of the camera, or nothing if it has not sealed one.
   [[nodiscard]] ByteView made(unsigned which) const {
     const auto& all = camera_.made();
     return all.empty() ? ByteView() : ByteView(all[all.size() - 1 - which % all.size()]);
@@ -138,11 +125,13 @@ class Play {
       case Step::frame: return frame();
       case Step::again: return again();
       case Step::tamper: return tamper();
-      case Step::elsewhere: return elsewhere();
+      case Step::redirect: return redirect();
       case Step::forge: return forge();
-      case Step::wait: return clock_.advance(std::chrono::milliseconds(100) * in_.byte());
+      case Step::wait: return wait(std::chrono::milliseconds(100) * in_.byte());
+      case Step::sleep: return sleep(std::chrono::seconds(in_.byte()));
+      case Step::set_clock: return set_clock();
       case Step::tick: return watcher_->tick();
-      case Step::want: return watcher_->want(in_.byte() % 2 == 0, {});
+      case Step::watch: return watcher_->set_watched(in_.byte() % 2 == 0, {});
       case Step::connection: return connection();
       case Step::restart: return restart();
       case Step::status: return status();
@@ -151,12 +140,27 @@ class Play {
       case Step::steps: break;
     }
   }
+  void wait(std::chrono::milliseconds time) {
+    true_time_ = true_time_ + time;
+    clock_.advance(time);
+  }
+  void sleep(std::chrono::seconds time) {
+    true_time_ = true_time_ + time;
+    clock_.suspend(time);
+  }
+  /// The boot-time clock cannot be set.
+  void set_clock() {
+    const bool wall = in_.byte() % 2 == 0;
+    const auto by = std::chrono::seconds(100) * static_cast<std::int8_t>(in_.byte());
+    if (wall) clock_.step_wall(by);
+    else clock_.step_monotonic(by);
+  }
   void frame() {
     const auto flags = in_.byte();
     const auto which = epoch();
     const auto what = kind();
-    const auto echo = (flags & 2U) != 0 ? protocol::Challenge() : client_.newest(HonestCamera::number(which));
-    const auto& message = camera_.frame(which, what, in_.byte() % 8U, echo, clock_.monotonic());
+    const auto echo = (flags & 2U) != 0 ? protocol::Challenge() : requests_.newest(HonestCamera::number(which));
+    const auto& message = camera_.frame(which, what, in_.byte() % 8U, echo, true_time_);
     if ((flags & 1U) == 0) deliver(what == FrameKind::still ? Leaf::still : Leaf::video, message);
   }
   void again() {
@@ -185,34 +189,34 @@ class Play {
     }
     deliver(leaf(in_.byte()), message);
   }
-  void elsewhere() {
+  void redirect() {
     const auto message = made(in_.byte());
-    const auto way = in_.byte();
-    const protocol::Route other = way % 2 == 0 ? protocol::Route{cast().stranger.account(), cast().camera.id()}
-                                               : protocol::Route{cast().owner.account(), cast().stranger.id()};
-    deliver(protocol::topic(other, leaf(way / 2)), message);
+    const auto target = in_.byte();
+    const protocol::Route other = target % 2 == 0 ? protocol::Route{parties().stranger.account(), parties().camera.id()}
+                                                  : protocol::Route{parties().owner.account(), parties().stranger.id()};
+    deliver(protocol::topic(other, leaf(target / 2)), message);
   }
   void forge() {
     const auto which = epoch();
     auto key = must(crypto::sframe::SealingKey::open(HonestCamera::suite, HonestCamera::number(which),
                                                      HonestCamera::base_key(which)));
     Taken taken{kind(), {}, Bytes(20, std::byte{0x66}), {}};
-    taken.header.echo = client_.newest(HonestCamera::number(which));
+    taken.header.echoes = requests_.newest(HonestCamera::number(which));
     taken.header.number = FrameNumber(1000);
-    // With the next counter, as if the camera had sealed it.
+    // The forged frame has the camera's next counter.
     for (Bytes room(64); key.next_counter() < camera_.next_counter(which);) (void)must(key.seal(room, {}, {}));
-    const auto message = HonestCamera::seal(key, cast().hub.posing_as(cast().camera), taken);
+    const auto message = HonestCamera::seal(key, parties().hub.posing_as(parties().camera), taken);
     deliver(Leaf::video, message);
   }
   void connection() {
-    client_.up = in_.byte() % 2 == 0;
-    if (client_.up) watcher_->on_connected();
+    requests_.client.is_connected = in_.byte() % 2 == 0;
+    if (requests_.client.is_connected) watcher_->on_connected();
     else watcher_->on_disconnected({Errc::connection});
   }
   void status() {
     const bool online = in_.byte() % 2 == 0;
-    deliver(Leaf::status, must(protocol::encode_status({online, {}}, cast().route, cast().camera.keys().identity)),
-            true);
+    deliver(Leaf::status,
+            must(protocol::encode_status({online, {}}, parties().route, parties().camera.keys().identity)), true);
   }
   void raw() {
     const auto to = leaf(in_.byte());
@@ -229,20 +233,23 @@ class Play {
       }
       std::array<std::byte, 20> id{};
       store_be(MutableBytes(id), i);
-      deliver(protocol::topic({cast().owner.account(), DeviceId(id)}, Leaf::grants), large_frame());
+      deliver(protocol::topic({parties().owner.account(), DeviceId(id)}, Leaf::grants), large_frame());
     }
     SC_ASSERT(__sanitizer_get_current_allocated_bytes() - before <= memory_limit);
   }
 
   Input in_;
-  FakeClock clock_;
+  FakeClock clock_;                                 // of the hub
+  MonotonicTime true_time_{std::chrono::hours(5)};  // of camera and judge
   NoLog log_;
   HonestCamera camera_;
-  Judge judge_{camera_, clock_};
-  RosterMemory rosters_;
-  Numbers numbers_;
-  Client client_;
-  watch::InlineChecker checker_;
+  PictureChecker pictures_{camera_, true_time_};
+  test::MemoryHubRosterStore rosters_;
+  test::MemorySequenceStore numbers_;
+  test::MemoryMaxEpochStore epochs_;
+  test::MemoryPrekeyStore prekeys_;
+  Requests requests_;
+  test::InlineChecker checker_;
   std::unique_ptr<watch::Watcher> watcher_;
   bool flooded_ = false;
 };
@@ -250,10 +257,10 @@ class Play {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  // Made before memory is counted.
+  // Created before memory is measured.
   (void)roster(0);
   (void)HonestCamera::grants(0);
   (void)large_frame();
-  Play(Input(data, size)).run();
+  Run(Input(data, size)).run();
   return 0;
 }

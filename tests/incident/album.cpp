@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "album.hpp"
 
-#include "core/log.hpp"
+#include "base/testing/fakes.hpp"
 #include "hal/ffmpeg/encoder.hpp"
 #include "parallel.hpp"
 #include "room.hpp"
@@ -18,7 +18,7 @@ std::shared_ptr<const Album> make_album(std::uint16_t camera) {
                                                    .rate = 5,
                                                    .bitrate = BitsPerSecond(600'000),
                                                    .keyframe_interval = Album::length,
-                                                   .threads = 4},  // slices: damage spoils a part of a picture
+                                                   .threads = 4},  // slices: damage affects a part of a picture
                                                   log));
   auto album = std::make_shared<Album>();
   album->camera = camera;
@@ -27,7 +27,7 @@ std::shared_ptr<const Album> make_album(std::uint16_t camera) {
     room.draw(camera, i / Album::length, i % Album::length, FrameNumber(i));
     const auto unit = test::must(encoder->encode(room.picture()));
     const bool key = i % Album::length == 0;
-    if (!unit || unit->keyframe != key) throw std::runtime_error("the encoder does not answer at once");
+    if (!unit || unit->keyframe != key) throw std::runtime_error("the encoder delays a picture");
     album->units.push_back({Bytes(unit->bytes.begin(), unit->bytes.end()), key});
   }
   return album;

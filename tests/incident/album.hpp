@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The pictures of the cameras, encoded once before the run and shared by everybody, and an encoder that plays them.
+/// The pictures of the cameras, encoded once before the run, and an encoder that replays them.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <vector>
 
-#include "hal/video_encoder.hpp"
+#include "hal/video_codec.hpp"
 
 namespace sealcam::incident {
 
-/// Groups of pictures of one camera: a key frame and the deltas that follow it. Immutable once made.
+/// Groups of pictures of one camera: each has a key frame and its deltas. Immutable.
 struct Album {
   static constexpr unsigned groups = 3;
-  static constexpr unsigned length = 4;  ///< pictures of a group
+  static constexpr unsigned length = 4;  ///< pictures per group
   struct Unit {
     Bytes bytes;
     bool keyframe = false;
@@ -22,11 +22,11 @@ struct Album {
   std::vector<Unit> units;  ///< groups * length
 };
 
-/// Real H.264 from the shipped encoder of hal/ffmpeg (libx264). Camera numbers are 1 … `count`.
-/// Throws std::runtime_error when a picture cannot be encoded.
+/// Encodes with the shipped encoder of hal/ffmpeg (libx264). Camera numbers are 1 to `count`. Throws std::runtime_error
+/// if a picture cannot be encoded.
 [[nodiscard]] std::vector<std::shared_ptr<const Album>> make_albums(std::size_t count);
 
-/// A place in an album. A key frame that is asked for begins the next group.
+/// A position in an album. A request for a key frame moves it to the next group.
 class AlbumPlayer {
  public:
   explicit AlbumPlayer(std::shared_ptr<const Album> album) : album_(std::move(album)) {}
@@ -40,7 +40,7 @@ class AlbumPlayer {
   bool keyframe_ = false;
 };
 
-/// Stands where an encoder stands and hands out the album. Thread-bound.
+/// An encoder that returns the units of an album. Thread-bound.
 class AlbumEncoder final : public hal::VideoEncoder {
  public:
   explicit AlbumEncoder(std::shared_ptr<const Album> album) : player_(std::move(album)) {}
@@ -48,7 +48,9 @@ class AlbumEncoder final : public hal::VideoEncoder {
  private:
   Result<std::optional<hal::AccessUnit>> do_encode(const hal::Picture& picture) override;
   void do_request_keyframe() override { player_.request_keyframe(); }
-  Result<> do_set_bitrate(BitsPerSecond) override { return {}; }  // what is encoded is encoded
+  Result<> do_set_bitrate(BitsPerSecond, double, std::chrono::milliseconds) override {
+    return {};
+  }  // the units are already encoded
   [[nodiscard]] std::string do_name() const override { return "album"; }
   AlbumPlayer player_;
 };

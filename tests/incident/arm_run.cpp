@@ -5,9 +5,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <format>
 #include <fstream>
 
+#include "base/format.hpp"
 #include "devices.hpp"
 #include "watch/verify_pool.hpp"
 
@@ -18,33 +18,33 @@ using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr milliseconds beat{20};
+constexpr milliseconds step_time{20};
 constexpr milliseconds picture_interval{200};
 constexpr milliseconds tick_interval{100};
-// Longer than the lease, so that each request begins a new group of pictures.
+// Longer than the lease, so that each request starts a new group of pictures.
 constexpr milliseconds request_interval{1200};
-constexpr milliseconds look{700};
-constexpr milliseconds grace{600};
+constexpr milliseconds watch_time{700};
+constexpr milliseconds final_wait{600};
 constexpr auto ready_limit = 120s;
 constexpr std::size_t handshakes_at_once = 24;
-constexpr std::size_t most_films = 64;
-constexpr std::size_t most_complaints = 20;
+constexpr std::size_t max_films = 64;
+constexpr std::size_t max_lines = 20;
 
 /// Keeps the first warnings and errors. Thread-bound.
-class Complaints final : public Log {
+class FirstLines final : public Log {
  public:
-  Complaints() { set_level(LogLevel::warning); }
+  FirstLines() { set_level(LogLevel::warning); }
   [[nodiscard]] std::vector<std::string> take() { return std::move(lines_); }
 
  private:
   void write(LogLevel, std::string_view line) override {
-    if (lines_.size() < most_complaints) lines_.emplace_back(line);
+    if (lines_.size() < max_lines) lines_.emplace_back(line);
   }
   std::vector<std::string> lines_;
 };
 
 std::uint64_t peak_kib(pid_t pid) {
-  std::ifstream in(std::format("/proc/{}/status", pid));
+  std::ifstream in(sealcam::format("/proc/{}/status", pid));
   for (std::string word; in >> word;) {
     std::uint64_t kib = 0;
     if (word == "VmHWM:" && in >> kib) return kib;
@@ -54,7 +54,7 @@ std::uint64_t peak_kib(pid_t pid) {
 
 double seconds_since(Steady::time_point start) { return std::chrono::duration<double>(Steady::now() - start).count(); }
 
-/// Members are destroyed from the last to the first: clients, then what they call, then the pool, then `io`.
+/// Members are destroyed in reverse order: clients, then the objects that they call, then the pool, then `io`.
 class ArmRun {
  public:
   explicit ArmRun(const ArmInput& input)
@@ -72,9 +72,9 @@ class ArmRun {
 
  private:
   struct Schedule {
-    Steady::time_point next_picture, next_tick, next_request, look_away;
-    unsigned asked = 0;
-    bool looking = false;
+    Steady::time_point next_picture, next_tick, next_request, stop_watching;
+    unsigned requested = 0;
+    bool watching = false;
   };
 
   void add(std::uint32_t account);
@@ -83,7 +83,7 @@ class ArmRun {
   void step();
   void step(std::size_t account, Steady::time_point now);
   void run_for(milliseconds time);
-  void run_until(const char* what, const std::function<std::size_t()>& done, std::size_t wanted);
+  void run_until(const char* what, const std::function<std::size_t()>& done, std::size_t required);
   [[nodiscard]] std::string line() const;
   template <class Predicate>
   [[nodiscard]] std::size_t hubs_that(const Predicate& predicate) const {
@@ -96,7 +96,7 @@ class ArmRun {
   boost::asio::io_context io_{1};
   boost::asio::steady_timer timer_{io_};
   SystemClock clock_;
-  Complaints log_;
+  FirstLines log_;
   Brokers brokers_;
   FaultyCache cache_;
   Provenance provenance_;
@@ -104,20 +104,20 @@ class ArmRun {
   Site site_;
   CacheLink link_;
   std::vector<Schedule> schedule_;
-  bool asking_ = false;
+  bool requesting_ = false;
   std::vector<std::unique_ptr<Camera>> cameras_;
   std::vector<std::unique_ptr<Hub>> hubs_;
 };
 
 void ArmRun::add(std::uint32_t account) {
-  const std::size_t film_step = (count_ + most_films - 1) / most_films;
-  const Witness::Parts witness{provenance_, input_.judge, result_.tally, account % film_step == 0,
-                               account < sheet_hubs};
+  const std::size_t film_step = (count_ + max_films - 1) / max_films;
+  const Witness::Dependencies witness{provenance_, input_.judge, result_.tally, account % film_step == 0,
+                                      account < sheet_hubs};
   const bool sealed = input_.arm == Arm::sealed;
   const auto& album = input_.albums[account];
   cameras_.push_back(sealed ? make_sealed_camera(site_, account, album) : make_plain_camera(site_, account, album));
   hubs_.push_back(sealed ? make_sealed_hub(site_, account, witness) : make_plain_hub(site_, account, witness));
-  // Spread over the interval: real cameras do not beat together.
+  // Spread over the interval, because real cameras are not synchronized.
   Schedule schedule;
   schedule.next_picture = Steady::now() + picture_interval * (account * 7 % 20) / 20;
   schedule.next_tick = Steady::now() + tick_interval * (account % 10) / 10;
@@ -135,31 +135,31 @@ void ArmRun::step(std::size_t account, Steady::time_point now) {
     cameras_[account]->tick();
     hubs_[account]->tick();
   }
-  if (!asking_) return;
-  if (s.looking && now >= s.look_away) {
-    s.looking = false;
-    hubs_[account]->want(false);
+  if (!requesting_) return;
+  if (s.watching && now >= s.stop_watching) {
+    s.watching = false;
+    hubs_[account]->set_watched(false);
   }
-  if (s.asked < input_.options.requests && now >= s.next_request) {
-    ++s.asked;
-    s.looking = true;
+  if (s.requested < input_.options.requests && now >= s.next_request) {
+    ++s.requested;
+    s.watching = true;
     s.next_request = now + request_interval;
-    s.look_away = now + look;
+    s.stop_watching = now + watch_time;
     hubs_[account]->witness().begin_request();
-    hubs_[account]->want(true);
+    hubs_[account]->set_watched(true);
   }
 }
 
 void ArmRun::step() {
   const auto now = Steady::now();
   for (std::size_t i = 0; i < count_; ++i) step(i, now);
-  input_.progress.say(line());
+  input_.progress.show(line());
 }
 
 void ArmRun::run_for(milliseconds time) {
   const auto end = Steady::now() + time;
   while (Steady::now() < end) {
-    timer_.expires_after(beat);
+    timer_.expires_after(step_time);
     bool over = false;
     timer_.async_wait([&](const boost::system::error_code&) { over = true; });
     while (!over) io_.run_one();
@@ -167,31 +167,31 @@ void ArmRun::run_for(milliseconds time) {
   }
 }
 
-void ArmRun::run_until(const char* what, const std::function<std::size_t()>& done, std::size_t wanted) {
+void ArmRun::run_until(const char* what, const std::function<std::size_t()>& done, std::size_t required) {
   const auto limit = Steady::now() + ready_limit;
-  while (done() < wanted) {
+  while (done() < required) {
     if (Steady::now() > limit) {
-      const auto said = log_.take();
-      throw std::runtime_error(std::format("{} arm: {} of {} {} after {} s{}{}", name(input_.arm), done(), wanted, what,
-                                           ready_limit.count(), said.empty() ? "" : ": ",
-                                           said.empty() ? "" : said.front()));
+      const auto lines = log_.take();
+      throw std::runtime_error(sealcam::format("{} arm: {} of {} {} after {} s{}{}", name(input_.arm), done(), required,
+                                               what, ready_limit.count(), lines.empty() ? "" : ": ",
+                                               lines.empty() ? "" : lines.front()));
     }
-    run_for(beat);
+    run_for(step_time);
   }
 }
 
 std::string ArmRun::line() const {
   const auto& t = result_.tally;
-  if (!asking_)
-    return std::format("{}: connecting {} cameras and {} hubs, {} ready", name(input_.arm), count_, count_,
-                       hubs_that([](const Hub& hub) { return hub.ready(); }));
-  return std::format("{}: request {} of {}, {} strangers' pictures delivered, {} shown", name(input_.arm), t.requests,
-                     count_ * input_.options.requests, t.wrong_stills + t.wrong_keys, t.shown_wrongly);
+  if (!requesting_)
+    return sealcam::format("{}: connecting {} cameras and {} hubs, {} hubs are ready", name(input_.arm), count_, count_,
+                           hubs_that([](const Hub& hub) { return hub.ready(); }));
+  return sealcam::format("{}: request {} of {}, {} strangers' pictures delivered, {} shown", name(input_.arm),
+                         t.requests, count_ * input_.options.requests, t.wrong_stills + t.wrong_keys, t.shown_wrongly);
 }
 
-// A few at a time: all handshakes at once would take longer than a client waits for one.
+// A few at a time. If all devices connected at once, a handshake would take longer than its timeout.
 void ArmRun::connect_all() {
-  run_until("connections of the cache", [this] { return link_.connected() ? std::size_t{1} : 0; }, 1);
+  run_until("connections of the cache are open", [this] { return link_.connected() ? std::size_t{1} : 0; }, 1);
   if (input_.arm == Arm::sealed)
     for (std::uint32_t i = 0; i < count_; ++i) link_.publish_roster(i);
   for (std::size_t done = 0; done < count_;) {
@@ -215,7 +215,7 @@ void ArmRun::connect_all() {
 }
 
 void ArmRun::start_requests() {
-  asking_ = true;
+  requesting_ = true;
   const auto now = Steady::now();
   const std::size_t wave = std::min<std::size_t>(count_, input_.options.at_once);
   for (std::size_t i = 0; i < count_; ++i) {
@@ -229,10 +229,10 @@ ArmResult ArmRun::run() {
   connect_all();
   result_.connect_seconds = seconds_since(started);
   start_requests();
-  while (
-      std::ranges::any_of(schedule_, [&](const Schedule& s) { return s.asked < input_.options.requests || s.looking; }))
-    run_for(beat);
-  run_for(grace);
+  while (std::ranges::any_of(schedule_,
+                             [&](const Schedule& s) { return s.requested < input_.options.requests || s.watching; }))
+    run_for(step_time);
+  run_for(final_wait);
   run_until("frames are checked", [this] { return result_.tally.unchecked == 0 ? std::size_t{1} : 0; }, 1);
   for (auto& hub : hubs_) {
     hub->finish();
@@ -243,9 +243,9 @@ ArmResult ArmRun::run() {
   result_.tally.slow_requests = cache_.slow_requests();
   result_.broker_kib = peak_kib(brokers_.ingest().pid()) + peak_kib(brokers_.delivery().pid());
   result_.link_failed = link_.failed();
-  result_.complaints = log_.take();
+  result_.log_lines = log_.take();
   result_.seconds = seconds_since(started);
-  input_.progress.say(line() + std::format(" ({:.1f} s)", result_.seconds), true);
+  input_.progress.show(line() + sealcam::format(" ({:.1f} s)", result_.seconds), true);
   return std::move(result_);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// One arm of the experiment from the start of its brokers to the sum of what was counted.
+/// Runs one arm of the test, from the start of its brokers to the tally.
 #pragma once
 
 #include <memory>
@@ -22,11 +22,10 @@ struct ArmInput {
   Progress& progress;
 };
 
-/// Hubs whose pictures are kept for the contact sheet.
+/// Number of hubs on the contact sheet.
 inline constexpr std::size_t sheet_hubs = 40;
 
-/// Throws std::runtime_error when the arm cannot be set up: brokers, connections, or hubs that never learn of their
-/// camera.
+/// Throws std::runtime_error if brokers or connections fail, or if a hub does not receive the roster of its camera.
 [[nodiscard]] ArmResult run_arm(const ArmInput& input);
 
 }  // namespace sealcam::incident

@@ -6,26 +6,26 @@ namespace sealcam::incident {
 using protocol::Leaf;
 using transport::Qos;
 
-CacheLink::CacheLink(boost::asio::io_context& io, const Parts& parts)
-    : parts_(parts),
+CacheLink::CacheLink(boost::asio::io_context& io, const Dependencies& deps)
+    : deps_(deps),
       ingest_([this](const transport::Message& m) { from_cameras(m); }),
       delivery_([this](const transport::Message& m) { from_hubs(m); }) {
-  for (std::uint32_t i = 0; i < parts.people.size(); ++i) accounts_.emplace(parts.people[i].route, i);
-  open(io, ingest_, parts.brokers.ingest());
-  open(io, delivery_, parts.brokers.delivery());
+  for (std::uint32_t i = 0; i < deps.people.size(); ++i) accounts_.emplace(deps.people[i].route, i);
+  open(io, ingest_, deps.brokers.ingest());
+  open(io, delivery_, deps.brokers.delivery());
   for (const auto* leaf : {"grants", "status"})
     ingest_.client->subscribe(std::string("sealcam/1/+/+/") + leaf, Qos::at_least_once);
   for (const auto* leaf : {"still", "video"})
     ingest_.client->subscribe(std::string("sealcam/1/+/+/") + leaf, Qos::at_most_once);
   delivery_.client->subscribe("sealcam/1/+/+/roster", Qos::at_least_once);
-  delivery_.client->subscribe("sealcam/1/+/+/ask/+", Qos::at_most_once);
+  delivery_.client->subscribe("sealcam/1/+/+/request/+", Qos::at_most_once);
 }
 
 void CacheLink::open(boost::asio::io_context& io, Side& side, const test::Mosquitto& broker) {
-  auto config = client_config(parts_.people, parts_.people.authority().admit(cache_name), std::string(cache_name),
+  auto config = client_config(deps_.people, deps_.people.authority().authorize(cache_name), std::string(cache_name),
                               broker, 256U << 10);
   config.max_in_flight = 100'000;
-  side.client = test::must(transport::Mqtt5Client::open(io, std::move(config), side, parts_.log));
+  side.client = test::must(transport::Mqtt5Client::open(io, std::move(config), side, deps_.log));
 }
 
 void CacheLink::forward(Side& to, const transport::Publication& publication) {
@@ -35,9 +35,11 @@ void CacheLink::forward(Side& to, const transport::Publication& publication) {
 }
 
 void CacheLink::publish_roster(std::uint32_t account) {
-  const auto& person = parts_.people[account];
+  const auto& person = deps_.people[account];
   const auto topic = protocol::topic(person.route, Leaf::roster);
   forward(delivery_, {.topic = topic, .payload = person.roster, .qos = Qos::at_least_once, .retain = true});
+  const auto index = protocol::index_topic(person.route.account, person.hub.id());
+  forward(delivery_, {.topic = index, .payload = person.index, .qos = Qos::at_least_once, .retain = true});
 }
 
 void CacheLink::from_cameras(const transport::Message& message) {
@@ -55,19 +57,19 @@ void CacheLink::from_hubs(const transport::Message& message) {
   if (!topic) return;
   const auto account = accounts_.find(topic->route);
   if (account == accounts_.end()) return;
-  if (topic->leaf == Leaf::ask) {
-    parts_.cache.on_request(account->second);
+  if (topic->leaf == Leaf::request) {
+    deps_.cache.on_request(account->second);
     return forward(ingest_, {.topic = message.topic, .payload = message.payload, .expiry = std::chrono::seconds(5)});
   }
   forward(ingest_, {.topic = message.topic, .payload = message.payload, .qos = Qos::at_least_once, .retain = true});
 }
 
 void CacheLink::pass_picture(std::uint32_t account, const protocol::Topic& topic, ByteView payload) {
-  const Kind kind = parts_.kind_of(payload);
-  parts_.provenance.note(payload, {account, kind, false});
-  const auto handed = parts_.cache.pass(account, kind, payload);
+  const Kind kind = deps_.kind_of(payload);
+  deps_.provenance.note(payload, {account, kind, false});
+  const auto handed = deps_.cache.pass(account, kind, payload);
   if (!handed) return;
-  if (handed->damaged) parts_.provenance.note(*handed->message, {handed->source, kind, true});
+  if (handed->damaged) deps_.provenance.note(*handed->message, {handed->source, kind, true});
   const bool still = topic.leaf == Leaf::still;
   const std::string to = protocol::topic(topic.route, topic.leaf);
   forward(delivery_, {.topic = to,

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The only way from the cameras' broker to the hubs' and back: rosters, asks, grants and status go through as they
-/// come, pictures go through the faulty cache. Two MQTT clients with the operator's rights.
+/// Connects the cameras' broker and the hubs' broker. Rosters, requests, grants and status pass unchanged. Pictures
+/// pass through the faulty cache. Consists of two MQTT clients with the rights of the operator.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <string>
 
-#include "core/log.hpp"
+#include "base/log.hpp"
 #include "faulty_cache.hpp"
 #include "people.hpp"
-#include "protocol/topic.hpp"
+#include "protocol/envelope.hpp"
 #include "provenance.hpp"
 
 namespace sealcam::incident {
 
-/// Tells what is in a message of the topic `video` or `still`, from outside.
+/// Determines the kind of a message of the topic `video` or `still`, without keys.
 using KindReader = Kind (*)(ByteView message);
 
 /// Thread-bound to the thread that runs `io`.
 class CacheLink {
  public:
-  struct Parts {
+  struct Dependencies {
     const People& people;
     const Brokers& brokers;
     FaultyCache& cache;
@@ -29,11 +29,12 @@ class CacheLink {
     KindReader kind_of;
     Log& log;
   };
-  CacheLink(boost::asio::io_context& io, const Parts& parts);
+  CacheLink(boost::asio::io_context& io, const Dependencies& deps);
   [[nodiscard]] bool connected() const { return ingest_.client->connected() && delivery_.client->connected(); }
-  /// Stands for the owner's `sealcam`: puts the retained roster where hubs read it; from there it passes to the camera.
+  /// Publishes a retained roster and the hub's list of cameras at the hubs' broker, as the owner's program does. The
+  /// link passes it to the camera.
   void publish_roster(std::uint32_t account);
-  /// Messages that could not be passed on.
+  /// Number of messages that could not be forwarded.
   [[nodiscard]] std::uint64_t failed() const noexcept { return failed_; }
 
  private:
@@ -51,7 +52,7 @@ class CacheLink {
   void pass_picture(std::uint32_t account, const protocol::Topic& topic, ByteView payload);
   void forward(Side& to, const transport::Publication& publication);
 
-  Parts parts_;
+  Dependencies deps_;
   std::map<protocol::Route, std::uint32_t> accounts_;
   std::uint64_t failed_ = 0;
   Side ingest_, delivery_;

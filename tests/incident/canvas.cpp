@@ -14,7 +14,7 @@ struct Yuv {
 };
 
 /// BT.601, video levels.
-Yuv to_yuv(Colour c) noexcept {
+Yuv to_yuv(Color c) noexcept {
   const int r = c.red, g = c.green, b = c.blue;
   return {static_cast<std::byte>(16 + (66 * r + 129 * g + 25 * b + 128) / 256),
           static_cast<std::byte>((32768 - 38 * r - 74 * g + 112 * b + 128) / 256),
@@ -52,7 +52,7 @@ constexpr std::array glyphs{
 
 }  // namespace
 
-Colour from_hsl(double hue, double saturation, double lightness) noexcept {
+Color from_hsl(double hue, double saturation, double lightness) noexcept {
   const double chroma = (1 - std::abs(2 * lightness - 1)) * saturation;
   const auto channel = [&](double shift) {
     const double k = std::fmod(shift + hue / 30, 12.0);
@@ -62,11 +62,11 @@ Colour from_hsl(double hue, double saturation, double lightness) noexcept {
   return {channel(0), channel(8), channel(4)};
 }
 
-void Canvas::span(int y, int from, int to, Colour colour) noexcept {
+void Canvas::span(int y, int from, int to, Color color) noexcept {
   from = std::max(from, 0);
   to = std::min(to, size_.width);
   if (y < 0 || y >= size_.height || from >= to) return;
-  const Yuv c = to_yuv(colour);
+  const Yuv c = to_yuv(color);
   const auto width = static_cast<std::size_t>(size_.width);
   const auto luma = width * static_cast<std::size_t>(size_.height);
   const auto row = static_cast<std::size_t>(y);
@@ -78,24 +78,24 @@ void Canvas::span(int y, int from, int to, Colour colour) noexcept {
   std::memset(pixels_.data() + chroma + luma / 4, std::to_integer<int>(c.v), (n + 1) / 2);
 }
 
-void Canvas::rectangle(int x, int y, int width, int height, Colour colour) noexcept {
-  for (int row = y; row < y + height; ++row) span(row, x, x + width, colour);
+void Canvas::rectangle(int x, int y, int width, int height, Color color) noexcept {
+  for (int row = y; row < y + height; ++row) span(row, x, x + width, color);
 }
 
-void Canvas::ellipse(int x, int y, int width, int height, Colour colour) noexcept {
+void Canvas::ellipse(int x, int y, int width, int height, Color color) noexcept {
   for (int row = 0; row < height; ++row) {
     const double v = (row + 0.5) / height * 2 - 1;
     const int half = static_cast<int>(std::lround(std::sqrt(1 - v * v) * width / 2));
-    span(y + row, x + width / 2 - half, x + width / 2 + half, colour);
+    span(y + row, x + width / 2 - half, x + width / 2 + half, color);
   }
 }
 
-int Canvas::text(int x, int y, int scale, std::string_view text, Colour colour) noexcept {
+int Canvas::text(int x, int y, int scale, std::string_view text, Color color) noexcept {
   for (const char letter : text) {
     const auto* const glyph = std::ranges::find(glyphs, letter, &Glyph::letter);
     for (int i = 0; glyph != glyphs.end() && i < 35; ++i)
       if ((glyph->dots[static_cast<std::size_t>(i / 5)] >> (4 - i % 5) & 1) != 0)
-        rectangle(x + i % 5 * scale, y + i / 5 * scale, scale, scale, colour);
+        rectangle(x + i % 5 * scale, y + i / 5 * scale, scale, scale, color);
     x += 6 * scale;
   }
   return x;

@@ -2,10 +2,10 @@
 #include "contact_sheet.hpp"
 
 #include <algorithm>
-#include <format>
 #include <set>
 #include <vector>
 
+#include "base/format.hpp"
 #include "room.hpp"
 
 namespace sealcam::incident {
@@ -13,7 +13,7 @@ namespace {
 
 bool is_own(const Shown& shown, std::size_t account) { return shown.camera == account + 1; }
 
-/// What stays in the memory of who asked: a stranger's room, else something broken, else the last own picture.
+/// The most serious picture of an answer: a stranger's room, else a damaged picture, else the last own picture.
 const Shown* worst(const Answer& answer, std::size_t account) {
   const Shown* found = nullptr;
   for (const auto& shown : answer.shown) {
@@ -25,59 +25,60 @@ const Shown* worst(const Answer& answer, std::size_t account) {
   return found;
 }
 
-std::string picture(int image, const std::string& words) {
-  return std::format("<span class=\"pic p{}\" role=\"img\" aria-label=\"{}\"></span>", image, words);
+std::string picture(int image, const std::string& text) {
+  return sealcam::format("<span class=\"pic p{}\" role=\"img\" aria-label=\"{}\"></span>", image, text);
 }
 
 std::string figure(std::string_view kind, const std::string& content, const std::string& caption) {
-  return std::format("<figure class=\"{}\">{}<figcaption>{}</figcaption></figure>", kind, content, caption);
+  return sealcam::format("<figure class=\"{}\">{}<figcaption>{}</figcaption></figure>", kind, content, caption);
 }
 
 std::size_t different(const std::vector<std::uint16_t>& cameras) {
   return std::set<std::uint16_t>(cameras.begin(), cameras.end()).size();
 }
 
-/// Nothing was shown: why not.
+/// Why the hub showed no picture.
 struct Reason {
   std::string_view head;
-  std::string sentence;
+  std::string text;
 };
 Reason reason_of(const Answer& answer) {
-  if (answer.strangers.empty() && answer.damaged == 0) return {"Nothing", "no picture came in time"};
-  if (answer.strangers.empty()) return {"Refused", "a picture arrived damaged"};
+  if (answer.strangers.empty() && answer.damaged == 0) return {"Nothing", "no picture arrived in time"};
+  if (answer.strangers.empty()) return {"Rejected", "a picture arrived damaged"};
   const auto others = different(answer.strangers) - 1;
-  return {"Refused", std::format("{}{} arrived and could not be opened", room_of_account(answer.strangers.front()),
-                                 others == 0 ? std::string() : std::format(" (and {} more)", others))};
+  return {"Rejected", sealcam::format("{}{} arrived and could not be opened", room_of_account(answer.strangers.front()),
+                                      others == 0 ? std::string() : sealcam::format(" (and {} more)", others))};
 }
 
-std::string grey_tile(const Answer& answer) {
-  const auto [head, sentence] = reason_of(answer);
-  return figure("", std::format("<span class=\"no\"><b>{}</b></span>", head), sentence);
+std::string gray_tile(const Answer& answer) {
+  const auto [head, text] = reason_of(answer);
+  return figure("", sealcam::format("<span class=\"no\"><b>{}</b></span>", head), text);
 }
 
 std::string tile(const Answer& answer, std::size_t account, Arm arm) {
   const Shown* const shown = worst(answer, account);
-  if (!shown) return grey_tile(answer);
+  if (!shown) return gray_tile(answer);
   if (!shown->camera)
     return figure("wrong", picture(shown->image, "a damaged picture"),
-                  std::format("account {}\u2019s hub showed something broken", account + 1));
+                  sealcam::format("account {}\u2019s hub showed a damaged picture", account + 1));
   if (!is_own(*shown, account)) {
-    const auto words = std::format("account {}\u2019s hub showed {}", account + 1, room_of_account(*shown->camera)) +
-                       (shown->damaged ? ", corrupted" : "");
-    return figure("wrong", picture(shown->image, words), words);
+    const auto text = sealcam::format("account {}\u2019s hub showed {}", account + 1, room_of_account(*shown->camera)) +
+                      (shown->damaged ? ", corrupted" : "");
+    return figure("wrong", picture(shown->image, text), text);
   }
   const auto place = place_of(static_cast<std::uint16_t>(account + 1));
-  auto caption = std::format("own {}{}", place.room, shown->damaged ? ", corrupted" : "");
+  auto caption = sealcam::format("own {}{}", place.room, shown->damaged ? ", corrupted" : "");
   if (arm == Arm::sealed && !answer.strangers.empty())
-    caption += answer.strangers.size() == 1 ? "; a stranger\u2019s refused"
-                                            : std::format("; {} strangers\u2019 refused", answer.strangers.size());
-  return figure("", picture(shown->image, std::format("account {}\u2019s own {}", account + 1, place.room)), caption);
+    caption += answer.strangers.size() == 1 ? "; a stranger\u2019s rejected"
+                                            : sealcam::format("; {} strangers\u2019 rejected", answer.strangers.size());
+  return figure("", picture(shown->image, sealcam::format("account {}\u2019s own {}", account + 1, place.room)),
+                caption);
 }
 
 std::string_view title(Arm arm) { return arm == Arm::plain ? "Plain frames" : "Sealed frames"; }
 
 std::string tiles(const ArmResult& arm, std::size_t account) {
-  std::string out = std::format("<div class=\"tiles\" data-arm=\"{}\">", title(arm.arm));
+  std::string out = sealcam::format("<div class=\"tiles\" data-arm=\"{}\">", title(arm.arm));
   if (account < arm.hubs.size())
     for (const auto& answer : arm.hubs[account]) out += tile(answer, account, arm.arm);
   return out + "</div>";
@@ -88,13 +89,13 @@ bool shows_stranger(const Answer& answer, std::size_t account) {
   return shown && shown->camera && !is_own(*shown, account);
 }
 
-/// A request at which the plain arm showed a stranger and the sealed arm refused one.
+/// A request for which the plain arm showed a stranger's room and the sealed arm rejected one.
 struct Example {
   std::size_t account, request;
   bool private_room;
 };
 
-/// One for each hub; those in which somebody sleeps come first.
+/// At most one per hub. Bedrooms and nurseries come first.
 std::vector<Example> examples(const ArmResult& plain, const ArmResult& sealed) {
   std::vector<Example> found;
   for (std::size_t account = 0; account < std::min(plain.hubs.size(), sealed.hubs.size()); ++account) {
@@ -114,7 +115,7 @@ std::vector<Example> examples(const ArmResult& plain, const ArmResult& sealed) {
 }  // namespace
 
 std::string room_of_account(std::uint16_t camera) {
-  return std::format("the {} of account {}", place_of(camera).room, camera);
+  return sealcam::format("the {} of account {}", place_of(camera).room, camera);
 }
 
 std::string large_examples(const RunResult& run) {
@@ -125,10 +126,10 @@ std::string large_examples(const RunResult& run) {
   chosen.resize(std::min<std::size_t>(chosen.size(), 3));
   std::string out;
   for (const auto& [account, request, private_room] : chosen)
-    out += std::format("<div class=\"pair\"><b>Account {} asks for its {}</b>{}{}</div>", account + 1,
-                       place_of(static_cast<std::uint16_t>(account + 1)).room,
-                       tile(plain->hubs[account][request], account, Arm::plain),
-                       tile(sealed->hubs[account][request], account, Arm::sealed));
+    out += sealcam::format("<div class=\"pair\"><b>Account {} requests its {}</b>{}{}</div>", account + 1,
+                           place_of(static_cast<std::uint16_t>(account + 1)).room,
+                           tile(plain->hubs[account][request], account, Arm::plain),
+                           tile(sealed->hubs[account][request], account, Arm::sealed));
   return out.empty() ? out : "<div class=\"pairs\">" + out + "</div>";
 }
 
@@ -138,14 +139,14 @@ std::string contact_sheet(const RunResult& run) {
     hubs = std::max(hubs, arm.hubs.size());
     for (const auto& answers : arm.hubs) requests = std::max(requests, answers.size());
   }
-  std::string out = std::format("<div class=\"sheet{}\" style=\"--n:{}\"><div class=\"heads\"><span></span>",
-                                run.arms.size() == 1 ? " one" : "", std::min<std::size_t>(requests, 8));
-  for (const auto& arm : run.arms) out += std::format("<span>{}</span>", title(arm.arm));
+  std::string out = sealcam::format("<div class=\"sheet{}\" style=\"--n:{}\"><div class=\"heads\"><span></span>",
+                                    run.arms.size() == 1 ? " one" : "", std::min<std::size_t>(requests, 8));
+  for (const auto& arm : run.arms) out += sealcam::format("<span>{}</span>", title(arm.arm));
   out += "</div>";
   for (std::size_t account = 0; account < hubs; ++account) {
     const auto place = place_of(static_cast<std::uint16_t>(account + 1));
-    out += std::format("<div class=\"row\"><div class=\"who\"><b>{}</b>{}<br>{}</div>", account + 1, place.room,
-                       place.zone);
+    out += sealcam::format("<div class=\"row\"><div class=\"who\"><b>{}</b>{}<br>{}</div>", account + 1, place.room,
+                           place.zone);
     for (const auto& arm : run.arms) out += tiles(arm, account);
     out += "</div>";
   }

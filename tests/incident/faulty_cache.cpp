@@ -23,7 +23,7 @@ bool FaultyCache::chance(Account& account, double probability) {
 
 void FaultyCache::on_request(std::uint32_t account) {
   auto& a = accounts_.at(account);
-  a.slow = std::exponential_distribution<>(1 / a.mean_delay_ms)(a.random) > model_.patience_ms;
+  a.slow = std::exponential_distribution<>(1 / a.mean_delay_ms)(a.random) > model_.timeout_ms;
   ++requests_;
   if (a.slow) ++slow_requests_;
 }
@@ -39,7 +39,7 @@ std::optional<Handed> FaultyCache::pass(std::uint32_t account, Kind kind, ByteVi
   std::optional<Handed> handed = Handed{own, account};
   if (cacheable) {
     auto& entries = slot(a, kind);
-    // The fault: whoever shares the key shares the pictures. The late answer itself only fills the cache.
+    // The fault: cameras with the same key share their pictures. The late answer only fills the cache.
     if (a.slow && !entries.empty()) {
       const auto& entry = entries[a.random() % entries.size()];
       handed = Handed{entry.message, entry.source, true};
@@ -49,13 +49,13 @@ std::optional<Handed> FaultyCache::pass(std::uint32_t account, Kind kind, ByteVi
   } else if (a.slow && kind == Kind::delta) {
     return std::nullopt;
   }
-  if (cacheable && chance(a, handed->cached ? model_.damaged_from_cache : model_.damaged_otherwise)) damage(a, *handed);
+  if (cacheable && chance(a, handed->cached ? model_.damaged_from_cache : model_.damaged_direct)) damage(a, *handed);
   return handed;
 }
 
 void FaultyCache::damage(Account& account, Handed& handed) {
   Bytes bytes = *handed.message;
-  // The head stays: what breaks on the way is the long part.
+  // The head stays, because damage usually affects the long part.
   const std::size_t head = std::min<std::size_t>(bytes.size(), 600);
   const std::size_t body = bytes.size() - head;
   if (body < 64) return;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The cache between cameras and hubs that hands pictures to the wrong accounts.
+/// A cache between cameras and hubs that delivers pictures to the wrong accounts.
 ///
-/// PUBLISHED is what it did: stills of strangers, another one at each request, some of them corrupted, since an update
-/// of 26 December 2019 that was to make streaming better on poor networks.
-/// INFERRED is how: everything in this file. A request whose origin answers too slowly is answered from the cache, and
-/// the cache's key is too coarse to tell cameras apart.
+/// PUBLISHED is the effect: stills of strangers, a different one for each request, some of them corrupted, after an
+/// update of 26 December 2019 that should improve streaming on poor networks. INFERRED is the cause, which is the model
+/// in this file. The cache answers requests to slow cameras, and its key is too coarse to distinguish cameras.
 #pragma once
 
 #include <cstdint>
@@ -14,43 +13,43 @@
 #include <random>
 #include <vector>
 
-#include "core/bytes.hpp"
+#include "base/bytes.hpp"
 
 namespace sealcam::incident {
 
-/// All of it inferred.
+/// All values are inferred.
 struct FaultModel {
   double poor_share = 0.35;          ///< accounts whose camera is on a poor network
-  double poor_delay_ms = 600;        ///< mean of its answers (exponential)
-  double good_delay_ms = 90;         ///< of the others
-  double patience_ms = 250;          ///< an origin that takes longer is slow: the cache answers
-  unsigned slots = 4;                ///< different keys that the cache knows; a camera's is hash(id) % slots
-  std::size_t depth = 12;            ///< stills that a slot holds, the oldest goes first
-  double damaged_from_cache = 0.12;  ///< share that arrives cut short or with flipped bits
-  double damaged_otherwise = 0.02;
+  double poor_delay_ms = 600;        ///< mean delay of its answers (exponential)
+  double good_delay_ms = 90;         ///< mean delay of the other cameras
+  double timeout_ms = 250;           ///< for a slower camera the cache answers
+  unsigned slots = 4;                ///< number of cache keys; a camera's key is hash(id) % slots
+  std::size_t depth = 12;            ///< pictures per slot; the oldest is dropped first
+  double damaged_from_cache = 0.12;  ///< share that is truncated or has flipped bits
+  double damaged_direct = 0.02;      ///< the same for pictures that do not come from the cache
 };
 
-/// What kind of picture a message carries, as far as anybody outside can tell.
+/// Kind of picture in a message, as an observer without keys can determine it.
 enum class Kind : std::uint8_t { still, key, delta, other };
 
 /// A message as it leaves the cache.
 struct Handed {
   std::shared_ptr<const Bytes> message;
-  std::uint32_t source = 0;  ///< whose camera made it
-  bool cached = false;       ///< answered from a slot
+  std::uint32_t source = 0;  ///< account of the camera that made it
+  bool cached = false;       ///< taken from a slot
   bool damaged = false;
 };
 
-/// Decides; sends nothing. Every choice comes from one seeded generator for each account, drawn in the order of that
-/// account's messages; what lies in a slot depends on when the cameras answer. Thread-bound.
+/// Chooses what to deliver, and sends no messages. One seeded generator per account makes all choices, in the order of
+/// the account's messages. The content of a slot depends on the timing of the cameras. Thread-bound.
 class FaultyCache {
  public:
   FaultyCache(const FaultModel& model, std::uint64_t seed, std::size_t accounts);
 
-  /// The account's hub asks for pictures: how long will its camera take this time?
+  /// The account's hub requests pictures. Chooses whether its camera is slow this time.
   void on_request(std::uint32_t account);
-  /// A picture of the account's camera is there. Returns what its hub gets, nothing when the answer came too late and
-  /// the cache has none.
+  /// A picture of the account's camera arrived. Returns the message for its hub, or nothing if the camera is slow and
+  /// the cache has no picture.
   [[nodiscard]] std::optional<Handed> pass(std::uint32_t account, Kind kind, ByteView message);
 
   [[nodiscard]] std::uint64_t slow_requests() const noexcept { return slow_requests_; }
@@ -73,7 +72,7 @@ class FaultyCache {
 
   FaultModel model_;
   std::vector<Account> accounts_;
-  std::vector<std::deque<Entry>> slots_;  ///< for each key one of stills and one of key frames
+  std::vector<std::deque<Entry>> slots_;  ///< per key, one for stills and one for key frames
   std::uint64_t requests_ = 0;
   std::uint64_t slow_requests_ = 0;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Tries to open a frame with the key a hub has, leaving out every check that would refuse the frame earlier: route,
-/// signer, signature and epoch. What still fails then fails by cryptography alone.
+/// Tries to open a frame with the key of a hub, without the earlier checks of route, signer, signature and epoch. A
+/// frame that does not open then is protected by encryption alone.
 #pragma once
 
 #include <optional>
@@ -8,17 +8,17 @@
 
 #include "people.hpp"
 #include "protocol/frame.hpp"
-#include "protocol/grants.hpp"
+#include "protocol/roster.hpp"
 
 namespace sealcam::incident {
 
-/// With one hub's own HPKE key. Thread-bound.
+/// Uses one hub's own HPKE key. Thread-bound.
 class ForcedOpening {
  public:
   explicit ForcedOpening(const Person& person) : person_(person) {}
-  /// Remembers the content key that is granted to this hub.
+  /// Stores the base key that the camera granted to this hub.
   void on_grants(ByteView message);
-  /// Under the metadata of both routes, the hub's own and `source`; nothing when it does not open.
+  /// Tries the metadata of both routes, the hub's own and `source`. Returns nothing if the frame does not open.
   [[nodiscard]] std::optional<protocol::FrameHeader> open(ByteView message, const protocol::Route& source);
 
  private:

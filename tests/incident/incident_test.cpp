@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The parts of the incident that decide and judge: would they notice?
+/// Tests of the cache and of the criteria.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
@@ -9,9 +9,9 @@
 #include "hal/h264.hpp"
 #include "judge.hpp"
 #include "room.hpp"
+#include "support/hub_stores.hpp"
 #include "support/stream_builder.hpp"
 #include "verdict.hpp"
-#include "watch/inline_checker.hpp"
 #include "watched_checker.hpp"
 
 using namespace sealcam;
@@ -21,7 +21,7 @@ namespace {
 
 Bytes message_of(std::uint32_t account) { return Bytes(4000, static_cast<std::byte>(account + 1)); }
 
-/// Each account asks and is answered with a still, round after round; who got whose.
+/// Each account sends a request per round and receives a still. Returns the delivered messages.
 std::vector<Handed> play(const FaultModel& model, std::uint64_t seed, int rounds) {
   constexpr std::uint32_t accounts = 12;
   FaultyCache cache(model, seed, accounts);
@@ -48,20 +48,20 @@ RunResult good_run() {
 
 }  // namespace
 
-TEST_CASE("a cache whose origins are all fast mixes nothing up") {
+TEST_CASE("a cache with fast cameras delivers each picture to its account") {
   FaultModel model;
-  model.poor_share = model.damaged_otherwise = 0;
-  model.patience_ms = 1e9;
+  model.poor_share = model.damaged_direct = 0;
+  model.timeout_ms = 1e9;
   for (const auto& handed : play(model, 1, 20)) {
     CHECK(!handed.cached);
     CHECK(*handed.message == message_of(handed.source));
   }
 }
 
-TEST_CASE("slow origins are answered with strangers' stills, a different one at each request") {
+TEST_CASE("the cache answers for slow cameras with strangers' stills, a different one for each request") {
   FaultModel model;
   model.poor_share = 1;
-  model.damaged_from_cache = model.damaged_otherwise = 0;
+  model.damaged_from_cache = model.damaged_direct = 0;
   FaultyCache cache(model, 7, 12);
   std::vector<std::uint32_t> got;
   for (int round = 0; round < 30; ++round)
@@ -78,7 +78,7 @@ TEST_CASE("slow origins are answered with strangers' stills, a different one at 
   CHECK(cache.slow_requests() < cache.requests());
 }
 
-TEST_CASE("one seed, one series of choices") {
+TEST_CASE("one seed gives one series of choices") {
   const auto same = [](const Handed& a, const Handed& b) {
     return a.source == b.source && a.cached == b.cached && a.damaged == b.damaged && *a.message == *b.message;
   };
@@ -86,7 +86,7 @@ TEST_CASE("one seed, one series of choices") {
   CHECK(!std::ranges::equal(play({}, 3, 10), play({}, 4, 10), same));
 }
 
-TEST_CASE("some of what the cache hands out is damaged, and says so") {
+TEST_CASE("the cache damages some pictures and marks them") {
   std::size_t damaged = 0;
   for (const auto& handed : play({}, 5, 40)) {
     CHECK((*handed.message != message_of(handed.source)) == handed.damaged);
@@ -95,7 +95,7 @@ TEST_CASE("some of what the cache hands out is damaged, and says so") {
   CHECK(damaged > 5);
 }
 
-TEST_CASE("whose picture it is is read from pixels, also of a film") {
+TEST_CASE("the camera of a picture is read from pixels, also in a stream") {
   const auto albums = make_albums(3);
   Judge judge;
   FilmJudge film;
@@ -117,7 +117,7 @@ TEST_CASE("whose picture it is is read from pixels, also of a film") {
   CHECK(judge.gallery().front().front() == std::byte{0xff});
 }
 
-TEST_CASE("a damaged picture is still seen by a display that is not strict") {
+TEST_CASE("a lenient decoder shows a damaged picture") {
   const auto albums = make_albums(1);
   Bytes cut = albums[0]->units[0].bytes;
   cut.resize(cut.size() / 2);
@@ -126,11 +126,11 @@ TEST_CASE("a damaged picture is still seen by a display that is not strict") {
   CHECK(!judge.look(Bytes(300, std::byte{7}), false).picture);
 }
 
-TEST_CASE("opening by force opens what is granted to the hub, and no stranger's frame") {
+TEST_CASE("forced opening opens frames that are granted to the hub, and no stranger's frame") {
   const Person first, second;
   const auto roster = test::roster_of(first.camera, 1, {&first.hub});
-  test::StreamBuilder own(first.route, first.camera), foreign(second.route, second.camera);
-  auto own_epoch = own.make_epoch(5), foreign_epoch = foreign.make_epoch(5);
+  test::StreamBuilder own(first.route, first.camera), other(second.route, second.camera);
+  auto own_epoch = own.make_epoch(5), other_epoch = other.make_epoch(5);
   ForcedOpening forced(first);
   const auto own_frame = own.frame(own_epoch, protocol::FrameKind::still, {.number = 9});
   CHECK(!forced.open(own_frame, first.route));
@@ -138,15 +138,15 @@ TEST_CASE("opening by force opens what is granted to the hub, and no stranger's 
   const auto header = forced.open(own_frame, first.route);
   REQUIRE(header);
   CHECK(header->number == FrameNumber(9));
-  CHECK(!forced.open(foreign.frame(foreign_epoch, protocol::FrameKind::still, {}), second.route));
-  // The control: with the stranger's content key leaked to this hub the same trial opens the stranger's frame.
+  CHECK(!forced.open(other.frame(other_epoch, protocol::FrameKind::still, {}), second.route));
+  // Control: with the stranger's base key, the same function opens the stranger's frame.
   test::TestEpoch leaked{own_epoch.epoch, {}, std::move(own_epoch.key)};
-  std::ranges::copy(foreign_epoch.content.base_key.reveal(), leaked.content.base_key.fill().begin());
+  std::ranges::copy(other_epoch.content.base_key.reveal(), leaked.content.base_key.fill().begin());
   forced.on_grants(own.grants(leaked, roster));
-  CHECK(forced.open(foreign.frame(foreign_epoch, protocol::FrameKind::still, {}), second.route));
+  CHECK(forced.open(other.frame(other_epoch, protocol::FrameKind::still, {}), second.route));
 }
 
-TEST_CASE("a frame that opens and is not the hub's own is counted") {
+TEST_CASE("an opened frame of another camera is counted") {
   const Person person;
   test::StreamBuilder builder(person.route, person.camera);
   auto epoch = builder.make_epoch(5);
@@ -155,10 +155,10 @@ TEST_CASE("a frame that opens and is not the hub's own is counted") {
   Judge judge;
   Tally tally;
   Witness witness(0, {provenance, judge, tally});
-  watch::InlineChecker inner;
+  test::InlineChecker inner;
   WatchedChecker checker(inner, witness);
   int handled = 0;
-  const auto lane = checker.add_lane([&](watch::FrameCheck&) { ++handled; });
+  const auto queue = checker.add_queue([&](watch::FrameCheck&) { ++handled; });
   const auto check = [&](const Origin& origin, bool with_key) {
     provenance.note(frame, origin);
     auto one = checker.make();
@@ -169,7 +169,7 @@ TEST_CASE("a frame that opens and is not the hub's own is counted") {
     if (with_key)
       one->key = std::make_shared<const crypto::sframe::OpeningKey>(test::must(crypto::sframe::OpeningKey::open(
           crypto::sframe::CipherSuite::aes_128_gcm_sha256_128, epoch.epoch, epoch.content.base_key)));
-    (void)checker.submit(lane, std::move(one));
+    (void)checker.submit(queue, std::move(one));
     checker.drain();
     return tally.opened_wrongly;
   };
@@ -181,7 +181,7 @@ TEST_CASE("a frame that opens and is not the hub's own is counted") {
   CHECK(tally.unchecked == 0);
 }
 
-TEST_CASE("the verdict falls for every single thing that may not be") {
+TEST_CASE("each violated criterion fails the run") {
   CHECK(failures(good_run()).empty());
   const auto with = [](const std::function<void(Tally & plain, Tally & sealed)>& change) {
     auto run = good_run();
@@ -201,7 +201,7 @@ TEST_CASE("the verdict falls for every single thing that may not be") {
   CHECK(with([](Tally& t, Tally&) { t.wrong_stills = 0; }) == 1);
 }
 
-TEST_CASE("a witness counts a stranger's picture by its pixels, whatever the message says") {
+TEST_CASE("the witness counts a stranger's picture by its pixels, not by its message") {
   const auto albums = make_albums(2);
   Provenance provenance;
   Judge judge;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Whose picture is it? Read from decoded pixels, never from what a message says of itself.
+/// Determines the camera of a picture from decoded pixels, never from the message.
 #pragma once
 
 #include <map>
@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "crypto/sha256.hpp"
+#include "crypto/psa.hpp"
 #include "hal/fake/picture_mark.hpp"
 #include "hal/ffmpeg/decoder.hpp"
 #include "hal/ffmpeg/jpeg_encoder.hpp"
@@ -15,20 +15,20 @@
 
 namespace sealcam::incident {
 
-/// What is to be seen in an access unit.
+/// The visible content of an access unit.
 struct Sight {
-  bool picture = false;  ///< anything at all could be decoded
-  bool damaged = false;  ///< only by a decoder that patches up what is broken
+  bool picture = false;  ///< a picture could be decoded
+  bool damaged = false;  ///< only by a decoder that conceals damage
   std::optional<hal::fake::PictureMark> mark;
   int image = -1;
 };
 
-/// Judges pictures that stand alone. Equal bytes are decoded once. Damaged ones are patched up as a consumer's display
-/// does it. Thread-bound. Throws std::runtime_error when FFmpeg cannot be opened.
+/// Judges stills and key frames. Decodes equal bytes once. Conceals damage as a consumer's display does. Thread-bound.
+/// Throws std::runtime_error if FFmpeg cannot be opened.
 class Judge {
  public:
   Judge();
-  /// `keep`: the picture goes into the gallery.
+  /// `keep`: adds the picture to the gallery.
   [[nodiscard]] Sight look(ByteView access_unit, bool keep);
   /// JPEG files.
   [[nodiscard]] const std::vector<Bytes>& gallery() const noexcept { return gallery_; }
@@ -44,11 +44,11 @@ class Judge {
   std::vector<Bytes> gallery_;
 };
 
-/// Judges one hub's whole film, deltas included. Thread-bound.
+/// Judges the whole stream of one hub, with deltas. Thread-bound.
 class FilmJudge {
  public:
   FilmJudge();
-  /// The mark of what is on the screen after this access unit; nothing when no picture came or none can be read.
+  /// The mark of the picture on the screen after this access unit. Nothing if there is no readable picture.
   [[nodiscard]] std::optional<hal::fake::PictureMark> look(ByteView access_unit);
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What a run is told.
+/// Options of a run.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct Options {
   std::filesystem::path output = "build/incident";
   std::vector<Arm> arms{Arm::plain, Arm::sealed};
   bool json = false;
-  unsigned at_once = 64;  ///< hubs that ask in the same wave
+  unsigned at_once = 64;  ///< hubs that send requests at the same time
   FaultModel fault;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The same work for many, on all cores.
+/// Runs a function for many indices on all cores.
 #pragma once
 
 #include <atomic>
@@ -11,7 +11,7 @@
 
 namespace sealcam::incident {
 
-/// Calls make(0) … make(count - 1), each once, on a few threads; the first exception is thrown again here.
+/// Calls make(0) to make(count - 1) on several threads. Throws the first exception again.
 template <class Make>
 void in_parallel(std::size_t count, const Make& make) {
   std::atomic<std::size_t> next = 0;

@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "people.hpp"
 
-#include <format>
-
-#include "owner/access_list.hpp"
+#include "base/format.hpp"
+#include "owner/broker/access_list.hpp"
 #include "parallel.hpp"
+#include "protocol/camera_index.hpp"
 
 namespace sealcam::incident {
 namespace {
 
-test::MosquittoOptions options_for(const People& people, protocol::Role role) {
-  std::vector<owner::Admitted> admitted;
+/// Permissions name the topics of the account's devices, so each broker has the list of all devices.
+test::MosquittoOptions broker_options(const People& people) {
+  std::vector<owner::Authorized> authorized;
   for (std::size_t i = 0; i < people.size(); ++i) {
     const auto& person = people[i];
-    const auto& device = role == protocol::Role::camera ? person.camera : person.hub;
-    admitted.push_back({role, device.id(), person.route.account});
+    authorized.push_back({protocol::Role::camera, person.camera.id(), person.route.account});
+    authorized.push_back({protocol::Role::hub, person.hub.id(), person.route.account});
   }
-  return {.access_list = owner::access_list(std::move(admitted)) +
-                         std::format("\n# The operator's own machine.\nuser {}\ntopic readwrite #\n", cache_name),
-          // The cache's connection carries everybody's messages.
+  return {.access_list = owner::access_list(std::move(authorized)) +
+                         sealcam::format("\n# A machine of the operator.\nuser {}\ntopic readwrite #\n", cache_name),
+          // The connection of the cache carries the messages of all accounts.
           .more = "max_queued_messages 200000\nmax_inflight_messages 0\n"};
 }
 
@@ -30,17 +31,19 @@ People::People(std::size_t count) : operator_("incident operator"), people_(coun
     auto& person = *people_[i];
     person.roster = test::must(protocol::encode_roster(test::roster_of(person.camera, 1, {&person.hub}), person.route,
                                                        person.owner.keys().identity));
-    person.camera_tls = operator_.admit(person.camera.id().to_string());
-    person.hub_tls = operator_.admit(person.hub.id().to_string());
+    person.index =
+        test::must(protocol::encode_index({protocol::IndexVersion(1), {person.camera.id()}}, person.route.account,
+                                          person.hub.id(), person.owner.keys().identity));
+    person.camera_tls = operator_.authorize(person.camera.id().to_string());
+    person.hub_tls = operator_.authorize(person.hub.id().to_string());
   });
 }
 
 Brokers::Brokers(const People& people)
-    : ingest_(people.authority(), options_for(people, protocol::Role::camera)),
-      delivery_(people.authority(), options_for(people, protocol::Role::hub)) {}
+    : ingest_(people.authority(), broker_options(people)), delivery_(people.authority(), broker_options(people)) {}
 
-transport::MqttConfig client_config(const People& people, const test::TestOperator::Admitted& tls, std::string name,
-                                    const test::Mosquitto& broker, std::uint32_t largest) {
+transport::MqttConfig client_config(const People& people, const test::TestOperator::Authorized& tls, std::string name,
+                                    const test::Mosquitto& broker, std::uint32_t max_packet) {
   return {.host = "127.0.0.1",
           .port = broker.port(),
           .client_id = std::move(name),
@@ -50,7 +53,7 @@ transport::MqttConfig client_config(const People& people, const test::TestOperat
                   .key = tls.key.duplicate()},
           .keep_alive = std::chrono::seconds(30),
           .max_in_flight = 32,
-          .maximum_packet_size = largest};
+          .maximum_packet_size = max_packet};
 }
 
 }  // namespace sealcam::incident

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The accounts of a run, each with one camera and one hub, and the two brokers they are admitted to.
+/// The accounts of a run, each with one camera and one hub, and the two brokers they are authorized to.
 #pragma once
 
 #include <memory>
@@ -8,19 +8,20 @@
 
 #include "support/actors.hpp"
 #include "support/mosquitto.hpp"
-#include "transport/mqtt5_client.hpp"
+#include "transport/mqtt/mqtt5_client.hpp"
 
 namespace sealcam::incident {
 
-/// One account. Its index is its camera's number minus one.
+/// One account. Its index is the number of its camera minus one.
 struct Person {
   test::Actor owner, camera, hub;
   protocol::Route route = test::route_of(owner, camera);
-  Bytes roster;  ///< signed by the owner: this camera, this hub
-  std::optional<test::TestOperator::Admitted> camera_tls{}, hub_tls{};
+  Bytes roster;  ///< signed by the owner; lists this hub
+  Bytes index;   ///< signed by the owner; lists this camera
+  std::optional<test::TestOperator::Authorized> camera_tls{}, hub_tls{};
 };
 
-/// Keys, rosters and certificates, made once for both arms. Throws std::runtime_error.
+/// Keys, rosters and certificates for both arms. Throws std::runtime_error.
 class People {
  public:
   explicit People(std::size_t count);
@@ -33,11 +34,11 @@ class People {
   std::vector<std::unique_ptr<Person>> people_;
 };
 
-/// Name of the cache's certificate: the operator's own machine.
+/// Name in the cache's certificate. The cache is a machine of the operator.
 inline constexpr std::string_view cache_name = "cache";
 
-/// Two real Mosquittos with the access list that firmware/owner writes: cameras come in at `ingest`, hubs at
-/// `delivery`. Nothing but the cache joins them.
+/// Two real Mosquitto brokers with the access list of firmware/owner. Cameras connect to `ingest`, hubs to `delivery`.
+/// Only the cache connects the two.
 class Brokers {
  public:
   explicit Brokers(const People& people);
@@ -48,9 +49,9 @@ class Brokers {
   test::Mosquitto ingest_, delivery_;
 };
 
-/// What a device's client needs; `largest` bounds what it takes and what its buffers cost.
-[[nodiscard]] transport::MqttConfig client_config(const People& people, const test::TestOperator::Admitted& tls,
+/// Configuration of a device's client. `max_packet` limits its messages and the memory of its buffers.
+[[nodiscard]] transport::MqttConfig client_config(const People& people, const test::TestOperator::Authorized& tls,
                                                   std::string name, const test::Mosquitto& broker,
-                                                  std::uint32_t largest);
+                                                  std::uint32_t max_packet);
 
 }  // namespace sealcam::incident

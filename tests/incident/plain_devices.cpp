@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The control arm: what such systems did in January 2020. The same topics, brokers, certificates and pictures, but a
-// message is its kind, the frame header and the access unit, and a viewer shows what arrives on its topic.
+// The control: a system as in January 2020. Topics, brokers, certificates and pictures are the same. A message consists
+// of its kind, the frame header and the access unit, and a hub shows each message on its topic.
 #include "devices.hpp"
 
 namespace sealcam::incident {
@@ -9,8 +9,8 @@ namespace {
 using protocol::Leaf;
 using transport::Qos;
 
-constexpr std::uint32_t largest_incoming = 64U << 10;
-constexpr std::size_t head_size = 1 + protocol::frame_header_size;
+constexpr std::uint32_t max_incoming = 64U << 10;
+constexpr std::size_t head_size = 1 + protocol::FrameHeader::min_size;
 
 Bytes plain_frame(Kind kind, const protocol::FrameHeader& header, ByteView access_unit) {
   Bytes message(head_size);
@@ -29,9 +29,9 @@ class PlainCamera final : public Camera, private transport::MqttListener {
     client_ = test::must(
         transport::Mqtt5Client::open(site_.io,
                                      client_config(site_.people, *person_.camera_tls, person_.camera.id().to_string(),
-                                                   site_.brokers.ingest(), largest_incoming),
+                                                   site_.brokers.ingest(), max_incoming),
                                      *this, site_.log));
-    client_->subscribe(protocol::ask_filter(person_.route), Qos::at_most_once);
+    client_->subscribe(protocol::request_topic(person_.route, person_.hub.id()), Qos::at_most_once);
   }
   [[nodiscard]] bool connected() const override { return client_ && client_->connected(); }
   void capture() override {
@@ -83,25 +83,25 @@ class PlainCamera final : public Camera, private transport::MqttListener {
 
 class PlainHub final : public Hub, private transport::MqttListener {
  public:
-  PlainHub(const Site& site, std::uint32_t account, const Witness::Parts& witness)
+  PlainHub(const Site& site, std::uint32_t account, const Witness::Dependencies& witness)
       : site_(site), person_(site.people[account]), witness_(account, witness) {}
 
   void connect() override {
     client_ = test::must(
         transport::Mqtt5Client::open(site_.io,
                                      client_config(site_.people, *person_.hub_tls, person_.hub.id().to_string(),
-                                                   site_.brokers.delivery(), largest_incoming),
+                                                   site_.brokers.delivery(), max_incoming),
                                      *this, site_.log));
-    client_->subscribe(protocol::account_filter(person_.route.account, Leaf::status), Qos::at_least_once);
+    client_->subscribe(protocol::topic(person_.route, Leaf::status), Qos::at_least_once);
     for (const auto leaf : {Leaf::still, Leaf::video})
-      client_->subscribe(protocol::account_filter(person_.route.account, leaf), Qos::at_most_once);
+      client_->subscribe(protocol::topic(person_.route, leaf), Qos::at_most_once);
   }
   [[nodiscard]] bool connected() const override { return client_ && client_->connected(); }
   [[nodiscard]] bool ready() const override { return ready_; }
-  void want(bool wanted) override {
-    if (!wanted) return;
-    const auto topic = protocol::ask_topic(person_.route, person_.hub.id());
-    client_->publish({.topic = topic, .payload = as_bytes("ask"), .expiry = std::chrono::seconds(5)},
+  void set_watched(bool watched) override {
+    if (!watched) return;
+    const auto topic = protocol::request_topic(person_.route, person_.hub.id());
+    client_->publish({.topic = topic, .payload = as_bytes("request"), .expiry = std::chrono::seconds(5)},
                      [](const Result<>&) {});
   }
   void tick() override {}
@@ -139,7 +139,7 @@ std::unique_ptr<Camera> make_plain_camera(const Site& site, std::uint32_t accoun
   return std::make_unique<PlainCamera>(site, account, std::move(album));
 }
 
-std::unique_ptr<Hub> make_plain_hub(const Site& site, std::uint32_t account, const Witness::Parts& witness) {
+std::unique_ptr<Hub> make_plain_hub(const Site& site, std::uint32_t account, const Witness::Dependencies& witness) {
   return std::make_unique<PlainHub>(site, account, witness);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// One line on standard error that says how far a run is: rewritten on a terminal, else a new one every two seconds.
+/// Progress of a run on standard error: one line that is rewritten on a terminal, else a new line every two seconds.
 #pragma once
 
 #include <unistd.h>
@@ -14,12 +14,12 @@ namespace sealcam::incident {
 class Progress {
  public:
   ~Progress() { end_line(); }
-  /// `last`: written in any case, and kept.
-  void say(const std::string& text, bool last = false) {
+  /// `last`: always written, and not rewritten.
+  void show(const std::string& text, bool last = false) {
     const auto now = std::chrono::steady_clock::now();
     const auto pause = terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(2000);
-    if (!last && now - said_ < pause) return;
-    said_ = now;
+    if (!last && now - logged_ < pause) return;
+    logged_ = now;
     if (terminal_) std::fprintf(stderr, "\r\033[K%s", text.c_str());
     else std::fprintf(stderr, "%s\n", text.c_str());
     open_line_ = terminal_;
@@ -33,7 +33,7 @@ class Progress {
   }
   bool terminal_ = ::isatty(STDERR_FILENO) == 1;
   bool open_line_ = false;
-  std::chrono::steady_clock::time_point said_{};
+  std::chrono::steady_clock::time_point logged_{};
 };
 
 }  // namespace sealcam::incident

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Which camera made a message, however it travelled: noted where it enters the cloud from its camera, looked up where
-/// it arrives. Says what was delivered wrongly; what was shown is judged by pixels alone.
+/// Records which camera made a message when the message enters the cache, so that wrong deliveries can be counted at
+/// the hub. Shown pictures are judged by their pixels instead.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +18,11 @@ struct Origin {
   bool damaged = false;
 };
 
-/// Thread-bound. Messages are told apart by a 64-bit hash of all their bytes.
+/// Identifies messages by a 64-bit hash of all bytes. Thread-bound.
 class Provenance {
  public:
   void note(ByteView message, const Origin& origin) { origins_.insert_or_assign(hash(message), origin); }
-  /// Null for a message that never entered.
+  /// Null for a message that was not recorded.
   [[nodiscard]] const Origin* find(ByteView message) const noexcept {
     const auto found = origins_.find(hash(message));
     return found == origins_.end() ? nullptr : &found->second;

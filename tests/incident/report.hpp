@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What a run leaves behind: report.json for programs, report.html for people.
+/// The results of a run: report.json for programs, report.html for people.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "core/bytes.hpp"
+#include "base/bytes.hpp"
 #include "verdict.hpp"
 
 namespace sealcam::incident {
 
-/// One document. Whatever rests on inference is below "inferred".
+/// One JSON document. All inferred values are in the member "inferred".
 [[nodiscard]] std::string report_json(const RunResult& run, const Options& options);
 
-/// A page that needs nothing from outside: style and pictures (`gallery`, JPEG) are inside it.
+/// A page without external files. It contains its style and the pictures of `gallery` (JPEG).
 [[nodiscard]] std::string report_html(const RunResult& run, const Options& options, const std::vector<Bytes>& gallery);
 
-/// Both files below options.output, which is made when it is missing. Throws std::runtime_error.
+/// Writes both files to options.output, and creates this folder if it is missing. Throws std::runtime_error.
 void write_reports(const RunResult& run, const Options& options, const std::vector<Bytes>& gallery);
 
 }  // namespace sealcam::incident

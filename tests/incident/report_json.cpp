@@ -12,27 +12,29 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 Json published() {
-  return {{"when", "first days of January 2020"},
-          {"what",
-           "An owner of a Xiaomi Mijia camera asked a Google Nest Hub for its picture and was shown stills from "
-           "strangers' homes: a different one at each request, some corrupted, with time stamps of other time zones"},
-          {"cause", "a cache update of 26 December 2019, made to improve streaming on poor networks"},
-          {"users_with_the_integration", 1044},
-          {"response", "the integration was shut off"}};
+  return {
+      {"when", "January 2020"},
+      {"what",
+       "The owner of a Xiaomi Mijia camera requested its picture on a Google Nest Hub and saw stills from strangers' "
+       "homes. Each request showed a different still. Some stills were corrupt. Their timestamps came from other time "
+       "zones."},
+      {"cause", "a cache update of 26 December 2019 that should improve streaming on poor networks"},
+      {"users_with_the_integration", 1044},
+      {"response", "the vendor disabled the integration"}};
 }
 
 Json inferred(const FaultModel& m) {
-  return {{"note", "How the cache was wrong inside was not published. This model is ours"},
-          {"entered_when", "the origin answers slowly"},
-          {"key", "too coarse: a hash of the camera modulo a few slots"},
+  return {{"note", "The fault inside the cache was not published. This is a model."},
+          {"entered_when", "the camera answers slowly"},
+          {"key", "too coarse: a hash of the camera modulo a small number of slots"},
           {"slots", m.slots},
           {"pictures_in_a_slot", m.depth},
-          {"patience_ms", m.patience_ms},
+          {"timeout_ms", m.timeout_ms},
           {"share_of_poor_networks", m.poor_share},
           {"mean_delay_ms_poor", m.poor_delay_ms},
           {"mean_delay_ms_good", m.good_delay_ms},
           {"damaged_from_cache", m.damaged_from_cache},
-          {"damaged_otherwise", m.damaged_otherwise}};
+          {"damaged_direct", m.damaged_direct}};
 }
 
 Json tally_json(const Tally& t) {
@@ -47,13 +49,13 @@ Json tally_json(const Tally& t) {
           {"shown_wrongly", t.shown_wrongly},
           {"shown_unreadable", t.shown_unreadable},
           {"shown_own", t.shown_own},
-          {"films", {{"pictures", t.film_pictures}, {"wrong", t.film_wrong}}},
+          {"streams", {{"pictures", t.film_pictures}, {"wrong", t.film_wrong}}},
           {"dropped_under_overload", t.overload},
-          {"own_arrived_whole", t.own_whole},
-          {"own_arrived_whole_shown", t.own_whole_shown},
+          {"own_undamaged", t.own_whole},
+          {"own_undamaged_shown", t.own_whole_shown},
           {"own_share_shown", t.share_shown()},
           {"forced_openings", {{"tried", t.forced}, {"opened", t.forced_opened}, {"control_opened", t.forced_control}}},
-          {"refused", t.refused},
+          {"rejected", t.rejected},
           {"inferred", {{"slow_requests", t.slow_requests}}}};
 }
 
@@ -62,15 +64,15 @@ Json arm_json(const ArmResult& arm) {
   json["connect_seconds"] = arm.connect_seconds;
   json["seconds"] = arm.seconds;
   json["brokers_peak_kib"] = arm.broker_kib;
-  json["not_passed_on"] = arm.link_failed;
-  json["complaints"] = arm.complaints;
+  json["not_forwarded"] = arm.link_failed;
+  json["log"] = arm.log_lines;
   return json;
 }
 
 void write(const fs::path& path, const std::string& text) {
   std::ofstream out(path, std::ios::binary);
   out << text;
-  if (!out.flush()) throw std::runtime_error("cannot write " + path.string() + ". Choose another folder with --output");
+  if (!out.flush()) throw std::runtime_error("cannot write " + path.string() + "; choose another folder with --output");
 }
 
 }  // namespace

@@ -3,15 +3,15 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <string>
 
+#include "base/format.hpp"
 #include "canvas.hpp"
 
 namespace sealcam::incident {
 namespace {
 
-constexpr int band = 44;  // mark and stamp; neutral, as the mark needs it
+constexpr int band = 44;  // mark and caption; gray, as the mark requires
 constexpr int floor_at = 136;
 constexpr int first_shown_minute = 19 * 60 + 40;  // UTC, on 1 January 2020
 
@@ -25,7 +25,7 @@ constexpr std::array zones{Zone{"UTC+8", 480},  Zone{"UTC+1", 60},     Zone{"UTC
                            Zone{"UTC", 0},      Zone{"UTC+5:30", 330}, Zone{"UTC-8", -480}, Zone{"UTC+2", 120},
                            Zone{"UTC-3", -180}, Zone{"UTC+10", 600}};
 
-/// Spreads neighbouring numbers (the finaliser of SplitMix64).
+/// Spreads neighboring numbers (the finalizer of SplitMix64).
 std::uint64_t spread(std::uint64_t x) noexcept {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
@@ -63,7 +63,7 @@ void draw_walls(const Scene& s) {
 void draw_window(const Scene& s) {
   const int x = 226 + static_cast<int>(s.dice >> 8 & 15);
   s.canvas.rectangle(x, 54, 70, 54, {238, 236, 230});
-  s.canvas.rectangle(x + 4, 58, 62, 46, s.night ? Colour{18, 26, 58} : Colour{150, 200, 236});
+  s.canvas.rectangle(x + 4, 58, 62, 46, s.night ? Color{18, 26, 58} : Color{150, 200, 236});
   if (s.night) {
     s.canvas.ellipse(x + 44, 62, 12, 12, {244, 240, 206});
   } else {
@@ -74,32 +74,32 @@ void draw_window(const Scene& s) {
 }
 
 void draw_bed(const Scene& s, bool cot) {
-  const Colour wood = from_hsl(26, 0.45, s.night ? 0.22 : 0.36);
+  const Color wood = from_hsl(26, 0.45, s.night ? 0.22 : 0.36);
   const int width = cot ? 96 : 150;
   s.canvas.rectangle(14, 92, 7, 64, wood);
   s.canvas.rectangle(14 + width, 108, 7, 48, wood);
   s.canvas.rectangle(20, 122, width - 4, 26, {232, 228, 220});
   s.canvas.rectangle(50, 118, width - 36, 30, from_hsl(s.hue + 160, 0.45, s.night ? 0.3 : 0.52));
   s.canvas.ellipse(22, 112, 32, 14, {248, 246, 240});
-  // Somebody sleeps there.
+  // A sleeping person.
   if (s.night || cot) s.canvas.ellipse(30, 104, 15, 15, {196, 150, 122});
   for (int x = 26; cot && x < 14 + width; x += 11) s.canvas.rectangle(x, 100, 3, 54, wood);
 }
 
 void draw_sofa(const Scene& s) {
-  const Colour cloth = from_hsl(s.hue + 190, 0.4, s.night ? 0.26 : 0.46);
+  const Color cloth = from_hsl(s.hue + 190, 0.4, s.night ? 0.26 : 0.46);
   s.canvas.rectangle(18, 102, 140, 40, cloth);
   s.canvas.rectangle(10, 114, 18, 38, from_hsl(s.hue + 190, 0.4, s.night ? 0.2 : 0.38));
   s.canvas.rectangle(148, 114, 18, 38, from_hsl(s.hue + 190, 0.4, s.night ? 0.2 : 0.38));
   s.canvas.rectangle(28, 126, 120, 20, from_hsl(s.hue + 190, 0.38, s.night ? 0.32 : 0.56));
-  // Somebody sits there, and moves over.
+  // A sitting person, who moves with the group.
   const int x = 46 + static_cast<int>(s.group % 3) * 24;
   s.canvas.ellipse(x, 84, 16, 17, {206, 160, 130});
   s.canvas.rectangle(x - 5, 101, 26, 28, from_hsl(s.hue + 60, 0.5, 0.45));
 }
 
 void draw_table(const Scene& s) {
-  const Colour wood = from_hsl(30, 0.5, s.night ? 0.26 : 0.44);
+  const Color wood = from_hsl(30, 0.5, s.night ? 0.26 : 0.44);
   s.canvas.rectangle(20, 112, 150, 8, wood);
   s.canvas.rectangle(28, 120, 7, 42, wood);
   s.canvas.rectangle(155, 120, 7, 42, wood);
@@ -111,12 +111,12 @@ void draw_lamp(const Scene& s) {
   s.canvas.rectangle(199, 96, 3, 58, {70, 66, 62});
   s.canvas.ellipse(186, 150, 30, 8, {70, 66, 62});
   const bool on = s.night || s.group % 2 == 1;
-  s.canvas.ellipse(184, 78, 34, 24, on ? Colour{252, 226, 150} : Colour{186, 178, 160});
+  s.canvas.ellipse(184, 78, 34, 24, on ? Color{252, 226, 150} : Color{186, 178, 160});
 }
 
 void draw_pet(const Scene& s) {
   const int x = 222 + static_cast<int>((s.group * 31 + s.step * 6 + (s.dice >> 20 & 31)) % 72);
-  const Colour fur = from_hsl(20 + static_cast<double>(s.dice >> 30 & 31), 0.4, 0.3);
+  const Color fur = from_hsl(20 + static_cast<double>(s.dice >> 30 & 31), 0.4, 0.3);
   s.canvas.ellipse(x, 154, 26, 14, fur);
   s.canvas.ellipse(x + 19, 146, 12, 12, fur);
   s.canvas.rectangle(x - 5, 150, 8, 3, fur);
@@ -132,15 +132,15 @@ void draw_poster(const Scene& s, std::uint16_t camera) {
   s.canvas.text(x, 54, scale, number, from_hsl(s.hue + 200, 0.75, 0.24));
 }
 
-void draw_stamp(const Scene& s, std::uint16_t camera, const Place& place, const LocalTime& time) {
+void draw_caption(const Scene& s, std::uint16_t camera, const Place& place, const LocalTime& time) {
   s.canvas.rectangle(0, 0, picture_size.width, band, {});
-  constexpr Colour white{236, 236, 236};
+  constexpr Color white{236, 236, 236};
   std::string room(place.room);
   std::ranges::transform(room, room.begin(),
                          [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
-  s.canvas.text(150, 6, 1, std::format("CAMERA {}  {}", camera, room), {170, 170, 170});
-  s.canvas.text(150, 17, 2, std::format("{:02}:{:02}", time.hour, time.minute), white);
-  s.canvas.text(218, 17, 1, std::format("2020-01-{:02}", time.day), white);
+  s.canvas.text(150, 6, 1, sealcam::format("CAMERA {}  {}", camera, room), {170, 170, 170});
+  s.canvas.text(150, 17, 2, sealcam::format("{:02}:{:02}", time.hour, time.minute), white);
+  s.canvas.text(218, 17, 1, sealcam::format("2020-01-{:02}", time.day), white);
   s.canvas.text(218, 26, 1, place.zone, {250, 204, 90});
 }
 
@@ -176,7 +176,7 @@ void RoomPicture::draw(std::uint16_t camera, unsigned group, unsigned step, Fram
   else draw_table(scene);
   draw_lamp(scene);
   draw_pet(scene);
-  draw_stamp(scene, camera, place, time);
+  draw_caption(scene, camera, place, time);
   picture_.number = number;
   hal::fake::draw_mark({pixels_.data(), static_cast<std::size_t>(picture_size.width), picture_size}, {number, camera});
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What a camera sees: a drawn room, the same for one number always, with the number on a poster that people can
-/// read, a mark that programs can read (hal/fake/picture_mark.hpp), and the camera's local time.
+/// The drawn room of a camera. It depends on the camera's number only. It contains the number on a poster for people, a
+/// mark for programs (hal/fake/picture_mark.hpp), and the camera's local time.
 #pragma once
 
 #include <string_view>
@@ -12,7 +12,7 @@ namespace sealcam::incident {
 
 inline constexpr hal::Size picture_size{320, 180};
 
-/// Where a camera stands. Views literals.
+/// Location of a camera. Contains views of literals.
 struct Place {
   std::string_view room;  ///< "bedroom"
   std::string_view zone;  ///< "UTC+8"
@@ -20,14 +20,13 @@ struct Place {
 };
 [[nodiscard]] Place place_of(std::uint16_t camera) noexcept;
 
-/// A YU12 picture that owns its pixels. Move-only by its Picture. Thread-bound.
+/// A YU12 picture that owns its pixels. Move-only. Thread-bound.
 class RoomPicture {
  public:
   RoomPicture();
-  /// `group` changes the scene a little and the clock by minutes, `step` moves something small; `number` goes
-  /// into the mark.
+  /// `group` changes the scene and the clock by minutes, `step` moves a small object, and `number` is part of the mark.
   void draw(std::uint16_t camera, unsigned group, unsigned step, FrameNumber number);
-  /// Views this object; valid until it is drawn again.
+  /// A view of this object. Valid until the next draw().
   [[nodiscard]] const hal::Picture& picture() const noexcept { return picture_; }
 
  private:

@@ -1,36 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "device/stores.hpp"
 #include "devices.hpp"
-#include "stream/capture_loop.hpp"
-#include "stream/publisher.hpp"
+#include "hal/testing/fake_board.hpp"
+#include "stream/capture/capture_loop.hpp"
+#include "support/camera_stores.hpp"
 
 namespace sealcam::incident {
 namespace {
 
-constexpr std::uint32_t largest_incoming = 16U << 10;  // rosters, asks
+constexpr std::uint32_t max_incoming = 16U << 10;  // rosters, view requests
 constexpr BitsPerSecond bitrate{600'000};
 
-class MemoryEpochs final : public stream::EpochStore {
-  [[nodiscard]] Result<std::uint32_t> do_load() const override { return counter_; }
-  Result<> do_store(std::uint32_t counter) override {
-    counter_ = counter;
-    return {};
-  }
-  std::uint32_t counter_ = 0;
-};
-
-class MemoryRosters final : public stream::RosterStore {
-  [[nodiscard]] Result<Bytes> do_load() const override {
-    if (content_.empty()) return fail(Errc::not_found, "no roster");
-    return content_;
-  }
-  Result<> do_store(ByteView message) override {
-    content_.assign(message.begin(), message.end());
-    return {};
-  }
-  Bytes content_;
-};
-
-/// A sensor without pixels: the album has the pictures, encoded.
+/// A sensor without pixels. The album has the encoded pictures.
 class AlbumSource final : public hal::FrameSource {
  public:
   explicit AlbumSource(const Clock& clock) : clock_(clock) {}
@@ -59,16 +40,19 @@ class AlbumCapture final : public stream::CaptureFactory {
   Result<std::unique_ptr<hal::FrameSource>> do_open_source(int) override {
     return std::make_unique<AlbumSource>(clock_);
   }
-  Result<std::unique_ptr<hal::VideoEncoder>> do_open_encoder(const hal::FrameSource&, const stream::Quality&) override {
+  Result<std::unique_ptr<hal::VideoEncoder>> do_open_encoder(const hal::FrameSource&, hal::Size,
+                                                             const stream::Quality&) override {
     return std::make_unique<AlbumEncoder>(album_);
   }
   const Clock& clock_;
   std::shared_ptr<const Album> album_;
 };
 
-stream::PublisherConfig publisher_config(const protocol::Route& route) {
-  return {
-      .route = route, .pace = {.best = {bitrate, Album::length, 0}}, .lease = lease, .still_interval = still_interval};
+test::CameraOptions options_for(const protocol::Route& route) {
+  const stream::Quality quality{bitrate, Album::length, 0};
+  return {.publisher = {.route = route, .rate = {.best = quality}, .lease = lease, .still_interval = still_interval},
+          .queue = {.slots = 8, .bytes = 96U << 10, .max_unit = 48U << 10},
+          .quality = quality};
 }
 
 class SealedCamera final : public Camera {
@@ -76,42 +60,31 @@ class SealedCamera final : public Camera {
   SealedCamera(const Site& site, std::uint32_t account, std::shared_ptr<const Album> album)
       : site_(site),
         person_(site.people[account]),
-        queue_({.slots = 8, .bytes = 96U << 10, .largest = 48U << 10}),
-        control_({bitrate, Album::length, 0}),
+        run_(site.clock, site.log, person_.owner, person_.camera, stores_, options_for(person_.route)),
         factory_(site.clock, std::move(album)),
-        capture_({factory_, queue_, board_, control_, site.clock, site.log}, [this] { publisher_.frames_ready(); }),
-        roster_(roster_store_, person_.route, person_.owner.verifier(), person_.camera.keys()),
-        epochs_(epoch_store_, site.clock, person_.route, person_.camera.keys().identity, "camera"),
-        asks_(person_.route, site.clock),
-        publisher_(publisher_config(person_.route), {site.clock, site.log, queue_, board_, control_, roster_, epochs_,
-                                                     asks_, person_.camera.keys().identity}) {}
+        capture_({factory_, run_.queue, run_.challenges, run_.control, site.clock, site.log, board_},
+                 [this] { run_.publisher.frames_ready(); }) {}
 
   void connect() override {
     auto config = client_config(site_.people, *person_.camera_tls, person_.camera.id().to_string(),
-                                site_.brokers.ingest(), largest_incoming);
-    config.will = test::must(publisher_.will());
-    client_ = test::must(transport::Mqtt5Client::open(site_.io, std::move(config), publisher_, site_.log));
-    publisher_.attach(*client_);
-    test::must(publisher_.start());
+                                site_.brokers.ingest(), max_incoming);
+    config.will = test::must(run_.publisher.will());
+    client_ = test::must(transport::Mqtt5Client::open(site_.io, std::move(config), run_.publisher, site_.log));
+    run_.publisher.attach(*client_);
+    test::must(run_.publisher.start());
   }
   [[nodiscard]] bool connected() const override { return client_ && client_->connected(); }
   void capture() override { (void)capture_.step(); }
-  void tick() override { publisher_.tick(); }
+  void tick() override { run_.publisher.tick(); }
 
  private:
   const Site& site_;
   const Person& person_;
-  MemoryEpochs epoch_store_;
-  MemoryRosters roster_store_;
-  stream::AccessUnitQueue queue_;
-  stream::ChallengeBoard board_;
-  stream::CaptureControl control_;
+  test::CameraStores stores_{person_.camera};
+  test::CameraRun run_;
   AlbumCapture factory_;
+  hal::testing::FakeBoard board_;
   stream::CaptureLoop capture_;
-  stream::RosterKeeper roster_;
-  stream::Epochs epochs_;
-  stream::AskKeeper asks_;
-  stream::Publisher publisher_;
   std::unique_ptr<transport::Mqtt5Client> client_;  // last: it calls the publisher
 };
 

@@ -2,31 +2,32 @@
 #include "verdict.hpp"
 
 #include <cstdio>
-#include <format>
 #include <functional>
+
+#include "base/format.hpp"
 
 namespace sealcam::incident {
 namespace {
 
 void judge_sealed(const Tally& t, std::vector<std::string>& problems) {
   if (t.wrong_stills == 0)
-    problems.emplace_back("the cache delivered no stranger's still: nothing was put to the test");
+    problems.emplace_back("sealed: the cache delivered no stranger's still, so the run proves nothing");
   if (t.shown_wrongly != 0)
-    problems.push_back(std::format("sealed: {} strangers' pictures were shown", t.shown_wrongly));
+    problems.push_back(sealcam::format("sealed: the hubs showed {} strangers' pictures", t.shown_wrongly));
   if (t.shown_unreadable != 0)
-    problems.push_back(
-        std::format("sealed: {} pictures were shown that nobody can tell whose they are", t.shown_unreadable));
-  if (t.film_wrong != 0) problems.push_back(std::format("sealed: {} pictures of films are strangers'", t.film_wrong));
+    problems.push_back(sealcam::format("sealed: the hubs showed {} unreadable pictures", t.shown_unreadable));
+  if (t.film_wrong != 0)
+    problems.push_back(sealcam::format("sealed: the decoded streams contain {} strangers' pictures", t.film_wrong));
   if (t.opened_wrongly != 0)
-    problems.push_back(std::format("sealed: {} frames were opened that are strangers' or damaged", t.opened_wrongly));
+    problems.push_back(sealcam::format("sealed: the hubs opened {} strangers' or damaged frames", t.opened_wrongly));
   if (t.forced_opened != 0)
-    problems.push_back(std::format("sealed: {} strangers' frames open with a hub's own key", t.forced_opened));
+    problems.push_back(sealcam::format("sealed: {} strangers' frames open with a hub's own key", t.forced_opened));
   if (t.forced == 0 || t.forced_control == 0)
-    problems.emplace_back("sealed: opening by force was not tried on strangers' and on own frames");
-  if (t.own_whole == 0 || t.share_shown() < least_share)
+    problems.emplace_back("sealed: forced opening was not tried with strangers' frames and own frames");
+  if (t.own_whole == 0 || t.share_shown() < min_share)
     problems.push_back(
-        std::format("sealed: {} of {} own pictures that arrived whole were shown, {:.0f} % are the least",
-                    t.own_whole_shown, t.own_whole, least_share * 100));
+        sealcam::format("sealed: the hubs showed {} of {} undamaged own pictures, the minimum is {:.0f} %",
+                        t.own_whole_shown, t.own_whole, min_share * 100));
 }
 
 void judge_plain(const Tally& t, std::vector<std::string>& problems) {
@@ -35,7 +36,7 @@ void judge_plain(const Tally& t, std::vector<std::string>& problems) {
     problems.emplace_back("plain: the control showed no stranger's picture, so the test proves nothing");
 }
 
-std::string percent(double share) { return std::format("{:.1f} %", share * 100); }
+std::string percent(double share) { return sealcam::format("{:.1f} %", share * 100); }
 std::string number(std::uint64_t n) { return std::to_string(n); }
 
 }  // namespace
@@ -47,17 +48,17 @@ std::vector<std::string> failures(const RunResult& run) {
   return problems;
 }
 
-std::vector<std::string> refusal_reasons(const RunResult& run) {
+std::vector<std::string> reject_reasons(const RunResult& run) {
   std::vector<std::string> reasons;
   if (const auto* sealed = run.find(Arm::sealed))
-    for (const auto& [reason, n] : sealed->tally.refused)
+    for (const auto& [reason, n] : sealed->tally.rejected)
       if (n > 0) reasons.push_back(reason);
   return reasons;
 }
 
-std::string refused(const ArmResult& arm, const std::string& reason) {
-  const auto found = arm.tally.refused.find(reason);
-  return found == arm.tally.refused.end() ? "-" : number(found->second);
+std::string rejected(const ArmResult& arm, const std::string& reason) {
+  const auto found = arm.tally.rejected.find(reason);
+  return found == arm.tally.rejected.end() ? "-" : number(found->second);
 }
 
 void print_table(const RunResult& run, const Options& options) {
@@ -73,11 +74,11 @@ void print_table(const RunResult& run, const Options& options) {
   const auto count = [&](const char* title, std::uint64_t Tally::* field) {
     row(title, [field](const ArmResult& a) { return number(a.tally.*field); });
   };
-  // Plain frames are not sealed: there is nothing to open.
+  // Plain frames are not sealed, so there is nothing to open.
   const auto sealed_count = [&](const char* title, std::uint64_t Tally::* field) {
     row(title, [field](const ArmResult& a) { return a.arm == Arm::plain ? "-" : number(a.tally.*field); });
   };
-  count("requests \"show me my camera\"", &Tally::requests);
+  count("requests", &Tally::requests);
   count("stills delivered", &Tally::stills);
   count("  of strangers' cameras, by the cache", &Tally::wrong_stills);
   count("key frames delivered", &Tally::keys);
@@ -85,25 +86,25 @@ void print_table(const RunResult& run, const Options& options) {
   count("delta frames delivered", &Tally::deltas);
   count("arrived damaged", &Tally::damaged);
   sealed_count("opened wrongly", &Tally::opened_wrongly);
-  count("shown wrongly (pixels of another account's camera)", &Tally::shown_wrongly);
-  count("shown, too damaged to tell whose", &Tally::shown_unreadable);
+  count("shown wrongly: pixels of another account's camera", &Tally::shown_wrongly);
+  count("shown, unreadable", &Tally::shown_unreadable);
   count("shown, own", &Tally::shown_own);
-  count("pictures of whole films, by their pixels", &Tally::film_pictures);
+  count("pictures of fully decoded streams", &Tally::film_pictures);
   count("  of strangers' cameras", &Tally::film_wrong);
-  count("own pictures that arrived whole", &Tally::own_whole);
-  count("  of them shown", &Tally::own_whole_shown);
-  row("  share", [](const ArmResult& a) { return percent(a.tally.share_shown()); });
-  sealed_count("dropped unverified under overload", &Tally::overload);
+  count("undamaged own pictures delivered", &Tally::own_whole);
+  count("  of these shown", &Tally::own_whole_shown);
+  row("  share shown", [](const ArmResult& a) { return percent(a.tally.share_shown()); });
+  sealed_count("dropped under overload", &Tally::overload);
   sealed_count("strangers' frames tried with the hub's own key", &Tally::forced);
-  sealed_count("  of them opened", &Tally::forced_opened);
-  sealed_count("own frames opened by the same trial (control)", &Tally::forced_control);
-  for (const auto& reason : refusal_reasons(run))
-    row(std::format("refused: {}", reason).c_str(), [&](const ArmResult& a) { return refused(a, reason); });
-  row("seconds", [](const ArmResult& a) { return std::format("{:.1f}", a.seconds); });
-  row("  to connect everybody", [](const ArmResult& a) { return std::format("{:.1f}", a.connect_seconds); });
+  sealed_count("  of these opened", &Tally::forced_opened);
+  sealed_count("own frames opened in the same way (control)", &Tally::forced_control);
+  for (const auto& reason : reject_reasons(run))
+    row(sealcam::format("rejected: {}", reason).c_str(), [&](const ArmResult& a) { return rejected(a, reason); });
+  row("seconds", [](const ArmResult& a) { return sealcam::format("{:.1f}", a.seconds); });
+  row("  to connect all devices", [](const ArmResult& a) { return sealcam::format("{:.1f}", a.connect_seconds); });
   row("memory of both brokers, MiB",
-      [](const ArmResult& a) { return std::format("{:.1f}", static_cast<double>(a.broker_kib) / 1024); });
-  std::printf("\nkeys, certificates and pictures %.1f s, in all %.1f s; this process %.0f MiB at most\n",
+      [](const ArmResult& a) { return sealcam::format("{:.1f}", static_cast<double>(a.broker_kib) / 1024); });
+  std::printf("\nkeys, certificates and pictures: %.1f s, total: %.1f s, maximum memory of this process: %.0f MiB\n",
               run.prepare_seconds, run.seconds, static_cast<double>(run.peak_kib) / 1024);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What a whole run came to, and whether it shows what it is to show.
+/// The result of a run, and its criteria.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ struct RunResult {
   std::vector<ArmResult> arms;
   double prepare_seconds = 0;  ///< keys, certificates, pictures
   double seconds = 0;
-  std::uint64_t peak_kib = 0;  ///< largest resident memory of this process
+  std::uint64_t peak_kib = 0;  ///< maximum resident memory of this process
   [[nodiscard]] const ArmResult* find(Arm arm) const noexcept {
     for (const auto& a : arms)
       if (a.arm == arm) return &a;
@@ -22,16 +22,16 @@ struct RunResult {
   }
 };
 
-/// Share of own pictures that arrived whole and must have been shown.
-inline constexpr double least_share = 0.99;
+/// Minimum share of undamaged own pictures that must be shown.
+inline constexpr double min_share = 0.99;
 
-/// Sentences about what is wrong; none: the run shows what it is to show.
+/// A message per failed criterion.
 [[nodiscard]] std::vector<std::string> failures(const RunResult& run);
 
-/// Reasons for which frames were refused, in the order of their names.
-[[nodiscard]] std::vector<std::string> refusal_reasons(const RunResult& run);
-/// How often in this arm; "-" where nothing is refused by reason.
-[[nodiscard]] std::string refused(const ArmResult& arm, const std::string& reason);
+/// Reasons for which frames were rejected, in alphabetical order.
+[[nodiscard]] std::vector<std::string> reject_reasons(const RunResult& run);
+/// Number of rejections for this reason. "-" for the plain arm.
+[[nodiscard]] std::string rejected(const ArmResult& arm, const std::string& reason);
 
 /// Prints the table of both arms to standard output.
 void print_table(const RunResult& run, const Options& options);

@@ -5,19 +5,19 @@
 
 namespace sealcam::incident {
 
-Witness::Witness(std::uint32_t account, const Parts& parts) : account_(account), parts_(parts) {
-  if (parts.film) film_ = std::make_unique<FilmJudge>();
+Witness::Witness(std::uint32_t account, const Dependencies& deps) : account_(account), deps_(deps) {
+  if (deps.film) film_ = std::make_unique<FilmJudge>();
 }
 
 void Witness::begin_request() {
   answers_.emplace_back();
-  ++parts_.tally.requests;
+  ++deps_.tally.requests;
 }
 
 const Origin* Witness::arrived(ByteView message) {
-  const auto* const origin = parts_.provenance.find(message);
+  const auto* const origin = deps_.provenance.find(message);
   if (origin == nullptr) return nullptr;
-  auto& t = parts_.tally;
+  auto& t = deps_.tally;
   const bool wrong = !is_own(*origin);
   if (origin->kind == Kind::still) ++t.stills, t.wrong_stills += wrong ? 1 : 0;
   else if (origin->kind == Kind::key) ++t.keys, t.wrong_keys += wrong ? 1 : 0;
@@ -29,7 +29,7 @@ const Origin* Witness::arrived(ByteView message) {
   return origin;
 }
 
-// What the cache hands out again, or late, is rightly not shown once a newer one was there.
+// A picture that the cache delivers again or late must not be shown after a newer one.
 void Witness::own_arrived(FrameNumber number) {
   if (newest_own_ && number <= *newest_own_) return;
   newest_own_ = number;
@@ -39,9 +39,9 @@ void Witness::own_arrived(FrameNumber number) {
 void Witness::shown(FrameNumber number, bool alone, ByteView access_unit) {
   judge_film(access_unit);
   if (!alone) return;
-  const Sight sight = parts_.judge.look(access_unit, parts_.sheet);
+  const Sight sight = deps_.judge.look(access_unit, deps_.sheet);
   if (!sight.picture) return;
-  auto& t = parts_.tally;
+  auto& t = deps_.tally;
   Shown shown{std::nullopt, sight.image, sight.damaged};
   if (sight.mark) shown.camera = sight.mark->camera;
   if (!shown.camera) {
@@ -59,13 +59,13 @@ void Witness::judge_film(ByteView access_unit) {
   if (!film_) return;
   const auto mark = film_->look(access_unit);
   if (!mark) return;
-  ++parts_.tally.film_pictures;
-  if (mark->camera != own_camera()) ++parts_.tally.film_wrong;
+  ++deps_.tally.film_pictures;
+  if (mark->camera != own_camera()) ++deps_.tally.film_wrong;
 }
 
 std::vector<Answer> Witness::finish() {
-  parts_.tally.own_whole += own_whole_.size();
-  parts_.tally.own_whole_shown += static_cast<std::uint64_t>(
+  deps_.tally.own_whole += own_whole_.size();
+  deps_.tally.own_whole_shown += static_cast<std::uint64_t>(
       std::ranges::count_if(own_whole_, [this](FrameNumber n) { return own_shown_.contains(n); }));
   return std::move(answers_);
 }

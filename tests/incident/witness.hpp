@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Stands beside one hub and notes what arrives and what is shown. The same for both arms.
+/// Records the messages that one hub receives and the pictures that it shows. Used in both arms.
 #pragma once
 
 #include <memory>
@@ -7,7 +7,7 @@
 #include <set>
 #include <vector>
 
-#include "core/strong.hpp"
+#include "base/strong.hpp"
 #include "judge.hpp"
 #include "provenance.hpp"
 #include "tally.hpp"
@@ -17,27 +17,27 @@ namespace sealcam::incident {
 /// Thread-bound.
 class Witness {
  public:
-  struct Parts {
+  struct Dependencies {
     const Provenance& provenance;
     Judge& judge;
     Tally& tally;
-    bool film = false;   ///< decode deltas, too
+    bool film = false;   ///< also decode deltas
     bool sheet = false;  ///< keep pictures for the contact sheet
   };
-  Witness(std::uint32_t account, const Parts& parts);
+  Witness(std::uint32_t account, const Dependencies& deps);
 
-  [[nodiscard]] Tally& tally() noexcept { return parts_.tally; }
+  [[nodiscard]] Tally& tally() noexcept { return deps_.tally; }
   [[nodiscard]] bool is_own(const Origin& origin) const noexcept { return origin.source == account_; }
   void begin_request();
-  /// A message of the topics `video` or `still`. Null when it is not known where it came from.
+  /// A message of the topic `video` or `still` arrived. Returns null if its origin is unknown.
   const Origin* arrived(ByteView message);
-  /// Whose message this is; null when it is not known. Counts nothing.
-  [[nodiscard]] const Origin* origin(ByteView message) const noexcept { return parts_.provenance.find(message); }
-  /// An own picture that stands alone and came whole has this number.
+  /// The origin of a message. Null if it is unknown. Counts nothing.
+  [[nodiscard]] const Origin* origin(ByteView message) const noexcept { return deps_.provenance.find(message); }
+  /// An undamaged own still or key frame with this number arrived.
   void own_arrived(FrameNumber number);
-  /// The hub hands a picture to its screen. `alone`: a still or key frame.
+  /// The hub shows a picture. `alone`: it is a still or key frame.
   void shown(FrameNumber number, bool alone, ByteView access_unit);
-  /// Adds up; gives the answers away.
+  /// Adds the counters to the tally. Returns the answers.
   [[nodiscard]] std::vector<Answer> finish();
 
  private:
@@ -45,7 +45,7 @@ class Witness {
   [[nodiscard]] std::uint16_t own_camera() const noexcept { return static_cast<std::uint16_t>(account_ + 1); }
 
   std::uint32_t account_;
-  Parts parts_;
+  Dependencies deps_;
   std::unique_ptr<FilmJudge> film_;
   std::optional<FrameNumber> newest_own_;
   std::set<FrameNumber> own_whole_;

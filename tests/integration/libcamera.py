@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""libcamera's virtual camera through seal and broker to a hub: every picture that is shown is LIVE and of this camera.
-Beside that: --list-sensors names it, with and without the module; the camera says what it chose. Where there is no
-V4L2 sensor it is configured as a service is, with "auto".
+"""A hub shows the pictures of libcamera's virtual camera as LIVE.
+
+The test also runs --list-sensors with and without the libcamera module, and checks the log entry about the chosen format.
+If the machine has a V4L2 sensor, the configuration names the libcamera back-end; without one it uses "auto".
 
     libcamera.py --build DIR [--seconds N]
 """
@@ -15,15 +16,15 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 from support.world import Failure, World, cpu_and_memory, read_json, wait_for  # noqa: E402
 
 SKIPPED = 77
 SIZE = "1280x720"
 
 
-def listed(build, environment):
-    """The sensors that --list-sensors prints, and what it says beside."""
+def list_sensors(build, environment):
+    """Returns the sensors that --list-sensors prints, and its standard error."""
     done = subprocess.run([build / "bin/sealcam-camera", "--list-sensors", "--json"], capture_output=True, text=True,
                           env=environment, timeout=30)
     return json.loads(done.stdout)["sensors"], done.stderr
@@ -33,21 +34,21 @@ def check_list(build):
     if not (build / "bin/sealcam-libcamera.so").exists():
         print("SKIP: this build has no libcamera module")
         sys.exit(SKIPPED)
-    sensors, said = listed(build, os.environ)
+    sensors, log = list_sensors(build, os.environ)
     cameras = [s["id"] for s in sensors if s["backend"] == "libcamera"]
     if "Virtual0" not in cameras:
-        print(f"SKIP: libcamera here has no virtual camera; it lists {cameras}\n{said}")
+        print(f"SKIP: this libcamera has no virtual camera; it lists {cameras}\n{log}")
         sys.exit(SKIPPED)
-    # Installed without the module: one line, and the rest goes on.
+    # Without the module the program logs one line and lists the sensors of the other back-ends.
     with tempfile.TemporaryDirectory(prefix="sealcam-libcamera-") as folder:
         alone = pathlib.Path(folder) / "bin"
         alone.mkdir()
         (alone / "sealcam-camera").write_bytes((build / "bin/sealcam-camera").read_bytes())
         (alone / "sealcam-camera").chmod(0o755)
-        sensors, said = listed(pathlib.Path(folder), os.environ)
-        about = [line for line in said.splitlines() if "sealcam-libcamera.so is in none of" in line]
-        if len(about) != 1 or any(s["backend"] == "libcamera" for s in sensors):
-            raise Failure(f"without the module --list-sensors gave {sensors} and said:\n{said}")
+        sensors, log = list_sensors(pathlib.Path(folder), os.environ)
+        lines = [line for line in log.splitlines() if "sealcam-libcamera.so is in none of" in line]
+        if len(lines) != 1 or any(s["backend"] == "libcamera" for s in sensors):
+            raise Failure(f"without the module --list-sensors printed {sensors} and logged:\n{log}")
     return {"backend": "libcamera", "device": "Virtual0"} if sensors else {"backend": "auto"}
 
 
@@ -68,7 +69,7 @@ def watch(build, source, seconds):
         wait_for("hub is ready", hub.status, 15, hub.process)
         wait_for("camera is ready", camera.status, 15, camera.process)
         probe = world.probe("probe", hub, "--decode")
-        wait_for("a live picture", lambda: result_of(probe).get("live"), 20, camera.process)
+        wait_for("the hub shows a LIVE picture", lambda: result_of(probe).get("live"), 20, camera.process)
         first = result_of(probe)["first_live_at_ms"] / 1000 - camera.process.started
         time.sleep(seconds)
         status = camera.status()
@@ -77,15 +78,15 @@ def watch(build, source, seconds):
         result = result_of(probe)
         log = camera.process.tail(200)
         code = camera.process.stop()
-    # What was under way when the hub began to ask echoes no challenge of its, and is shown as old.
+    # Up to three pictures were sent before the hub's first request. They have no echo, so the hub shows them as STALE.
     wrong = sum(result[key] for key in ("live_too_old", "out_of_order", "malformed", "undecodable")) + (result["stale"] > 3)
     if result["live"] < seconds * 5 or wrong or list(result["cameras"]) != [camera.id]:
-        raise Failure(f"the hub was shown {result}\n{log}")
-    if f"NV12 {SIZE}: goes into an encoder as it is" not in log:
-        raise Failure(f"the camera does not say what it chose:\n{log}")
+        raise Failure(f"the probe counted {result}\n{log}")
+    if f"NV12 {SIZE}: needs no conversion" not in log:
+        raise Failure(f"the camera does not log the format that it chose:\n{log}")
     if status["corrupt"] or status["source_opened"] != 1 or code != 0:
-        raise Failure(f"the camera ended with {code} and said {status}\n{log}")
-    print(f"libcamera's virtual camera by {source['backend']} at {SIZE}: {result['live']} LIVE pictures in {seconds} s ({result['fps']:.1f}/s), "
+        raise Failure(f"the camera exited with {code} and reported {status}\n{log}")
+    print(f"libcamera's virtual camera, back-end {source['backend']}, {SIZE}: {result['live']} LIVE pictures in {seconds} s ({result['fps']:.1f}/s), "
           f"latency {result['latency_ms_p50']:.0f} ms median, {result['latency_ms_p95']:.0f} ms p95, "
           f"first after {first:.1f} s; captured {status['captured']}, encoded {status['encoded']}, {status['encode_ms']:.1f} ms a picture, "
           f"CPU {cpu:.1f} s, RSS {rss} KiB")

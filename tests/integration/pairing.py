@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Pairing over the network with the real programs: a camera and a hub become an account's without anybody touching their
-state folders, and then show pictures. Before that, what a stranger in the same network can do to an unpaired camera:
-guess, replay the port full, drip, send too much. After each the camera is alive, unpaired and can be paired.
+"""Pairs a camera and a hub with an account over the network, and shows pictures of the camera at the hub.
+
+Before that, a client without the code attacks the unpaired camera: it guesses codes, opens many connections, sends requests
+that are too large, and sends a request very slowly. After each attack the camera runs, is unpaired and answers.
 
     pairing.py --build DIR
 """
@@ -21,12 +22,12 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from support.world import Failure, World, cpu_and_memory, read_json, wait_for  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+from support.world import Credentials, Failure, World, cpu_and_memory, read_json, wait_for  # noqa: E402
 
 EX_NOPERM, EX_CONFIG, EX_UNAVAILABLE, EX_USAGE = 77, 78, 69, 64
 STRING = re.compile(r"sealcam:1:([a-z2-7]{32}):([a-z2-7]{8})@127\.0\.0\.1:(\d+)\n")
-WIFI_WORD = 'say "friend" \\ and enter'
+PASSPHRASE = 'say "friend" \\ and enter'
 
 
 def expect(condition, text):
@@ -35,7 +36,7 @@ def expect(condition, text):
 
 
 class Device:
-    """A camera or hub that belongs to nobody, with its console and its log apart."""
+    """An unpaired camera or hub. Its console output and its log are in separate files."""
 
     def __init__(self, world, program, name, *more):
         self.world, self.name = world, name
@@ -46,6 +47,7 @@ class Device:
         self.argv = [str(a) for a in (world.program(program), "--state", self.state, "--pairing-listen", "127.0.0.1:0",
                                       "--pairing-file", self.file, "--status", self.status_file, *more)]
         self.child = None
+        self.access = Credentials(world, self)
 
     def start(self):
         with self.console.open("wb") as out, self.log.open("ab") as log:
@@ -69,16 +71,16 @@ class Device:
             self.child.kill()
             return self.child.wait()
 
-    def shown(self):
-        """The pairing string, from the file that an SD card would carry."""
-        def there():
+    def read_pairing_string(self):
+        """Waits for the pairing file and returns its pairing string. An image stores this file on the SD card."""
+        def read():
             return self.file.exists() and STRING.fullmatch(self.file.read_text())
-        found = wait_for(f"{self.name} shows its pairing string", there, 30, self)
+        found = wait_for(f"{self.name} shows its pairing string", read, 30, self)
         self.id, self.code, self.port = found[1], found[2], int(found[3])
         return found[0].strip()
 
-    def listening(self):
-        """Ports that this process listens on, as the kernel sees it."""
+    def listening_ports(self):
+        """Returns the TCP ports on which this process listens, from /proc."""
         inodes = set()
         for fd in pathlib.Path(f"/proc/{self.child.pid}/fd").iterdir():
             try:
@@ -97,14 +99,14 @@ class Device:
 
 
 def owner(world, account, *args):
-    """Exit code, output, error."""
+    """Runs `sealcam`. Returns exit code, standard output and standard error."""
     done = subprocess.run([str(a) for a in (world.program("sealcam"), "--account", world.folder / account, *args)],
                           capture_output=True, text=True, timeout=120)
     return done.returncode, done.stdout, done.stderr
 
 
-def pair(world, account, text, name, *more, what=("camera", "pair")):
-    return owner(world, account, "--json", *what, text, "--name", name, "--broker", world.folder / "broker", *more)
+def pair(world, account, text, name, *more, command=("camera", "pair")):
+    return owner(world, account, "--json", *command, text, "--name", name, "--broker", world.folder / "broker", *more)
 
 
 def wrong(code):
@@ -119,7 +121,7 @@ def connect(port):
 
 
 def answer(link):
-    """Status of what is answered; 0 when the connection ended without."""
+    """Returns the HTTP status of the answer, or 0 if the connection ended without an answer."""
     text = b""
     try:
         while b"\r\n" not in text:
@@ -136,25 +138,25 @@ def request(target, body):
     return f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
-def well(camera, step):
-    """Alive, unpaired, answering."""
-    expect(camera.alive, f"the camera ended {step}:\n{camera.tail()}")
-    expect(not (camera.state / "enrolment.json").exists(), f"the camera was paired {step}")
+def check_unharmed(camera, step):
+    """The camera runs, is unpaired and answers."""
+    expect(camera.alive, f"the camera exited {step}:\n{camera.tail()}")
+    expect(not (camera.state / "enrollment.json").exists(), f"the camera was paired {step}")
     with connect(camera.port) as link:
         link.sendall(request("/pairing/1/hello", "{}"))
         expect(answer(link) == 200, f"the camera does not answer {step}")
-    print(f"well {step}", flush=True)
+    print(f"the camera is unharmed {step}", flush=True)
 
 
 def check_secrecy(camera, text):
     console = camera.console.read_text()
     expect(text in console and "\u2580" in console, "the console shows no pairing string with a QR code")
-    expect(camera.code not in camera.log.read_text(), "the log holds the code")
-    expect(stat.S_IMODE(camera.file.stat().st_mode) == 0o600, "others may read the pairing file")
+    expect(camera.code not in camera.log.read_text(), "the log contains the code")
+    expect(stat.S_IMODE(camera.file.stat().st_mode) == 0o600, "other users can read the pairing file")
 
 
 def check_exporter(camera):
-    """Another TLS library, from the protocol's page alone: OpenSSL exports what the camera signs."""
+    """OpenSSL computes the exporter that the protocol page defines, and the camera signs the same value."""
     hello = request("/pairing/1/hello", "{}").replace(b"Host: x", b"Host: x\r\nConnection: close")
     done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{camera.port}", "-keymatexport",
                            "EXPORTER-sealcam/1 pairing", "-keymatexportlen", "32", "-nocommands", "-ign_eof"],
@@ -162,20 +164,20 @@ def check_exporter(camera):
     text = done.stdout.decode(errors="replace")
     exported = re.search(r"Keying material: ([0-9A-F]{64})", text)
     answered = re.search(r'"proof":"([A-Za-z0-9_-]+)"', text)
-    expect(exported and answered, f"no exporter or no answer:\n{text[-1000:]}")
+    expect(exported and answered, f"OpenSSL printed no exporter or the camera sent no answer:\n{text[-1000:]}")
     proof = base64.urlsafe_b64decode(answered[1] + "=" * (-len(answered[1]) % 4))
     # COSE_Sign1 whose payload is CBOR {1: bstr 32}: RFC 8949, a1 01 58 20.
-    expect(bytes.fromhex("a1015820" + exported[1]) in proof, "the camera signs another exporter than OpenSSL computes")
-    print("OpenSSL exports what the camera signs", flush=True)
+    expect(bytes.fromhex("a1015820" + exported[1]) in proof, "the camera signs an exporter that differs from OpenSSL's")
+    print("the camera signs the exporter that OpenSSL computes", flush=True)
 
 
 def check_limits(camera):
-    """Too large, too many, too slow."""
+    """Requests that are too large or too slow, and too many connections."""
     for target, body, status in (("/pairing/1/hello", None, 413), ("/nothing", "{}", 404), ("/pairing/1/claim", "{}", 409)):
         with connect(camera.port) as link:
             link.sendall(request(target, body) if body else b"POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n")
             got = answer(link)
-            expect(got == status, f"{target} is answered with {got}, not {status}")
+            expect(got == status, f"{target} is answered with {got} instead of {status}")
     with connect(camera.port) as link:
         try:
             link.sendall(b"POST / HTTP/1.1\r\n" + b"X: " + b"x" * 20000)
@@ -185,31 +187,31 @@ def check_limits(camera):
     with socket.create_connection(("127.0.0.1", camera.port), 30) as link:
         link.sendall(b"GET / HTTP/1.1\r\n\r\n")
         expect(b"HTTP" not in link.recv(4096), "plain HTTP is answered")
-    well(camera, "after oversized and malformed requests")
+    check_unharmed(camera, "after oversized and malformed requests")
 
     _, before = cpu_and_memory(camera.child.pid)
-    silent = [socket.create_connection(("127.0.0.1", camera.port), 30) for _ in range(300)]
-    well(camera, "beside 300 silent connections")
-    talking = []
+    idle = [socket.create_connection(("127.0.0.1", camera.port), 30) for _ in range(300)]
+    check_unharmed(camera, "with 300 idle connections")
+    sending = []
     for _ in range(30):
         link = connect(camera.port)
         try:
             link.sendall(b"POST /pairing/1/hello HTTP/1.1\r\nContent-Length: 131072\r\n\r\n" + b" " * 100000)
         except OSError:
             pass
-        talking.append(link)
+        sending.append(link)
     _, after = cpu_and_memory(camera.child.pid)
-    # 8 connections of 65 KiB with a request of 128 KiB each, and what the allocator keeps. Without the limit it would be
-    # 20 MiB and more.
+    # The camera accepts 8 connections. Each needs 65 KiB and up to 128 KiB for its request; the rest is memory that the
+    # allocator keeps. Without the limit the camera would need more than 20 MiB.
     expect(after - before < 8192, f"memory grew by {after - before} KiB")
     sockets = sum(1 for fd in pathlib.Path(f"/proc/{camera.child.pid}/fd").iterdir() if "socket" in os.readlink(fd))
     expect(sockets <= 16, f"{sockets} sockets are open")
     print(f"330 connections: resident memory {before} -> {after} KiB", flush=True)
-    for link in silent + talking:
+    for link in idle + sending:
         link.close()
-    well(camera, "after many connections")
+    check_unharmed(camera, "after many connections")
 
-    # One byte now and then does not keep a request alive.
+    # A client that sends one byte per second does not keep its request alive.
     link = connect(camera.port)
     begun = time.monotonic()
     ended = False
@@ -223,17 +225,17 @@ def check_limits(camera):
         except OSError:
             ended = True
     lasted = time.monotonic() - begun
-    expect(ended, "a request that drips is never ended")
-    expect(lasted > 10, f"it ended after {lasted:.0f} s: patience is 20 s")
-    print(f"a dripping request was ended after {lasted:.0f} s", flush=True)
-    well(camera, "after a slow request")
+    expect(ended, "the camera does not end a request that arrives byte by byte")
+    expect(lasted > 10, f"the camera ended the request after {lasted:.0f} s; its timeout is 20 s")
+    print(f"the camera ended a request that arrived byte by byte after {lasted:.0f} s", flush=True)
+    check_unharmed(camera, "after a slow request")
 
 
 def check_guessing(world, camera, text):
-    """Five wrong codes; then closed, also over a kill and a restart; open again after another boot."""
-    def guess(string, words):
+    """Pairing closes after five wrong codes, and stays closed after a kill and a restart. It opens again after a reboot."""
+    def guess(string, message):
         code, _, error = pair(world, "a", string, "Front door")
-        expect(code == EX_NOPERM and words in error, f"a wrong code: exit {code}, {error}")
+        expect(code == EX_NOPERM and message in error, f"a wrong code: exit {code}, {error}")
 
     for left in (4, 3):
         guess(text.replace(camera.code, wrong(camera.code)), f"{left} tries are left")
@@ -241,23 +243,23 @@ def check_guessing(world, camera, text):
     before = camera.code
     camera.start()
     camera.file.unlink(missing_ok=True)
-    text = camera.shown()
+    text = camera.read_pairing_string()
     expect(camera.code != before, "the code is the same after a restart")
     for left in ("2 tries are", "1 try is", None):
-        guess(text.replace(camera.code, wrong(camera.code)), f"{left} left" if left else "no more codes")
-    guess(text, "no more codes")
-    wait_for("the code that counts for nothing is withdrawn", lambda: not camera.file.exists(), 30, camera)
+        guess(text.replace(camera.code, wrong(camera.code)), f"{left} left" if left else "rejects all codes")
+    guess(text, "rejects all codes")
+    wait_for("the camera removes its pairing file", lambda: not camera.file.exists(), 30, camera)
     camera.stop(signal.SIGKILL)
     camera.start()
-    wait_for("the camera says that pairing is closed", lambda: "closed after 5" in camera.log.read_text(), 30, camera)
-    expect(not camera.file.exists(), "a code that counts for nothing is shown")
-    print("closed after five wrong codes, also over two kills", flush=True)
+    wait_for("the camera logs that pairing is closed", lambda: "closed after 5" in camera.log.read_text(), 30, camera)
+    expect(not camera.file.exists(), "the camera shows a code although pairing is closed")
+    print("pairing is closed after five wrong codes, also after two kills", flush=True)
     camera.stop()
-    # What the kernel does at the next power-up: another boot id.
+    # The kernel has another boot id after each power-up.
     tries = camera.state / "pairing-tries"
     tries.write_text("00000000-0000-0000-0000-000000000000 " + tries.read_text().split()[1] + "\n")
     camera.start()
-    return camera.shown()
+    return camera.read_pairing_string()
 
 
 def main():
@@ -283,77 +285,77 @@ def main():
 
 def run(world, camera, hub):
     idle = subprocess.run([*camera.argv, "--no-pairing"], capture_output=True, text=True, timeout=60)
-    expect(idle.returncode == EX_CONFIG and not idle.stdout, "--no-pairing does not end")
+    expect(idle.returncode == EX_CONFIG and not idle.stdout, "an unpaired camera with --no-pairing does not exit")
     camera.start()
-    text = camera.shown()
+    text = camera.read_pairing_string()
     check_secrecy(camera, text)
-    expect(camera.listening() == [camera.port], f"the camera listens on {camera.listening()}")
-    well(camera, "at the start")
+    expect(camera.listening_ports() == [camera.port], f"the camera listens on {camera.listening_ports()}")
+    check_unharmed(camera, "at the start")
     check_exporter(camera)
     check_limits(camera)
     text = check_guessing(world, camera, text)
 
     code, _, error = pair(world, "a", text.replace(camera.id, "a" * 32), "Front door")
-    expect(code == EX_NOPERM and "Another device" in error, f"a string of another device: {code} {error}")
-    code, _, error = pair(world, "a", text, "Front door", what=("hub", "link"))
-    expect(code == EX_USAGE and "camera pair" in error, f"a camera linked as a hub: {code} {error}")
+    expect(code == EX_NOPERM and "another device" in error, f"pairing string of another device: {code} {error}")
+    code, _, error = pair(world, "a", text, "Front door", command=("hub", "link"))
+    expect(code == EX_USAGE and "camera pair" in error, f"'hub link' with a camera: {code} {error}")
     code, _, error = pair(world, "a", text, "Front door", "--at", f"127.0.0.1:{world.port}")
-    expect(code not in (0, EX_USAGE) and error, f"paired with a broker: {code}")
-    well(camera, "after pairing that could not succeed")
+    expect(code not in (0, EX_USAGE) and error, f"'camera pair' with the address of a broker: {code}")
+    check_unharmed(camera, "after attempts to pair that must fail")
 
-    word = world.folder / "word"
-    word.write_text("too few")
-    network = ("--wifi", "At \"home\"", "--wifi-password-file", word)
+    passphrase = world.folder / "passphrase"
+    passphrase.write_text("too few")
+    network = ("--wifi", "At \"home\"", "--wifi-password-file", passphrase)
     code, _, error = pair(world, "a", text, "Front door", *network)
-    expect(code == EX_USAGE and "8 to 63" in error, f"a passphrase that is none: {code} {error}")
-    word.write_text(WIFI_WORD + "\nnot this line\n")
-    code, _, error = pair(world, "a", text, "Front door", "--wifi", "x" * 33, "--wifi-password-file", word)
-    expect(code == EX_USAGE and "32 bytes" in error, f"a network's name that is none: {code} {error}")
-    expect(not (camera.state / "wifi.json").exists(), "a network was stored without an owner")
+    expect(code == EX_USAGE and "8 to 63" in error, f"a passphrase of 7 characters: {code} {error}")
+    passphrase.write_text(PASSPHRASE + "\nnot this line\n")
+    code, _, error = pair(world, "a", text, "Front door", "--wifi", "x" * 33, "--wifi-password-file", passphrase)
+    expect(code == EX_USAGE and "32 bytes" in error, f"a network name of 33 bytes: {code} {error}")
+    expect(not (camera.state / "wifi.json").exists(), "the unpaired camera stored a network")
     code, out, error = pair(world, "a", text, "Front door", *network)
     expect(code == 0, f"pairing: exit {code}, {error}")
     stored = json.loads((camera.state / "wifi.json").read_text())
-    expect(bytes.fromhex(stored["ssid"]) == b'At "home"' and stored["passphrase"] == WIFI_WORD, "another network was stored")
-    expect(WIFI_WORD not in out + error, "the passphrase was printed")
+    expect(bytes.fromhex(stored["ssid"]) == b'At "home"' and stored["passphrase"] == PASSPHRASE, "the camera stored another network")
+    expect(PASSPHRASE not in out + error, "sealcam printed the passphrase")
     result = json.loads(out)
     expect(result["id"] == camera.id and result["role"] == "camera" and result["pending"] == [], f"{result}")
     pid = camera.child.pid
-    wait_for("the camera publishes as the account's", lambda: (read_json(camera.status_file) or {}).get("connected"), 30, camera)
-    expect(camera.child.pid == pid and camera.alive, "the camera was started again")
-    expect(camera.listening() == [], f"a paired camera listens on {camera.listening()}")
-    expect(not camera.file.exists(), "the pairing file is left")
+    wait_for("the camera connects to the broker of the account", lambda: (read_json(camera.status_file) or {}).get("connected"), 30, camera)
+    expect(camera.child.pid == pid and camera.alive, "the camera was restarted")
+    expect(camera.listening_ports() == [], f"a paired camera listens on {camera.listening_ports()}")
+    expect(not camera.file.exists(), "the pairing file still exists")
     code, _, error = pair(world, "b", text, "Mine")
-    expect(code == EX_UNAVAILABLE and "cannot be reached" in error, f"a second owner: {code} {error}")
+    expect(code == EX_UNAVAILABLE and "cannot reach" in error, f"pairing by a second owner: {code} {error}")
 
     hub.start()
-    link = hub.shown()
-    code, _, error = pair(world, "a", link, "Kitchen", what=("hub", "link"))
+    link = hub.read_pairing_string()
+    code, _, error = pair(world, "a", link, "Kitchen", command=("hub", "link"))
     expect(code == 0, f"linking the hub: exit {code}, {error}")
 
-    page = wait_for("the hub's page", lambda: re.search(r"http://127\.0\.0\.1:(\d+)/", hub.log.read_text()), 30, hub)
+    page = wait_for("the hub logs the address of its page", lambda: re.search(r"http://127\.0\.0\.1:(\d+)/", hub.log.read_text()), 30, hub)
     hub.port = int(page[1])
     probe = world.probe("probe", hub, "--decode", "--expect-camera", 7, "--seconds", 60)
-    wait_for("live pictures of the paired camera at the paired hub", lambda: (read_json(probe.result) or {}).get("live", 0) > 5, 60)
-    print("paired, linked, LIVE", flush=True)
-    expect(hub.listening() == [hub.port], f"the paired hub listens on {hub.listening()}")
+    wait_for("the paired hub shows LIVE pictures of the paired camera", lambda: (read_json(probe.result) or {}).get("live", 0) > 5, 60)
+    print("camera and hub are paired, pictures are LIVE", flush=True)
+    expect(hub.listening_ports() == [hub.port], f"the paired hub listens on {hub.listening_ports()}")
     for device in (camera, hub):
-        expect(device.code not in device.log.read_text(), "a log holds the code")
-        expect(WIFI_WORD not in device.log.read_text(), "a log holds the network's passphrase")
-    # There is no NetworkManager in this world: told, and nothing lost.
-    wait_for("the camera says that it joins no network", lambda: read_json(camera.status_file).get("wifi") == "unmanaged", 60, camera)
+        expect(device.code not in device.log.read_text(), "a log contains the code")
+        expect(PASSPHRASE not in device.log.read_text(), "a log contains the passphrase of the network")
+    # The test runs without NetworkManager. The camera reports this and continues to stream.
+    wait_for("the camera reports that NetworkManager is missing", lambda: read_json(camera.status_file).get("wifi") == "unmanaged", 60, camera)
 
-    # Enrolling on a shared disk ends the waiting of a camera that runs already.
+    # A running, unpaired camera continues as a paired camera after an enrollment through its state folder.
     other = Device(world, "sealcam-camera", "other", *camera.argv[camera.argv.index("--config"):][:2])
     try:
         other.start()
-        other.shown()
+        other.read_pairing_string()
         code, _, error = owner(world, "b", "camera", "enroll", other.state, "--name", "B", "--broker", world.folder / "broker")
-        expect(code == 0, f"enrolling beside a running camera: {code} {error}")
-        wait_for("it goes on as a paired camera", lambda: (read_json(other.status_file) or {}).get("connected"), 30, other)
-        expect(other.listening() == [], "an enrolled camera still listens")
+        expect(code == 0, f"enrollment of a running camera: {code} {error}")
+        wait_for("the enrolled camera connects to the broker", lambda: (read_json(other.status_file) or {}).get("connected"), 30, other)
+        expect(other.listening_ports() == [], "an enrolled camera still listens")
     finally:
         other.stop()
-    print("all holds")
+    print("all checks passed")
 
 
 if __name__ == "__main__":

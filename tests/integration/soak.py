@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Resident memory of a streaming camera and hub stays flat.
+"""The resident memory of camera, hub and broker does not grow while they stream.
 
     soak.py --build DIR        for $SEALCAM_SOAK_SECONDS (default 600)
 """
@@ -11,10 +11,11 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 from support.world import Failure, World, cpu_and_memory, read_json, wait_for  # noqa: E402
 
-SLACK_KIB = 2048  # between the highest of the first fifth (buffers find their size) and the highest of the rest
+# Allowed difference between the maximum of the first fifth, in which buffers reach their size, and the maximum of the rest.
+ALLOWED_GROWTH_KIB = 2048
 
 
 def main():
@@ -30,7 +31,7 @@ def main():
         wait_for("hub is ready", hub.status, process=hub.process)
         world.start(camera)
         probe = world.probe("probe", hub)
-        wait_for("live", lambda: (read_json(probe.result) or {}).get("live", 0), 15, probe)
+        wait_for("the hub shows a LIVE picture", lambda: (read_json(probe.result) or {}).get("live", 0), 15, probe)
         parts = {"camera": camera.process, "hub": hub.process, "broker": world.broker}
         samples = {name: [] for name in parts}
         begun = time.monotonic()
@@ -41,16 +42,16 @@ def main():
                     raise Failure(f"{name} ended:\n{process.tail()}")
                 samples[name].append(cpu_and_memory(process.child.pid)[1])
         shown = read_json(probe.result)["live"]
-    wrong = False
+    grew = False
     for name, values in samples.items():
         early = max(values[:max(1, len(values) // 5)])
         late = max(values[len(values) // 5:])
         print(f"{name}: {early} KiB in the first fifth, {late} KiB afterwards, {len(values)} samples over {seconds} s")
-        wrong |= late > early + SLACK_KIB
-    print(f"pictures shown live: {shown}")
+        grew |= late > early + ALLOWED_GROWTH_KIB
+    print(f"LIVE pictures: {shown}")
     if shown < seconds * 20:
-        raise Failure("too few pictures to prove anything")
-    return 1 if wrong else 0
+        raise Failure("the hub showed too few pictures for a result")
+    return 1 if grew else 0
 
 
 if __name__ == "__main__":

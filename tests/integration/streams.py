@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a hub serves beside its page, as programs use it: two accounts with a camera and a hub each.
+"""Live streams, snapshots and metrics of a hub, with the programs that use them.
 
-The first account's stream is read by ffprobe and ffmpeg, which must have nothing to complain about, and compared with
-what the sensor saw; its snapshots are the newest picture. The second account's camera is stopped: nothing of it passes
-for live. Beside that: a stranger's camera, a reader that takes nothing, readers that go in the middle, metrics.
+There are two accounts, each with a camera and a hub. ffprobe and ffmpeg read the first account's stream without a warning,
+and its pictures equal those of the sensor. Its snapshots are the newest picture. The second account's camera is stopped: its
+stream ends, and its snapshots are no longer LIVE. Other cases: a camera of another account, a client that reads nothing,
+clients that disconnect, metrics.
 
     streams.py --build DIR [--seconds N]
 """
@@ -21,18 +22,19 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 from support.world import Failure, World, cpu_and_memory, wait_for  # noqa: E402
 
 NUMBER = {"a": 5, "b": 6}
 SIZE = "1280x720"
-SLOW_LIMIT_KIB = 24 << 10  # a stream's queue is 8 MiB; the media module 30 MiB once, which is measured apart
+# A stream's queue holds 8 MiB. The media module is loaded before the measurement.
+SLOW_LIMIT_KIB = 24 << 10
 
 
-def get(hub, path, seconds=10):
-    """Status, headers and body."""
+def get(hub, path, seconds=10, rights="view"):
+    """Returns status, headers and body."""
     connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=seconds)
-    connection.request("GET", path)
+    connection.request("GET", path, headers=hub.access.headers(rights))
     answer = connection.getresponse()
     return answer.status, answer.headers, answer.read()
 
@@ -42,7 +44,11 @@ def live(camera):
 
 
 def url(hub, path):
-    return f"http://127.0.0.1:{hub.port}{path}"
+    return hub.access.address(path)
+
+
+def authorization(hub):
+    return "".join(f"{name}: {value}\r\n" for name, value in hub.access.headers("view").items())
 
 
 def must(condition, text):
@@ -55,7 +61,7 @@ def state(hub):
 
 
 def quiet(*argv):
-    """Runs a judge that must have nothing to complain about; what it printed on standard output."""
+    """Runs a program that must succeed without a warning. Returns its standard output."""
     done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=60)
     must(done.returncode == 0 and not done.stderr.strip(), f"{argv[0]}: {done.returncode} {done.stderr}")
     return done.stdout
@@ -66,7 +72,7 @@ def probe(hub, camera, seconds):
                              "-show_entries", "packet=pts_time:stream=codec_name,width,height,nb_read_packets",
                              "-of", "json", url(hub, live(camera))))
     times = [float(p["pts_time"]) for p in found["packets"]]
-    must(all(a < b for a, b in zip(times, times[1:])), "times of a stream do not grow")
+    must(all(a < b for a, b in zip(times, times[1:])), "the timestamps of the stream do not increase")
     must(times[-1] - times[0] >= seconds - 1 and len(times) > 20 * seconds, f"{len(times)} pictures are too few")
     return f"ffprobe: {len(times)} pictures, {times[-1] - times[0]:.1f} s, {found['streams'][0]['codec_name']}"
 
@@ -80,12 +86,13 @@ def decode(hub, camera, seconds):
 
 
 def record(hub, camera, seconds, file):
-    """A film of the stream, and how long its first byte took."""
+    """Writes the stream into a file. Returns the seconds until its first byte."""
     begun = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=5)
-    connection.request("GET", live(camera))
+    connection.request("GET", live(camera), headers=hub.access.headers("view"))
     answer = connection.getresponse()
-    must(answer.status == 200 and answer.headers["Content-Type"] == "video/mp2t", f"stream: {answer.status}")
+    must(answer.status == 200 and answer.headers["Content-Type"] == "video/mp2t",
+         f"stream: {answer.status}")
     first = time.monotonic() - begun
     with file.open("wb") as out:
         while time.monotonic() - begun < seconds:
@@ -97,12 +104,12 @@ def record(hub, camera, seconds, file):
 def psnr(world, file, number):
     done = subprocess.run([str(world.program("sealcam-psnr")), str(file), "--size", SIZE, "--camera", str(number),
                            "--least", "30"], capture_output=True, text=True, timeout=120)
-    must(done.returncode == 0, f"{file.name} is not what the sensor saw: {done.stdout}{done.stderr}")
+    must(done.returncode == 0, f"{file.name} differs from the pictures of the sensor: {done.stdout}{done.stderr}")
     return json.loads(done.stdout)
 
 
 def snapshots(world, hub, camera, count=5):
-    """Each is the newest picture: captured between what the hub had before the request and what it has after it."""
+    """Each snapshot is the newest picture: its capture time is between those of the hub's newest picture before and after the request."""
     numbers, took = [], []
     for i in range(count):
         before = state(hub)["cameras"][0]["captured_us"]
@@ -113,53 +120,53 @@ def snapshots(world, hub, camera, count=5):
         must(status == 200 and headers["X-Sealcam-State"] == "LIVE", f"snapshot: {status} {body[:200]}")
         captured = datetime.datetime.fromisoformat(headers["X-Sealcam-Captured"]).timestamp() * 1e6
         must(before - 1000 <= captured <= after, f"captured {captured}, the hub had {before} before and {after} after")
-        must(int(headers["X-Sealcam-Age-Ms"]) < 5000, "age of a snapshot")
+        must(int(headers["X-Sealcam-Age-Ms"]) < 5000, "a snapshot is older than 5 s")
         file = world.folder / f"snapshot-{i}.jpg"
         file.write_bytes(body)
         figures = psnr(world, file, NUMBER["a"])
-        must(figures["pictures"] == 1, "a snapshot is one picture")
+        must(figures["pictures"] == 1, "a snapshot does not contain exactly one picture")
         numbers.append((figures["first"], captured))
         time.sleep(0.5)
-    # The number drawn into the picture and the time in the header belong together: 30 pictures a second.
+    # The number in the picture and the time in the header increase together, at 30 pictures a second.
     for (n, t), (m, u) in zip(numbers, numbers[1:]):
-        must(m > n and abs((u - t) / (m - n) - 1e6 / 30) < 1e6 / 300, f"number and time of snapshots: {numbers}")
+        must(m > n and abs((u - t) / (m - n) - 1e6 / 30) < 1e6 / 300, f"number and time of snapshots do not match: {numbers}")
     return f"snapshots: pictures {[n for n, _ in numbers]}, slowest {max(took) * 1000:.0f} ms"
 
 
 def slow_reader(hub, camera, seconds):
-    """Takes nothing at all; growth of the hub's memory meanwhile."""
+    """A client requests a stream and reads nothing. The hub's memory stays below a limit."""
     before = cpu_and_memory(hub.process.child.pid)[1]
     with socket.create_connection(("127.0.0.1", hub.port)) as s:
-        s.sendall(f"GET {live(camera)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        s.sendall(f"GET {live(camera)} HTTP/1.1\r\nHost: localhost\r\n{authorization(hub)}\r\n".encode())
         time.sleep(seconds)
         after = cpu_and_memory(hub.process.child.pid)[1]
     must(after - before < SLOW_LIMIT_KIB, f"the hub grew by {after - before} KiB")
-    return f"a reader that takes nothing: the hub grew by {after - before} KiB"
+    return f"a client that reads nothing: the hub grew by {after - before} KiB"
 
 
-def come_and_go(hub, camera, times):
-    """More of them, one after the other, than there may be connections."""
+def connect_and_leave(hub, camera, times):
+    """Clients connect and disconnect, more in total than the hub allows at once."""
     for i in range(times):
         with socket.create_connection(("127.0.0.1", hub.port)) as s:
-            s.sendall(f"GET {live(camera)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            s.sendall(f"GET {live(camera)} HTTP/1.1\r\nHost: localhost\r\n{authorization(hub)}\r\n".encode())
             if i % 2:
                 s.recv(1000)
 
 
 def frozen(hub, camera):
-    """The second account's camera is stopped in the middle of a stream."""
+    """The camera is stopped during a stream: the stream ends, and the hub has no LIVE snapshot."""
     path = f"/snapshot/{camera.id}.jpg"
     connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=15)
-    connection.request("GET", live(camera))
+    connection.request("GET", live(camera), headers=hub.access.headers("view"))
     stream = connection.getresponse()
-    must(stream.status == 200 and len(stream.read(100_000)) == 100_000, "the second account's stream")
+    must(stream.status == 200 and len(stream.read(100_000)) == 100_000, "the stream of the second account did not start")
     status, headers, _ = get(hub, path)
     must(status == 200 and headers["X-Sealcam-State"] == "LIVE", "control: a running camera gives a live snapshot")
     camera.process.send(signal.SIGSTOP)
     stopped = time.monotonic()
     while stream.read1(65536):
         last = time.monotonic() - stopped
-        must(last < 5, f"a picture came {last:.1f} s after the camera was stopped")
+        must(last < 5, f"the hub sent a picture {last:.1f} s after the camera was stopped")
     ended = time.monotonic() - stopped
     must(9 < ended < 13, f"the stream ended after {ended:.1f} s")
     status, headers, text = get(hub, path)
@@ -167,17 +174,17 @@ def frozen(hub, camera):
     status, headers, body = get(hub, path + "?stale=allow")
     must(status == 200 and headers["X-Sealcam-State"] == "STALE" and body[:2] == b"\xff\xd8", f"?stale=allow: {status}")
     camera.process.send(signal.SIGCONT)
-    wait_for("a live snapshot again", lambda: get(hub, path)[0] == 200)
+    wait_for("the hub has a LIVE snapshot again", lambda: get(hub, path)[0] == 200)
     return f"stopped camera: the stream ended after {ended:.1f} s"
 
 
 def metrics(hub, camera):
-    status, headers, text = get(hub, "/metrics")
+    status, headers, text = get(hub, "/metrics", rights="metrics")
     text = text.decode()
-    must(status == 200 and headers["Content-Type"].startswith("text/plain; version=0.0.4"), "metrics")
-    must(f'sealcam_hub_camera_state{{camera="{camera.id}",state="live"}} 1\n' in text, "metrics: state of the camera")
-    must("sealcam_hub_broker_connected 1\n" in text, "metrics: broker")
-    must("Front door" not in text, "metrics tell a name")
+    must(status == 200 and headers["Content-Type"].startswith("text/plain; version=0.0.4"), "the metrics are not served")
+    must(f'sealcam_hub_camera_state{{camera="{camera.id}",state="live"}} 1\n' in text, "the metrics lack the state of the camera")
+    must("sealcam_hub_broker_connected 1\n" in text, "the metrics lack the connection to the broker")
+    must("Front door" not in text, "the metrics contain the name of a camera")
 
 
 def run(world, seconds):
@@ -191,30 +198,32 @@ def run(world, seconds):
         devices[account] = camera, world.start(world.hub(account, f"{account}-hub"))
     (camera, hub), (other_camera, other_hub) = devices["a"], devices["b"]
     for c, h in devices.values():
-        wait_for("the hub knows its camera", lambda: any(x["name"] for x in h.status().get("cameras", [])),
+        wait_for("the hub lists its camera", lambda: any(x["name"] for x in h.status().get("cameras", [])),
                  process=h.process)
     for path in (f"/snapshot/{camera.id}.jpg", live(camera)):
-        must(get(other_hub, path)[0] == 404, "a stranger's hub knows the first account's camera")
+        must(get(other_hub, path)[0] == 404, "the hub of the second account serves the camera of the first")
     before = cpu_and_memory(hub.process.child.pid)[1]
     begun = time.monotonic()
-    must(get(hub, "/snapshot/Front%20door.jpg")[0] == 200, "a snapshot of a camera that nobody watched")  # control
-    asleep = time.monotonic() - begun
+    must(get(hub, "/snapshot/Front%20door.jpg")[0] == 200, "control: no snapshot of a camera without a viewer")
+    idle = time.monotonic() - begun
     module = cpu_and_memory(hub.process.child.pid)[1] - before
-    film = world.folder / "film.ts"
+    video = world.folder / "video.ts"
     with concurrent.futures.ThreadPoolExecutor() as pool:
         jobs = [pool.submit(probe, hub, camera, seconds), pool.submit(decode, hub, camera, seconds),
-                pool.submit(slow_reader, hub, camera, seconds), pool.submit(snapshots, world, hub, camera),
+                pool.submit(snapshots, world, hub, camera),
                 pool.submit(frozen, other_hub, other_camera)]
-        first = pool.submit(record, hub, camera, seconds / 2, film)
-        come_and_go(hub, camera, 40)
+        first = pool.submit(record, hub, camera, seconds / 2, video)
+        connect_and_leave(hub, camera, 40)
+        # After the burst, so that only the memory for this client is measured.
+        jobs.append(pool.submit(slow_reader, hub, camera, seconds))
         metrics(hub, camera)
-        print(f"first snapshot of a camera that nobody watched: {asleep * 1000:.0f} ms; the module: {module} KiB")
+        print(f"first snapshot of a camera without clients: {idle * 1000:.0f} ms; memory of the module: {module} KiB")
         print(f"first byte of a stream: {first.result() * 1000:.0f} ms")
-        print("film:", psnr(world, film, NUMBER["a"]))
+        print("video:", psnr(world, video, NUMBER["a"]))
         for job in jobs:
             print(job.result())
-    wait_for("streams and their interest are gone",
-             lambda: state(hub)["clients"] == 0 and not state(hub)["cameras"][0]["wanted"], seconds=7)
+    wait_for("the hub has no client and requests no pictures",
+             lambda: state(hub)["clients"] == 0 and not state(hub)["cameras"][0]["desired"], seconds=7)
 
 
 def main():

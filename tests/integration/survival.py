@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The stream survives: broker, camera and hub are killed and started again, in turn. After each return the picture is
-LIVE again, nothing foreign or old is shown as LIVE, and no SFrame counter names two ciphertexts under one key.
+"""Kills and restarts broker, camera and hub in turn, and checks that the stream recovers.
 
     survival.py --build DIR [--rounds N] [--limit SECONDS]
 
-The aim is 3 s until LIVE again: `--rounds 20 --limit 3` on a quiet machine judges that. A test run on a busy one judges what
-is shown, and that LIVE returns at all.
+After each restart the hub shows LIVE pictures again within the limit. It shows no picture of another camera and no picture
+older than 5 s as LIVE. No SFrame counter is used for two ciphertexts under one key.
+
+The default limit suits a machine that runs other programs. The promised 3 s are checked by `scripts/bench --check`, or with
+`--rounds 20 --limit 3` on an idle machine.
 """
 import argparse
 import os
@@ -15,7 +17,7 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 from support.world import Failure, World, read_json, wait_for  # noqa: E402
 
 CAMERA = 7
@@ -38,12 +40,12 @@ def main():
         camera = world.camera("a", "camera", {"source": {"backend": "fake", "size": "640x360", "rate": 30, "number": CAMERA},
                                               "encoder": {"bitrate": 500_000}}, "Camera")
         hub = world.hub("a", "hub")
-        world.admit_relay()
+        world.authorize_relay()
         world.start(hub)
         world.start(camera)
         wait_for("hub is ready", hub.status)
         watcher = world.relay(camera)
-        totals = {"foreign": 0, "live_too_old": 0, "out_of_order": 0, "live": 0}
+        totals = {"unexpected": 0, "live_too_old": 0, "out_of_order": 0, "live": 0}
 
         def collect(probe):
             probe.stop()
@@ -53,12 +55,12 @@ def main():
 
         def round_of(part, restart):
             probe = world.probe("probe", hub, "--decode", "--expect-camera", CAMERA)
-            wait_for(f"live before the {part} is killed", lambda: live(probe), 15)
+            wait_for(f"the hub shows LIVE pictures before the {part} is killed", lambda: live(probe), 15)
             device = {"camera": camera, "hub": hub}.get(part)
             if part == "hub":
                 collect(probe)
             (device.process if device else world.broker).kill()
-            # Long enough that pictures that were under way when the part died are counted before it returns.
+            # Within this second the probe counts the pictures that were in flight at the kill.
             time.sleep(1)
             before = live(probe)
             returned = time.monotonic()
@@ -66,7 +68,7 @@ def main():
             if part == "hub":
                 probe = world.probe("probe", hub, "--decode", "--expect-camera", CAMERA)
                 before = 0
-            wait_for(f"live after the {part} came back", lambda: live(probe) > before, 20)
+            wait_for(f"the hub shows LIVE pictures after the restart of the {part}", lambda: live(probe) > before, 20)
             times[part].append(time.monotonic() - returned)
             collect(probe)
 
@@ -86,15 +88,15 @@ def main():
 
     for part, values in times.items():
         values.sort()
-        print(f"{part}: live again after median {values[len(values) // 2]:.2f} s, longest {values[-1]:.2f} s")
-    print(f"pictures shown live {totals['live']}, foreign {totals['foreign']}, older than 5 s {totals['live_too_old']}, "
-          f"out of order {totals['out_of_order']}; epochs {seen['epochs']}, counters used twice {seen['counter_reused']}")
+        print(f"{part}: live again after median {values[len(values) // 2]:.2f} s, maximum {values[-1]:.2f} s")
+    print(f"LIVE pictures {totals['live']}, unexpected {totals['unexpected']}, older than 5 s {totals['live_too_old']}, "
+          f"out of order {totals['out_of_order']}; epochs {seen['epochs']}, counters that were used twice {seen['counter_reused']}")
     wrong = [part for part, values in times.items() if values[-1] > options.limit]
     for part in wrong:
-        print(f"does not hold: {part} took longer than {options.limit:.0f} s")
-    bad = totals["foreign"] or totals["live_too_old"] or totals["out_of_order"] or seen["counter_reused"]
+        print(f"too slow: the {part} took longer than {options.limit:.0f} s")
+    bad = totals["unexpected"] or totals["live_too_old"] or totals["out_of_order"] or seen["counter_reused"]
     if totals["live"] == 0 or seen["video"] == 0:
-        raise Failure("nothing was watched: the test could not fail")
+        raise Failure("the hub showed no LIVE picture, or the relay counted no frame: the test has no result")
     return 1 if bad or wrong else 0
 
 

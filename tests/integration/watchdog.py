@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Camera and hub that belong to somebody tell a service manager that they are ready and alive, and one that is stopped does not.
+"""A paired camera and a paired hub notify the service manager: ready, alive, stopping. A stopped process sends nothing.
 
     watchdog.py --build DIR
 """
@@ -13,15 +13,15 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 from support.world import Failure, World, wait_for  # noqa: E402
 
-PATIENCE = 60  # seconds
-WATCHDOG = 2  # seconds; the units' is longer
+TIMEOUT = 60  # seconds
+WATCHDOG = 2  # seconds; shorter than in the units, to keep the test short
 
 
-class Ear:
-    """The service manager's end of sd_notify(3), for the next program that is started."""
+class NotifySocket:
+    """The service manager's end of sd_notify(3). The environment passes it to programs that start afterwards."""
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -29,15 +29,15 @@ class Ear:
         os.environ["NOTIFY_SOCKET"] = str(path)
         os.environ["WATCHDOG_USEC"] = str(WATCHDOG * 1_000_000)
 
-    def wait_for(self, word, process):
-        until = time.monotonic() + PATIENCE
+    def wait_for(self, state, process):
+        until = time.monotonic() + TIMEOUT
         while time.monotonic() < until:
-            said = self.next(0.2)
-            if said is not None and word in said.split("\n"):
+            message = self.next(0.2)
+            if message is not None and state in message.split("\n"):
                 return
-            if said is None and not process.alive:
+            if message is None and not process.alive:
                 break
-        raise Failure(f"{process.name} did not say {word}\n{process.tail()}")
+        raise Failure(f"{process.name} did not send {state}\n{process.tail()}")
 
     def next(self, seconds):
         self.socket.settimeout(seconds)
@@ -47,25 +47,25 @@ class Ear:
             return None
 
 
-def try_one(world, device, folder):
-    ear = Ear(folder / f"{device.name}.notify")
+def check(world, device, folder):
+    notify = NotifySocket(folder / f"{device.name}.notify")
     process = world.start(device).process
-    ear.wait_for("READY=1", process)
+    notify.wait_for("READY=1", process)
     for _ in range(3):
-        ear.wait_for("WATCHDOG=1", process)
-    # The control: what it says comes from its loop. Stopped, it is silent for as long as systemd waits.
+        notify.wait_for("WATCHDOG=1", process)
+    # The control: the event loop sends the messages. A stopped process sends none within the watchdog's timeout.
     process.send(signal.SIGSTOP)
     state = pathlib.Path(f"/proc/{process.child.pid}/stat")
-    wait_for(f"{device.name} stands still", lambda: state.read_text().rpartition(")")[2].split()[0] == "T", PATIENCE)
-    while ear.next(0.05) is not None:
-        pass  # said before
-    said = ear.next(WATCHDOG)
+    wait_for(f"{device.name} is stopped", lambda: state.read_text().rpartition(")")[2].split()[0] == "T", TIMEOUT)
+    while notify.next(0.05) is not None:
+        pass  # sent before the stop
+    message = notify.next(WATCHDOG)
     process.send(signal.SIGCONT)
-    if said is not None:
-        raise Failure(f"{device.name} said {said!r} while it was stopped")
-    ear.wait_for("WATCHDOG=1", process)
+    if message is not None:
+        raise Failure(f"{device.name} sent {message!r} while it was stopped")
+    notify.wait_for("WATCHDOG=1", process)
     process.send(signal.SIGTERM)
-    ear.wait_for("STOPPING=1", process)
+    notify.wait_for("STOPPING=1", process)
     print(f"{device.name}: ready, alive, silent when stopped, alive again, stopping")
 
 
@@ -79,7 +79,7 @@ def main():
         camera = world.camera("a", "camera", {"source": {"backend": "fake", "size": "320x240", "rate": 5}}, "Camera")
         hub = world.hub("a", "hub")
         for device in (camera, hub):
-            try_one(world, device, pathlib.Path(folder))
+            check(world, device, pathlib.Path(folder))
 
 
 if __name__ == "__main__":

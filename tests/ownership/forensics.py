@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must never be at a broker, and the search for it."""
+"""The search for secrets at a broker."""
 import pathlib
 import re
 import subprocess
@@ -11,7 +11,7 @@ WIFI = "Correct-Horse-Battery-Staple-77"
 
 
 def secrets_of(w, strings, cameras, hubs):
-    """{what: bytes}: names, pairing codes, private keys, the Wi-Fi passphrase."""
+    """Returns {name: bytes}: names, pairing codes, private keys, the Wi-Fi network."""
     secrets = {}
     for device in cameras + hubs:
         secrets[f"name of {device.name}"] = device.label.encode()
@@ -25,19 +25,19 @@ def secrets_of(w, strings, cameras, hubs):
 
 
 def private_keys(state):
-    """The scalars in a state folder: the last 32 bytes of PSA's files, and the TLS key as openssl reads it."""
+    """Returns the scalars in a state folder: the last 32 bytes of PSA's files, and the TLS key as openssl prints it."""
     keys = [file.read_bytes()[-32:] for file in sorted((state / "keys").glob("*.psa_its"))]
     text = subprocess.run(["openssl", "ec", "-in", state / "tls.key", "-noout", "-text"],
                           capture_output=True, text=True, check=True).stdout
     scalar = re.search(r"priv:\s*((?:[0-9a-f]{2}[:\s]*)+)", text)[1]
     keys.append(bytes.fromhex(re.sub(r"[^0-9a-f]", "", scalar))[-32:])
     if len(keys) < 3:
-        raise Failure(f"{state}: {len(keys)} private keys were found, not three")
+        raise Failure(f"{state}: found {len(keys)} private keys, expected at least 3")
     return keys
 
 
 def broker_memory(pid):
-    """All that the process can read of itself but what other files hold."""
+    """Returns the readable memory of a process."""
     out = bytearray()
     maps = pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()
     with open(f"/proc/{pid}/mem", "rb", 0) as memory:
@@ -55,17 +55,17 @@ def broker_memory(pid):
 
 
 def search(places, secrets):
-    """[(what, where)]: each secret as its bytes and in hexadecimal digits."""
+    """Searches each secret as bytes and in hexadecimal. Returns [(name of the secret, place)]."""
     return [(what, where) for what, secret in secrets.items() for where, content in places.items()
             if secret in content or secret.hex().encode() in content]
 
 
-def plant_and_find(w, secrets):
-    """Puts every secret into the broker as a retained message; [(what, where)] of what the search then misses."""
-    planter = w.plant([(f"sealcam/1/planted/{n}", secret) for n, secret in enumerate(secrets.values())])
-    places = {"memory": broker_memory(w.broker.child.pid), "messages": planter.output.read_bytes()}
-    planter.stop()
-    w.broker.stop()  # writes its file at its end
+def publish_and_find(w, secrets):
+    """Publishes every secret as a retained message. Returns [(name, place)] of the secrets that the search does not find."""
+    publisher = w.publish([(f"sealcam/1/published/{n}", secret) for n, secret in enumerate(secrets.values())])
+    places = {"memory": broker_memory(w.broker.child.pid), "messages": publisher.output.read_bytes()}
+    publisher.stop()
+    w.broker.stop()  # writes its file when it ends
     places["file"] = (w.folder / "broker" / "mosquitto.db").read_bytes()
     found = set(search(places, secrets))
     return [(what, where) for what in secrets for where in places if (what, where) not in found]

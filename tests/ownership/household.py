@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Devices out of the box, and owners who make them theirs: what a person does with a pairing string and the owner's
-command line, on a real Mosquitto (tests/support/world.py)."""
+"""A world with unpaired devices and owners (scripts/support/world.py). Owners pair devices with the pairing string and the
+command line `sealcam`. The broker is a real Mosquitto."""
 import contextlib
 import json
 import os
@@ -15,8 +15,8 @@ import time
 import urllib.error
 import urllib.request
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from support.world import Device, Failure, Process, World, free_port, read_json, wait_for  # noqa: E402
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[2] / folder) for folder in ("tests", "scripts")]
+from support.world import Credentials, Device, Failure, Process, World, free_port, read_json, wait_for  # noqa: E402
 
 RATE = 30
 
@@ -26,9 +26,9 @@ def check(condition, text):
         raise Failure(text)
 
 
-def text(words):
-    """A UTF-8 string as MQTT writes it."""
-    return struct.pack(">H", len(words)) + words.encode()
+def text(value):
+    """A UTF-8 string in the encoding of MQTT."""
+    return struct.pack(">H", len(value)) + value.encode()
 
 
 def packet(kind, body):
@@ -38,7 +38,7 @@ def packet(kind, body):
 
 
 def read_packet(s):
-    """(first byte, body) of the next control packet."""
+    """Returns (first byte, body) of the next control packet."""
     def read(n):
         out = b""
         while len(out) < n:
@@ -61,10 +61,10 @@ class Household(World):
     def __init__(self, build, folder):
         super().__init__(build, folder)
         self.devices = {}
-        self.owners_clock = 0  # seconds by which it is wrong
+        self.owners_clock = 0  # error of the owner's clock in seconds
 
     def started(self, program, clock=0):
-        """The beginning of a command line: a program whose wall clock is wrong by so many seconds."""
+        """The beginning of a command line for a program whose wall clock is shifted by `clock` seconds."""
         if not clock:
             return [self.program(program)]
         return ["env", f"LD_PRELOAD={self.program('sealcam-shifted-clock.so')}", f"SEALCAM_CLOCK_SHIFT={clock}",
@@ -79,7 +79,7 @@ class Household(World):
     # -- devices ------------------------------------------------------------------------------------------------
 
     def unpaired(self, kind, name, number=0, clock=0):
-        """A camera or a hub that belongs to nobody, started; it waits for its owner."""
+        """Starts an unpaired camera or hub."""
         state = self.folder / name
         pairing_file = self.folder / f"{name}.pairing"
         status = self.folder / f"{name}.status"
@@ -97,6 +97,7 @@ class Household(World):
             argv += ["--listen", f"127.0.0.1:{port}"]
         device = Device(name, None, None, state, Process(name, argv, self.logs / f"{name}.log"), status)
         device.kind, device.number, device.port, device.pairing_file = kind, number, port, pairing_file
+        device.access = Credentials(self, device)
         self.devices[name] = device
         self.start(device)
         self.pairing_string(device)
@@ -114,41 +115,42 @@ class Household(World):
         return wait_for(f"{device.name} shows its pairing string", read, 15, device.process)
 
     def pair(self, account, device, label):
-        """The owner reads the string and pairs; seconds it took."""
+        """Pairs the device with its pairing string. Returns the duration in seconds."""
         string = self.pairing_string(device)
         begun = time.monotonic()
-        words = ("camera", "pair") if device.kind == "camera" else ("hub", "link")
-        done = self.ask(account, *words, string, "--name", label, "--broker", self.folder / "broker")
+        command = ("camera", "pair") if device.kind == "camera" else ("hub", "link")
+        done = self.owner_json(account, *command, string, "--name", label, "--broker", self.folder / "broker")
         device.id, device.account, device.label = done["id"], self.accounts[account], label
         wait_for(f"{device.name} hides its pairing string", lambda: not device.pairing_file.exists(), 10, device.process)
         return time.monotonic() - begun
 
     # -- owners -------------------------------------------------------------------------------------------------
 
-    def ask(self, account, *words):
-        """A command of the owner's, its JSON."""
-        out = self.owner(account, *words, "--json")
+    def owner_json(self, account, *arguments):
+        """Runs a command of the owner and returns its JSON."""
+        out = self.owner(account, *arguments, "--json")
         return json.loads(out.strip().splitlines()[-1]) if out.strip() else None
 
-    def change(self, account, *words):
-        """A command that changes something: obeyed by the cameras, or stored and waiting for them (EX_TEMPFAIL)."""
-        done = subprocess.run([str(a) for a in (*self.owners(account), *words)], capture_output=True, text=True, timeout=90)
+    def change(self, account, *arguments):
+        """Runs a command that changes something. Returns whether the cameras confirmed it; otherwise it is stored
+        (EX_TEMPFAIL)."""
+        done = subprocess.run([str(a) for a in (*self.owners(account), *arguments)], capture_output=True, text=True, timeout=240)
         if done.returncode not in (0, os.EX_TEMPFAIL):
-            raise Failure(f"{' '.join(map(str, words))} exited with {done.returncode}:\n{done.stderr or done.stdout}")
+            raise Failure(f"{' '.join(map(str, arguments))} exited with {done.returncode}:\n{done.stderr or done.stdout}")
         return done.returncode == 0
 
-    def owner_fails(self, account, *words):
-        """A command that must not succeed: its exit code and what it says."""
-        done = subprocess.run([str(a) for a in (*self.owners(account), *words)], capture_output=True, text=True, timeout=60)
+    def owner_fails(self, account, *arguments):
+        """Runs a command that must fail. Returns its exit code and its error message."""
+        done = subprocess.run([str(a) for a in (*self.owners(account), *arguments)], capture_output=True, text=True, timeout=60)
         if done.returncode == 0:
-            raise Failure(f"{' '.join(map(str, words))} should have failed")
-        return done.returncode, done.stderr
+            raise Failure(f"{' '.join(map(str, arguments))} should have failed")
+        return done.returncode, done.stderr + done.stdout
 
     def camera_in_list(self, account, device):
-        return next((c for c in self.ask(account, "camera", "list") if c["id"] == device.id), None)
+        return next((c for c in self.owner_json(account, "camera", "list") if c["id"] == device.id), None)
 
     def confirmed(self, account, device, seconds=15):
-        """Until the camera's signed grants say that it obeys everything the owner wants."""
+        """Waits until the camera's signed grants confirm its desired state."""
         def look():
             self.owner(account, "sync", "--timeout", "2", check=False)
             entry = self.camera_in_list(account, device)
@@ -157,18 +159,22 @@ class Household(World):
         wait_for(f"{device.name} confirms", look, seconds, step=0.2)
 
     @staticmethod
-    def roster_version(camera):
-        """Of the roster that the camera obeys, by its own status file, written now."""
+    def status_now(camera):
+        """The camera's status of this moment. Its file may be up to a second old; SIGUSR1 makes the camera write a new one."""
         before = camera.status().get("uptime_ms")
         camera.process.send(signal.SIGUSR1)
         return wait_for("a new status", lambda: (camera.status().get("uptime_ms") != before and camera.status()), 10,
-                        camera.process)["roster_version"]
+                        camera.process)
+
+    def roster_version(self, camera):
+        return self.status_now(camera)["roster_version"]
 
     # -- hubs ---------------------------------------------------------------------------------------------------
 
     @staticmethod
     def state(hub):
-        with urllib.request.urlopen(f"http://127.0.0.1:{hub.port}/api/state", timeout=5) as answer:
+        request = urllib.request.Request(f"http://127.0.0.1:{hub.port}/api/state", headers=hub.access.headers("view"))
+        with urllib.request.urlopen(request, timeout=5) as answer:
             return json.load(answer)
 
     def camera_at(self, hub, camera):
@@ -178,11 +184,12 @@ class Household(World):
             return None
 
     def watch(self, hub):
-        """A page at this hub, for as long as it is wanted."""
+        """Starts a client of the hub's web page; the caller stops it."""
         return self.probe(f"probe-{hub.name}-{time.monotonic_ns()}", hub, "--decode")
 
     def sees(self, hub, camera, seconds=20):
-        """Until the hub shows new LIVE pictures of the camera, with the number that it draws into them and no other."""
+        """Waits until the hub shows new LIVE pictures of the camera. Each camera draws its number into its pictures; no other
+        number may appear."""
         def shown():
             return (self.camera_at(hub, camera) or {}).get("shown", {}).get("live", 0)
 
@@ -201,7 +208,7 @@ class Household(World):
             raise Failure(f"{hub.name} showed pictures with the numbers {sorted(marks)} as {camera.name}'s")
 
     def blind(self, hub, camera, seconds=3):
-        """For so long the hub, asked for it, shows nothing of the camera that is new."""
+        """Checks that the hub, with a connected page, shows no new picture of the camera for some seconds."""
         probe = self.watch(hub)
         try:
             before = (self.camera_at(hub, camera) or {}).get("shown", {}).get("live", 0)
@@ -212,7 +219,7 @@ class Household(World):
         if after > before:
             raise Failure(f"{hub.name} showed {after - before} pictures of {camera.name}")
 
-    # -- somebody with the broker in hand -----------------------------------------------------------------------
+    # -- an attacker with the rights of the operator --------------------------------------------------------------
 
     def record_everything(self):
         output = self.folder / "everything.recording"
@@ -222,20 +229,20 @@ class Household(World):
         recorder.output = output
         return recorder
 
-    def plant(self, messages):
-        """Publishes [(topic, payload)] as the operator, retained, and goes on recording; empty removes."""
+    def publish(self, messages):
+        """Publishes [(topic, payload)] as the operator, retained, and then records. An empty payload deletes a message."""
         number = len(self.processes)
-        lines, output = self.folder / f"plants-{number}", self.folder / f"planted-{number}.recording"
+        lines, output = self.folder / f"messages-{number}", self.folder / f"published-{number}.recording"
         lines.write_text("".join(f"{topic} {payload.hex()}\n" for topic, payload in messages))
-        planter = self.spawn(f"planter-{number}", self.program("sealcam-recorder"), "--broker", self.folder / "broker",
-                             "--port", self.port, "--output", output, "--plant", lines)
-        wait_for("all is planted", lambda: "planted" in planter.tail(), 20, planter)
-        planter.output = output
-        return planter
+        publisher = self.spawn(f"publisher-{number}", self.program("sealcam-recorder"), "--broker", self.folder / "broker",
+                             "--port", self.port, "--output", output, "--publish", lines)
+        wait_for("all messages are published", lambda: "published" in publisher.tail(), 20, publisher)
+        publisher.output = output
+        return publisher
 
     @staticmethod
     def messages(recording):
-        """[(topic, payload)] of a recording."""
+        """Returns [(topic, payload)] of a recording."""
         content, at, out = pathlib.Path(recording).read_bytes(), 0, []
         while at + 8 <= len(content):
             topic, payload = struct.unpack_from(">II", content, at)
@@ -245,12 +252,12 @@ class Household(World):
         return out
 
     def masquerade(self, device, victim):
-        """Connects with one device's certificate and another's client identifier (MQTT 5), and writes the victim's
-        grants: the broker's reason codes (0x80 and above: refused)."""
-        enrolment = json.loads((device.state / "enrolment.json").read_text())
+        """Connects with the certificate of one device and the client identifier of another (MQTT 5), and publishes grants
+        of the victim. Returns the broker's reason codes; 0x80 and above are rejections."""
+        enrollment = json.loads((device.state / "enrollment.json").read_text())
         chain, authority = self.folder / "masquerade.pem", self.folder / "masquerade-ca.pem"
-        chain.write_text(enrolment["certificate"] + (device.state / "tls.key").read_text())
-        authority.write_text(enrolment["authority"])
+        chain.write_text(enrollment["certificate"] + (device.state / "tls.key").read_text())
+        authority.write_text(enrollment["authority"])
         context = ssl.create_default_context(cafile=authority)
         context.load_cert_chain(chain)
         topic = f"sealcam/1/{victim.account}/{victim.id}/grants"
@@ -266,13 +273,15 @@ class Household(World):
 
     @contextlib.contextmanager
     def withheld(self, camera, leaf):
-        """While it lasts, the broker hands the camera nothing on one of its topics."""
+        """Within this context, the broker delivers no messages of one topic to the camera."""
         acl = self.folder / "broker" / "acl"
         before = acl.read_text()
         line = f"topic read sealcam/1/{camera.account}/{camera.id}/{leaf}\n"
-        if line not in before:
-            raise Failure(f"the access list has no line '{line.strip()}'")
-        acl.write_text(before.replace(line, ""))
+        block = before.find(f"\nuser {camera.id}\n")
+        at = before.find(line, block)
+        if block < 0 or at < 0 or "\nuser " in before[block + 1:at]:
+            raise Failure(f"the access list has no line '{line.strip()}' for {camera.name}")
+        acl.write_text(before[:at] + before[at + len(line):])
         self.broker.send(signal.SIGHUP)
         time.sleep(0.5)
         try:
@@ -283,12 +292,13 @@ class Household(World):
             time.sleep(0.5)
 
     def opened(self, state, recording):
-        """What the keys of a hub's state folder (which nobody uses now) open of a recording, by camera."""
+        """Counts, for each camera, the frames of a recording that the keys in a hub's state folder open. The hub must be
+        stopped."""
         out = self.run(self.program("sealcam-opener"), "--state", state, "--recording", recording)
         return {row["camera"]: row for row in json.loads(out)}
 
-    def learned(self, state, recording):
-        """{what: bytes} of secrets that a hub's keys get out of a recording: base keys, and pieces of pictures."""
+    def secrets_from(self, state, recording):
+        """Returns {name: bytes} of secrets that a hub's keys open in a recording: base keys and parts of pictures."""
         file = self.folder / f"{pathlib.Path(state).name}.secrets"
         self.run(self.program("sealcam-opener"), "--state", state, "--recording", recording, "--secrets", file)
         lines = dict.fromkeys(file.read_text().split())

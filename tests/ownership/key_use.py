@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a recording of a broker's messages (sealcam-recorder) says about the use of keys, read by
-firmware/protocol/README.md alone: whether an epoch's number or an SFrame counter was used twice, and whether grants are
-for exactly the hubs of the roster that they name."""
+"""Checks the use of keys in a recording of a broker's messages (sealcam-recorder). It decodes the messages by
+firmware/protocol/README.md alone. No epoch number and no SFrame counter may be used twice, and grants must be for exactly
+the hubs of their roster."""
 import hashlib
 
 
 def decode_item(data, at):
-    """One CBOR item (RFC 8949) of what control messages are made of: (value, where it ends)."""
+    """Decodes one CBOR item (RFC 8949) of the types in control messages. Returns (value, end)."""
     major, code = data[at] >> 5, data[at] & 31
     at += 1
     if major == 7:
@@ -38,20 +38,24 @@ def payload(message):
     return decode_item(signed_parts(message)[2], 0)[0]
 
 
+def roster_hash(message):
+    return hashlib.sha256(signed_parts(message)[2]).digest()
+
+
 def identity(public):
-    """RFC 9679: SHA-256 of the COSE_Key {1: 2, -1: 1, -2: x, -3: y}, 20 bytes of it."""
+    """RFC 9679: the first 20 bytes of SHA-256 of the COSE_Key {1: 2, -1: 1, -2: x, -3: y}."""
     key = b"\xa4\x01\x02\x20\x01\x21\x58\x20" + public[1:33] + b"\x22\x58\x20" + public[33:]
     return hashlib.sha256(key).digest()[:20]
 
 
 def active_hubs(roster):
-    """Ids of those who may watch by this message."""
+    """Returns the ids of the hubs that may watch by this roster."""
     fields = payload(roster)
     return {identity(hub[1]) for hub in fields[4] if hub.get(3) not in fields[5]}
 
 
 def sframe_numbers(sealed):
-    """(KID, CTR) of an SFrame ciphertext (RFC 9605 section 4.3)."""
+    """Returns (KID, CTR) of an SFrame ciphertext (RFC 9605 section 4.3)."""
     def number(code, at):
         return (int.from_bytes(sealed[at:at + (code & 7) + 1], "big"), at + (code & 7) + 1) if code & 8 else (code & 7, at)
 
@@ -60,16 +64,16 @@ def sframe_numbers(sealed):
 
 
 class KeyUse:
-    """Counts, and `faults` in words."""
+    """Collects frames, epochs and rosters; `faults` are messages about wrong uses."""
 
     def __init__(self, messages, more_rosters=()):
         self.faults = []
         self.frames, self.epochs, self.cameras = {}, {}, set()
-        self.rosters = {hashlib.sha256(m).digest(): m for m in more_rosters}
+        self.rosters = {roster_hash(m): m for m in more_rosters}
         self.last = {}  # camera -> its newest epoch
         for topic, message in messages:
             if message and topic.endswith("/roster"):
-                self.rosters[hashlib.sha256(message).digest()] = message
+                self.rosters[roster_hash(message)] = message
         for topic, message in messages:
             camera, leaf = topic.split("/")[3:5]
             if message and leaf in ("video", "still"):
@@ -97,29 +101,29 @@ class KeyUse:
         self.last[camera] = epoch
         roster = self.rosters.get(fields[4])
         if roster is None:
-            self.faults.append(f"camera {camera}: epoch {epoch:016x} follows a roster that the owner did not make")
+            self.faults.append(f"camera {camera}: epoch {epoch:016x} uses a roster that the owner did not sign")
         elif active_hubs(roster) != granted or payload(roster)[1] != fields[3]:
-            self.faults.append(f"camera {camera}: epoch {epoch:016x} is granted to others than its roster names")
+            self.faults.append(f"camera {camera}: epoch {epoch:016x} is granted to other hubs than its roster names")
 
 
 def controls(messages, more_rosters=()):
-    """What each fault looks like, planted into the recording one after the other: those that are not found."""
+    """Adds one faulty message after the other to the recording. Returns the faults that KeyUse does not find."""
     use = KeyUse(messages, more_rosters)
     topic, frame = next((t, m) for t, m in messages if m and t.endswith("/video"))
     grants = [(t, m) for t, m in messages if m and t.endswith("/grants")]
     of_camera = {t: [m for u, m in grants if u == t] for t, _ in grants}
     where, camera_grants = max(of_camera.items(), key=lambda item: len(item[1]))
     bent = bytearray(frame)
-    bent[-70] ^= 1  # in the ciphertext: the signature is the last 64 bytes, behind a head of two
+    bent[-70] ^= 1  # in the ciphertext; the last 66 bytes are the signature with its head
     half = camera_grants[-1].replace(next(iter(payload(camera_grants[-1])[6])), bytes(20))
-    planted = {
+    faulty = {
         "seals two contents": (topic, bytes(bent)),
         "was begun twice": (where, camera_grants[-1][:-1] + bytes([camera_grants[-1][-1] ^ 1])),
         "begins after": (where, camera_grants[0]),
-        "granted to others": (where, half),
+        "granted to other hubs": (where, half),
     }
-    missed = [what for what, message in planted.items()
+    missed = [what for what, message in faulty.items()
               if not any(what in fault for fault in KeyUse([*messages, message], more_rosters).faults)]
-    if not any("did not make" in fault for fault in KeyUse([(t, m) for t, m in messages if not t.endswith("/roster")]).faults):
-        missed.append("did not make")
+    if not any("did not sign" in fault for fault in KeyUse([(t, m) for t, m in messages if not t.endswith("/roster")]).faults):
+        missed.append("did not sign")
     return missed if use.frames else ["no frame was recorded"]

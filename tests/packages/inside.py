@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""The packages in a fresh Debian root: installed, tried, upgraded, removed, purged. Runs as root in that root.
+# SPDX-License-Identifier: Apache-2.0
+"""Installs, runs, upgrades, removes and purges the packages in a fresh Debian root. Runs as root in a chroot.
 
-Simulated, since no systemd runs in a chroot: the service manager. Programs are started with the user, groups, folders,
-environment, capabilities and watchdog of their units, read from the installed unit files, in a network of their own. Not
-simulated: the units' limits on files, devices and system calls. They are judged by systemd-analyze alone.
+systemd does not run in a chroot, so the test starts the programs. It reads user, groups, folders, environment, capabilities
+and watchdog from the installed units, and uses a separate network namespace. It does not apply the units' limits on files,
+devices and system calls; only systemd-analyze checks these.
 """
 import configparser
 import hashlib
@@ -27,21 +28,20 @@ packages = pathlib.Path(sys.argv[1])
 names = ["sealcam-camera", "sealcam-hub", "sealcam"]
 debs = {name: next(packages.glob(f"{name}_*.deb")) for name in names}
 results = []
-patience = 60  # seconds, for what takes one on a machine that is not busy
+timeout = 60  # seconds; on an idle machine the steps take about one
 
-# What no package answers for: apt's and dpkg's own records, the copies that each change of the list of users leaves, and
-# what is not on a disk.
-not_ours = re.compile(r"/(proc|sys|dev|run|mnt|tmp)(/|$)|/var/(cache|log)/|/var/lib/apt/|/var/lib/dpkg/(?!info)|"
+# Paths that do not belong to a package: records of apt and dpkg, backups of the user list, and file systems in memory.
+excluded = re.compile(r"/(proc|sys|dev|run|mnt|tmp)(/|$)|/var/(cache|log)/|/var/lib/apt/|/var/lib/dpkg/(?!info)|"
                       r"/etc/(passwd|group|shadow|gshadow|subuid|subgid)-$|/etc/\.pwd\.lock$")
 
 
 def snapshot():
     found = {}
     for folder, folders, files in os.walk("/"):
-        folders[:] = [d for d in folders if not not_ours.match(os.path.join(folder, d))]
+        folders[:] = [d for d in folders if not excluded.match(os.path.join(folder, d))]
         for name in folders + files:
             path = os.path.join(folder, name)
-            if not_ours.match(path):
+            if excluded.match(path):
                 continue
             info = os.lstat(path)
             content = ""
@@ -64,8 +64,8 @@ def run(*command, code=0, **more):
     return done
 
 
-def apt(*words):
-    return run("apt-get", "--yes", "--quiet", "--no-install-recommends", *map(str, words),
+def apt(*arguments):
+    return run("apt-get", "--yes", "--quiet", "--no-install-recommends", *map(str, arguments),
                env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"})
 
 
@@ -81,7 +81,7 @@ def case(title):
         try:
             note = function() or ""
             print(f"passed  {title} {note}", flush=True)
-        except Exception as error:  # noqa: BLE001: whatever it is, the next case tells more
+        except Exception as error:  # noqa: BLE001: the next case runs after each kind of failure
             note, failure = "", f"{type(error).__name__}: {error}"
             print(f"FAILED  {title}\n{failure}", flush=True)
         results.append((title, time.monotonic() - started, note, failure))
@@ -96,7 +96,7 @@ def unit(name):
 
 
 def as_unit(name, *more, service=None):
-    """(command, environment) as systemd.exec(5) makes them of the unit."""
+    """Returns command and environment of the unit, as in systemd.exec(5)."""
     service = service or unit(name)
     user = pwd.getpwnam(service["User"])
     groups = [user.pw_gid] + [grp.getgrnam(g).gr_gid for g in service.get("SupplementaryGroups", "").split()]
@@ -115,7 +115,7 @@ def as_unit(name, *more, service=None):
 
 
 class Service:
-    """A unit's program, and what it says to its service manager."""
+    """The program of a unit, and its messages to the service manager."""
 
     def __init__(self, name, *more):
         service = unit(name)
@@ -124,51 +124,51 @@ class Service:
         pathlib.Path(path).unlink(missing_ok=True)
         self.socket.bind(path)
         os.chmod(path, 0o777)
-        self.heard = []
+        self.received = []
         self.watchdog = int(service["WatchdogSec"])
         command, environment = as_unit(name, *more, service=service)
-        # A tenth of the unit's time, so that the test need not wait for it.
+        # The watchdog interval is a tenth of the unit's, to shorten the test.
         environment |= {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": str(self.watchdog * 100_000)}
         self.log = open(f"/run/{name}.log", "w+")
         self.process = subprocess.Popen(command, env=environment, stdout=self.log, stderr=self.log,
                                         umask=int(service["UMask"], 8), cwd="/")
 
-    def wait_for(self, word, count=1):
-        until = time.monotonic() + patience
-        while self.heard.count(word) < count:
+    def wait_for(self, message, count=1):
+        until = time.monotonic() + timeout
+        while self.received.count(message) < count:
             ended = self.process.poll()
             self.socket.settimeout(0.2)
             try:
-                self.heard += self.socket.recv(4096).decode().split("\n")
+                self.received += self.socket.recv(4096).decode().split("\n")
             except TimeoutError:
-                check(ended is None, "it ended with", ended, self.words())
-                check(time.monotonic() < until, f"{word} was said {self.heard.count(word)} times in {patience} s\n{self.words()}")
+                check(ended is None, "the program exited with", ended, self.log_text())
+                check(time.monotonic() < until, f"the program sent {message} {self.received.count(message)} times in {timeout} s\n{self.log_text()}")
 
-    def words(self):
+    def log_text(self):
         self.log.flush()
         return pathlib.Path(self.log.name).read_text()
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(patience)
+            return self.process.wait(timeout)
         finally:
             self.process.kill()
 
 
 def listening():
-    """TCP ports that something listens on in this network (proc_net_tcp(5))."""
+    """Returns the TCP ports on which a program listens in this network namespace (proc_net_tcp(5))."""
     ports = set()
     for table in ("tcp", "tcp6"):
         for line in pathlib.Path("/proc/net", table).read_text().splitlines()[1:]:
-            words = line.split()
-            if words[3] == "0A":
-                ports.add(int(words[1].rsplit(":", 1)[1], 16))
+            fields = line.split()
+            if fields[3] == "0A":
+                ports.add(int(fields[1].rsplit(":", 1)[1], 16))
     return ports
 
 
-def own_network():
-    """Nobody else's ports here, and nobody reaches these."""
+def new_network():
+    """Creates a network namespace, so that no other program uses or reaches its ports."""
     os.unshare(os.CLONE_NEWNET)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         import fcntl
@@ -177,7 +177,7 @@ def own_network():
 
 os.environ.pop("SEALCAM_PACKAGES", None)
 before = snapshot()
-own_network()
+new_network()
 version = run("dpkg-deb", "-f", debs["sealcam"], "Version").stdout.strip()
 
 
@@ -186,20 +186,20 @@ def _():
     apt("install", *debs.values())
     for name in names:
         check(run("dpkg-query", "-W", "-f", "${db:Status-Status}", name).stdout == "installed", name)
-    check(run("dpkg", "--verify", *names).stdout == "", "files differ from the packages'")
+    check(run("dpkg", "--verify", *names).stdout == "", "installed files differ from the packages")
     return f"({sum(d.stat().st_size for d in debs.values()) // 1024} KiB of packages)"
 
 
-@case("control: the comparison sees what an installation leaves")
+@case("control: the comparison finds the files of an installation")
 def _():
     seen = differences(before, snapshot())
     for path in ("/usr/bin/sealcam-camera", "/etc/passwd", "/var/lib/sealcam/camera", "/etc/sealcam/hub.json",
                  "/var/lib/dpkg/info/sealcam.list", "/etc/systemd/system/multi-user.target.wants/sealcam-camera.service"):
-        check(path in seen, path, "is not seen")
+        check(path in seen, path, "was not found")
     return f"({len(seen)} paths)"
 
 
-@case("users, folders and units are as the files say")
+@case("users, folders and units have the properties of their files")
 def _():
     for name, folder in (("sealcam-camera", "camera"), ("sealcam-hub", "hub")):
         user = pwd.getpwnam(name)
@@ -208,19 +208,20 @@ def _():
         check((info.st_uid, stat.S_IMODE(info.st_mode)) == (user.pw_uid, 0o700), folder, info)
         check(os.path.islink(f"/etc/systemd/system/multi-user.target.wants/{name}.service"), name, "is not enabled")
     check("sealcam-camera" in grp.getgrnam("video").gr_mem, "not in the group video")
-    check(not list(pathlib.Path("/etc/systemd/system").rglob("*kiosk*")), "the kiosk is enabled by itself")
+    check("sealcam-kiosk" in grp.getgrnam("sealcam-hub").gr_mem, "the kiosk's user cannot open the hub's page")
+    check(not list(pathlib.Path("/etc/systemd/system").rglob("*kiosk*")), "the kiosk is enabled without a request")
 
 
-@case("systemd finds nothing wrong with the units, nor udev with the rules")
+@case("systemd and udev accept the units and rules")
 def _():
     for name in ("sealcam-camera", "sealcam-hub"):
         done = run("systemd-analyze", "verify", "--man=no", f"{name}.service")
         check(not done.stderr, done.stderr)
-    words = run("systemd-analyze", "verify", "--man=no", "sealcam-hub-kiosk.service", code=None).stderr.splitlines()
-    check(all("ommand cage" in w for w in words), "\n".join(words))  # only suggested
+    warnings = run("systemd-analyze", "verify", "--man=no", "sealcam-hub-kiosk.service", code=None).stderr.splitlines()
+    check(all("ommand cage" in w for w in warnings), "\n".join(warnings))  # cage is only a suggested package
     run("udevadm", "verify", "/usr/lib/udev/rules.d/60-sealcam-camera.rules")
     rule = pathlib.Path("/usr/share/polkit-1/rules.d/50-sealcam-camera.rules")
-    check(f'"{unit("sealcam-camera")["User"]}"' in rule.read_text(), "polkit's rule is for another user")
+    check(f'"{unit("sealcam-camera")["User"]}"' in rule.read_text(), "the polkit rule does not name the user of the camera")
 
 
 @case("the units expose at most 2.0")
@@ -233,18 +234,18 @@ def _():
     return f"({', '.join(scores)})"
 
 
-@case("versions are the package's, man pages are there, configurations are good")
+@case("versions match the package, man pages are installed, configurations are valid")
 def _():
     for name in names:
         check(run(name, "--version").stdout.strip().endswith(version), name)
         check(os.path.getsize(f"/usr/share/man/man1/{name}.1.gz") > 300, name, "has no man page")
-        check(pathlib.Path(f"/usr/share/doc/{name}/copyright").read_text().startswith("Format: "), name, "has no machine-readable licence")
+        check(pathlib.Path(f"/usr/share/doc/{name}/copyright").read_text().startswith("Format: "), name, "has no machine-readable license")
     for name in names[:2]:
         command, environment = as_unit(name, "--check-config")
         run(*command, env=environment)
 
 
-@case("the doctor knows the boards, as the camera's user")
+@case("diagnostics read the board data as the user of the camera")
 def _():
     command, environment = as_unit("sealcam-camera", "--doctor", "--json")
     done = run(*command, env=environment, code=None)
@@ -256,7 +257,7 @@ def _():
     return f"({len(report['findings'])} findings)"
 
 
-@case("keys are made by hand for the service's user, and each program finds the boards' data of its own package")
+@case("the command 'keys' runs as the service's user, and each program finds the board data of its package")
 def _():
     for name in names[:2]:
         command, environment = as_unit(name, "keys")
@@ -265,51 +266,51 @@ def _():
         check("serial number is not compared" not in done.stderr, done.stderr)
 
 
-@case("modules load, or name the suggested package's library that is not there")
+@case("modules load, or the program names a missing library of a suggested package")
 def _():
     clip = pathlib.Path("/run/replay.json")
     clip.write_text('{"source": {"backend": "replay", "file": "/none.avi"}}')
     check(os.path.exists("/usr/lib/sealcam/sealcam-replay.so"), "no replay module")
     sensors = run("sealcam-camera", "--list-sensors", code=None)
-    words = sensors.stdout + sensors.stderr
-    check("sealcam-libcamera.so is in none of" not in words, words)  # found, and libcamera itself is only recommended
-    check(run("ldd", "/usr/lib/sealcam/sealcam-media.so").stdout.count("not found") == 0, "the hub's module lacks libraries")
+    output = sensors.stdout + sensors.stderr
+    check("sealcam-libcamera.so is in none of" not in output, output)  # libcamera itself is only recommended
+    check(run("ldd", "/usr/lib/sealcam/sealcam-media.so").stdout.count("not found") == 0, "libraries of the hub's module are missing")
 
 
-def waits_for_its_owner(name):
+def check_unpaired(name):
     port = {"sealcam-camera": 8421, "sealcam-hub": 8422}[name]
-    service = Service(name, "--pairing-host", "192.0.2.7")  # this network has no address to tell
+    service = Service(name, "--pairing-host", "192.0.2.7")  # this network namespace has no address
     try:
         service.wait_for("READY=1")
         check(port in listening(), f"nothing listens on {port}:", listening())
         service.wait_for("WATCHDOG=1", 2)
-        told = pathlib.Path("/run", unit(name)["RuntimeDirectory"], "pairing.txt")
-        check(told.read_text().startswith("sealcam:") and stat.S_IMODE(told.stat().st_mode) == 0o600, "no pairing string for root alone")
+        pairing_file = pathlib.Path("/run", unit(name)["RuntimeDirectory"], "pairing.txt")
+        check(pairing_file.read_text().startswith("sealcam:") and stat.S_IMODE(pairing_file.stat().st_mode) == 0o600, "the pairing file has no pairing string, or others can read it")
         folder = pathlib.Path("/var/lib", unit(name)["StateDirectory"])
         owner = pwd.getpwnam(unit(name)["User"]).pw_uid
         files = [p for p in folder.rglob("*") if p.is_file()]
-        check(files, "no keys were made")
+        check(files, "the state folder has no keys")
         for path in files:
             info = path.stat()
             check(info.st_uid == owner and not info.st_mode & 0o077, path, oct(info.st_mode), info.st_uid)
     finally:
         code = service.stop()
-    check(code == 0, "it ended with", code, service.words())
-    check(not told.exists(), "the pairing string outlived its use")
-    check(port not in listening(), "something still listens")
+    check(code == 0, "the program exited with", code, service.log_text())
+    check(not pairing_file.exists(), "the pairing file still exists after the end")
+    check(port not in listening(), "a program still listens")
 
 
-@case("a camera that belongs to nobody is ready, alive, and waits for its owner")
+@case("an unpaired camera notifies the service manager and offers pairing")
 def _():
-    waits_for_its_owner("sealcam-camera")
+    check_unpaired("sealcam-camera")
 
 
-@case("a hub that belongs to nobody is ready, alive, and waits for its owner")
+@case("an unpaired hub notifies the service manager and offers pairing")
 def _():
-    waits_for_its_owner("sealcam-hub")
+    check_unpaired("sealcam-hub")
 
 
-@case("a stopped program says nothing of life")
+@case("a stopped program sends no watchdog message")
 def _():
     service = Service("sealcam-camera")
     try:
@@ -326,7 +327,7 @@ def _():
             pass
         service.socket.settimeout(service.watchdog / 10 * 2)
         try:
-            check(False, "it said", service.socket.recv(4096))
+            check(False, "the stopped program sent", service.socket.recv(4096))
         except TimeoutError:
             pass
     finally:
@@ -334,7 +335,7 @@ def _():
         service.process.wait()
 
 
-@case("installed again, it keeps keys, settings, and what the administrator decided")
+@case("a second installation keeps keys, settings and the administrator's decisions")
 def _():
     mark = pathlib.Path("/var/lib/sealcam/camera/mark")
     mark.write_text("kept")
@@ -343,12 +344,12 @@ def _():
     run("systemctl", "disable", "sealcam-hub.service")
     run("dpkg", "--force-confdef", "--force-confold", "-i", *map(str, debs.values()))
     check(mark.read_text() == "kept" and "fake" in config.read_text(), "state or settings were lost")
-    wants = pathlib.Path("/etc/systemd/system/multi-user.target.wants")
-    check((wants / "sealcam-camera.service").is_symlink(), "the camera is no longer enabled")
-    check(not (wants / "sealcam-hub.service").is_symlink(), "the hub was enabled again")
+    enabled = pathlib.Path("/etc/systemd/system/multi-user.target.wants")
+    check((enabled / "sealcam-camera.service").is_symlink(), "the camera is no longer enabled")
+    check(not (enabled / "sealcam-hub.service").is_symlink(), "the hub was enabled again")
 
 
-@case("removed, it leaves keys and settings and nothing that runs")
+@case("removal keeps keys and settings, and deletes programs and units")
 def _():
     apt("remove", *names)
     for name in names:
@@ -361,12 +362,12 @@ def _():
     check("/dev/null" not in os.path.realpath("/etc/systemd/system/sealcam-camera.service"), "the unit is still masked")
 
 
-@case("purged, it leaves nothing")
+@case("a purge deletes all files and users")
 def _():
     apt("purge", *names)
     left = differences(before, snapshot())
-    check(not left, "left behind:\n" + "\n".join(left))
-    check("sealcam" not in run("dpkg-query", "-W").stdout, "dpkg still knows them")
+    check(not left, "the purge did not restore:\n" + "\n".join(left))
+    check("sealcam" not in run("dpkg-query", "-W").stdout, "dpkg still lists the packages")
     return f"({len(before)} paths compared)"
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A guest made of unpacked arm64 packages: kernel, a few modules, our programs with the libraries that they need, and
-a job. Boots QEMU's boards; nothing of the packages is run on the host."""
+"""Builds a guest from unpacked arm64 packages and boots it in QEMU. The guest has a kernel, modules, Sealcam's programs with
+their libraries, and a job. The host runs no program of the packages."""
 import fnmatch
 import gzip
 import pathlib
@@ -38,7 +38,7 @@ VIVID = "vivid n_devs=1 node_types=0x1 num_inputs=1 input_types=0x0"
 
 
 def libraries(programs, sysroot, more=(), objdump="aarch64-linux-gnu-objdump"):
-    """The shared libraries that `programs` need, read from their headers: {name in the guest: path}. `more`: folders."""
+    """Returns {name in the guest: path} of the shared libraries that `programs` need. `more`: additional folders."""
     folders = [sysroot / "usr/lib/aarch64-linux-gnu", sysroot / "usr/lib", sysroot / "usr/lib/aarch64-linux-gnu/libproxy",
                sysroot / "usr/lib/aarch64-linux-gnu/blas", sysroot / "usr/lib/aarch64-linux-gnu/lapack",
                sysroot / "usr/lib/aarch64-linux-gnu/pulseaudio", *more]
@@ -64,8 +64,8 @@ class Guest:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def initramfs(self, programs, modules=(VIVID,), job=None, services=None):
-        """`programs`: paths of ARM programs and modules that go to /usr/bin; `job`: an Archive with what belongs below job/;
-        `services`: programs of the guest's own packages, {path in the guest: path}."""
+        """`programs`: paths of ARM programs and modules for /usr/bin. `job`: an Archive with the files of /job. `services`:
+        programs from the guest's packages, {path in the guest: path}."""
         archive = Archive()
         archive.add("init", HERE / "init", 0o755)
         archive.add("bin/busybox", self.kernel.tree / "usr/bin/busybox", 0o755)
@@ -97,7 +97,7 @@ class Guest:
 
 
 class Run:
-    """A guest that is running; its console goes into a file and can be waited for."""
+    """A running guest. Its console is written to a file."""
 
     def __init__(self, command, log, echo=None):
         self.log, self.echo = pathlib.Path(log), echo
@@ -118,7 +118,7 @@ class Run:
                     self.echo(line)
 
     def find(self, pattern):
-        """Seconds since the start, and the line; None when it did not come yet."""
+        """Returns the seconds since the start and the first matching line, or None."""
         return next(((t, line) for t, line in list(self.lines) if fnmatch.fnmatch(line, pattern)), None)
 
     def wait_line(self, pattern, seconds):
@@ -132,11 +132,11 @@ class Run:
                     return found
                 break
             time.sleep(0.05)
-        raise Failure(f"the guest did not say '{pattern}' within {seconds:.0f} s; it said:\n" +
+        raise Failure(f"the guest did not print '{pattern}' within {seconds:.0f} s; its last lines:\n" +
                       "\n".join(line for _, line in self.lines[-25:]))
 
     def wait_end(self, seconds):
-        """The exit status of the guest's job."""
+        """Returns the exit status of the guest's job."""
         _, line = self.wait_line("sealcam-guest: exit *", seconds)
         try:
             self.child.wait(3)  # raspi3b cannot switch itself off

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The board's Wi-Fi as it is on a board: NetworkManager, wpa_supplicant and polkit of Debian's arm64 packages, the camera
-as its own user, and radios that the kernel simulates (mac80211_hwsim). Owner and broker are on this machine."""
+"""Wi-Fi of a board with NetworkManager, wpa_supplicant and polkit from Debian's arm64 packages. The camera runs as its own user.
+The kernel module mac80211_hwsim simulates the radios. Owner and broker are on this machine."""
 import json
 import os
 import pathlib
@@ -51,23 +51,23 @@ WIFI_PLUGIN = "usr/lib/aarch64-linux-gnu/NetworkManager/*/libnm-device-plugin-wi
 
 
 def services(tree):
-    """{path in the guest: path} of the programs, and of what they are told by."""
+    """Returns {path in the guest: path} of the programs, and of their configuration files."""
     tree = pathlib.Path(tree)
     programs = {p: tree / p for p in SERVICES}
     programs |= {str(p.relative_to(tree)): p for p in tree.glob(WIFI_PLUGIN)}
     if len(programs) != len(SERVICES) + 1:
-        raise Failure("NetworkManager's plugin for Wi-Fi is not in the guest's packages")
+        raise Failure("the guest's packages lack the Wi-Fi plugin of NetworkManager")
     folders = ("usr/share/dbus-1", "usr/share/polkit-1", "etc/dbus-1")
     files = {str(p.relative_to(tree)): p for f in folders for p in (tree / f).rglob("*") if p.is_file()}
     return programs, files
 
 
 def modules(kernel):
-    return [m for m in MODULES if m.split()[0] in kernel.paths]  # the others are built in
+    return [m for m in MODULES if m.split()[0] in kernel.paths]  # the other modules are built into the kernel
 
 
 class Scene:
-    """An owner and a broker here, and the job of the guest."""
+    """An owner and a broker on this machine, and the job of the guest."""
 
     def __init__(self, world, tree):
         self.world = world
@@ -101,30 +101,30 @@ class Scene:
         job.folder("var/lib")
         return job
 
-    def tell(self, ssid, passphrase):
-        """The owner names a network. Whether the camera confirmed it in time is for sync to say."""
+    def set_network(self, ssid, passphrase):
+        """Sends a network to the camera. The exit code is ignored; `sealcam sync` reports the result."""
         file = self.world.folder / "passphrase"
         file.write_text(passphrase + "\n")
         self.world.owner("owner", "camera", "wifi", "Board", "--ssid", ssid, "--password-file", file, check=False)
 
-    def listed(self):
+    def camera_entry(self):
         self.world.owner("owner", "sync", check=False)
         return json.loads(self.world.owner("owner", "camera", "list", "--json"))[0]
 
-    def wait_listed(self, words):
-        """Until the owner is told so by the camera's own grants."""
-        wait_for(f"the owner is told '{words}'", lambda: words in self.listed()["wifi_trouble"] or (
-            not words and not self.listed()["wifi_trouble"]), 60, step=1)
+    def wait_fault(self, text):
+        """Waits until the owner's program shows this Wi-Fi fault, which the camera reports in its grants. "": no fault."""
+        wait_for(f"'sealcam camera list' shows the Wi-Fi fault '{text}'", lambda: text in self.camera_entry()["wifi_fault"] or (
+            not text and not self.camera_entry()["wifi_fault"]), 60, step=1)
 
 
-class Story:
-    """What the guest said, in its own time."""
+class Console:
+    """The lines of the guest's console, in order."""
 
     def __init__(self, run):
         self.run, self.seen = run, 0
 
     def wait(self, pattern, seconds):
-        """The next line that matches from where the last wait ended; the guest's uptime in it, 0 where there is none."""
+        """Waits for a matching line after the last one. Returns the guest's uptime in this line, or 0."""
         found = []
 
         def look():
@@ -141,75 +141,75 @@ class Story:
         except Failure:
             pass
         if not found:
-            raise Failure(f"the guest did not say '{pattern}' within {seconds} s; it said:\n" +
+            raise Failure(f"the guest did not print '{pattern}' within {seconds} s; its last lines:\n" +
                           "\n".join(line for _, line in self.run.lines[-40:]))
         first = found[0].split()[0]
         return float(first) if re.fullmatch(r"[0-9.]+", first) else 0.0
 
 
-def story(scene, run):
-    """Every way a network can end; {what: seconds from one network to the next, by the guest's clock}."""
-    told, took = Story(run), {}
-    told.wait(r"NOW Old true none", 240)
+def check_networks(scene, run):
+    """Joins networks with each outcome. Returns {outcome: seconds from one network to the next, by the guest's clock}."""
+    console, took = Console(run), {}
+    console.wait(r"NOW Old true none", 240)
 
-    # The control: without the rule of our package the camera's user may nothing.
-    scene.tell("New", NETWORKS["New"])
-    told.wait(r"NOW Old true not_permitted", 120)
-    told.wait(r"RULE is there", 60)
+    # The control: without the polkit rule of the package, the camera's user has no rights.
+    scene.set_network("New", NETWORKS["New"])
+    console.wait(r"NOW Old true not_permitted", 120)
+    console.wait(r"RULE is there", 60)
 
-    scene.tell("New", NETWORKS["New"])
-    left = told.wait(r"NOW \S* ?\S* ?trying", 60)
-    took["joined"] = told.wait(r"NOW New true joined", 180) - left
-    scene.wait_listed("")
+    scene.set_network("New", NETWORKS["New"])
+    left = console.wait(r"NOW \S* ?\S* ?trying", 60)
+    took["joined"] = console.wait(r"NOW New true joined", 180) - left
+    scene.wait_fault("")
 
-    def back_from(ssid, passphrase, word, words, seconds):
-        scene.tell(ssid, passphrase)
-        left = told.wait(r"NOW \S* ?\S* ?trying", 60)
-        took[word] = told.wait(rf"NOW New true {word}", seconds) - left
-        scene.wait_listed(words)
+    def return_from(ssid, passphrase, outcome, text, seconds):
+        scene.set_network(ssid, passphrase)
+        left = console.wait(r"NOW \S* ?\S* ?trying", 60)
+        took[outcome] = console.wait(rf"NOW New true {outcome}", seconds) - left
+        scene.wait_fault(text)
 
-    back_from("New", WRONG, "refused", "refused the passphrase", 240)
-    back_from("Absent", "whatever-it-is", "not_found", "did not find", 240)
-    back_from("Nowhere", NETWORKS["Nowhere"], "no_broker", "did not reach the broker", 240)
+    return_from("New", WRONG, "rejected", "rejected the passphrase", 240)
+    return_from("Absent", "whatever-it-is", "not_found", "did not find", 240)
+    return_from("Nowhere", NETWORKS["Nowhere"], "no_broker", "did not reach the broker", 240)
 
-    scene.tell("Nowhere", NETWORKS["Nowhere"])
-    told.wait(r"CRASHED", 180)
-    told.wait(r"WITHOUT the camera in Nowhere: .*sealcam", 90)
-    resumed = told.wait(r"RESUMED", 30)
-    took["restarted"] = told.wait(r"UNDONE in New, (other|no_broker): (?!.*sealcam)", 240) - resumed
+    scene.set_network("Nowhere", NETWORKS["Nowhere"])
+    console.wait(r"CRASHED", 180)
+    console.wait(r"WITHOUT the camera in Nowhere: .*sealcam", 90)
+    resumed = console.wait(r"RESUMED", 30)
+    took["restarted"] = console.wait(r"UNDONE in New, (other|no_broker): (?!.*sealcam)", 240) - resumed
 
-    scene.tell("Nowhere", NETWORKS["Nowhere"])
-    told.wait(r"PROFILES on trial: .*sealcam", 120)
-    killed = told.wait(r"KILLED", 30)
-    took["killed"] = told.wait(r"BACK in New", 240) - killed
+    scene.set_network("Nowhere", NETWORKS["Nowhere"])
+    console.wait(r"PROFILES during the join: .*sealcam", 120)
+    killed = console.wait(r"KILLED", 30)
+    took["killed"] = console.wait(r"BACK in New", 240) - killed
     return took
 
 
-def judge(text, took):
+def check_result(text, took):
     disk = re.search(r"DISK (.*)", text)[1]
-    ours = [line for line in disk.split(";") if "sealcam" in line]
-    if len(ours) != 1 or any(line.split()[:2] != ["600", "root"] for line in disk.split(";") if line.strip()):
+    profiles = [line for line in disk.split(";") if "sealcam" in line]
+    if len(profiles) != 1 or any(line.split()[:2] != ["600", "root"] for line in disk.split(";") if line.strip()):
         raise Failure(f"profiles on the disk: {disk}")
     if "sealcam" in re.search(r"MEMORY(.*)", text)[1]:
-        raise Failure("a profile of a trial was left in memory")
+        raise Failure("a profile of a join attempt is still in memory")
     if "SECRET in a log" in text or any(p in text for p in [*NETWORKS.values(), WRONG]):
-        raise Failure("a passphrase is in a log")
-    late = {word: seconds for word, seconds in took.items() if seconds > 120}
+        raise Failure("a log contains a passphrase")
+    late = {outcome: seconds for outcome, seconds in took.items() if seconds > 120}
     if late:
-        raise Failure(f"more than two minutes until the old network was back: {late}")
+        raise Failure(f"the return to the old network took more than two minutes: {late}")
 
 
 def case(bench):
-    """NetworkManager and three access points: the camera joins what its owner names, and falls back."""
+    """Three access points: the camera joins the network of its owner, and returns to the old one after a failure."""
     tree = os.environ["SEALCAM_GUEST"]
     with tempfile.TemporaryDirectory(prefix="sealcam-wifi-") as folder, World(bench.options.host_build, folder) as world:
         scene = Scene(world, tree)
         with bench.boot("wifi", ["sealcam-camera"], scene.job(), modules=modules(bench.guest.kernel), services=services(tree)[0], memory=1024) as run:
-            took = story(scene, run)
+            took = check_networks(scene, run)
             status = run.wait_end(120)
             text = "\n".join(line for _, line in run.lines)
             up = run.find("sealcam-guest: up *")[0]
     if status != 0:
-        raise Failure(f"the job ended with {status}:\n{text[-3000:]}")
-    judge(text, took)
-    print(f"{bench.board}: up after {up:.0f} s; " + ", ".join(f"{word} {seconds:.0f} s" for word, seconds in took.items()))
+        raise Failure(f"the job exited with {status}:\n{text[-3000:]}")
+    check_result(text, took)
+    print(f"{bench.board}: up after {up:.0f} s; " + ", ".join(f"{outcome} {seconds:.0f} s" for outcome, seconds in took.items()))

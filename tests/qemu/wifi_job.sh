@@ -1,18 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A board with one Wi-Fi card among three access points, on radios that the kernel simulates; runs in the test guest.
+# A board with one Wi-Fi adapter and three access points, on simulated radios. Runs in the test guest.
 #
 #   phy0 wlan0   the board: NetworkManager, wpa_supplicant, polkit, the camera as its own user
 #   phy1 phy2    'Old' and 'New', both bridged to the network where the broker is
-#   phy3         'Nowhere': gives addresses, and leads to nothing
+#   phy3         'Nowhere', which assigns addresses but has no connection to the broker
 #
-# The access points live in a network namespace of their own, with the guest's Ethernet. Arguments come from /job/settings.
+# The access points and the guest's Ethernet are in a separate network namespace. /job/settings has the arguments.
 . /job/settings
 . /job/parts
 make_system
 chmod 600 /etc/NetworkManager/system-connections/*
 
-# ---- the air -----------------------------------------------------------------------------------------------------
+# ---- access points -----------------------------------------------------------------------------------------------------
 make_air
 ip addr flush dev eth0
 ip link set eth0 netns $air
@@ -29,11 +29,11 @@ for name in Old New Nowhere; do
 done
 for n in 1 2; do
   i=0
-  until inside brctl addif br0 wlan$n 2>/dev/null; do i=$((i + 1)); [ $i -lt 100 ] || say "no access point wlan$n"; sleep 0.3; done
+  until inside brctl addif br0 wlan$n 2>/dev/null; do i=$((i + 1)); [ $i -lt 100 ] || report "no access point wlan$n"; sleep 0.3; done
 done
 inside ip addr add 10.7.7.1/24 dev wlan3
 inside udhcpd -f /job/udhcpd.conf >/tmp/udhcpd.log 2>&1 &
-say "access points are there"
+report "the access points run"
 
 # ---- the board's services ----------------------------------------------------------------------------------------
 start_services
@@ -43,10 +43,10 @@ start_manager
 i=0
 until [ "$(ssid)" = Old ] && ip addr show dev wlan0 | grep -q 'inet 10.0.2'; do
   i=$((i + 1))
-  if [ $i -gt 90 ]; then say "the board did not get into Old"; tail -30 /tmp/manager.log /tmp/polkit.log /tmp/supplicant.log; exit 1; fi
+  if [ $i -gt 90 ]; then report "the board did not join Old"; tail -30 /tmp/manager.log /tmp/polkit.log /tmp/supplicant.log; exit 1; fi
   sleep 0.5
 done
-say "the board is in Old"
+report "the board joined Old"
 
 # ---- the camera --------------------------------------------------------------------------------------------------
 rule=/usr/share/polkit-1/rules.d/50-sealcam-camera.rules
@@ -60,29 +60,29 @@ word() { sed -n 's/.*"wifi":"\([a-z_]*\)".*/\1/p' /tmp/status.json 2>/dev/null; 
   last=
   while sleep 0.2; do
     now="$(ssid) $(sed -n 's/.*"connected":\([a-z]*\).*/\1/p' /tmp/status.json 2>/dev/null) $(word)"
-    [ "$now" = "$last" ] || say "NOW $now"
+    [ "$now" = "$last" ] || report "NOW $now"
     last=$now
   done
 ) &
 
-# The rule comes only after the camera was not permitted without it.
+# Installs the polkit rule after the camera reported not_permitted without it.
 mv $rule /tmp/rule
 until [ "$(word)" = not_permitted ]; do sleep 0.2; done
 mv /tmp/rule $rule
 sleep 2
-say "RULE is there"
+report "RULE is there"
 
 memory() { ls /run/NetworkManager/system-connections | tr '\n' ' '; }
 
-# The second time that it tries Nowhere, NetworkManager dies there. While the camera stands still, the next one goes to
-# Nowhere by itself: what the camera must undo.
+# At the second attempt to join Nowhere, NetworkManager is killed. While the camera is stopped, a new NetworkManager joins
+# Nowhere again. The camera must undo this.
 until [ "$(word)" = no_broker ]; do sleep 0.5; done
 until [ "$(word)" = trying ] && [ "$(ssid)" = Nowhere ]; do sleep 0.2; done
 sleep 3
 kill -STOP $camera
 kill -9 $manager
 wait $manager 2>/dev/null
-say "CRASHED"
+report "CRASHED"
 ip addr flush dev wlan0
 start_manager
 i=0
@@ -90,25 +90,25 @@ until { [ "$(ssid)" = Nowhere ] && ip addr show dev wlan0 | grep -q 'inet 10.7.7
   i=$((i + 1))
   sleep 0.2
 done
-say "WITHOUT the camera in $(ssid): $(memory)"
+report "WITHOUT the camera in $(ssid): $(memory)"
 kill -CONT $camera
-say "RESUMED"
+report "RESUMED"
 until [ "$(word)" != trying ] && [ "$(ssid)" = New ] && grep -q '"connected":true' /tmp/status.json; do sleep 0.2; done
-say "UNDONE in $(ssid), $(word): $(memory)"
+report "UNDONE in $(ssid), $(word): $(memory)"
 
-# The third time the camera dies there.
+# At the third attempt, the camera is killed.
 until [ "$(word)" = trying ] && [ "$(ssid)" = Nowhere ]; do sleep 0.2; done
 sleep 3
-say "PROFILES on trial: $(memory)"
+report "PROFILES during the join: $(memory)"
 kill -9 $camera
-say "KILLED"
+report "KILLED"
 i=0
 until [ "$(ssid)" = New ] || [ $i -gt 600 ]; do i=$((i + 1)); sleep 0.2; done
-say "BACK in $(ssid)"
+report "BACK in $(ssid)"
 sleep 3
-say "DISK $(stat -c '%a %U %n;' /etc/NetworkManager/system-connections/* | tr '\n' ' ')"
-say "MEMORY $(memory)"
+report "DISK $(stat -c '%a %U %n;' /etc/NetworkManager/system-connections/* | tr '\n' ' ')"
+report "MEMORY $(memory)"
 for secret in $SECRETS; do
-  grep -l "$secret" /tmp/*.log && say "SECRET in a log"
+  grep -l "$secret" /tmp/*.log && report "SECRET in a log"
 done
 exit 0

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What the Wi-Fi cases' jobs share: a system as an image has it, an air of its own for access points, the board's services.
+# Shared by the jobs of the Wi-Fi cases: the system of an image, a network namespace for access points, the board's services.
 export PATH=$PATH:/usr/sbin
 
-say() { echo "$(cut -d' ' -f1 /proc/uptime) $*"; }
+report() { echo "$(cut -d' ' -f1 /proc/uptime) $*"; }
 ssid() { iw dev wlan0 link | sed -n 's/^.*SSID: //p'; }
 inside() { nsenter -t "$air" -n "$@"; }
 
@@ -16,7 +16,7 @@ make_system() {
   hostname board
 }
 
-# A network namespace, "air" being a process in it.
+# Creates a network namespace. $air is the id of a process in it.
 make_air() {
   unshare -n sleep 100000 &
   air=$!
@@ -24,14 +24,14 @@ make_air() {
   inside ip link set lo up
 }
 
-# Message bus, polkit and wpa_supplicant. No udev here: NetworkManager goes without it where /sys cannot be written.
+# Starts message bus, polkit and wpa_supplicant. NetworkManager works without udev if /sys is read-only.
 start_services() {
   mount -o remount,ro /sys
   dbus-daemon --system --nofork --nopidfile >/tmp/dbus.log 2>&1 &
   i=0
   until [ -S /run/dbus/system_bus_socket ]; do
     i=$((i + 1))
-    if [ $i -gt 200 ]; then say "no message bus"; cat /tmp/dbus.log; exit 1; fi
+    if [ $i -gt 200 ]; then report "no message bus"; cat /tmp/dbus.log; exit 1; fi
     sleep 0.1
   done
   start-stop-daemon -S -c polkitd -x /usr/lib/polkit-1/polkitd -- --no-debug >/tmp/polkit.log 2>&1 &

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/// People and devices of tests, with volatile keys.
+/// Owners and devices for tests, with volatile keys.
 #pragma once
 
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "crypto/keys.hpp"
 #include "crypto/psa.hpp"
@@ -11,17 +12,24 @@
 
 namespace sealcam::test {
 
-/// The value, or an exception that Catch reports with the error's own words.
+/// Returns the value, or throws an exception with the text of the error.
 template <class T>
 T must(Result<T> result) {
   if (!result) throw std::runtime_error(to_string(result.error()));
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
-/// One device or owner. Move-only.
+/// One owner or device. Move-only.
 class Actor {
+  using KeyPair = std::pair<crypto::VolatileKey, crypto::PublicKey>;
+
  public:
-  Actor() : device_((must(crypto::init()), must(crypto::VolatileDevice::generate()))), keys_(device_.keys()) {}
+  /// Draws the keys.
+  Actor() : Actor(with_crypto(crypto::generate_signing_key), with_crypto(crypto::generate_agreement_key)) {}
+  /// Imports the private scalars of published test keys.
+  Actor(const Secret<32>& identity, const Secret<32>& hpke)
+      : Actor(with_crypto([&] { return crypto::import_signing_key(identity); }),
+              with_crypto([&] { return crypto::import_agreement_key(hpke); })) {}
   [[nodiscard]] const crypto::DeviceKeys& keys() const { return keys_; }
   [[nodiscard]] DeviceId id() const { return keys_.identity.id(); }
   [[nodiscard]] AccountId account() const { return keys_.identity.public_key().account(); }
@@ -33,7 +41,17 @@ class Actor {
   }
 
  private:
-  crypto::VolatileDevice device_;
+  template <class Make>
+  static KeyPair with_crypto(Make make) {
+    must(crypto::init());
+    return must(make());
+  }
+  Actor(KeyPair identity, KeyPair hpke)
+      : identity_(std::move(identity)),
+        hpke_(std::move(hpke)),
+        keys_{crypto::SigningKey(identity_.first.id(), identity_.second),
+              crypto::AgreementKey(hpke_.first.id(), hpke_.second)} {}
+  KeyPair identity_, hpke_;
   crypto::DeviceKeys keys_;
 };
 
@@ -44,7 +62,7 @@ class Actor {
 [[nodiscard]] inline protocol::Roster roster_of(const Actor& camera, std::uint64_t version,
                                                 std::initializer_list<const Actor*> hubs) {
   protocol::Roster roster;
-  roster.version = RosterVersion(version);
+  roster.version = protocol::RosterVersion(version);
   roster.camera_identity = camera.identity();
   roster.camera_hpke = camera.hpke();
   for (const Actor* hub : hubs) roster.hubs.push_back(hub->as_hub());

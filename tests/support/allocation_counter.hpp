@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Counts what goes through C++'s operator new, to show that a hot path does without. Link allocation_counter.cpp into
-/// the test program: it replaces operator new there. What C libraries take with malloc is not counted.
+/// Counts calls of operator new, to show that a hot path does not allocate. Link allocation_counter.cpp into the test
+/// program; it replaces operator new. Calls of malloc() in C libraries are not counted.
 #pragma once
 
 #include <cstdint>
 
 namespace sealcam::test {
 
-/// Allocations of the whole process since it was made. Thread-safe. Mind that Catch2's macros allocate.
+/// Counts allocations of the whole process since construction. Thread-safe. Catch2's macros allocate, too.
 class AllocationCounter {
  public:
   AllocationCounter() noexcept : start_(total()) {}

@@ -167,11 +167,9 @@ void FakeV4l2::lay_out(std::uint32_t fourcc, Size size) {
       strides_ = {w, w};
       lengths_ = {w * h, w * h / 2};
       break;
-    case PixelFormat::yuyv:
-      strides_ = {2 * w};
-      lengths_ = {2 * w * h};
-      break;
-    default: strides_ = {0}; lengths_ = {4096};
+    default:
+      strides_ = {static_cast<std::uint32_t>(packed_bytes(format.format)) * w};
+      lengths_ = {strides_[0] == 0 ? 4096 : strides_[0] * h};
   }
   if (format.planes > 1) return;
   lengths_ = {std::ranges::fold_left(lengths_, 0U, std::plus<>())};
@@ -181,11 +179,15 @@ void FakeV4l2::lay_out(std::uint32_t fourcc, Size size) {
 int FakeV4l2::set_format(v4l2_format& f) {
   const auto answer = [&](auto& pix) {
     if (offer(pix.pixelformat) == nullptr) pix.pixelformat = fourcc_number(offers.at(0).fourcc);
-    if (makes_size) {
-      pix.width = static_cast<std::uint32_t>(makes_size->width);
-      pix.height = static_cast<std::uint32_t>(makes_size->height);
+    if (forced_size) {
+      pix.width = static_cast<std::uint32_t>(forced_size->width);
+      pix.height = static_cast<std::uint32_t>(forced_size->height);
     }
     pix.field = field;
+    pix.colorspace = colors.colorspace;
+    pix.ycbcr_enc = static_cast<std::uint8_t>(colors.encoding);
+    pix.quantization = static_cast<std::uint8_t>(colors.quantization);
+    pix.xfer_func = static_cast<std::uint8_t>(colors.transfer);
     lay_out(pix.pixelformat, {static_cast<int>(pix.width), static_cast<int>(pix.height)});
   };
   if (!multi_planar()) {
@@ -212,7 +214,7 @@ int FakeV4l2::query_control(v4l2_queryctrl& q) const {
   q.minimum = c.min;
   q.maximum = c.max;
   q.step = c.step;
-  q.default_value = c.otherwise;
+  q.default_value = c.fallback;
   q.flags = c.flags;
   return 0;
 }
@@ -227,7 +229,7 @@ int FakeV4l2::set_control(const v4l2_control& c) {
 }
 
 int FakeV4l2::request_buffers(v4l2_requestbuffers& r) {
-  r.count = static_cast<std::uint32_t>(std::min<std::size_t>(r.count, most_buffers));
+  r.count = static_cast<std::uint32_t>(std::min<std::size_t>(r.count, max_buffers));
   buffers_.clear();
   for (std::uint32_t i = 0; i < r.count; ++i) {
     buffers_.emplace_back();
@@ -266,9 +268,9 @@ int FakeV4l2::dequeue(v4l2_buffer& b) {
   sequence += event.step - 1;
   b.sequence = sequence++;
   b.flags = event.flags | (event.monotonic ? V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC : V4L2_BUF_FLAG_TIMESTAMP_UNKNOWN);
-  const auto stamp = event.stamp.value_or(clock_.monotonic()).since_boot;
-  b.timestamp.tv_sec = std::chrono::duration_cast<std::chrono::seconds>(stamp).count();
-  b.timestamp.tv_usec = std::chrono::duration_cast<std::chrono::microseconds>(stamp).count() % 1'000'000;
+  const auto timestamp = event.timestamp.value_or(clock_.monotonic()).since_boot;
+  b.timestamp.tv_sec = std::chrono::duration_cast<std::chrono::seconds>(timestamp).count();
+  b.timestamp.tv_usec = std::chrono::duration_cast<std::chrono::microseconds>(timestamp).count() % 1'000'000;
   const auto all = event.content ? static_cast<std::uint32_t>(event.content->size()) : lengths_[0];
   if (!multi_planar()) {
     b.bytesused = event.used.value_or(all);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A V4L2 driver that does as the test says, at the level of its system calls.
+/// A V4L2 driver in memory. A test scripts the results of its system calls.
 #pragma once
 
 #include <linux/videodev2.h>
@@ -10,23 +10,24 @@
 #include <set>
 #include <vector>
 
-#include "hal/v4l2/choose.hpp"
+#include "hal/v4l2/colors.hpp"
 #include "hal/v4l2/device.hpp"
+#include "hal/v4l2/negotiate.hpp"
 
 namespace sealcam::test {
 
-/// What happens the next time the program waits for a buffer and fetches it.
+/// The result of the next wait for a buffer, and of the VIDIOC_DQBUF after it.
 struct V4l2Event {
   using Wait = hal::v4l2::V4l2Device::Wait;
-  Wait wait = Wait::ready;  ///< timeout and interrupted: nothing is fetched
-  int error = 0;            ///< errno of the fetch; the buffer stays where it is
-  std::uint32_t step = 1;   ///< of the driver's sequence number
-  std::uint32_t flags = 0;  ///< added to the clock's
+  Wait wait = Wait::ready;  ///< after timeout and interrupted, no VIDIOC_DQBUF follows
+  int error = 0;            ///< errno of VIDIOC_DQBUF; the buffer stays queued
+  std::uint32_t step = 1;   ///< increment of the driver's sequence number
+  std::uint32_t flags = 0;  ///< flags of the buffer, without those of the timestamp
   bool monotonic = true;
-  std::optional<MonotonicTime> stamp{};  ///< default: the clock's now
-  std::optional<std::uint32_t> used{};   ///< bytesused of the first plane, default: all
-  std::uint32_t data_offset = 0;         ///< of the first plane, multi-planar only
-  std::optional<Bytes> content{};        ///< of the first plane
+  std::optional<MonotonicTime> timestamp{};  ///< default: the clock's time
+  std::optional<std::uint32_t> used{};       ///< bytesused of the first plane; default: its length
+  std::uint32_t data_offset = 0;             ///< of the first plane, multi-planar only
+  std::optional<Bytes> content{};            ///< of the first plane
 
   static V4l2Event fails(int error, Wait wait = Wait::ready) { return {.wait = wait, .error = error}; }
   static V4l2Event unit(Bytes bytes) { return {.content = std::move(bytes)}; }
@@ -34,13 +35,13 @@ struct V4l2Event {
 
 struct V4l2FakeControl {
   std::uint32_t type = V4L2_CTRL_TYPE_INTEGER;
-  std::int32_t min = 0, max = 1, step = 1, otherwise = 0;
+  std::int32_t min = 0, max = 1, step = 1, fallback = 0;
   std::uint32_t flags = 0;
-  std::set<std::int32_t> items{};  ///< of a menu
+  std::set<std::int32_t> items{};  ///< values of a menu
   std::int32_t value = 0;
 };
 
-/// The device. It outlives what is opened of it. Thread-bound.
+/// The device. It must outlive its handles. Thread-bound.
 class FakeV4l2 {
  public:
   explicit FakeV4l2(const Clock& clock) : clock_(clock) {}
@@ -50,25 +51,26 @@ class FakeV4l2 {
   bool enumerates_sizes = true;
   std::vector<hal::v4l2::Offer> offers;
   std::map<std::uint32_t, V4l2FakeControl> controls;
-  std::deque<V4l2Event> script;  ///< when it is empty nothing comes
-  std::uint32_t sequence = 7;    ///< of the next picture
+  std::deque<V4l2Event> script;  ///< if it is empty, each wait times out
+  std::uint32_t sequence = 7;    ///< sequence number of the next picture
   std::uint32_t padding = 0;     ///< bytes at the end of each row
-  std::size_t most_buffers = 32;
-  std::map<unsigned long, std::deque<int>> errors;  ///< errno of the next calls of a request
+  std::size_t max_buffers = 32;
+  std::map<unsigned long, std::deque<int>> errors;  ///< errno of the next calls, by request
   bool sets_rate = true;
-  std::optional<hal::Size> makes_size;  ///< what S_FMT turns every size into
+  std::optional<hal::Size> forced_size;  ///< VIDIOC_S_FMT replaces each size with this one
   std::uint32_t field = V4L2_FIELD_NONE;
+  hal::v4l2::ColorFields colors{};  ///< of each format
 
-  // What the program did.
+  // Results of the program's calls.
   int open_now = 0;
   bool streaming = false;
-  std::vector<std::pair<std::uint32_t, std::int32_t>> written;  ///< controls
+  std::vector<std::pair<std::uint32_t, std::int32_t>> written;  ///< controls that the program set
   std::deque<std::uint32_t> queued;
   int mapped = 0;
   v4l2_fract interval{1, 30};
 
-  void good(int pictures) { script.insert(script.end(), static_cast<std::size_t>(pictures), V4l2Event{}); }
-  /// Opens this device, whatever the path.
+  void add_pictures(int pictures) { script.insert(script.end(), static_cast<std::size_t>(pictures), V4l2Event{}); }
+  /// Returns a function that opens this device for each path.
   [[nodiscard]] hal::v4l2::DeviceOpener opener();
   [[nodiscard]] std::unique_ptr<hal::v4l2::V4l2Device> open();
 
@@ -91,7 +93,7 @@ class FakeV4l2 {
   const Clock& clock_;
   std::uint32_t fourcc_ = 0;
   hal::Size size_;
-  std::vector<std::uint32_t> strides_, lengths_;  // of each plane of memory
+  std::vector<std::uint32_t> strides_, lengths_;  // of each memory plane
   std::vector<std::vector<Bytes>> buffers_;       // by index and plane
 };
 

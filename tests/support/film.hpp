@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Real H.264 with numbers drawn into its pictures, for tests of what handles access units.
+/// H.264 with numbers in its pictures, for tests of code that handles access units.
 #pragma once
 
 #include <vector>
 
-#include "core/log.hpp"
+#include "base/log.hpp"
+#include "base/testing/fakes.hpp"
 #include "hal/fake/fake_source.hpp"
 #include "hal/ffmpeg/encoder.hpp"
 
 namespace sealcam::test {
 
-/// Access units of the fake camera 3, 320x240, as bytes of their own.
+/// The access units of the fake camera 3, 320x240.
 inline std::vector<Bytes> film(std::uint32_t count, int keyframe_interval) {
   const FakeClock clock;
   MemoryLog log;

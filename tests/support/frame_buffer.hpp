@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A frame buffer of libcamera's over ordinary memory.
+/// A frame buffer of libcamera over memory files.
 #pragma once
 
 #include <fcntl.h>
@@ -16,13 +16,13 @@ namespace sealcam::test {
 class MemoryBuffer {
  public:
   struct Plane {
-    std::size_t file;  ///< which memory file
+    std::size_t file;  ///< index of the memory file
     unsigned offset, length;
   };
 
-  /// Each file is as long as its planes need, but no longer than 64 KiB.
+  /// Creates files that are large enough for the planes, up to 64 KiB each.
   explicit MemoryBuffer(const std::vector<Plane>& planes) {
-    std::vector<::libcamera::FrameBuffer::Plane> theirs;
+    std::vector<::libcamera::FrameBuffer::Plane> library_planes;
     for (const Plane& p : planes) {
       while (files_.size() <= p.file) files_.emplace_back(::libcamera::SharedFD(::memfd_create("buffer", MFD_CLOEXEC)));
       const auto& file = files_[p.file];
@@ -32,13 +32,13 @@ class MemoryBuffer {
       plane.fd = file;
       plane.offset = p.offset;
       plane.length = p.length;
-      theirs.push_back(plane);
+      library_planes.push_back(plane);
     }
-    buffer_ = std::make_unique<::libcamera::FrameBuffer>(theirs);
+    buffer_ = std::make_unique<::libcamera::FrameBuffer>(library_planes);
   }
 
   [[nodiscard]] const ::libcamera::FrameBuffer& buffer() const { return *buffer_; }
-  /// What a pipeline would fill in.
+  /// The metadata that a pipeline fills in.
   [[nodiscard]] ::libcamera::FrameMetadata& metadata() {
     return const_cast<::libcamera::FrameMetadata&>(buffer_->metadata());
   }

@@ -35,9 +35,10 @@ Result<hal::Picture> LenientDecoder::decode_alone(ByteView access_unit) {
   packet_->size = static_cast<int>(access_unit.size());
   (void)avcodec_send_packet(context_.get(), packet_.get());
   (void)avcodec_send_packet(context_.get(), nullptr);
-  if (avcodec_receive_frame(context_.get(), frame_.get()) < 0) return fail(Errc::malformed, "no picture in there");
+  if (avcodec_receive_frame(context_.get(), frame_.get()) < 0)
+    return fail(Errc::malformed, "the access unit contains no picture");
   if (frame_->format != AV_PIX_FMT_YUV420P || !hal::is_valid({frame_->width, frame_->height}))
-    return fail(Errc::malformed, "no picture of ours");
+    return fail(Errc::malformed, "the picture has another format or an invalid size");
   hal::Picture picture;
   picture.size = {frame_->width, frame_->height};
   for (std::size_t i = 0; i < 3; ++i)

@@ -12,9 +12,9 @@ std::atomic<std::int64_t> live{0};
 std::atomic<std::int64_t> peak{0};
 thread_local bool counting = false;
 
-/// In front of each block.
+/// Precedes each block.
 struct alignas(__STDCPP_DEFAULT_NEW_ALIGNMENT__) Head {
-  std::int64_t counted;  // 0: allocated outside
+  std::int64_t counted;  // 0 if the block was allocated outside of an UnderTest scope
 };
 
 void* allocate(std::size_t size) noexcept {
@@ -23,7 +23,7 @@ void* allocate(std::size_t size) noexcept {
   head->counted = counting ? static_cast<std::int64_t>(size) : 0;
   if (counting) {
     const auto now = live.fetch_add(head->counted, std::memory_order_relaxed) + head->counted;
-    for (auto most = peak.load(); now > most && !peak.compare_exchange_weak(most, now);) continue;
+    for (auto max = peak.load(); now > max && !peak.compare_exchange_weak(max, now);) continue;
   }
   return head + 1;
 }
@@ -53,7 +53,7 @@ void reset_peak_bytes() noexcept { peak.store(live.load()); }
 
 }  // namespace sealcam::test
 
-// The forms with an alignment stay as they are: nothing here uses them in numbers.
+// The overloads with an alignment are not replaced, because the code under test hardly uses them.
 void* operator new(std::size_t size) { return or_throw(allocate(size)); }
 void* operator new[](std::size_t size) { return or_throw(allocate(size)); }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }

@@ -11,14 +11,14 @@
 #include <unistd.h>
 
 #include <array>
-#include <format>
 #include <fstream>
 #include <iterator>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
 
-#include "core/file.hpp"
+#include "base/file.hpp"
+#include "base/format.hpp"
 
 namespace sealcam::test {
 namespace {
@@ -67,7 +67,7 @@ void write_text(const std::filesystem::path& path, std::string_view text) {
 TestOperator::TestOperator(std::string_view name)
     : key_(need(transport::TlsKey::generate())), authority_(need(transport::make_authority(key_, name))) {}
 
-TestOperator::Admitted TestOperator::admit(std::string_view name) const {
+TestOperator::Authorized TestOperator::authorize(std::string_view name) const {
   auto key = need(transport::TlsKey::generate());
   const auto request = need(transport::make_request(key, name));
   auto certificate =
@@ -75,7 +75,7 @@ TestOperator::Admitted TestOperator::admit(std::string_view name) const {
   return {std::move(certificate), std::move(key)};
 }
 
-TestOperator::Admitted TestOperator::server(std::string_view host) const {
+TestOperator::Authorized TestOperator::server(std::string_view host) const {
   std::vector<std::string> names{"localhost", "127.0.0.1", "::1"};
   if (!host.empty()) names = {std::string(host)};
   auto key = need(transport::TlsKey::generate());
@@ -86,11 +86,11 @@ TestOperator::Admitted TestOperator::server(std::string_view host) const {
 }
 
 transport::TlsConfig TestOperator::client(std::string_view name, std::string_view authority) const {
-  auto admitted = admit(name);
+  auto authorized = authorize(name);
   return {.role = transport::TlsRole::client,
           .authority_pem = std::string(authority.empty() ? authority_ : authority),
-          .certificate_pem = std::move(admitted.certificate),
-          .key = std::move(admitted.key)};
+          .certificate_pem = std::move(authorized.certificate),
+          .key = std::move(authorized.key)};
 }
 
 bool Mosquitto::installed() { return ::access(binary, X_OK) == 0; }
@@ -102,21 +102,21 @@ Mosquitto::Mosquitto(const TestOperator& authority, MosquittoOptions options) : 
   write_text(dir / "ca.pem", authority.authority());
   write_text(dir / "server.pem", server.certificate);
   write_text(dir / "server.key", as_text(server.key.reveal_pem()));
-  std::string config = std::format(
+  std::string config = sealcam::format(
       "listener {} 127.0.0.1\nallow_anonymous false\nrequire_certificate true\nuse_identity_as_username true\n"
       "use_username_as_clientid true\ncafile {}/ca.pem\ncertfile {}/server.pem\nkeyfile {}/server.key\n"
       "set_tcp_nodelay true\npersistence false\nlog_dest stderr\nlog_type error\nlog_type warning\nlog_type notice\n"
       "log_timestamp false\n",
       port_, dir.string(), dir.string(), dir.string());
-  // A broker that is started by root would otherwise give up root's rights and then its own files.
+  // Without this, a broker that root starts drops its privileges and can no longer read its files.
   if (::geteuid() == 0) config += "user root\n";
   std::string openssl = "openssl_conf = start\n[start]\nssl_conf = ssl\n[ssl]\nsystem_default = limits\n[limits]\n";
-  if (!options.max_protocol.empty()) openssl += std::format("MaxProtocol = {}\n", options.max_protocol);
+  if (!options.max_protocol.empty()) openssl += sealcam::format("MaxProtocol = {}\n", options.max_protocol);
   write_text(dir / "openssl.cnf", openssl);
   if (!options.access_list.empty()) {
     write_text(dir / "acl", options.access_list);
     std::filesystem::permissions(dir / "acl", std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-    config += std::format("acl_file {}/acl\n", dir.string());
+    config += sealcam::format("acl_file {}/acl\n", dir.string());
   }
   write_text(dir / "mosquitto.conf", config + options.more);
   start();
@@ -130,7 +130,7 @@ std::string Mosquitto::log() const {
 }
 
 std::chrono::microseconds Mosquitto::cpu_time() const {
-  std::ifstream in(std::format("/proc/{}/stat", pid_));
+  std::ifstream in(sealcam::format("/proc/{}/stat", pid_));
   std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
   const auto after_name = text.rfind(')');
   if (after_name == std::string::npos) return {};
@@ -151,7 +151,7 @@ void Mosquitto::start() {
   pid_ = ::fork();
   if (pid_ < 0) throw std::runtime_error("fork failed");
   if (pid_ == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that crashes leaves no broker behind
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // ends the broker if the test crashes
     if (::getppid() != parent) ::_exit(127);
     const int out = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     ::dup2(out, STDOUT_FILENO);
@@ -165,7 +165,7 @@ void Mosquitto::start() {
     int status = 0;
     if (::waitpid(pid_, &status, WNOHANG) == pid_) {
       pid_ = -1;
-      throw std::runtime_error("mosquitto ended at once: " + log());
+      throw std::runtime_error("mosquitto exited during its start: " + log());
     }
     if (std::chrono::steady_clock::now() > limit) {
       kill();

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The real Mosquitto for tests: a process of its own on a free port of the loopback interface, with certificates of
-/// an operator made for the occasion.
+/// Runs Mosquitto in a child process on a free port of the loopback interface, with certificates of a test operator.
 #pragma once
 
 #include <sys/types.h>
@@ -12,26 +11,26 @@
 #include <string_view>
 
 #include "support/temporary_folder.hpp"
-#include "transport/certificate.hpp"
-#include "transport/tls_context.hpp"
+#include "transport/tls/certificate.hpp"
+#include "transport/tls/tls_context.hpp"
 
 namespace sealcam::test {
 
-/// An operator's authority and what it signs. Throws std::runtime_error when something cannot be made.
+/// A certificate authority of a broker's operator. All functions throw std::runtime_error on failure.
 class TestOperator {
  public:
   explicit TestOperator(std::string_view name = "test operator");
   [[nodiscard]] const std::string& authority() const noexcept { return authority_; }
   [[nodiscard]] const transport::TlsKey& key() const noexcept { return key_; }
-  struct Admitted {
+  struct Authorized {
     std::string certificate;
     transport::TlsKey key;
   };
-  /// A device's key and certificate.
-  [[nodiscard]] Admitted admit(std::string_view name) const;
-  /// A key and certificate of a server at localhost, 127.0.0.1 and ::1, or at `host` alone.
-  [[nodiscard]] Admitted server(std::string_view host = {}) const;
-  /// What a client that was admitted needs, trusting `authority` (default: this operator's).
+  /// Creates the key and certificate of a device.
+  [[nodiscard]] Authorized authorize(std::string_view name) const;
+  /// Creates the key and certificate of a server. Its names are localhost, 127.0.0.1 and ::1, or only `host`.
+  [[nodiscard]] Authorized server(std::string_view host = {}) const;
+  /// Authorizes a client and returns its TLS configuration. `authority`: trusted certificate; default: this operator's.
   [[nodiscard]] transport::TlsConfig client(std::string_view name, std::string_view authority = {}) const;
 
  private:
@@ -40,20 +39,20 @@ class TestOperator {
 };
 
 struct MosquittoOptions {
-  std::string access_list{};   ///< lines of an acl_file; empty: everybody may do everything
-  std::string max_protocol{};  ///< newest TLS it speaks, in OpenSSL's words ("TLSv1.2"); empty: OpenSSL's default
-  std::string server_host{};   ///< the server certificate's only name; empty: the loopback names
+  std::string access_list{};   ///< lines of an acl_file; empty: each client may read and write each topic
+  std::string max_protocol{};  ///< maximum TLS version as OpenSSL writes it ("TLSv1.2"); empty: OpenSSL's default
+  std::string server_host{};   ///< only name of the server certificate; empty: the loopback names
   std::string more{};          ///< lines appended to the configuration
-  const TestOperator* server_certificate_of = nullptr;  ///< who signs the server certificate; default: the operator
+  const TestOperator* server_certificate_of = nullptr;  ///< signs the server certificate; default: the operator
 };
 
-/// Owns the process: killed on destruction. Thread-bound.
+/// Owns the process and kills it on destruction. Thread-bound.
 class Mosquitto {
  public:
-  /// Whether Mosquitto is installed; a test that needs it calls SKIP() when it is not.
+  /// Returns whether Mosquitto is installed. A test that needs it calls SKIP() otherwise.
   [[nodiscard]] static bool installed();
 
-  /// Starts it and waits until it accepts connections. Throws std::runtime_error with its log when it does not.
+  /// Starts the process and waits until it accepts connections. On failure, throws std::runtime_error with its log.
   explicit Mosquitto(const TestOperator& authority, MosquittoOptions options = {});
   Mosquitto(const Mosquitto&) = delete;
   Mosquitto& operator=(const Mosquitto&) = delete;
@@ -62,13 +61,13 @@ class Mosquitto {
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
   [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_.path(); }
-  /// What it wrote to its log so far.
+  /// Returns the log of the process.
   [[nodiscard]] std::string log() const;
-  /// CPU time it has used (user and system).
+  /// Returns the CPU time (user and system) of the process.
   [[nodiscard]] std::chrono::microseconds cpu_time() const;
 
-  void kill();   ///< SIGKILL, waits for its end; nothing when it is not running
-  void start();  ///< the same port and configuration
+  void kill();   ///< sends SIGKILL and waits for the end of the process, if it runs
+  void start();  ///< uses the same port and configuration
   void restart() { kill(), start(); }
   void pause();   ///< SIGSTOP
   void resume();  ///< SIGCONT

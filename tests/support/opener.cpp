@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What somebody opens who has a hub's keys and every message that was ever published: all grants that are sealed to
-/// it, and all frames with every key that they hold, whatever roster, order and freshness say.
+/// Opens all recorded messages that an attacker with the keys of a hub can open, the prekeys included. It uses all
+/// grants that are sealed to this hub, and tries all their keys on each frame. It ignores rosters, order and freshness.
 ///
 ///     sealcam-opener --state DIR --recording FILE [--secrets FILE]
 ///
-/// --secrets: writes the base keys that it learned and 32 bytes out of the middle of each tenth picture that it opened,
-/// in hexadecimal digits, one to a line: what must not be found at the broker.
+/// --secrets: writes the base keys, and 32 bytes from the middle of each tenth picture, one per line in hexadecimal
+/// digits. A test searches for these secrets in the files of the broker.
 ///
-/// One JSON object for each camera: frames recorded and opened; `within`: the same for each version of the roster, of
-/// the frames that came after the first grants that name it and before those of the next, and whether these grants had
-/// one for this hub.
+/// Prints one JSON object for each camera with the numbers of recorded and opened frames. `within` contains the same
+/// numbers for each roster version: for frames from the first grants with that version up to those with the next one.
+/// `granted` is true if these grants included this hub.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
@@ -17,12 +17,14 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/encoding.hpp"
 #include "crypto/cbor.hpp"
 #include "crypto/cose.hpp"
-#include "pairing/device_state.hpp"
+#include "device/device_state.hpp"
+#include "device/hub_files.hpp"
+#include "protocol/envelope.hpp"
 #include "protocol/frame.hpp"
-#include "protocol/grants.hpp"
-#include "protocol/topic.hpp"
+#include "protocol/roster.hpp"
 #include "support/actors.hpp"
 #include "support/recording.hpp"
 
@@ -47,15 +49,16 @@ struct Camera {
   Count all;
   std::map<std::uint64_t, Within> within;  ///< by version of the roster
   Within* now = nullptr;
-  std::map<Epoch, crypto::sframe::OpeningKey> keys;
+  std::map<protocol::Epoch, crypto::sframe::OpeningKey> keys;
 };
 
 class Opener {
  public:
-  Opener(const crypto::DeviceKeys& keys, std::ofstream* secrets) : keys_(keys), secrets_(secrets) {}
+  Opener(const crypto::DeviceKeys& keys, std::vector<device::StoredPrekey> prekeys, std::ofstream* secrets)
+      : keys_(keys), prekeys_(std::move(prekeys)), secrets_(secrets) {}
 
-  /// Three rounds over the recording, so that what came late opens what came early. The camera's keys stand in rosters,
-  /// signed by an owner that we need not know.
+  // main() reads the recording three times, so that late grants open early frames. A roster contains the
+  // camera's identity key. Its signature is not checked.
   void read_roster(const test::RecordedMessage& m) {
     const auto topic = protocol::parse_topic(m.topic);
     if (!topic || topic->leaf != Leaf::roster) return;
@@ -80,7 +83,8 @@ class Opener {
     ++camera.grants;
     const auto grants = decode(camera, m.payload);
     if (!grants) return;
-    const auto content = protocol::open_grant(*grants, topic->route, keys_.identity.id(), keys_.hpke);
+    const auto content = protocol::open_grant(*grants, topic->route, keys_.identity.id(),
+                                              [this](protocol::PrekeyNumber number) { return key(number); });
     if (!content) return;
     ++camera.granted;
     if (secrets_)
@@ -120,6 +124,12 @@ class Opener {
   }
 
  private:
+  [[nodiscard]] const crypto::AgreementKey* key(protocol::PrekeyNumber number) const noexcept {
+    if (number == protocol::PrekeyNumber()) return &keys_.hpke;
+    const auto found = std::ranges::find(prekeys_, number, &device::StoredPrekey::number);
+    return found == prekeys_.end() ? nullptr : &found->key;
+  }
+
   static void count(Count& to, bool opened) {
     ++to.frames;
     if (opened) ++to.opened;
@@ -132,7 +142,7 @@ class Opener {
     camera.now->granted |= std::ranges::contains(grants->grants, keys_.identity.id(), &protocol::Grant::hub);
   }
 
-  /// By any of the keys that rosters named for this camera.
+  /// Decodes grants that are signed with one of the camera's keys in the rosters.
   static std::optional<protocol::Grants> decode(const Camera& camera, ByteView message) {
     for (const auto& verifier : camera.verifiers)
       if (auto grants = protocol::decode_grants(message, camera.route, verifier)) return std::move(*grants);
@@ -156,30 +166,32 @@ class Opener {
   }
 
   crypto::DeviceKeys keys_;
+  std::vector<device::StoredPrekey> prekeys_;
   std::ofstream* secrets_;
   std::uint64_t pictures_ = 0;
   std::map<protocol::Route, Camera> cameras_;
 };
 
-void for_each(const std::filesystem::path& recording, auto what) {
+void for_each(const std::filesystem::path& recording, auto action) {
   test::RecordingReader reader(recording);
-  while (const auto message = reader.next()) what(*message);
+  while (const auto message = reader.next()) action(*message);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) try {
-  CLI::App app("What a hub's keys open of a recording");
+  CLI::App app("Opens the messages of a recording with the keys of a hub");
   std::filesystem::path state, recording, secrets;
   app.add_option("--state", state, "the hub's state folder; the hub must not be running")->required();
   app.add_option("--recording", recording, "file of sealcam-recorder")->required();
-  app.add_option("--secrets", secrets, "file for what must not be found at the broker");
+  app.add_option("--secrets", secrets, "output file for secrets that the broker must not have");
   CLI11_PARSE(app, argc, argv);
   std::ofstream out;
   if (!secrets.empty()) out.open(secrets);
   recording = std::filesystem::absolute(recording);
-  const auto device = test::must(pairing::DeviceState::open(std::filesystem::absolute(state), protocol::Role::hub));
-  Opener opener(device.keys(), secrets.empty() ? nullptr : &out);
+  const auto device = test::must(device::DeviceState::open(std::filesystem::absolute(state), protocol::Role::hub));
+  device::PrekeyFile prekeys(device.files().own_prekeys(), device.store());
+  Opener opener(device.keys(), test::must(prekeys.load()), secrets.empty() ? nullptr : &out);
   for_each(recording, [&](const auto& message) { opener.read_roster(message); });
   for_each(recording, [&](const auto& message) { opener.read_grants(message); });
   for_each(recording, [&](const auto& message) { opener.read_frame(message); });

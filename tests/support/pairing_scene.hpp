@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A device that belongs to nobody and an owner who has an operator's authority, without sockets.
+/// An unpaired device and an owner with an operator's authority, without sockets.
 #pragma once
 
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "pairing/base64url.hpp"
+#include "base/encoding.hpp"
+#include "base/testing/fakes.hpp"
+#include "device/enrollment.hpp"
 #include "pairing/endpoint.hpp"
 #include "support/actors.hpp"
-#include "transport/certificate.hpp"
+#include "transport/tls/certificate.hpp"
 
 namespace sealcam::test {
 
-/// Counts in memory, as a device does whose power stays on.
+/// Counts in memory.
 class MemoryTries final : public pairing::TryCounter {
  public:
   unsigned number = 0;
@@ -26,31 +28,31 @@ class MemoryTries final : public pairing::TryCounter {
   }
 };
 
-class MemoryInstaller final : public pairing::Installer {
+class MemoryInstaller final : public device::Installer {
  public:
-  std::optional<pairing::Enrolment> installed;
+  std::optional<device::Enrollment> installed;
   std::optional<Bytes> roster;
   std::optional<Errc> broken;
 
  private:
-  Result<> do_install(const pairing::Enrolment& enrolment, const std::optional<Bytes>& given,
+  Result<> do_install(const device::Enrollment& enrollment, const std::optional<Bytes>& given,
                       const std::optional<protocol::Wifi>&) override {
     if (broken) return fail(*broken, "no space");
-    installed = enrolment;
+    installed = enrollment;
     roster = given;
     return {};
   }
 };
 
-/// Everything an owner hands out, each part to be changed by a test before it is sent.
+/// Creates the messages of an owner. A test may change each part before it sends a message.
 struct OwnerDesk {
   Actor owner;
   transport::TlsKey ca_key = must(transport::TlsKey::generate());
   std::string ca = must(transport::make_authority(ca_key, "operator"));
 
-  [[nodiscard]] protocol::PairingEnrolment enrolment(const Actor& device, protocol::Role role,
-                                                     const std::string& request) const {
-    protocol::PairingEnrolment e;
+  [[nodiscard]] protocol::PairingEnrollment enrollment(const Actor& device, protocol::Role role,
+                                                       const std::string& request) const {
+    protocol::PairingEnrollment e;
     e.broker_host = "broker.example";
     e.broker_port = 8883;
     e.ca_pem = ca;
@@ -71,11 +73,15 @@ struct PairingDevice {
   [[nodiscard]] pairing::Endpoint::Device description() const {
     return {.role = role,
             .keys = actor.keys(),
-            .card = must(protocol::encode_card(role, actor.keys())),
+            .descriptor = must(protocol::encode_device_descriptor(role, actor.keys(), tls_public())),
             .request_pem = request,
             .tls_key = must(transport::requested_key(request)),
             .version = "1",
             .model = model};
+  }
+
+  [[nodiscard]] crypto::PublicKey tls_public() const {
+    return must(crypto::PublicKey::parse(must(transport::requested_key(request))));
   }
 
   protocol::Role role;
@@ -99,7 +105,7 @@ struct PairingDevice {
 }
 
 [[nodiscard]] inline std::string body_of(const char* member, ByteView message) {
-  return nlohmann::json{{member, pairing::to_base64url(message)}}.dump();
+  return nlohmann::json{{member, to_base64url(message)}}.dump();
 }
 
 }  // namespace sealcam::test

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// How good is a recording of the fake source? Reads each decoded picture's number, draws the same picture anew, and
-/// compares the two: PSNR over luma and chroma, in dB. Prints one line of JSON.
+/// Measures the quality of a recording of the fake source. Reads the number in each decoded picture, draws the original
+/// with that number, and computes the PSNR over luma and chroma in dB. Prints one line of JSON.
 ///
 ///     sealcam-psnr FILE --size WxH --camera N [--least DB]
 #include <CLI/CLI.hpp>
@@ -9,10 +9,11 @@
 #include <iostream>
 #include <limits>
 
-#include "core/clock.hpp"
-#include "core/log.hpp"
+#include "base/clock.hpp"
+#include "base/format.hpp"
+#include "base/log.hpp"
 #include "hal/fake/fake_source.hpp"
-#include "hal/replay/load.hpp"
+#include "hal/modules/modules.hpp"
 
 using namespace sealcam;
 using hal::Picture;
@@ -44,10 +45,10 @@ double psnr(const Picture& a, const Picture& b) {
 struct Figures {
   std::size_t pictures = 0, unmarked = 0, backwards = 0;
   std::uint32_t first = 0, last = 0;  // numbers of the pictures compared
-  double least = std::numeric_limits<double>::infinity(), sum = 0;
+  double min = std::numeric_limits<double>::infinity(), sum = 0;
 };
 
-/// Walks both sources side by side; the drawn one is asked until it comes to the recorded picture's number.
+/// Reads both sources in parallel. Skips drawn pictures up to the number of the recorded one.
 Figures compare(hal::FrameSource& recorded, hal::FrameSource& drawn, std::uint16_t camera) {
   using namespace std::chrono_literals;
   Figures figures;
@@ -64,7 +65,7 @@ Figures compare(hal::FrameSource& recorded, hal::FrameSource& drawn, std::uint16
       continue;
     }
     while (reference && reference->number < mark->number) {
-      reference = Result<Picture>(Picture());  // gives the buffer back first
+      reference = Result<Picture>(Picture());  // returns the buffer first
       reference = drawn.next(1s);
     }
     if (!reference) throw std::runtime_error(to_string(reference.error()));
@@ -77,39 +78,39 @@ Figures compare(hal::FrameSource& recorded, hal::FrameSource& drawn, std::uint16
     figures.last = mark->number.value();
     ++figures.pictures;
     figures.sum += db;
-    figures.least = std::min(figures.least, db);
+    figures.min = std::min(figures.min, db);
   }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) try {
-  CLI::App app("PSNR of a recording of the fake source");
+  CLI::App app("Measures the PSNR of a recording of the fake source");
   std::string file;
   hal::Size size;
   std::string size_text;
   std::uint16_t camera = 0;
-  double least = 0;
+  double min = 0;
   app.add_option("file", file)->required();
   app.add_option("--size", size_text, "WIDTHxHEIGHT")->required();
   app.add_option("--camera", camera)->required();
-  app.add_option("--least", least, "exit 1 when a picture is worse, dB");
+  app.add_option("--least", min, "exit with 1 if the PSNR of a picture is lower, in dB");
   CLI11_PARSE(app, argc, argv);
   if (std::sscanf(size_text.c_str(), "%dx%d", &size.width, &size.height) != 2) return 64;
 
   const SystemClock clock;
   StderrLog log;
-  auto recorded = hal::replay::open_replay({.file = file, .size = size, .loop = false, .realtime = false}, clock, log);
+  auto recorded = hal::modules::open_replay({.file = file, .size = size, .loop = false, .realtime = false}, clock, log);
   if (!recorded) throw std::runtime_error(to_string(recorded.error()));
   auto drawn = hal::fake::FakeSource::open({.size = size, .camera = camera, .realtime = false}, clock);
   if (!drawn) throw std::runtime_error(to_string(drawn.error()));
   const Figures f = compare(**recorded, **drawn, camera);
   const double mean = f.pictures == 0 ? 0 : f.sum / static_cast<double>(f.pictures);
-  std::cout << std::format(
+  std::cout << sealcam::format(
       "{{\"pictures\":{},\"unmarked\":{},\"backwards\":{},\"first\":{},\"last\":{},\"psnr_least\":{:.2f},"
       "\"psnr_mean\":{:.2f}}}\n",
-      f.pictures, f.unmarked, f.backwards, f.first, f.last, f.pictures == 0 ? 0 : f.least, mean);
-  return f.pictures > 0 && f.unmarked == 0 && f.backwards == 0 && f.least >= least ? 0 : 1;
+      f.pictures, f.unmarked, f.backwards, f.first, f.last, f.pictures == 0 ? 0 : f.min, mean);
+  return f.pictures > 0 && f.unmarked == 0 && f.backwards == 0 && f.min >= min ? 0 : 1;
 } catch (const std::exception& e) {
   std::cerr << "sealcam-psnr: " << e.what() << '\n';
   return 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A file of MQTT messages in the order in which they came: for each the length of its topic and of its payload (32
-/// bits, big-endian), topic, payload.
+/// A file of MQTT messages in the order of their arrival. Each entry has the length of its topic and of its payload (32
+/// bits, big-endian), then topic and payload.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "core/bytes.hpp"
+#include "base/bytes.hpp"
 
 namespace sealcam::test {
 
@@ -24,7 +24,7 @@ class RecordingWriter {
   explicit RecordingWriter(const std::filesystem::path& path) : out_(path, std::ios::binary) {
     if (!out_) throw std::runtime_error("cannot write " + path.string());
   }
-  /// The file is whole after each message.
+  /// The file is complete after each message.
   void add(std::string_view topic, ByteView payload) {
     put(topic.size());
     put(payload.size());
@@ -45,7 +45,7 @@ class RecordingReader {
   explicit RecordingReader(const std::filesystem::path& path) : in_(path, std::ios::binary) {
     if (!in_) throw std::runtime_error("cannot read " + path.string());
   }
-  /// Nothing at the end; a message that is not whole counts as the end.
+  /// Returns nothing at the end, also if the last message is incomplete.
   std::optional<RecordedMessage> next() {
     const auto topic = get(), payload = get();
     if (!topic || !payload || *topic > 65'535 || *payload > (2U << 20)) return std::nullopt;

@@ -5,13 +5,14 @@
 #include <stdexcept>
 #include <utility>
 
-#include "core/assert.hpp"
+#include "base/result.hpp"
 
 namespace sealcam::test {
 
 using transport::MqttListener;
 using transport::Publication;
 using transport::Qos;
+using transport::SendProgress;
 using transport::Will;
 
 bool topic_matches(std::string_view filter, std::string_view topic) {
@@ -30,7 +31,7 @@ bool topic_matches(std::string_view filter, std::string_view topic) {
   }
 }
 
-/// The broker's end of a client.
+/// The broker's side of a client.
 struct FakeBroker::Link {
   struct Waiting {
     Passing message;
@@ -38,14 +39,14 @@ struct FakeBroker::Link {
     bool sent = false;
   };
   std::string name;
-  MqttListener* listener = nullptr;  ///< null: the client is gone
+  MqttListener* listener = nullptr;  ///< null: the client was destroyed
   std::size_t max_in_flight = 4;
   std::optional<Will> will;
   std::vector<std::pair<std::string, Qos>> filters;
   std::map<std::uint64_t, Waiting> waiting;  ///< publications without an answer
   std::deque<Delivery> held;                 ///< deliveries while the connection is stalled
   std::uint64_t last_id = 0, connection = 0;
-  std::size_t unsent = 0;
+  SendProgress progress;
   bool connected = false, away = false, stalled = false;
 };
 
@@ -78,7 +79,7 @@ class FakeBroker::Client final : public transport::MqttClient {
     if (found != link_->filters.end() && found->second == qos) return;
     if (found != link_->filters.end()) found->second = qos;
     else link_->filters.emplace_back(filter, qos);
-    if (!link_->connected) return;  // connecting brings what is retained
+    if (!link_->connected) return;  // a connection delivers the retained messages
     broker_.post([&b = broker_, link = link_, f = std::string(filter)] {
       if (!link->connected) return;
       for (const auto& [topic, kept] : b.retained_)
@@ -90,7 +91,9 @@ class FakeBroker::Client final : public transport::MqttClient {
   }
   [[nodiscard]] bool do_connected() const override { return link_->connected; }
   [[nodiscard]] std::size_t do_in_flight() const override { return link_->waiting.size(); }
-  [[nodiscard]] std::size_t do_unsent_bytes() const override { return link_->connected ? link_->unsent : 0; }
+  [[nodiscard]] SendProgress do_send_progress() const override {
+    return link_->connected ? link_->progress : SendProgress{};
+  }
 
   void answer_later(PublishHandler done, Errc code) {
     auto shared = std::make_shared<PublishHandler>(std::move(done));
@@ -160,14 +163,14 @@ void FakeBroker::clear_faults() {
 FakeBroker::Link* FakeBroker::find(std::string_view name) const {
   for (auto it = links_.rbegin(); it != links_.rend(); ++it)
     if ((*it)->name == name) return it->get();
-  throw std::logic_error("no such client at the fake broker: " + std::string(name));
+  throw std::logic_error("the fake broker has no client " + std::string(name));
 }
 
 void FakeBroker::connect(const std::shared_ptr<Link>& link) {
   if (link->listener == nullptr || link->connected || link->away || !alive_) return;
   for (const auto& other : std::vector(links_))
     if (other != link && other->name == link->name && other->connected) {
-      other->away = true;  // it would fight back for ever
+      other->away = true;  // otherwise both would disconnect each other without end
       cut(other, "session taken over");
     }
   link->connected = true;
@@ -203,17 +206,17 @@ void FakeBroker::cut(const std::shared_ptr<Link>& link, const char* why) {
                             .retain = link->will->retain}] { arrive(m); });
 }
 
-/// Sends what waits, in order, and answers it.
+/// Sends and answers the waiting publications, in order.
 void FakeBroker::flush(const std::shared_ptr<Link>& link) {
   if (!link->connected || link->stalled) return;
   for (auto& [id, each] : link->waiting) {
     if (std::exchange(each.sent, true)) continue;
-    const bool refused = !arrive(each.message);
-    post([link, number = id, refused] {
+    const bool rejected = !arrive(each.message);
+    post([link, number = id, rejected] {
       const auto found = link->waiting.find(number);
       if (found == link->waiting.end() || !found->second.sent) return;
       auto done = std::move(found->second.done);
-      const bool told = refused && found->second.message.qos == Qos::at_least_once;
+      const bool told = rejected && found->second.message.qos == Qos::at_least_once;
       link->waiting.erase(found);
       done(told ? Result<>(fail(Errc::permission, "fake broker's access list")) : Result<>{});
     });
@@ -222,7 +225,7 @@ void FakeBroker::flush(const std::shared_ptr<Link>& link) {
 
 bool FakeBroker::arrive(Passing message) {
   log_.push_back(message);
-  if (rule(Fault::refuse, message.topic) != nullptr) return false;
+  if (rule(Fault::reject, message.topic) != nullptr) return false;
   if (!tamper_) return apply_faults(std::move(message)), true;
   for (auto& each : tamper_(std::move(message))) apply_faults(std::move(each));
   return true;
@@ -319,7 +322,7 @@ void FakeBroker::release(std::string_view name) {
     if (each.get() == link) post([this, each] { flush(each); });
 }
 
-void FakeBroker::set_unsent_bytes(std::string_view name, std::size_t bytes) { find(name)->unsent = bytes; }
+void FakeBroker::set_progress(std::string_view name, const SendProgress& progress) { find(name)->progress = progress; }
 
 void FakeBroker::inject(std::string_view topic, ByteView payload, bool retain, std::chrono::seconds expiry) {
   post([this, m = Passing{.from = {},

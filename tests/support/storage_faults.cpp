@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdarg>
+#include <cstdint>
 #include <cstdio>
 #include <set>
 #include <string>
@@ -23,7 +24,7 @@ struct State {
   std::size_t nth = 0;
   std::size_t count = 0;
   bool armed = false;
-  std::set<std::string> unsynced;  // paths of files that were written since their last fsync
+  std::set<std::string> unsynced;  // paths of files with data after the last fsync
 };
 State& state() {
   static State instance;
@@ -47,7 +48,7 @@ bool is_file(int fd) {
   return ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
 }
 
-/// The whole path of a name that may be relative to the working folder.
+/// The absolute path of a name that may be relative to the working folder.
 std::string absolute(const char* path) {
   if (path[0] == '/') return path;
   std::array<char, 4096> buffer{};
@@ -64,12 +65,14 @@ std::string absolute(const char* path) {
 
 enum class Act { go, fail, half, half_and_die };
 
-/// What is to become of the operation that is about to happen.
+/// Decides whether the next operation fails.
 Act next_operation(bool needs_room, bool is_write) {
   State& s = state();
   if (!s.armed) return Act::go;
-  if (s.fault == StorageFault::disk_full && !needs_room) return Act::go;
-  if (++s.count != s.nth) return Act::go;
+  const bool full = s.fault == StorageFault::disk_full || s.fault == StorageFault::stays_full;
+  if (full && !needs_room) return Act::go;
+  ++s.count;
+  if (s.fault == StorageFault::stays_full ? s.count < s.nth : s.count != s.nth) return Act::go;
   switch (s.fault) {
     case StorageFault::none: return Act::go;
     case StorageFault::kill: die(false);
@@ -79,9 +82,22 @@ Act next_operation(bool needs_room, bool is_write) {
       die(true);
     case StorageFault::io_error: errno = EIO; return Act::fail;
     case StorageFault::disk_full: errno = ENOSPC; return is_write ? Act::half : Act::fail;
+    case StorageFault::stays_full: errno = ENOSPC; return Act::fail;
   }
   return Act::go;
 }
+
+/// Whether `size` bytes at the file's position need blocks that the file does not have. Only for stays_full; the other
+/// faults strike every write.
+bool needs_blocks(int fd, std::size_t size) {
+  if (state().fault != StorageFault::stays_full) return true;
+  struct stat info{};
+  const off_t at = ::lseek(fd, 0, SEEK_CUR);
+  return ::fstat(fd, &info) != 0 ||
+         static_cast<std::uint64_t>(info.st_blocks) * 512 < static_cast<std::uint64_t>(at) + size;
+}
+
+bool needs_entry(const char* path) { return state().fault != StorageFault::stays_full || ::access(path, F_OK) != 0; }
 
 void note_written(int fd) {
   if (state().armed) state().unsynced.insert(path_of(fd));
@@ -104,17 +120,17 @@ int open(const char* path, int flags, ...) {
   va_start(arguments, flags);
   const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
   va_end(arguments);
-  if ((flags & O_CREAT) != 0 && next_operation(true, false) != Act::go) return -1;
+  if ((flags & O_CREAT) != 0 && next_operation(needs_entry(path), false) != Act::go) return -1;
   return real(path, flags, mode);
 }
 
 ssize_t write(int fd, const void* data, size_t size) {
   static auto* const real = next<ssize_t(int, const void*, size_t)>("write");
   if (!state().armed || !is_file(fd)) return real(fd, data, size);
-  const Act act = next_operation(true, true);
+  const Act act = next_operation(needs_blocks(fd, size), true);
   if (act == Act::fail) return -1;
   if (act == Act::half) {
-    // A disk that fills up takes what fits; the next call then fails.
+    // A full disk accepts a part of the data. The next call fails.
     state().nth = state().count + 1;
     if (size < 2) return errno = ENOSPC, -1;
     size /= 2;
@@ -136,13 +152,41 @@ int fsync(int fd) {
 
 int rename(const char* from, const char* to) noexcept {
   static auto* const real = next<int(const char*, const char*)>("rename");
-  if (next_operation(true, false) != Act::go) return -1;
+  // A folder has room for a new name of an existing file.
+  if (next_operation(state().fault != StorageFault::stays_full, false) != Act::go) return -1;
   const int r = real(from, to);
   if (r == 0 && state().armed) {
     state().unsynced.erase(absolute(to));
     if (state().unsynced.erase(absolute(from)) > 0) state().unsynced.insert(absolute(to));
   }
   return r;
+}
+
+/// Only for RENAME_EXCHANGE.
+int renameat2(int, const char* from, int, const char* to, unsigned flags) noexcept {
+  static auto* const real = next<int(int, const char*, int, const char*, unsigned)>("renameat2");
+  if (next_operation(state().fault != StorageFault::stays_full, false) != Act::go) return -1;
+  const int r = real(AT_FDCWD, from, AT_FDCWD, to, flags);
+  if (r != 0 || !state().armed) return r;
+  const bool first = state().unsynced.erase(absolute(from)) > 0;
+  const bool second = state().unsynced.erase(absolute(to)) > 0;
+  if (first) state().unsynced.insert(absolute(to));
+  if (second) state().unsynced.insert(absolute(from));
+  return r;
+}
+
+int ftruncate(int fd, off_t size) noexcept {
+  static auto* const real = next<int(int, off_t)>("ftruncate");
+  if (next_operation(false, false) != Act::go) return -1;
+  const int r = real(fd, size);
+  note_written(fd);
+  return r;
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t size) {
+  static auto* const real = next<int(int, int, off_t, off_t)>("fallocate");
+  if (next_operation(true, false) != Act::go) return -1;
+  return real(fd, mode, offset, size);
 }
 
 int unlink(const char* path) noexcept {

@@ -8,7 +8,7 @@
 
 namespace sealcam::test {
 
-/// A new folder that is deleted with everything in it. Move-only by omission.
+/// Creates a folder, and deletes it with its content on destruction. Not movable.
 class TemporaryFolder {
  public:
   TemporaryFolder() {

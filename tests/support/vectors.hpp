@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Reading published test vectors: hexadecimal, and JSON files from the folder SEALCAM_VECTORS.
+/// Published test vectors: hexadecimal text, and the JSON files of tests/vectors/data.
 #pragma once
 
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string_view>
 
-#include "core/bytes.hpp"
-#include "core/secret.hpp"
+#include "base/bytes.hpp"
+#include "base/encoding.hpp"
 
 namespace sealcam::test {
 
@@ -24,17 +23,19 @@ inline Bytes hex(std::string_view text) {
 
 template <std::size_t N>
 Secret<N> secret(ByteView bytes) {
-  if (bytes.size() != N) throw std::runtime_error("a secret of another size");
+  if (bytes.size() != N) throw std::runtime_error("the secret has another size");
   return Secret<N>(bytes.first<N>());
 }
 
-inline std::filesystem::path vector_folder() { return SEALCAM_VECTORS; }
+inline std::filesystem::path vector_folder() {
+  return std::filesystem::path(SEALCAM_SOURCE_DIR) / "tests" / "vectors" / "data";
+}
 
-/// Nothing when the file is not there: the test then says so with SKIP().
-inline std::optional<nlohmann::json> vector_file(const std::filesystem::path& name) {
+/// `name` is relative to vector_folder(). Throws if the file is missing, so that the test fails.
+inline nlohmann::json vector_file(const std::filesystem::path& name) {
   std::ifstream file(vector_folder() / name);
-  if (!file) return std::nullopt;
-  return std::make_optional(nlohmann::json::parse(file));
+  if (!file) throw std::runtime_error("cannot open test vectors " + (vector_folder() / name).string());
+  return nlohmann::json::parse(file);
 }
 
 }  // namespace sealcam::test

@@ -1,24 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What has to hold between board/yocto/meta-sealcam and the rest of the repository. Each check gives its complaints."""
+"""Checks that compare board/yocto/meta-sealcam with the rest of the repository. Each check yields the faults that it finds."""
 import fnmatch
 import hashlib
+import json
 import pathlib
 import re
 
 import recipes
+import requirements
 
-# What CMake calls it: the recipe it comes from in openembedded-core and meta-openembedded. None: no recipe is needed.
+# Name of a package in CMake: its recipe in openembedded-core or meta-openembedded. None: no recipe is needed.
 PROVIDERS = {
     "Threads": None, "PkgConfig": None, "nlohmann_json": "nlohmann-json", "CLI11": "cli11", "Boost": "boost", "MbedTLS": "mbedtls",
     "libcbor": "libcbor", "libavcodec": "ffmpeg", "libavformat": "ffmpeg", "libavutil": "ffmpeg", "libswscale": "ffmpeg",
     "libv4l2": "v4l-utils", "libcamera": "libcamera", "libsystemd": "systemd", "libqrencode": "qrencode", "libgpiod": "libgpiod",
 }
 
-# In whose layers the recipes are, and the classes that recipes inherit: as read there, for wrynose and blacksail.
-COLLECTIONS = {
-    "boost": "core", "ffmpeg": "core", "systemd": "core", "libcamera": "multimedia-layer", "mbedtls": "networking-layer",
-} | {name: "openembedded-layer" for name in ("cli11", "libcbor", "libgpiod", "nlohmann-json", "qrencode", "v4l-utils")}
 FOLDERS = {"core": "meta", "openembedded-layer": "meta-oe", "networking-layer": "meta-networking", "multimedia-layer": "meta-multimedia"}
+# The classes that Sealcam's recipes inherit, in wrynose and blacksail.
 CLASSES = {"cmake", "core-image", "externalsrc", "features_check", "packagegroup", "pkgconfig", "systemd", "useradd"}
 
 
@@ -29,7 +28,11 @@ class World:
         self.top = pathlib.Path(top)
         self.tree = tree and pathlib.Path(tree)
         self.layer = self.top / "board/yocto/meta-sealcam"
-        self.recipes = {p.name: recipes.Recipe(p) for p in sorted(self.layer.glob("recipes-*/*/*.bb*"))}
+        self.configuration = recipes.Recipe(self.layer / "conf/layer.conf")
+        self.distro = recipes.Recipe(self.layer / "conf/distro/sealcam-distro.conf")
+        settings = {"SEALCAM_FFMPEG": self.configuration.get("SEALCAM_FFMPEG"), "DISTRO_FEATURES": self.distro.get("DISTRO_FEATURES")}
+        self.recipes = {p.name: recipes.Recipe(p, settings) for p in sorted(self.layer.glob("recipes-*/*/*.bb*"))}
+        self.series = json.loads((pathlib.Path(__file__).parent / "series.json").read_text())
         self.archive = next(r for name, r in self.recipes.items() if re.fullmatch(r"sealcam_[\d.]+\.bb", name))
         self.checkout = self.recipes["sealcam_git.bb"]
 
@@ -38,87 +41,116 @@ class World:
 
 
 def layer(world):
-    text = (world.layer / "conf/layer.conf").read_text()
-    series = re.search(r'LAYERSERIES_COMPAT_sealcam = "(.*)"', text)[1].split()
+    names = world.configuration.get("LAYERSERIES_COMPAT_sealcam").split()
     kas = (world.top / "board/yocto/raspberrypi4-64.yml").read_text()
     branch = re.search(r"branch: (\w+)", kas)[1]
-    if branch not in series:
-        yield f"the kas file builds {branch}, the layer is for {series}"
+    if branch not in names:
+        yield f"the kas file builds {branch}, but the layer supports {names}"
+    if world.series.keys() != set(names):
+        yield f"series.json has the series {sorted(world.series)}, but the layer supports {names}"
     for recipe in world.recipes.values():
         if not recipe.get("SUMMARY") and recipe.path.suffix == ".bb":
             yield f"{recipe.path.name} has no SUMMARY"
-    names = names_of_others(world)
-    for name in names - COLLECTIONS.keys():
-        yield f"{name}: in which layer is that?"
-    collections = {COLLECTIONS[name] for name in names & COLLECTIONS.keys()}
-    if set(re.search(r'LAYERDEPENDS_sealcam = "(.*)"', text)[1].split()) != collections:
-        yield f"the layer's dependencies are others than the recipes need: {sorted(collections)}"
-    for folder in [FOLDERS[name] for name in sorted(collections)] + ["meta-python"]:  # others of them need meta-python
+    used = external_recipes(world)
+    for series, facts in world.series.items():
+        if unknown := used - facts["recipes"].keys():
+            yield f"series.json has no facts of {sorted(unknown)} in {series}; add them with read_series.py"
+        collections = {facts["recipes"][name]["layer"] for name in used if name in facts["recipes"]}
+        if set(world.configuration.get("LAYERDEPENDS_sealcam").split()) != collections:
+            yield f"LAYERDEPENDS differs from the layers that the recipes need in {series}: {sorted(collections)}"
+    for folder in [FOLDERS[name] for name in sorted(collections)] + ["meta-python"]:  # meta-multimedia and meta-networking need meta-python
         if not re.search(rf"^ +{folder}:$", kas, re.M):
-            yield f"the kas file is without {folder}"
+            yield f"the kas file lacks {folder}"
+    yield from lock_file(world, kas, branch)
+    if world.distro.get("DISTRO") in {r.get("PN") for r in world.recipes.values()} | set(world.archive.get("PACKAGES").split()):
+        yield "the name of the distro is also the name of a recipe or package, which becomes an override"
+    if f"distro: {world.distro.get('DISTRO')}\n" not in kas:
+        yield "the kas file has another distro"
     readme = (world.layer / "README.md").read_text()
-    for line in re.findall(r"(?:LICENSE_FLAGS_ACCEPTED|PREFERRED_PROVIDER|INIT_MANAGER).*", kas):
+    for line in re.findall(r"LICENSE_FLAGS_ACCEPTED.*", kas) + [f'DISTRO = "{world.distro.get("DISTRO")}"']:
         if f"    {line}\n" not in readme:
-            yield f"the kas file has {line}, README.md another configuration"
+            yield f"the kas file has {line}, but README.md has another configuration"
     if not re.search(r"maintainer: [^@\s]+@[^@\s]+.*patch", readme, re.I):
-        yield "README.md does not say who maintains the layer and where patches go"
+        yield "README.md does not name the maintainer and the address for patches"
+    if (world.layer / "LICENSE").read_bytes() != (world.top / "LICENSE").read_bytes():
+        yield "the layer's LICENSE differs from the project's"
+    if not (world.layer / "SECURITY.md").is_file():
+        yield "the layer has no SECURITY.md"
 
 
-def names_of_others(world):
-    """The recipes of other layers that these recipes need or append to."""
+def lock_file(world, kas, branch):
+    """Each repository of the kas file has a fixed commit: the one that series.json was read from."""
+    text = (world.top / "board/yocto/raspberrypi4-64.lock.yml").read_text()
+    locked = dict(re.findall(r"^    ([\w-]+):\n      commit: ([0-9a-f]{40})$", text, re.M))
+    required = {name for name, body in re.findall(r"^  ([\w-]+):.*\n((?:    .*\n)+)", kas, re.M) if "url:" in body}
+    if locked.keys() != required:
+        yield f"the lock file has {sorted(locked)}, but the kas file {sorted(required)}"
+    for name, commit in locked.items():
+        if world.series[branch]["repositories"].get(name, {}).get("commit") != commit:
+            yield f"the lock file has another commit of {name} than series.json; run read_series.py with the locked layers"
+
+
+def external_recipes(world):
+    """Returns the recipes of other layers that these recipes need or append to."""
     appended = {r.get("PN") for r in world.recipes.values() if r.path.suffix == ".bbappend"}
     optional = world.archive.get("PACKAGECONFIG[libcamera]").split(",")[2].split()
     return appended | set(world.archive.get("DEPENDS").split()) | set(optional)
 
 
 def language(world):
-    """What was taken out of these releases, and what they warn of. The parser itself wants spaces around `=`."""
+    """Finds features that these releases removed or warn about. The parser in recipes.py also requires spaces around `=`."""
     for recipe in world.recipes.values():
         for unknown in set(recipe.inherits) - CLASSES:
-            yield f"{recipe.path.name} inherits {unknown}; it needs what differs between architectures" if unknown == "allarch" else \
-                f"{recipe.path.name} inherits {unknown}, which nobody looked up"
+            yield f"{recipe.path.name} inherits {unknown}, but it depends on the architecture" if unknown == "allarch" else \
+                f"{recipe.path.name} inherits {unknown}, which is not in CLASSES"
         if "WORKDIR" in "".join(file.read_text() for file in recipe.files):
-            yield f"{recipe.path.name} names WORKDIR; sources are in UNPACKDIR"
+            yield f"{recipe.path.name} uses WORKDIR; use UNPACKDIR for sources"
         if recipe.path.suffix == ".bb" and "core-image" not in recipe.inherits and recipe.get("EXCLUDE_FROM_WORLD") != "1":
-            yield f"{recipe.path.name}: a world build without FFmpeg's licence flag ends here"
+            yield f"{recipe.path.name}: a world build without FFmpeg's license flag fails; set EXCLUDE_FROM_WORLD"
 
 
 def hashed(world):
-    """What decides whether the checkout is built again: all that a build reads."""
+    """SEALCAM_SOURCES contains all files that a build reads, so that each change starts a new build."""
     text = (world.top / "CMakeLists.txt").read_text()
-    wanted = {"CMakeLists.txt", "LICENSE"} | {name.split("/")[0] for name in re.findall(r"add_subdirectory\(([\w/]+)\)", text)} - {"tests"}
-    wanted |= {f"board/{entry.name}" for entry in (world.top / "board").iterdir() if entry.name != "yocto"}
+    required = {"CMakeLists.txt", "LICENSE"} | {name.split("/")[0] for name in re.findall(r"add_subdirectory\(([\w/]+)\)", text)} - {"tests"}
+    required |= {f"board/{entry.name}" for entry in (world.top / "board").iterdir() if entry.name != "yocto"}
     given = set(world.checkout.get("SEALCAM_SOURCES").split())
-    if wanted != given:
-        yield f"sealcam_git.bb hashes not or needlessly {sorted(wanted ^ given)}"
+    if required != given:
+        yield f"SEALCAM_SOURCES of sealcam_git.bb lacks or needlessly contains {sorted(required ^ given)}"
 
 
 def files_named(world):
     for recipe in world.recipes.values():
         for name in re.findall(r"file://(\S+)", recipe.get("SRC_URI")):
             if not (recipe.path.parent / "files" / name).is_file():
-                yield f"{recipe.path.name} names {name}, which is not there"
+                yield f"{recipe.path.name} names {name}, which does not exist"
     named = {n for r in world.recipes.values() for n in re.findall(r"file://(\S+)", r.get("SRC_URI"))}
     for file in world.layer.glob("recipes-*/*/files/*"):
         if file.name not in named:
-            yield f"{file.name} is in no SRC_URI"
-    kickstart = world.recipes["sealcam-image-camera.bb"].get("WKS_FILE:rpi")
-    if not (world.layer / "files/wic" / kickstart).is_file():
-        yield f"{kickstart} is not there"
+            yield f"no SRC_URI contains {file.name}"
+    image = world.recipes["sealcam-image-camera.bb"]
+    named = {value for key, value in image.values.items() if key.startswith("WKS_FILE:")}
+    existing = {file.name for file in (world.layer / "files/wic").iterdir()}
+    if named != existing:
+        yield f"the image names {sorted(named)}, but the kickstart files are {sorted(existing)}"
+    if any(name.startswith("WKS_FILE") and operator != "?=" for name, operator in image.operators):
+        yield "WKS_FILE of the image cannot be replaced in local.conf; use ?="
 
 
-def licence(world):
+def license(world):
     for recipe in (world.archive, world.checkout):
-        wanted = re.fullmatch(r"file://LICENSE;md5=(\w+)", recipe.get("LIC_FILES_CHKSUM"))
-        if not wanted or wanted[1] != hashlib.md5((world.top / "LICENSE").read_bytes()).hexdigest():
-            yield f"{recipe.path.name}: the licence's checksum is another one"
+        required = re.fullmatch(r"file://LICENSE;md5=(\w+)", recipe.get("LIC_FILES_CHKSUM"))
+        if not required or required[1] != hashlib.md5((world.top / "LICENSE").read_bytes()).hexdigest():
+            yield f"{recipe.path.name}: the checksum of the license is wrong"
 
 
 def version(world):
     if world.archive.get("PV") != world.version():
-        yield f"{world.archive.path.name}: the project is {world.version()}"
+        yield f"{world.archive.path.name}: the version of the project is {world.version()}"
+    if world.distro.get("DISTRO_VERSION") != world.version():
+        yield f"{world.distro.path.name}: the version of the project is {world.version()}"
     if world.checkout.get("PV") != world.version() + "+git":
-        yield f"{world.checkout.path.name}: the project is {world.version()}"
+        yield f"{world.checkout.path.name}: the version of the project is {world.version()}"
 
 
 def dependencies(world):
@@ -126,37 +158,37 @@ def dependencies(world):
     names = re.findall(r"^ *find_package\((\w+)", text, re.M) + re.findall(r"^ *pkg_check_modules\(\w+[^)]*?(lib\w+)(?:>=[\d.]+)?\)", text, re.M)
     unknown = [n for n in names if n not in PROVIDERS]
     if unknown:
-        yield f"CMake looks for {unknown}; which recipe is that?"
-    wanted = {PROVIDERS[n] for n in names if PROVIDERS.get(n)}
+        yield f"CMake uses {unknown}; add the recipe to PROVIDERS"
+    required = {PROVIDERS[n] for n in names if PROVIDERS.get(n)}
     recipe = world.archive
     optional = set(recipe.get("PACKAGECONFIG[libcamera]").split(",")[2].split())
     given = set(recipe.get("DEPENDS").split()) | optional
-    if wanted - given:
-        yield f"CMake looks for {sorted(wanted - given)}, which the recipe does not name"
-    if given - wanted:
-        yield f"the recipe names {sorted(given - wanted)}, which CMake does not look for"
+    if required - given:
+        yield f"CMake uses {sorted(required - given)}, which DEPENDS of the recipe lacks"
+    if given - required:
+        yield f"DEPENDS of the recipe contains {sorted(given - required)}, which CMake does not use"
     if (world.top / "firmware/cmake/dependencies.cmake").read_text().count("pkg_check_modules(") != len(
             re.findall(r"pkg_check_modules\(\w+[^)]*?lib\w+", text)):
-        yield "a pkg_check_modules is not understood"
+        yield "this test does not understand a call of pkg_check_modules"
 
 
 def users(world):
     for device in ("camera", "hub"):
-        wanted = {}
+        required = {}
         for line in (world.top / f"board/common/sealcam-{device}.sysusers").read_text().splitlines():
             if user := re.fullmatch(r'u (\S+) - "[^"]*"(?: (\S+))?', line):
-                wanted[user[1]] = [user[2] or "/", set()]
+                required[user[1]] = [user[2] or "/", set()]
             elif member := re.fullmatch(r"m (\S+) (\S+)", line):
-                wanted[member[1]][1].add(member[2])
+                required[member[1]][1].add(member[2])
             elif line and not line.startswith("#"):
-                yield f"sealcam-{device}.sysusers: not understood: {line}"
+                yield f"sealcam-{device}.sysusers: unknown line: {line}"
         given = {}
         for one in world.archive.get(f"USERADD_PARAM:sealcam-{device}").split(";"):
-            words = one.split()
-            groups = set(words[words.index("--groups") + 1].split(",")) if "--groups" in words else set()
-            given[words[-1]] = [words[words.index("--home-dir") + 1], groups]
-        if wanted != given:
-            yield f"sealcam-{device}: sysusers.d has {wanted}, the recipe {given}"
+            arguments = one.split()
+            groups = set(arguments[arguments.index("--groups") + 1].split(",")) if "--groups" in arguments else set()
+            given[arguments[-1]] = [arguments[arguments.index("--home-dir") + 1], groups]
+        if required != given:
+            yield f"sealcam-{device}: sysusers.d has {required}, the recipe {given}"
 
 
 def units(world):
@@ -166,44 +198,53 @@ def units(world):
                 places = [world.top / "board/common" / unit, recipe.path.parent / "files" / unit]
                 found = [p for p in places if p.is_file()]
                 if not found:
-                    yield f"{recipe.path.name}: the unit {unit} is not there"
+                    yield f"{recipe.path.name}: the unit {unit} does not exist"
                 elif "[Install]" not in found[0].read_text():
-                    yield f"{unit} cannot be enabled"
+                    yield f"{unit} has no section [Install]"
                 if unit not in recipe.get(f"FILES:{package}"):
                     yield f"{unit} is not in the package {package}"
 
 
 def state_partition(world):
-    appliance = world.recipes["sealcam-appliance_1.0.bb"].path.parent / "files"
-    mount = (appliance / "var-lib-sealcam.mount").read_text()
+    image_init = world.recipes["sealcam-image-init_1.0.bb"].path.parent / "files"
+    mount = (image_init / "var-lib-sealcam.mount").read_text()
     label = re.search(r"^What=/dev/disk/by-label/(\S+)$", mount, re.M)[1]
     if f"systemd-fsck@dev-disk-by\\x2dlabel-{label.replace('-', chr(92) + 'x2d')}.service" not in mount:
-        yield "another partition is looked over than is mounted"
-    kickstart = (world.layer / "files/wic/sealcam-raspberrypi.wks").read_text()
-    if f"--label {label} " not in kickstart:
-        yield f"no card has a partition {label}"
-    if "Requires=var-lib-sealcam.mount" not in (appliance / "sealcam-camera-state.conf").read_text():
-        yield "the camera starts without its state"
+        yield "the mount unit requires the file system check of another partition"
+    for kickstart in (world.layer / "files/wic").iterdir():
+        parts = [line.split() for line in kickstart.read_text().splitlines() if line.startswith("part ")]
+        if ["--label", label] != next((p[p.index("--label"):][:2] for p in parts if label in p), None):
+            yield f"{kickstart.name}: the image has no partition {label}"
+        if len({p[p.index("--ondisk") + 1] for p in parts}) != 1:
+            yield f"{kickstart.name}: the partitions are on different disks"
+        for part in parts:
+            if part[1].startswith("/") and part[1] != "/" and not ("--use-label" in part and "nofail" in part[-1]):
+                yield f"{kickstart.name}: without {part[1]} on the disk of this name, the board does not start; use --use-label and nofail"
+    required = {"e2fsprogs-e2fsck", "util-linux-fsck"} - set(world.recipes["sealcam-image-init_1.0.bb"].get("RDEPENDS:sealcam-image-init").split())
+    if required:
+        yield f"the mount requires {sorted(required)}, which RDEPENDS lacks"
+    if "Requires=var-lib-sealcam.mount" not in (image_init / "sealcam-camera-state.conf").read_text():
+        yield "the camera does not require its state partition"
 
 
 def image(world):
     recipe = world.recipes["sealcam-image-camera.bb"]
     if "read-only-rootfs" not in recipe.get("IMAGE_FEATURES").split():
-        yield "the root can be written"
+        yield "the root file system is writable"
     missing = {"allow-empty-password", "allow-root-login", "empty-root-password", "ssh-server-dropbear",
                "ssh-server-openssh"} - set(recipe.get("IMAGE_FEATURES:remove").split())
     if missing:
-        yield f"{sorted(missing)} could be had from outside"
+        yield f"IMAGE_FEATURES:remove lacks {sorted(missing)}"
     if "sealcam_no_login" not in recipe.get("IMAGE_QA_COMMANDS"):
-        yield "logins are not looked for"
-    # OE-Core's classes are inherited after the recipe: what += adds comes first, before root's password is locked.
+        yield "the image is not checked for logins"
+    # OE-Core's classes are inherited after the recipe, and they lock root's password. A command that += adds runs too early.
     if "sealcam_mask_logins" not in recipe.get("ROOTFS_POSTPROCESS_COMMAND") or (
             "ROOTFS_POSTPROCESS_COMMAND", ":append") not in recipe.operators:
         yield "logins are masked too early or not at all"
 
 
 def packages(world):
-    """Needs a tree that cmake --install made."""
+    """Each installed file is in exactly one package. Needs a tree from `cmake --install`."""
     recipe, tree = world.archive, world.tree
     module = next(tree.glob("usr/lib/**/sealcam/sealcam-replay.so"))
     recipe.values["libdir"] = "/" + str(module.parent.parent.relative_to(tree))  # Debian's sysroot has multiarch folders
@@ -220,4 +261,5 @@ def packages(world):
         yield f"{package} names {entry}, which is not installed"
 
 
-STATIC = [layer, language, hashed, files_named, licence, version, dependencies, users, units, state_partition, image]
+STATIC = [layer, language, hashed, files_named, license, version, dependencies, users, units, state_partition, image, requirements.circles,
+          requirements.packages, requirements.license_flags, requirements.optional, requirements.versions]

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""board/yocto/meta-sealcam against the rest of the repository, without BitBake.
+"""Compares board/yocto/meta-sealcam with the rest of the repository, without BitBake.
 
     layer_test.py recipes|functions|mbedtls|control --source DIR
-    layer_test.py packages|control --source DIR --tree DIR      (the tree that `cmake --install` made)
-    layer_test.py placeholders --source DIR                     (a tree made here, without compiling)
+    layer_test.py packages|control --source DIR --tree DIR      (DIR: result of `cmake --install`)
+    layer_test.py placeholders --source DIR                     (creates the tree without compiling)
 """
 import argparse
 import os
@@ -20,7 +20,7 @@ import checks
 import recipes
 
 
-def complaints(top, tree=None):
+def faults(top, tree=None):
     try:
         world = checks.World(top, tree)
     except recipes.Malformed as fault:
@@ -28,13 +28,13 @@ def complaints(top, tree=None):
     return [c for check in checks.STATIC + ([checks.packages] if tree else []) for c in check(world)]
 
 
-def expect(good, what):
+def expect(good, message):
     if not good:
-        sys.exit(f"error: {what}")
+        sys.exit(f"error: {message}")
 
 
 def part_recipes(options):
-    found = complaints(options.source)
+    found = faults(options.source)
     expect(not found, "\n".join(found))
     world = checks.World(options.source)
     print(f"{len(world.recipes)} recipes and appends, {len(checks.STATIC)} checks")
@@ -42,15 +42,15 @@ def part_recipes(options):
 
 def part_packages(options):
     if not options.tree.is_dir():
-        print("SKIPPED: nothing was installed")
+        print("SKIPPED: the tree does not exist; run scripts/test yocto")
         return 77
-    found = complaints(options.source, options.tree)
+    found = faults(options.source, options.tree)
     expect(not found, "\n".join(found))
     print(f"{sum(p.is_file() for p in options.tree.rglob('*'))} installed files, each in one package")
 
 
 def part_placeholders(options):
-    """The install rules themselves, with this machine's `true` in place of programs and modules."""
+    """Runs the install rules with copies of `true` instead of the programs and modules."""
     with tempfile.TemporaryDirectory() as folder:
         build = pathlib.Path(folder) / "build"
         subprocess.run(["cmake", "-G", "Ninja", "-S", options.source, "-B", build, "-DSEALCAM_SERVICES=ON", "-DSEALCAM_TESTS=OFF",
@@ -64,45 +64,69 @@ def part_placeholders(options):
         part_control(options)
 
 
-# What is broken, in which file, and a word of the complaint that has to come.
+# Name of the fault, file, original text, replacement, and a part of the message that must appear.
 FAULTS = [
-    ("a dependency less", "recipes-sealcam/sealcam/sealcam.inc", "libgpiod mbedtls", "mbedtls", "libgpiod"),
-    ("a dependency more", "recipes-sealcam/sealcam/sealcam.inc", "boost cli11", "boost catch2 cli11", "catch2"),
-    ("another licence", "recipes-sealcam/sealcam/sealcam.inc", "3b83ef96", "4b83ef96", "licence"),
+    ("a missing dependency", "recipes-sealcam/sealcam/sealcam.inc", "libgpiod mbedtls", "mbedtls", "libgpiod"),
+    ("an unused dependency", "recipes-sealcam/sealcam/sealcam.inc", "boost cli11", "boost catch2 cli11", "catch2"),
+    ("a wrong license checksum", "recipes-sealcam/sealcam/sealcam.inc", "3b83ef96", "4b83ef96", "license"),
     ("an old version", "recipes-sealcam/sealcam/sealcam_git.bb", '"0.1.0+git"', '"0.0.9+git"', "project"),
-    ("a file less", "recipes-sealcam/sealcam-appliance/sealcam-appliance_1.0.bb", "file://var-lib-sealcam.mount", "file://other.mount", "other.mount"),
-    ("another home", "recipes-sealcam/sealcam/sealcam.inc", "lib/sealcam/hub --shell", "lib/hub --shell", "sysusers"),
-    ("no group", "recipes-sealcam/sealcam/sealcam.inc", "--groups video ", "", "sysusers"),
-    ("a unit less", "recipes-sealcam/sealcam/sealcam.inc", '"sealcam-hub.service"', '"sealcam-hubs.service"', "sealcam-hubs"),
-    ("another label", "files/wic/sealcam-raspberrypi.wks", "sealcam-state", "sealcam", "partition"),
-    ("a root to write to", "recipes-sealcam/images/sealcam-image-camera.bb", '"read-only-rootfs"', '""', "written"),
-    ("ssh from outside", "recipes-sealcam/images/sealcam-image-camera.bb", "ssh-server-openssh ", "", "ssh-server-openssh"),
-    ("another series", "conf/layer.conf", "wrynose blacksail", "blacksail", "wrynose"),
-    ("a layer less", "conf/layer.conf", " networking-layer", "", "networking-layer"),
-    ("a layer less for kas", "../raspberrypi4-64.yml", "      meta-multimedia:\n", "", "meta-multimedia"),
-    ("other flags for kas", "../raspberrypi4-64.yml", " commercial_x264", "", "another configuration"),
-    ("nobody to ask", "README.md", "Maintainer: ", "By: ", "maintains"),
-    ("no spaces", "recipes-sealcam/sealcam/sealcam_git.bb", 'PV = "', 'PV="', "not understood"),
-    ("an old override", "recipes-sealcam/sealcam/sealcam.inc", "RDEPENDS:${PN}-hub", "RDEPENDS_${PN}-hub", "not understood"),
-    ("an old S", "recipes-sealcam/sealcam-appliance/sealcam-appliance_1.0.bb", '"${UNPACKDIR}"', '"${WORKDIR}/sources"', "UNPACKDIR"),
-    ("one for all architectures", "recipes-sealcam/sealcam-appliance/sealcam-appliance_1.0.bb", "inherit ", "inherit allarch ", "architectures"),
-    ("part of the world", "recipes-sealcam/sealcam/sealcam.inc", 'EXCLUDE_FROM_WORLD = "1"', "", "world"),
-    ("a folder not hashed", "recipes-sealcam/sealcam/sealcam_git.bb", "firmware hal", "firmware", "'hal'"),
-    ("a build folder hashed", "recipes-sealcam/sealcam/sealcam_git.bb", "firmware hal", "firmware hal build", "'build'"),
-    ("masked too early", "recipes-sealcam/images/sealcam-image-camera.bb", ':append = " sealcam', ' += "sealcam', "too early"),
-    ("no look at the root", "recipes-sealcam/images/sealcam-image-camera.bb", "IMAGE_QA_COMMANDS", "IMAGE_QA", "looked for"),
+    ("an old version of the distro", "conf/distro/sealcam-distro.conf", '"0.1.0"', '"0.0.9"', "project"),
+    ("a missing file", "recipes-sealcam/sealcam-image-init/sealcam-image-init_1.0.bb", "file://var-lib-sealcam.mount", "file://other.mount", "other.mount"),
+    ("a wrong home folder", "recipes-sealcam/sealcam/sealcam.inc", "lib/sealcam/hub --shell", "lib/hub --shell", "sysusers"),
+    ("a missing group", "recipes-sealcam/sealcam/sealcam.inc", "--groups video ", "", "sysusers"),
+    ("a missing unit", "recipes-sealcam/sealcam/sealcam.inc", '"sealcam-hub.service"', '"sealcam-hubs.service"', "sealcam-hubs"),
+    ("a wrong label", "files/wic/sealcam-raspberrypi.wks", "sealcam-state", "sealcam", "partition"),
+    ("no state partition in QEMU", "files/wic/sealcam-qemuarm64.wks", "sealcam-state", "sealcam", "partition"),
+    ("two disks", "files/wic/sealcam-qemuarm64.wks", "part --ondisk vda", "part --ondisk vdb", "different disks"),
+    ("/boot of one disk", "files/wic/sealcam-raspberrypi.wks", " --use-label", "", "use-label"),
+    ("a required /boot", "files/wic/sealcam-raspberrypi.wks", ",nofail", "", "nofail"),
+    ("a fixed kickstart file", "recipes-sealcam/images/sealcam-image-camera.bb", 'WKS_FILE:rpi ?=', 'WKS_FILE:rpi =', "cannot be replaced"),
+    ("fsck as a recommendation", "recipes-sealcam/sealcam-image-init/sealcam-image-init_1.0.bb", " e2fsprogs-e2fsck", "", "e2fsprogs-e2fsck"),
+    ("x264 with FFmpeg", "recipes-multimedia/x264/x264-sealcam.inc", "PACKAGECONFIG:remove", "PACKAGECONFIG:append",
+     "require each other: ffmpeg -> x264 -> ffmpeg"),
+    ("x264 without the option of the append", "recipes-multimedia/x264/x264-sealcam.inc", "'x264', 'ffmpeg'", "'x265', 'ffmpeg'", "require each other"),
+    ("an append for all distros", "recipes-connectivity/mbedtls/mbedtls_%.bbappend", "${@bb.utils.contains('DISTRO_FEATURES', 'sealcam', "
+     "'mbedtls-sealcam.inc', '', d)}", "mbedtls-sealcam.inc", "without the distro feature"),
+    ("a dependency without facts", "recipes-sealcam/sealcam/sealcam.inc", "boost cli11", "boost openssl-tool cli11", "openssl-tool"),
+    ("no distro feature", "recipes-sealcam/sealcam/sealcam.inc", '"sealcam systemd"', '"systemd"', "without its changes"),
+    ("a distro without the feature", "conf/distro/include/sealcam.inc", '" sealcam"', '" other"', "license flags"),
+    ("a distro with the name of a recipe", "conf/distro/sealcam-distro.conf", 'DISTRO = "sealcam-distro"', 'DISTRO = "sealcam"', "override"),
+    ("another distro in kas", "../raspberrypi4-64.yml", "distro: sealcam-distro", "distro: nodistro", "another distro"),
+    ("an unknown option's recipe", "conf/layer.conf", '"gpl x264"', '"gpl x264 x265"', "no facts of ['x265']"),
+    ("an unknown package", "recipes-sealcam/sealcam-image-init/sealcam-image-init_1.0.bb", "util-linux-fsck", "util-linux-fsck util-linux-sfdisk",
+     "util-linux-sfdisk"),
+    ("a missing license flag", "../raspberrypi4-64.yml", " commercial_x264", "", "license flags"),
+    ("an unlocked repository", "../raspberrypi4-64.lock.yml", "    meta-raspberrypi:\n", "    meta-other:\n", "lock file"),
+    ("another commit", "../raspberrypi4-64.lock.yml", "commit: ", "commit: 0", "lock file"),
+    ("another version in README.md", "README.md", "| `x264` | r3039", "| `x264` | r0", "README.md has x264"),
+    ("a writable root", "recipes-sealcam/images/sealcam-image-camera.bb", '"read-only-rootfs"', '""', "writable"),
+    ("an SSH server", "recipes-sealcam/images/sealcam-image-camera.bb", "ssh-server-openssh ", "", "ssh-server-openssh"),
+    ("a missing series", "conf/layer.conf", "wrynose blacksail", "blacksail", "wrynose"),
+    ("a missing layer", "conf/layer.conf", " networking-layer", "", "networking-layer"),
+    ("a layer missing in kas", "../raspberrypi4-64.yml", "      meta-multimedia:\n", "", "meta-multimedia"),
+    ("other flags in kas", "../raspberrypi4-64.yml", " commercial_x264", "", "another configuration"),
+    ("no maintainer", "README.md", "Maintainer: ", "By: ", "maintainer"),
+    ("no spaces around =", "recipes-sealcam/sealcam/sealcam_git.bb", 'PV = "', 'PV="', "unknown syntax"),
+    ("an override with _", "recipes-sealcam/sealcam/sealcam.inc", "RDEPENDS:${PN}-hub", "RDEPENDS_${PN}-hub", "unknown syntax"),
+    ("WORKDIR in S", "recipes-sealcam/sealcam-image-init/sealcam-image-init_1.0.bb", '"${UNPACKDIR}"', '"${WORKDIR}/sources"', "UNPACKDIR"),
+    ("allarch", "recipes-sealcam/sealcam-image-init/sealcam-image-init_1.0.bb", "inherit ", "inherit allarch ", "architecture"),
+    ("part of a world build", "recipes-sealcam/sealcam/sealcam.inc", 'EXCLUDE_FROM_WORLD = "1"', "", "world"),
+    ("a folder missing in SEALCAM_SOURCES", "recipes-sealcam/sealcam/sealcam_git.bb", "firmware hal", "firmware", "'hal'"),
+    ("a build folder in SEALCAM_SOURCES", "recipes-sealcam/sealcam/sealcam_git.bb", "firmware hal", "firmware hal build", "'build'"),
+    ("logins masked too early", "recipes-sealcam/images/sealcam-image-camera.bb", ':append = " sealcam', ' += "sealcam', "too early"),
+    ("no check for logins", "recipes-sealcam/images/sealcam-image-camera.bb", "IMAGE_QA_COMMANDS", "IMAGE_QA", "not checked for logins"),
 ]
 FAULTS_OF_PACKAGES = [
     ("a file in no package", "recipes-sealcam/sealcam/sealcam.inc", "${bindir}/sealcam-hub ", "", "in 0 packages"),
     ("a file in two packages", "recipes-sealcam/sealcam/sealcam.inc", '"${bindir}/sealcam"', '"${bindir}/sealcam ${bindir}/sealcam-hub"', "in 2 packages"),
-    ("a name of nothing", "recipes-sealcam/sealcam/sealcam.inc", '"${bindir}/sealcam"', '"${bindir}/sealcam ${bindir}/other"', "not installed"),
+    ("a name of a missing file", "recipes-sealcam/sealcam/sealcam.inc", '"${bindir}/sealcam"', '"${bindir}/sealcam ${bindir}/other"', "not installed"),
 ]
 
 
 def part_control(options):
-    """Each fault by itself, in a copy; a fault that no check sees fails here."""
-    faults = FAULTS + (FAULTS_OF_PACKAGES if options.tree and options.tree.is_dir() else [])
-    for name, file, old, new, word in faults:
+    """Adds one fault at a time to a copy of the layer. Fails if no check finds it."""
+    all_faults = FAULTS + (FAULTS_OF_PACKAGES if options.tree and options.tree.is_dir() else [])
+    for name, file, old, new, message in all_faults:
         with tempfile.TemporaryDirectory() as folder:
             top = pathlib.Path(folder)
             for part in ("board", "firmware/cmake"):
@@ -113,13 +137,13 @@ def part_control(options):
             text = broken.read_text()
             expect(old in text, f"{name}: '{old}' is not in {file}")
             broken.write_text(text.replace(old, new))
-            found = complaints(top, options.tree if (name, file, old, new, word) in FAULTS_OF_PACKAGES else None)
-            expect(any(word in c for c in found), f"{name}: not seen; complaints: {found}")
-    print(f"{len(faults)} faults seen")
+            found = faults(top, options.tree if (name, file, old, new, message) in FAULTS_OF_PACKAGES else None)
+            expect(any(message in c for c in found), f"{name}: not found; faults found: {found}")
+    print(f"{len(all_faults)} faults found")
 
 
 def run_function(body, **variables):
-    """A recipe's shell function, with BitBake's variables filled in."""
+    """Runs a shell function of a recipe with values for BitBake's variables."""
     for name, value in variables.items():
         body = body.replace("${" + name + "}", str(value))
     script = f"set -e\nbbfatal() {{ echo \"fatal: $*\"; exit 1; }}\n{body}\n"
@@ -137,27 +161,35 @@ def logins(recipe, root):
                          ("root:*:1::::::\nsealcam-camera:$6$salt$hash:1::::::\n", False)):
         (root / "etc/shadow").write_text(shadow)
         done = run_function(recipe.functions["sealcam_no_login"], IMAGE_ROOTFS=root, sysconfdir="/etc")
-        expect((done.returncode == 0) == good, f"a shadow file of {shadow!r} is {'refused' if good else 'taken'}: {done}")
+        expect((done.returncode == 0) == good, f"a shadow file of {shadow!r} is {'rejected' if good else 'accepted'}: {done}")
+    (root / "etc/shadow").write_text("root:*:1::::::\n")
+    for file in ("shadow", "passwd"):
+        text = (root / "etc" / file).read_text()
+        for missing in (lambda path: path.write_text(""), pathlib.Path.unlink):
+            missing(root / "etc" / file)
+            done = run_function(recipe.functions["sealcam_no_login"], IMAGE_ROOTFS=root, sysconfdir="/etc")
+            expect(done.returncode != 0, f"a root without {file} is accepted")
+        (root / "etc" / file).write_text(text)
 
 
 def mbedtls_header(recipe, source):
     header = source / "include/mbedtls/mbedtls_config.h"
     header.parent.mkdir(parents=True)
     configure = recipe.functions["do_configure:prepend"]
-    ours = pathlib.Path("/usr/include/mbedtls/mbedtls_config.h").read_text()
-    upstream = ours
+    debian = pathlib.Path("/usr/include/mbedtls/mbedtls_config.h").read_text()
+    upstream = debian
     for option in ("THREADING_C", "THREADING_PTHREAD"):
         upstream = upstream.replace(f"\n#define MBEDTLS_{option}\n", f"\n//#define MBEDTLS_{option}\n")
-    expect(upstream != ours, "this machine's mbedTLS has no threads either")
+    expect(upstream != debian, "Mbed TLS of this machine has no thread support")
     header.write_text(upstream)
     done = run_function(configure, S=source)
-    expect(done.returncode == 0 and header.read_text() == ours, f"the append does not make mbedTLS's header as Debian's: {done}")
+    expect(done.returncode == 0 and header.read_text() == debian, f"after the append, the header of Mbed TLS differs from Debian's: {done}")
     header.write_text(upstream.replace("//#define MBEDTLS_THREADING_C\n", ""))
-    expect(run_function(configure, S=source).returncode != 0, "a header without the option is taken")
+    expect(run_function(configure, S=source).returncode != 0, "a header without the option is accepted")
 
 
 def hashes(recipe, checkout):
-    """The anonymous Python of sealcam_git.bb, on a small checkout with a build folder, and on none."""
+    """Runs the anonymous Python function of sealcam_git.bb with a small checkout, and without one."""
     class Skipped(Exception):
         pass
 
@@ -172,14 +204,14 @@ def hashes(recipe, checkout):
 
     names = {"os": os, "bb": types.SimpleNamespace(parse=types.SimpleNamespace(SkipRecipe=Skipped))}
     exec("def anonymous(d):\n" + recipe.functions[""], names)
-    for file in ("CMakeLists.txt", "LICENSE", "firmware/core/CMakeLists.txt", "firmware/cmake/flags.cmake", "firmware/core/clock.cpp",
+    for file in ("CMakeLists.txt", "LICENSE", "firmware/base/CMakeLists.txt", "firmware/cmake/flags.cmake", "firmware/base/clock.cpp",
                  "hal/CMakeLists.txt", "board/common/camera.json", "build/CMakeLists.txt", ".git/index", "board/yocto/tmp/CMakeLists.txt"):
         (checkout / file).parent.mkdir(parents=True, exist_ok=True)
         (checkout / file).touch()
     data = Data(str(checkout))
     names["anonymous"](data)
     lists = data.flags["do_configure", "file-checksums"]
-    expect(lists == [f"{checkout}/{f}:True" for f in ("CMakeLists.txt", "firmware/cmake/flags.cmake", "firmware/core/CMakeLists.txt",
+    expect(lists == [f"{checkout}/{f}:True" for f in ("CMakeLists.txt", "firmware/base/CMakeLists.txt", "firmware/cmake/flags.cmake",
                                                       "hal/CMakeLists.txt")], f"hashed for CMake: {lists}")
     sources = data.flags["do_compile", "file-checksums"]
     expect({f"{checkout}/{f}:True" for f in ("CMakeLists.txt", "LICENSE", "firmware", "hal", "board/common")} ==
@@ -197,11 +229,11 @@ def part_functions(options):
         logins(world.recipes["sealcam-image-camera.bb"], pathlib.Path(folder) / "rootfs")
         mbedtls_header(world.recipes["mbedtls_%.bbappend"], pathlib.Path(folder) / "mbedtls")
         hashes(world.checkout, pathlib.Path(folder) / "checkout")
-    print("functions of recipes: logins, mbedTLS's header, what is hashed")
+    print("functions of recipes: logins, header of Mbed TLS, SEALCAM_SOURCES")
 
 
 def part_mbedtls(options):
-    """CMake takes an mbedTLS that is built for threads and refuses one that is not."""
+    """CMake accepts Mbed TLS with thread support and rejects it without."""
     with tempfile.TemporaryDirectory() as folder:
         for name, lacking in (("good", None), ("bad", "THREADING_PTHREAD")):
             top = pathlib.Path(folder) / name
@@ -211,7 +243,7 @@ def part_mbedtls(options):
             (top / "mbedtls/build_info.h").write_text("".join(f"#define MBEDTLS_{o}\n" for o in sorted(options_on)))
             (top / "CMakeLists.txt").write_text(textwrap.dedent(f"""\
                 cmake_minimum_required(VERSION 3.31)
-                project(mbedtls_of_somebody C)
+                project(custom_mbedtls C)
                 add_library(MbedTLS::mbedcrypto INTERFACE IMPORTED)
                 target_include_directories(MbedTLS::mbedcrypto INTERFACE ${{PROJECT_SOURCE_DIR}})
                 include({options.source}/firmware/cmake/mbedtls_configuration.cmake)
@@ -219,7 +251,7 @@ def part_mbedtls(options):
             done = subprocess.run(["cmake", "-G", "Ninja", "-B", top / "build", "-S", top], capture_output=True, text=True)
             expect((done.returncode == 0) == (lacking is None), f"{name}: {done.stdout}{done.stderr}")
             expect(lacking is None or f"MBEDTLS_{lacking}" in done.stderr, done.stderr)
-    print("an mbedTLS for one thread is refused")
+    print("CMake rejects Mbed TLS without thread support")
 
 
 def main():

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The real sealcam-camera as a process of its own.
+/// sealcam-camera as a process.
 #pragma once
 
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 
 namespace sealcam::test {
 
-/// Killed on destruction. Its log goes to a file.
+/// The destructor kills the process. Its log goes to a file.
 class CameraProcess {
  public:
   CameraProcess(std::filesystem::path log, std::vector<std::string> arguments)
@@ -43,7 +43,7 @@ class CameraProcess {
     ::_exit(127);
   }
   struct Ended {
-    int code = -1;  ///< exit code, or 128 and the signal
+    int code = -1;  ///< exit code, or 128 plus the signal
     std::chrono::milliseconds took{};
   };
   /// Sends the signal and waits for the end.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A hub written with nothing but the protocol's functions: takes grants, asks, opens, and writes down what it got.
+/// A small hub that uses only the protocol's functions: it receives grants, requests pictures, opens and records them.
 #pragma once
 
 #include <algorithm>
@@ -8,9 +8,10 @@
 #include <vector>
 
 #include "integration/transport/mqtt_harness.hpp"
+#include "protocol/envelope.hpp"
 #include "protocol/frame.hpp"
-#include "protocol/grants.hpp"
-#include "protocol/topic.hpp"
+#include "protocol/roster.hpp"
+#include "protocol/view_request.hpp"
 #include "support/actors.hpp"
 
 namespace sealcam::test {
@@ -22,7 +23,7 @@ class TinyHub {
     protocol::FrameHeader header;
     Bytes content;
     std::chrono::steady_clock::time_point at;
-    std::chrono::nanoseconds asked_before{};  ///< how long ago the echoed challenge was made; below 0: not by this hub
+    std::chrono::nanoseconds requested_before{};  ///< age of the echoed challenge; negative: another hub's challenge
   };
 
   TinyHub(boost::asio::io_context& io, const TestOperator& op, const Mosquitto& broker, const protocol::Route& route,
@@ -39,32 +40,32 @@ class TinyHub {
   [[nodiscard]] const Actor& actor() const { return actor_; }
   Client& client() { return client_; }
   std::vector<Shown> shown;
-  std::size_t noise = 0;  ///< frames that did not open
+  std::size_t not_opened = 0;  ///< frames of an epoch without a grant
   bool counter_twice = false;
-  bool mute = false;  ///< asks no more
+  bool mute = false;  ///< sends no requests
 
-  /// To be called often: asks once a second.
+  /// Call this often. Sends a request once a second.
   void tick() {
     const auto now = std::chrono::steady_clock::now();
-    if (mute || !epoch_ || now - last_ask_ < 1s) return;
-    last_ask_ = now;
+    if (mute || !epoch_ || now - last_request_ < 1s) return;
+    last_request_ = now;
     ++seq_;
     std::array<std::byte, 8> random{};
     must(crypto::random(random));
     const protocol::Challenge challenge(load_be<std::uint64_t>(random));
-    made_[challenge] = now;
-    const auto message = must(
-        protocol::encode_ask({protocol::Want::live, challenge, *epoch_, AskSeq(seq_)}, route_, actor_.keys().identity));
-    const auto topic = protocol::ask_topic(route_, actor_.id());
+    challenges_[challenge] = now;
+    const auto message = must(protocol::encode_view_request(
+        {protocol::RequestKind::live, challenge, *epoch_, protocol::RequestSeq(seq_)}, route_, actor_.keys().identity));
+    const auto topic = protocol::request_topic(route_, actor_.id());
     client_.mqtt->publish({.topic = topic, .payload = message, .expiry = 5s}, [](Result<>) {});
   }
   [[nodiscard]] std::size_t pictures() const {
     return static_cast<std::size_t>(
         std::ranges::count_if(shown, [](const Shown& s) { return s.kind != protocol::FrameKind::report; }));
   }
-  [[nodiscard]] std::optional<Epoch> epoch() const { return epoch_; }
-  /// Of the newest grants: the command that was obeyed, and what the camera calls itself.
-  [[nodiscard]] std::optional<CommandSeq> command() const { return command_; }
+  [[nodiscard]] std::optional<protocol::Epoch> epoch() const { return epoch_; }
+  /// From the newest grants: the applied command, and the name of the camera.
+  [[nodiscard]] std::optional<protocol::CommandSeq> command() const { return command_; }
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
@@ -76,14 +77,18 @@ class TinyHub {
     const auto key = keys_.find(frame.epoch);
     Bytes out(frame.sealed.size());
     if (key == keys_.end()) {
-      ++noise;
+      ++not_opened;
       return;
     }
     const auto opened = must(opener_.open(out, frame, key->second));
     const auto now = std::chrono::steady_clock::now();
-    const auto made = made_.find(opened.header.echo);
+    auto made = challenges_.end();  // the newest own one
+    for (const auto challenge : opened.header.echoes)
+      if (const auto own = challenges_.find(challenge);
+          own != challenges_.end() && (made == challenges_.end() || made->second < own->second))
+        made = own;
     shown.push_back({frame.kind, opened.header, Bytes(opened.content.begin(), opened.content.end()), now,
-                     made == made_.end() ? std::chrono::nanoseconds(-1) : now - made->second});
+                     made == challenges_.end() ? std::chrono::nanoseconds(-1) : now - made->second});
   }
   void take_grants(ByteView message) {
     const auto grants = must(protocol::decode_grants(message, route_, camera_));
@@ -95,7 +100,7 @@ class TinyHub {
     name_ = content->camera_name;
     keys_.insert_or_assign(grants.epoch,
                            must(crypto::sframe::OpeningKey::open(grants.suite, grants.epoch, content->base_key)));
-    last_ask_ = {};  // at once
+    last_request_ = {};  // so that tick() requests at once
     tick();
   }
 
@@ -104,13 +109,13 @@ class TinyHub {
   crypto::Verifier camera_;
   protocol::FrameOpener opener_;
   Client client_;
-  std::optional<Epoch> epoch_;
-  std::optional<CommandSeq> command_;
+  std::optional<protocol::Epoch> epoch_;
+  std::optional<protocol::CommandSeq> command_;
   std::string name_;
-  std::map<Epoch, crypto::sframe::OpeningKey> keys_;
-  std::map<protocol::Challenge, std::chrono::steady_clock::time_point> made_;
-  std::set<std::pair<Epoch, Counter>> used_;
-  std::chrono::steady_clock::time_point last_ask_;
+  std::map<protocol::Epoch, crypto::sframe::OpeningKey> keys_;
+  std::map<protocol::Challenge, std::chrono::steady_clock::time_point> challenges_;
+  std::set<std::pair<protocol::Epoch, protocol::Counter>> used_;
+  std::chrono::steady_clock::time_point last_request_;
   std::uint64_t seq_ = 0;
 };
 

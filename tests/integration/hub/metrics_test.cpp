@@ -2,11 +2,11 @@
 #include "hub/web/metrics.hpp"
 
 #include <catch2/catch_test_macros.hpp>
-#include <format>
 #include <map>
 #include <regex>
 #include <sstream>
 
+#include "base/format.hpp"
 #include "web_world.hpp"
 
 using namespace sealcam;
@@ -22,16 +22,16 @@ Metrics one_camera() {
   m.connected = true;
   m.clients = 2;
   m.dropped_for_slow_clients = 7;
-  m.refused.add(watch::Refusal::not_member);
+  m.rejected.add(watch::RejectReason::not_member);
   watch::CameraStatus camera;
   camera.name = "Bedroom";
   camera.state = watch::CameraState::stale;
   camera.age = 6250ms;
   camera.member = true;
   camera.counters.shown_live = 900;
-  camera.counters.asks = 30;
-  for (std::size_t i = 0; i < watch::all_refusals.size(); ++i)
-    for (std::size_t n = 0; n <= i; ++n) camera.counters.refused.add(watch::all_refusals[i]);
+  camera.counters.requests = 30;
+  for (std::size_t i = 0; i < protocol::hub_reject_reasons.size(); ++i)
+    for (std::size_t n = 0; n <= i; ++n) camera.counters.rejected.add(protocol::hub_reject_reasons[i]);
   m.cameras.push_back(camera);
   return m;
 }
@@ -40,7 +40,7 @@ const std::string id(32, 'a');
 
 }  // namespace
 
-TEST_CASE("metrics say what the hub counts") {
+TEST_CASE("the metrics contain the counters of the hub") {
   const auto text = metrics_text(one_camera());
   for (const auto* line : {
            "sealcam_hub_build_info{version=\"0.1.0\"} 1\n",
@@ -48,33 +48,33 @@ TEST_CASE("metrics say what the hub counts") {
            "sealcam_hub_broker_connected 1\n",
            "sealcam_hub_clients 2\n",
            "sealcam_hub_pictures_dropped_total 7\n",
-           "sealcam_hub_frames_refused_total{reason=\"not_member\"} 1\n",
+           "sealcam_hub_frames_rejected_total{reason=\"not_member\"} 1\n",
        })
     CHECK(text.contains(line));
   const auto has = [&](const std::string& name, const std::string& more, const std::string& value) {
-    return text.contains(std::format("\nsealcam_hub_{}{{camera=\"{}\"{}}} {}\n", name, id, more, value));
+    return text.contains(sealcam::format("\nsealcam_hub_{}{{camera=\"{}\"{}}} {}\n", name, id, more, value));
   };
   CHECK(has("camera_state", ",state=\"live\"", "0"));
   CHECK(has("camera_state", ",state=\"stale\"", "1"));
   CHECK(has("camera_state", ",state=\"offline\"", "0"));
   CHECK(has("camera_picture_age_seconds", "", "6.250"));
   CHECK(has("camera_pictures_shown_total", ",state=\"live\"", "900"));
-  CHECK(has("camera_asks_total", "", "30"));
-  for (std::size_t i = 0; i < watch::all_refusals.size(); ++i) {
-    const auto reason = std::format(",reason=\"{}\"", watch::name(watch::all_refusals[i]));
-    CHECK(has("camera_frames_refused_total", reason, std::to_string(i + 1)));
-    CHECK(has("camera_control_refused_total", reason, "0"));
+  CHECK(has("camera_requests_total", "", "30"));
+  for (std::size_t i = 0; i < protocol::hub_reject_reasons.size(); ++i) {
+    const auto reason = sealcam::format(",reason=\"{}\"", protocol::name(protocol::hub_reject_reasons[i]));
+    CHECK(has("camera_frames_rejected_total", reason, std::to_string(i + 1)));
+    CHECK(has("camera_control_rejected_total", reason, "0"));
   }
-  CHECK_FALSE(text.contains("Bedroom"));  // names are the owner's affair
+  CHECK_FALSE(text.contains("Bedroom"));  // names are private
 }
 
-TEST_CASE("an age that nothing proves is not there") {
+TEST_CASE("an unknown age has no sample") {
   auto m = one_camera();
   m.cameras[0].age.reset();
   CHECK_FALSE(metrics_text(m).contains("sealcam_hub_camera_picture_age_seconds{"));
 }
 
-TEST_CASE("every line is one of the format's, every metric has HELP and TYPE once before its samples") {
+TEST_CASE("every line follows the format, and each metric has HELP and TYPE once before its samples") {
   auto m = one_camera();
   m.cameras.push_back(m.cameras[0]);
   const std::regex sample(R"re(([a-z_]+)(\{[a-z_]+="[^"\\\n]*"(,[a-z_]+="[^"\\\n]*")*\})? [0-9]+(\.[0-9]+)?)re");
@@ -83,12 +83,12 @@ TEST_CASE("every line is one of the format's, every metric has HELP and TYPE onc
   std::string line, current;
   std::size_t samples = 0;
   while (std::getline(lines, line)) {
-    std::istringstream words(line);
-    std::string hash, word, name, type;
-    words >> hash >> word >> name >> type;
+    std::istringstream parts(line);
+    std::string hash, keyword, name, type;
+    parts >> hash >> keyword >> name >> type;
     if (hash == "#") {
-      ++(word == "HELP" ? helps : types)[name];
-      if (word == "TYPE") {
+      ++(keyword == "HELP" ? helps : types)[name];
+      if (keyword == "TYPE") {
         CHECK((type == "counter" || type == "gauge"));
         CHECK((type == "counter") == name.ends_with("_total"));
         current = name;
@@ -105,14 +105,14 @@ TEST_CASE("every line is one of the format's, every metric has HELP and TYPE onc
   for (const auto& [name, count] : helps) CHECK(count == 1);
 }
 
-TEST_CASE("values of labels are escaped") {
+TEST_CASE("the values of labels are escaped") {
   CHECK(escaped_label("a\\b\"c\nd") == R"(a\\b\"c\nd)");
   auto m = one_camera();
   m.version = "1\"}\n2";
   CHECK(metrics_text(m).contains(R"(build_info{version="1\"}\n2"} 1)"));
 }
 
-TEST_CASE("metrics are served as Prometheus wants them, to this machine alone") {
+TEST_CASE("the metrics have the content type of Prometheus and are for this machine only") {
   World w;
   const auto answer = http(w, get("/metrics", "127.0.0.1:8420"));
   CHECK(answer.starts_with("HTTP/1.1 200"));

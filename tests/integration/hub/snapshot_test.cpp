@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// /snapshot/CAMERA.jpg: which picture, how fresh, who decodes it.
+// /snapshot/CAMERA.jpg: which picture it contains, its freshness, and its decoding.
 #include <condition_variable>
 
 #include "hub/web/media_request.hpp"
@@ -12,21 +12,27 @@ using enum protocol::FrameKind;
 
 namespace {
 
-/// Stills that are text: the sizes of the units they were made of.
+/// Makes stills of text: the sizes of the access units.
 class FakeMedia final : public hal::Media {
  public:
   void hold() { set(true); }
   void release() { set(false); }
+  bool decoding() {
+    const std::scoped_lock lock(mutex_);
+    return decoding_;
+  }
 
  private:
-  class Maker final : public hal::StillMaker {
+  class Builder final : public hal::StillBuilder {
    public:
-    explicit Maker(FakeMedia& media) : media_(media) {}
+    explicit Builder(FakeMedia& media) : media_(media) {}
 
    private:
     Result<Bytes> do_make(std::span<const ByteView> group) override {
       std::unique_lock lock(media_.mutex_);
+      media_.decoding_ = true;
       media_.changed_.wait(lock, [&] { return !media_.held_; });
+      media_.decoding_ = false;
       std::string text = "still";
       for (const auto unit : group) text += " " + std::to_string(unit.size());
       const auto view = as_bytes(text);
@@ -35,7 +41,9 @@ class FakeMedia final : public hal::Media {
     FakeMedia& media_;
   };
   Result<std::unique_ptr<hal::StreamMuxer>> do_open_muxer() override { return fail(Errc::not_found, "no module"); }
-  Result<std::unique_ptr<hal::StillMaker>> do_open_still_maker() override { return std::make_unique<Maker>(*this); }
+  Result<std::unique_ptr<hal::StillBuilder>> do_open_still_builder() override {
+    return std::make_unique<Builder>(*this);
+  }
   void set(bool held) {
     const std::scoped_lock lock(mutex_);
     held_ = held;
@@ -44,21 +52,21 @@ class FakeMedia final : public hal::Media {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool held_ = false;
+  bool decoding_ = false;
 };
 
 const std::string id(32, 'a');
 const std::string path = "/snapshot/" + id + ".jpg";
 
-std::future<std::string> asked(const World& w, const std::string& what = path) {
-  return std::async(std::launch::async, [&w, what] { return http(w, get(what)); });
+std::future<std::string> request(const World& w, const std::string& target = path) {
+  return std::async(std::launch::async, [&w, target] { return http(w, get(target)); });
 }
 
-/// A unit of so many bytes.
 Bytes unit(std::size_t size) { return Bytes(size, std::byte{1}); }
 
 }  // namespace
 
-TEST_CASE("requests for pictures and streams are read strictly") {
+TEST_CASE("targets of snapshots and streams are parsed strictly") {
   const auto snapshot = parse_media_request("/snapshot/Front%20door%21.jpg?x=1&stale=allow");
   REQUIRE(snapshot);
   CHECK(snapshot->kind == MediaRequest::Kind::snapshot);
@@ -72,33 +80,55 @@ TEST_CASE("requests for pictures and streams are read strictly") {
     CHECK_FALSE(parse_media_request(bad));
 }
 
-TEST_CASE("a camera is found by its id, or by a name that is its alone") {
+TEST_CASE("a camera is found by its id or by a unique name") {
   watch::CameraStatus door, other;
   door.name = "Door";
   door.member = other.member = true;
   std::array<std::byte, 20> bytes{};
   bytes[0] = std::byte{1};
   other.id = DeviceId(bytes);
-  other.name = id;  // a name that is another camera's id
+  other.name = id;  // the id of another camera as a name
   CHECK(find_camera({door, other}, "Door") == door.id);
   CHECK(find_camera({other, door}, id) == door.id);
   CHECK(find_camera({door, other}, "door").error().code == Errc::not_found);
-  CHECK(find_camera({door, door}, "Door").error().code == Errc::conflict);
+  auto twin = other;
+  twin.name = "Door";
+  CHECK(find_camera({door, twin}, "Door").error().code == Errc::conflict);
+  CHECK(media_failure(find_camera({door, twin}, "Door").error()).body.contains(id + ", " + twin.id.to_string()));
   door.member = false;
   CHECK(find_camera({door}, "Door").error().code == Errc::not_found);
   CHECK(find_camera({door}, id).error().code == Errc::not_found);
 }
 
-TEST_CASE("times are written as HTTP and RFC 3339 want them") {
+TEST_CASE("the id of a camera that this hub does not show is never the name of another camera") {
+  watch::CameraStatus hidden, other;
+  other.member = true;
+  std::array<std::byte, 20> bytes{};
+  bytes[0] = std::byte{1};
+  other.id = DeviceId(bytes);
+  for (const auto& name : {id, std::string(32, 'A')}) {
+    other.name = name;
+    CHECK(find_camera({hidden, other}, id).error().code == Errc::not_found);
+    CHECK(find_camera({other}, name).error().code == Errc::not_found);
+  }
+}
+
+TEST_CASE("times have the formats of HTTP and RFC 3339") {
   const CaptureTime time{1'790'000'000'250'999us};
   CHECK(rfc3339(time) == "2026-09-21T14:13:20.250Z");
   CHECK(http_date(time) == "Mon, 21 Sep 2026 14:13:20 GMT");
+  CHECK(rfc3339(CaptureTime{253'402'300'799'999'999us}) == "9999-12-31T23:59:59.999Z");
+  for (const auto impossible : {std::chrono::microseconds(253'402'300'800'000'000), std::chrono::microseconds::max(),
+                                std::chrono::microseconds::min(), std::chrono::microseconds(-62'167'219'200'000'001)}) {
+    CHECK_FALSE(rfc3339(CaptureTime{impossible}));
+    CHECK_FALSE(http_date(CaptureTime{impossible}));
+  }
 }
 
-TEST_CASE("a camera that is watched answers at once with its newest picture") {
+TEST_CASE("the newest picture of a watched camera is the answer at once") {
   FakeMedia media;
   World w(&media);
-  w.on_network([&] { w.host.known[0].wanted = true; });
+  w.on_network([&] { w.backend.known[0].watched = true; });
   w.show_live(key, 1, unit(10));
   w.show_live(delta, 2, unit(3));
   const auto answer = http(w, get(path));
@@ -113,32 +143,32 @@ TEST_CASE("a camera that is watched answers at once with its newest picture") {
   CHECK(http(w, get("/snapshot/Door.jpg")).ends_with("still 10 3"));
 }
 
-TEST_CASE("a camera that nobody watches is asked first, and the answer is a picture taken since") {
+TEST_CASE("a camera without clients is requested first, and the answer is a newer picture") {
   FakeMedia media;
   World w(&media);
-  w.show_live(key, 1, unit(10));  // LIVE, but from before
-  auto answer = asked(w);
-  REQUIRE(w.eventually([&] { return w.host.wanted.size() == 1; }));
+  w.show_live(key, 1, unit(10));  // LIVE, but older than the request
+  auto answer = request(w);
+  REQUIRE(w.eventually([&] { return w.backend.desired.size() == 1; }));
   w.advance(1s);
-  w.show_live(delta, 2, unit(20), 1001ms);  // its echo is older than the request
+  w.show_live(delta, 2, unit(20), 1001ms);  // its challenge is older than the request
   CHECK(answer.wait_for(100ms) == std::future_status::timeout);
   w.show_live(delta, 3, unit(30), 1000ms);
   CHECK(answer.get().ends_with("still 10 20 30"));
-  // It stays wanted for those who poll, and then no longer.
+  // The interest lasts a few seconds for clients that poll.
   w.advance(3900ms);
-  CHECK(w.on_network([&] { return w.host.wanted.size(); }) == 1);
+  CHECK(w.on_network([&] { return w.backend.desired.size(); }) == 1);
   w.advance(200ms);
-  CHECK(w.on_network([&] { return w.host.wanted.size(); }) == 0);
+  CHECK(w.on_network([&] { return w.backend.desired.size(); }) == 0);
 }
 
-TEST_CASE("a frozen picture does not pass for a live one") {
+TEST_CASE("a STALE picture is sent only with ?stale=allow") {
   FakeMedia media;
   World w(&media);
   w.show_live(key, 1, unit(10));
   w.advance(10s);
   for (const bool allowed : {false, true}) {
-    auto answer = asked(w, path + (allowed ? "?stale=allow" : ""));
-    REQUIRE(w.eventually([&] { return w.host.wanted.size() == 1; }));
+    auto answer = request(w, path + (allowed ? "?stale=allow" : ""));
+    REQUIRE(w.eventually([&] { return w.backend.desired.size() == 1; }));
     w.advance(2900ms);
     CHECK(answer.wait_for(100ms) == std::future_status::timeout);
     w.advance(200ms);
@@ -147,66 +177,131 @@ TEST_CASE("a frozen picture does not pass for a live one") {
     CHECK(text.contains(allowed ? "X-Sealcam-State: STALE\r\n" : "There is no live picture"));
     CHECK(text.ends_with("still 10") == allowed);
     w.advance(5s);
-    CHECK(w.on_network([&] { return w.host.wanted.empty(); }));
+    CHECK(w.on_network([&] { return w.backend.desired.empty(); }));
   }
 }
 
-TEST_CASE("a picture that grows old while it is decoded is not called live") {
+TEST_CASE("a picture that becomes STALE while it is decoded is rejected") {
   FakeMedia media;
   World w(&media);
-  w.on_network([&] { w.host.known[0].wanted = true; });
+  w.on_network([&] { w.backend.known[0].watched = true; });
   media.hold();
   w.show_live(key, 1, unit(10));
-  auto answer = asked(w);
-  REQUIRE(w.eventually([&] { return w.host.changes > 0; }));
+  auto answer = request(w);
+  REQUIRE(w.eventually([&] { return media.decoding(); }));
   w.advance(5s);
   media.release();
   CHECK(answer.get().starts_with("HTTP/1.1 503"));
 }
 
-TEST_CASE("a camera without a picture and a camera that is none") {
+TEST_CASE("a picture that is decoded while the machine sleeps is STALE, and has its true age") {
+  for (const bool allowed : {false, true}) {
+    FakeMedia media;
+    World w(&media);
+    w.on_network([&] { w.backend.known[0].watched = true; });
+    w.show_live(key, 1, unit(10));
+    media.hold();
+    auto waiting = request(w, allowed ? path + "?stale=allow" : path);
+    REQUIRE(w.eventually([&] { return media.decoding(); }));
+    w.on_network([&] { w.clock.suspend(30s); });
+    media.release();
+    const auto answer = waiting.get();
+    CHECK(answer.starts_with(allowed ? "HTTP/1.1 200" : "HTTP/1.1 503"));
+    CHECK(answer.contains("X-Sealcam-State: STALE\r\n") == allowed);
+    CHECK(answer.contains("X-Sealcam-Age-Ms: 30040\r\n") == allowed);
+  }
+}
+
+TEST_CASE("a camera without a picture, and an unknown camera") {
   FakeMedia media;
   World w(&media);
-  CHECK(http(w, get("/snapshot/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbba.jpg")).contains("Take an id from /api/state"));
+  CHECK(http(w, get("/snapshot/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbba.jpg")).contains("/api/state lists the cameras"));
   CHECK(http(w, get("/live/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbba.ts")).starts_with("HTTP/1.1 404"));
   CHECK(http(w, get(path, "evil.example")).starts_with("HTTP/1.1 403"));
   CHECK(http(w, get(path, "localhost", "Origin: http://evil.example\r\n")).starts_with("HTTP/1.1 403"));
-  CHECK(w.on_network([&] { return w.host.changes; }) == 0);
-  auto answer = asked(w, path + "?stale=allow");
-  REQUIRE(w.eventually([&] { return w.host.wanted.size() == 1; }));
+  CHECK(w.on_network([&] { return w.backend.changes; }) == 0);
+  auto answer = request(w, path + "?stale=allow");
+  REQUIRE(w.eventually([&] { return w.backend.desired.size() == 1; }));
   w.advance(3100ms);
   CHECK(answer.get().contains("There is no picture of this camera"));
 }
 
-TEST_CASE("requests that wait together share one decoding; too many decodings are refused") {
+TEST_CASE("waiting requests share one decoding, and too many decodings are rejected") {
   FakeMedia media;
   World w(&media);
   media.hold();
   std::vector<std::future<std::string>> together, more;
-  for (int i = 0; i < 10; ++i) together.push_back(asked(w));
-  REQUIRE(w.eventually([&] { return w.host.changes > 0; }));
-  std::this_thread::sleep_for(200ms);  // until all ten wait: nothing tells from outside
+  for (int i = 0; i < 10; ++i) together.push_back(request(w));
+  REQUIRE(w.eventually([&] { return w.backend.changes > 0; }));
+  std::this_thread::sleep_for(200ms);  // until all ten wait, which the test cannot observe
   w.show_live(key, 1, unit(10), 0ms);
-  for (int i = 0; i < 10; ++i) more.push_back(asked(w));
-  std::size_t refused = 0;
+  for (int i = 0; i < 10; ++i) more.push_back(request(w));
+  std::size_t rejected = 0;
   for (auto& f : more)
-    if (f.wait_for(1s) == std::future_status::ready) refused += f.get().contains("Retry-After");
-  CHECK(refused >= 10 - Worker::max_waiting - 1);
-  CHECK(refused < 10);
+    if (f.wait_for(1s) == std::future_status::ready) rejected += f.get().contains("Retry-After");
+  CHECK(rejected >= 10 - Worker::max_waiting - 1);
+  CHECK(rejected < 10);
   media.release();
   for (auto& f : together) CHECK(f.get().ends_with("still 10"));
 }
 
-TEST_CASE("the hub ends while a snapshot waits and while one is made") {
+TEST_CASE("players that connect while a snapshot is decoded are not rejected") {
+  std::array<std::byte, DeviceId::size> camera{};
+  camera[0] = std::byte{1};
+  std::promise<void> release;
+  std::atomic<int> opened = 0;
+  {
+    Worker worker;
+    REQUIRE(worker.submit(DeviceId(camera), [done = release.get_future()]() mutable { done.wait(); }));
+    for (std::size_t i = 0; i + 1 < ServerShared::max_connections; ++i) CHECK(worker.submit_stream([&] { ++opened; }));
+    CHECK(opened == 0);
+    std::promise<void> last;
+    auto ended = last.get_future();
+    REQUIRE(worker.submit_stream([&] { last.set_value(); }));
+    release.set_value();
+    ended.wait();
+  }
+  CHECK(opened == static_cast<int>(ServerShared::max_connections) - 1);
+}
+
+TEST_CASE("the cameras take turns at the worker") {
+  std::array<std::byte, DeviceId::size> bytes{};
+  bytes[0] = std::byte{1};
+  const DeviceId a, b(bytes);
+  std::string order;  // of the worker, until it ended
+  std::promise<void> started, gate, done;
+  const auto job = [&](char letter) {
+    return [&, letter] {
+      order += letter;
+      if (order.size() == 4) done.set_value();
+    };
+  };
+  Worker worker;
+  REQUIRE(worker.submit(a, [&, first = job('a')] {
+    started.set_value();
+    gate.get_future().wait();
+    first();
+  }));
+  started.get_future().wait();
+  CHECK(worker.submit(a, job('a')));
+  CHECK(worker.submit(a, job('a')));
+  CHECK_FALSE(worker.submit(a, job('a')));
+  CHECK(worker.submit(b, job('b')));
+  gate.set_value();
+  done.get_future().wait();
+  CHECK(order == "abaa");
+}
+
+TEST_CASE("the hub stops while a snapshot waits or is decoded") {
   for (const bool made : {false, true}) {
     FakeMedia media;
     auto w = std::make_unique<World>(&media);
-    auto answer = asked(*w);
-    REQUIRE(w->eventually([&] { return w->host.wanted.size() == 1; }));
+    auto answer = request(*w);
+    REQUIRE(w->eventually([&] { return w->backend.desired.size() == 1; }));
     media.hold();
     if (made) w->show_live(key, 1, unit(10), 0ms);
     const auto later = std::async(std::launch::async, [&] {
-      std::this_thread::sleep_for(50ms);  // so that the end has to wait for the worker
+      std::this_thread::sleep_for(50ms);  // so that stop() must wait for the worker
       media.release();
     });
     w.reset();
@@ -214,28 +309,28 @@ TEST_CASE("the hub ends while a snapshot waits and while one is made") {
   }
 }
 
-TEST_CASE("snapshots that wait or are being decoded when nothing of the camera may be shown any more fail") {
+TEST_CASE("waiting and running snapshots fail when the camera is blocked") {
   FakeMedia media;
   World w(&media);
-  const auto bar = [&] {
+  const auto block = [&] {
     w.on_network([&] {
-      w.host.known[0].reason = watch::Reason::cloned;
+      w.backend.known[0].reason = watch::Reason::cloned;
       w.server->withdraw(DeviceId());
     });
   };
   SECTION("waiting for a picture") {
-    auto answer = asked(w);
-    REQUIRE(w.eventually([&] { return w.host.wanted.contains(DeviceId()); }));
-    bar();
+    auto answer = request(w);
+    REQUIRE(w.eventually([&] { return w.backend.desired.contains(DeviceId()); }));
+    block();
     CHECK(answer.get().starts_with("HTTP/1.1 403"));
   }
   SECTION("being decoded") {
-    w.on_network([&] { w.host.known[0].wanted = true; });
+    w.on_network([&] { w.backend.known[0].watched = true; });
     w.show_live(key, 1, unit(10));
     media.hold();
-    auto answer = asked(w);
-    REQUIRE(w.eventually([&] { return w.host.wanted.contains(DeviceId()); }));
-    bar();
+    auto answer = request(w);
+    REQUIRE(w.eventually([&] { return w.backend.desired.contains(DeviceId()); }));
+    block();
     media.release();
     CHECK(answer.get().starts_with("HTTP/1.1 403"));
   }

@@ -13,8 +13,8 @@
 #include <stdexcept>
 #include <thread>
 
-#include "core/file.hpp"
-#include "owner/connection.hpp"
+#include "base/file.hpp"
+#include "owner/sync/exchange.hpp"
 
 namespace sealcam::test {
 
@@ -30,16 +30,25 @@ sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
-bool accepts(std::uint16_t port) {
-  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const auto address = loopback(port);
+template <class Address>
+bool accepts(const Address& address, int family) {
+  const UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
-/// Starts a program with its output in `out`; it dies with the test.
-pid_t start(std::vector<std::string> words, int out) {
+/// On either loopback address.
+bool accepts(std::uint16_t port) {
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port);
+  v6.sin6_addr = in6addr_loopback;
+  return accepts(loopback(port), AF_INET) || accepts(v6, AF_INET6);
+}
+
+/// Starts a program that writes its output to `out` and ends with the test.
+pid_t start(std::vector<std::string> arguments, int out) {
   std::vector<char*> argv;
-  for (auto& word : words) argv.push_back(word.data());
+  for (auto& word : arguments) argv.push_back(word.data());
   argv.push_back(nullptr);
   const auto parent = ::getpid();
   const pid_t pid = ::fork();
@@ -62,10 +71,10 @@ transport::MqttConfig config_of(const std::filesystem::path& state, std::optiona
 
 }  // namespace
 
-Ran run(const std::vector<std::string>& words) {
+Ran run(const std::vector<std::string>& arguments) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe failed");
-  const pid_t pid = start(words, ends[1]);
+  const pid_t pid = start(arguments, ends[1]);
   ::close(ends[1]);
   Ran ran;
   char block[4096];
@@ -78,9 +87,9 @@ Ran run(const std::vector<std::string>& words) {
   return ran;
 }
 
-Ran sealcam(std::vector<std::string> words) {
-  words.insert(words.begin(), SEALCAM_PROGRAM);
-  return run(words);
+Ran sealcam(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), SEALCAM_PROGRAM);
+  return run(arguments);
 }
 
 std::uint16_t free_port() {
@@ -140,6 +149,10 @@ bool TestClient::connects(std::chrono::milliseconds limit) {
   return wait(limit, [this] { return connected_; });
 }
 
+bool TestClient::disconnects(std::chrono::milliseconds limit) {
+  return wait(limit, [this] { return !connected_; });
+}
+
 Result<> TestClient::publish(std::string_view topic, ByteView payload, bool retain) {
   auto answer = std::make_shared<std::optional<Result<>>>();
   client_->publish({.topic = topic, .payload = payload, .qos = transport::Qos::at_least_once, .retain = retain},
@@ -162,7 +175,7 @@ const std::vector<TestClient::Received>& TestClient::receive(std::chrono::millis
   return received_;
 }
 
-std::string TestClient::last_words() const {
+std::string TestClient::last_text() const {
   const auto lines = log_.lines();
   return lines.empty() ? "" : lines.back();
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The real `sealcam` program and the real Mosquitto with the set-up that it wrote.
+/// The real `sealcam` program, and a real Mosquitto with the set-up of `sealcam broker init`.
 #pragma once
 
 #include <sys/types.h>
@@ -13,8 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "core/log.hpp"
-#include "transport/mqtt5_client.hpp"
+#include "base/log.hpp"
+#include "base/testing/fakes.hpp"
+#include "transport/mqtt/mqtt5_client.hpp"
 
 namespace sealcam::test {
 
@@ -22,17 +23,17 @@ struct Ran {
   int exit_code = -1;
   std::string output;  ///< standard output and error
 };
-/// Runs a program and waits. Throws std::runtime_error when it cannot be started.
-[[nodiscard]] Ran run(const std::vector<std::string>& words);
-/// `sealcam` with these words.
-[[nodiscard]] Ran sealcam(std::vector<std::string> words);
+/// Runs a program and waits for its end. Throws std::runtime_error if it cannot be started.
+[[nodiscard]] Ran run(const std::vector<std::string>& arguments);
+/// Runs `sealcam`.
+[[nodiscard]] Ran sealcam(std::vector<std::string> arguments);
 
 [[nodiscard]] std::uint16_t free_port();
 
-/// Mosquitto with a configuration file; ended on destruction.
+/// A Mosquitto process; it ends on destruction.
 class BrokerProcess {
  public:
-  /// Throws with its log when it does not accept connections within 10 s.
+  /// Throws, with the log of Mosquitto, if the port accepts no connection within 10 s.
   BrokerProcess(const std::filesystem::path& configuration, std::uint16_t port);
   BrokerProcess(const BrokerProcess&) = delete;
   BrokerProcess& operator=(const BrokerProcess&) = delete;
@@ -42,7 +43,7 @@ class BrokerProcess {
   pid_t pid_ = -1;
 };
 
-/// A device's connection, driven by the test's own thread.
+/// The connection of a device. It runs on the thread of the test.
 class TestClient final : public transport::MqttListener {
  public:
   struct Received {
@@ -51,19 +52,20 @@ class TestClient final : public transport::MqttListener {
     bool retained;
   };
 
-  /// Connects as the device whose state folder this is, or under another client id.
+  /// Connects as the device of a state folder, optionally with another client id.
   explicit TestClient(const std::filesystem::path& state, std::optional<std::string> client_id = {});
   explicit TestClient(transport::MqttConfig config);
 
   [[nodiscard]] bool connects(std::chrono::milliseconds limit = std::chrono::seconds(5));
-  /// QoS 1; the broker's word.
+  [[nodiscard]] bool disconnects(std::chrono::milliseconds limit = std::chrono::seconds(5));
+  /// Publishes with QoS 1 and returns the broker's reason.
   [[nodiscard]] Result<> publish(std::string_view topic, ByteView payload, bool retain = false);
-  /// Repeats publish() until the broker's word is this, for at most 5 s: it reads its access list in its own time.
+  /// Repeats publish() for at most 5 s until the result is `allowed`. The broker reads its access list with a delay.
   [[nodiscard]] bool publish_becomes(bool allowed, std::string_view topic);
   void subscribe(std::string_view filter) { client_->subscribe(filter, transport::Qos::at_least_once); }
-  /// Lets messages arrive for this long, or until there are so many.
+  /// Receives for this time, or until `enough` messages arrived.
   const std::vector<Received>& receive(std::chrono::milliseconds time, std::size_t enough = 1000);
-  [[nodiscard]] std::string last_words() const;
+  [[nodiscard]] std::string last_text() const;
 
  private:
   void on_connected() override { connected_ = true; }

@@ -7,8 +7,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
-#include "owner/account_file.hpp"
-#include "pairing/device_state.hpp"
+#include "device/enrollment.hpp"
+#include "owner/account/account_file.hpp"
 #include "scripted_camera.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -22,19 +22,20 @@ struct OwnerWorld {
   std::unique_ptr<BrokerProcess> broker;
   ScriptedCamera camera{folder.path() / "cam"};
 
-  /// `--account` is in front of every command.
-  [[nodiscard]] Ran owner(std::vector<std::string> words, const std::string& account = "account") const {
-    words.insert(words.begin(), {"--account", path(account), "--json"});
-    return sealcam(std::move(words));
+  /// Runs `sealcam --account …` with JSON output.
+  [[nodiscard]] Ran owner(std::vector<std::string> arguments, const std::string& account = "account") const {
+    arguments.insert(arguments.begin(), {"--account", path(account), "--json"});
+    return sealcam(std::move(arguments));
   }
-  void need(std::vector<std::string> words) const {
-    const auto ran = owner(std::move(words));
+  void must_run(std::vector<std::string> arguments) const {
+    const auto ran = owner(std::move(arguments));
     INFO(ran.output);
     REQUIRE(ran.exit_code == 0);
   }
-  /// Runs it, checks the exit code, returns its JSON.
-  [[nodiscard]] Json json(std::vector<std::string> words, int exit_code, const std::string& account = "account") const {
-    const auto ran = owner(std::move(words), account);
+  /// Runs owner(), checks the exit code and returns the JSON.
+  [[nodiscard]] Json json(std::vector<std::string> arguments, int exit_code,
+                          const std::string& account = "account") const {
+    const auto ran = owner(std::move(arguments), account);
     INFO(ran.output);
     REQUIRE(ran.exit_code == exit_code);
     return Json::parse(ran.output);
@@ -46,25 +47,25 @@ struct OwnerWorld {
     return *read;
   }
   [[nodiscard]] crypto::PublicKey owner_key() const {
-    const auto enrolment = pairing::read_enrolment({folder.path() / "cam"});
-    REQUIRE(enrolment);
-    return enrolment->owner;
+    const auto enrollment = device::read_enrollment({folder.path() / "cam"});
+    REQUIRE(enrollment);
+    return enrollment->owner;
   }
 
   OwnerWorld() {
     if (::access("/usr/sbin/mosquitto", X_OK) != 0) SKIP("mosquitto is not installed");
-    need({"broker", "init", path("B"), "--port", std::to_string(port)});
+    must_run({"broker", "init", path("B"), "--port", std::to_string(port)});
     broker = std::make_unique<BrokerProcess>(folder.path() / "B" / "mosquitto.conf", port);
-    need({"account", "create"});
-    need({"camera", "enroll", path("cam"), "--name", "Door", "--broker", path("B")});
-    need({"hub", "enroll", path("tablet"), "--name", "tablet", "--broker", path("B")});
-    need({"hub", "enroll", path("display"), "--name", "display", "--broker", path("B")});
+    must_run({"account", "create"});
+    must_run({"camera", "enroll", path("cam"), "--name", "Door", "--broker", path("B")});
+    must_run({"hub", "enroll", path("tablet"), "--name", "tablet", "--broker", path("B")});
+    must_run({"hub", "enroll", path("display"), "--name", "display", "--broker", path("B")});
     REQUIRE(camera.connect(owner_key()));
     REQUIRE(camera.receives_roster(file().cameras.at(0).version));
   }
-  /// The camera follows what it received, and the owner hears it.
+  /// The camera confirms its roster, and the owner receives the confirmation.
   void settle() {
-    camera.says_grants();
+    camera.reports_grants();
     (void)json({"sync"}, 0);
   }
 };

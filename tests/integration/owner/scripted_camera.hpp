@@ -1,36 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A camera whose every word the test decides, enrolled by the real `sealcam` and connected to the real broker.
+/// A camera whose messages the test chooses. The real `sealcam` enrolls it, and it connects to the real broker.
 #pragma once
 
 #include <memory>
 #include <optional>
 
+#include "base/file.hpp"
 #include "command_line.hpp"
-#include "core/file.hpp"
-#include "crypto/sha256.hpp"
-#include "protocol/card.hpp"
+#include "crypto/psa.hpp"
 #include "protocol/command.hpp"
-#include "protocol/grants.hpp"
+#include "protocol/device_descriptor.hpp"
+#include "protocol/envelope.hpp"
+#include "protocol/roster.hpp"
 #include "protocol/status.hpp"
-#include "protocol/topic.hpp"
 #include "support/actors.hpp"
-#include "transport/certificate.hpp"
+#include "transport/tls/certificate.hpp"
 
 namespace sealcam::test {
 
-/// Thread-bound, but for what the constructor leaves on the disk.
+/// Thread-bound.
 class ScriptedCamera {
  public:
-  /// Leaves card, TLS key and request in `state`, as a camera's first start does.
+  /// Writes descriptor, TLS key and certificate request into `state`, like the first start of a camera.
   explicit ScriptedCamera(std::filesystem::path state) : state_(std::move(state)) {
     must(make_private_folder(state_));
     const auto tls = must(transport::TlsKey::generate());
     must(write_file_durably(state_ / "tls.key", tls.reveal_pem()));
-    must(write_file_durably(state_ / "tls.csr", as_bytes(must(transport::make_request(tls, keys.id().to_string())))));
-    must(write_file_durably(state_ / "device.card", must(protocol::encode_card(protocol::Role::camera, keys.keys()))));
+    const auto request = must(transport::make_request(tls, keys.id().to_string()));
+    must(write_file_durably(state_ / "tls.csr", as_bytes(request)));
+    const auto tls_public = must(crypto::PublicKey::parse(must(transport::requested_key(request))));
+    must(write_file_durably(state_ / "device.descriptor",
+                            must(protocol::encode_device_descriptor(protocol::Role::camera, keys.keys(), tls_public))));
   }
 
-  /// Once it was enrolled.
+  /// Call it after the enrollment.
   bool connect(const crypto::PublicKey& owner) {
     owner_ = must(crypto::Verifier::open(owner));
     route_ = {owner.account(), keys.id()};
@@ -40,15 +43,15 @@ class ScriptedCamera {
     return client_->connects(std::chrono::seconds(20));
   }
 
-  /// Waits until the broker handed over a roster of at least this version, for at most 20 s.
-  bool receives_roster(RosterVersion version) {
+  /// Waits at most 20 s for a roster with at least this version.
+  bool receives_roster(protocol::RosterVersion version) {
     return waits([&] { return roster() && roster()->version >= version; });
   }
-  bool receives_command(CommandSeq seq) {
+  bool receives_command(protocol::CommandSeq seq) {
     return waits([&] { return command() && command()->seq >= seq; });
   }
 
-  /// The newest that arrived.
+  /// The newest roster that arrived.
   [[nodiscard]] std::optional<protocol::Roster> roster() {
     const auto bytes = newest(protocol::Leaf::roster);
     if (!bytes) return std::nullopt;
@@ -62,19 +65,21 @@ class ScriptedCamera {
     return decoded ? std::optional(std::move(*decoded)) : std::nullopt;
   }
 
-  /// Grants that follow the newest roster; `as`: signed by another device.
-  void says_grants(std::optional<CommandSeq> obeyed = std::nullopt, const Actor* as = nullptr,
-                   std::optional<crypto::Digest> hash = std::nullopt) {
+  /// Publishes grants for the newest roster. `as` is another device that signs them.
+  void reports_grants(std::optional<protocol::CommandSeq> applied = std::nullopt, const Actor* as = nullptr,
+                      std::optional<crypto::Digest> hash = std::nullopt) {
     const auto followed = *roster();
-    const auto digest = must(crypto::sha256(*newest(protocol::Leaf::roster)));
-    const auto message = must(protocol::encode_grants(followed, hash.value_or(digest), Epoch(++epoch_ << 32),
-                                                      crypto::sframe::CipherSuite::aes_128_gcm_sha256_128,
-                                                      {crypto::sframe::BaseKey{}, "scripted"}, CaptureTime{}, route_,
-                                                      (as == nullptr ? keys : *as).keys().identity, obeyed));
+    const auto digest = must(protocol::roster_hash(*newest(protocol::Leaf::roster)));
+    const auto message = must(protocol::encode_grants({.roster = followed,
+                                                       .content = {crypto::sframe::BaseKey{}, "scripted"},
+                                                       .epoch = protocol::Epoch(++epoch_ << 32),
+                                                       .roster_hash = hash.value_or(digest),
+                                                       .command = applied},
+                                                      route_, (as == nullptr ? keys : *as).keys().identity));
     must(client_->publish(protocol::topic(route_, protocol::Leaf::grants), message, true));
   }
-  /// As a camera says it that is stopped, and as its will does; or the goodbye of one that is reset.
-  void says_offline(bool reset) {
+  /// Publishes the status of a stopped camera, or the deregistration notice of a reset one.
+  void reports_offline(bool reset) {
     must(client_->publish(
         protocol::topic(route_, protocol::Leaf::status),
         must(protocol::encode_status({.online = false, .started = {}, .reset = reset}, route_, keys.keys().identity)),

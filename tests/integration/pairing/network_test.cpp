@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pairing over the loopback interface with real TLS: the shipped client against the shipped server, and people between
-// and beside them. Every attack has a control that shows that it would have worked, or that the device is well.
+// Pairs the real client with the real server over TLS on the loopback interface, with attackers. Each attack has a
+// control: it shows that the attack could work, or that the device still answers.
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
@@ -12,7 +12,7 @@
 #include "pairing/client.hpp"
 #include "pairing/server.hpp"
 #include "support/pairing_scene.hpp"
-#include "transport/tls_stream.hpp"
+#include "transport/tls/tls_stream.hpp"
 
 using namespace sealcam;
 using namespace sealcam::pairing;
@@ -29,7 +29,7 @@ using Kind = ClientFailure::Kind;
 
 namespace {
 
-/// The device's network thread, and what else runs in it.
+/// Runs the device's server, and a relay if there is one, in a network thread.
 class Network {
  public:
   explicit Network(PairingDevice& device, const ServerLimits& limits = {}) : device_(device) {
@@ -42,7 +42,7 @@ class Network {
   void start() {
     thread_ = std::jthread([this] { io_.run(); });
   }
-  /// The device may be looked at afterwards.
+  /// Afterwards, the test may read the device.
   void stop() {
     if (!thread_.joinable()) return;
     asio::post(io_, [this] {
@@ -76,7 +76,7 @@ class Network {
   std::jthread thread_;
 };
 
-/// Ends TLS with a certificate of its own, reads everything, and speaks TLS with the device itself.
+/// A relay between owner and device with a TLS connection to each. It reads all data.
 class TlsRelay {
  public:
   TlsRelay(asio::io_context& io, const HostPort& device)
@@ -90,7 +90,7 @@ class TlsRelay {
     });
   }
   [[nodiscard]] HostPort at() const { return {"127.0.0.1", acceptor_.local_endpoint().port()}; }
-  /// What went through in both directions; read it when the thread is joined.
+  /// The data of both directions. Read it after the thread has ended.
   std::string seen;
 
  private:
@@ -107,19 +107,19 @@ class TlsRelay {
         if (error) return;
         far_->async_handshake(TlsStream::handshake_type::client, [this](error_code shaken) {
           if (shaken) return;
-          pump(*owner_, *far_, halves_[0]);
-          pump(*far_, *owner_, halves_[1]);
+          forward(*owner_, *far_, halves_[0]);
+          forward(*far_, *owner_, halves_[1]);
         });
       });
     });
   }
-  void pump(TlsStream& from, TlsStream& to, Half& half) {
+  void forward(TlsStream& from, TlsStream& to, Half& half) {
     from.async_read_some(asio::buffer(half.block), [this, &from, &to, &half](error_code ec, std::size_t n) {
       if (ec) return;
       half.out.assign(half.block.data(), n);
       seen += half.out;
       asio::async_write(to, asio::buffer(half.out), [this, &from, &to, &half](error_code error, std::size_t) {
-        if (!error) pump(from, to, half);
+        if (!error) forward(from, to, half);
       });
     });
   }
@@ -132,7 +132,7 @@ class TlsRelay {
   std::array<Half, 2> halves_;
 };
 
-/// Somebody with TLS and no manners.
+/// A TLS client that sends arbitrary bytes.
 class Raw {
  public:
   explicit Raw(const HostPort& at) {
@@ -151,7 +151,7 @@ class Raw {
     asio::async_write(stream_, asio::buffer(text_), [](error_code, std::size_t) {});
     io_.run();
   }
-  /// The first bytes of an answer; empty when the connection ended.
+  /// The first bytes of a reply; empty if the connection ended.
   std::string receive() {
     std::array<char, 4096> block{};
     std::size_t got = 0;
@@ -174,21 +174,21 @@ class Raw {
 
 Client connect(const HostPort& at) {
   auto client = Client::connect(at, {60s, 60s});
-  if (!client) throw std::runtime_error(client.error().words);
+  if (!client) throw std::runtime_error(client.error().text);
   return std::move(*client);
 }
 
-/// What an honest owner does, to its end or the first failure.
+/// Pairs as an honest owner, until the end or the first failure.
 ClientResult<> pair(Client& client, PairingDevice& device, const OwnerDesk& desk) {
   if (const auto r = client.hello(device.actor.id(), device.role); !r) return std::unexpected(r.error());
   const auto request = client.claim(device.code, desk.owner.keys().identity);
   if (!request) return std::unexpected(request.error());
-  return client.enrol(desk.enrolment(device.actor, device.role, *request), desk.owner.keys().identity);
+  return client.enroll(desk.enrollment(device.actor, device.role, *request), desk.owner.keys().identity);
 }
 
 }  // namespace
 
-TEST_CASE("an owner pairs with a device over TLS, and its port closes") {
+TEST_CASE("an owner pairs with a device over TLS, and the device closes its port") {
   PairingDevice device;
   const OwnerDesk desk;
   Network network(device);
@@ -202,13 +202,13 @@ TEST_CASE("an owner pairs with a device over TLS, and its port closes") {
   CHECK(device.installer.installed->owner == desk.owner.identity());
 }
 
-TEST_CASE("both ends of a connection export the same secret, other connections others") {
+TEST_CASE("both ends of a connection export the same secret, and other connections export others") {
   PairingDevice device;
   Network network(device);
   network.start();
   Raw first(network.at()), second(network.at());
   CHECK_FALSE(equal(first.channel().reveal(), second.channel().reveal()));
-  // The device's end signs what it exports: the proof verifies with ours.
+  // The device signs the secret of its end, and the proof is verified with the secret of this end.
   const auto answer = first.post("/pairing/1/hello", "{}");
   const auto body = nlohmann::json::parse(answer.substr(answer.find("\r\n\r\n") + 4));
   const auto proof = must(from_base64url(body.at("proof").get<std::string>()));
@@ -216,7 +216,7 @@ TEST_CASE("both ends of a connection export the same secret, other connections o
   CHECK_FALSE(protocol::check_pairing_proof(proof, second.channel(), device.actor.verifier()));
 }
 
-TEST_CASE("who ends TLS between owner and device is found out before the code is sent") {
+TEST_CASE("the client detects a TLS relay before it sends the code") {
   PairingDevice device;
   const OwnerDesk desk;
   Network network(device);
@@ -224,20 +224,20 @@ TEST_CASE("who ends TLS between owner and device is found out before the code is
   const auto relay_at = relay.at();
   network.start();
   auto client = connect(relay_at);
-  const auto refused = pair(client, device, desk);
-  REQUIRE_FALSE(refused);
-  CHECK(refused.error().kind == Kind::in_between);
+  const auto rejected = pair(client, device, desk);
+  REQUIRE_FALSE(rejected);
+  CHECK(rejected.error().kind == Kind::in_between);
   auto direct = connect(network.at());
-  CHECK(pair(direct, device, desk));  // control: without the relay the same works
+  CHECK(pair(direct, device, desk));  // control: it works without the relay
   network.stop();
-  // Control: the relay was no wall. It carried the question and the device's true answer.
+  // Control: the relay forwarded the request and the device's reply.
   CHECK(relay.seen.contains("/pairing/1/hello"));
   CHECK(relay.seen.contains("\"proof\""));
   CHECK_FALSE(relay.seen.contains("claim"));
   CHECK(device.tries.number == 0);
 }
 
-TEST_CASE("a device that answers in place of another is refused before the code is sent") {
+TEST_CASE("the client rejects another device before it sends the code") {
   PairingDevice device, other;
   const OwnerDesk desk;
   Network network(other);
@@ -250,7 +250,7 @@ TEST_CASE("a device that answers in place of another is refused before the code 
   CHECK(control.hello(other.actor.id(), Role::camera));
 }
 
-TEST_CASE("what a device calls itself steers no terminal of its owner and does not flood it") {
+TEST_CASE("the client replaces control characters in a device's model and limits its length") {
   PairingDevice device(Role::camera,
                        "\x1b]0;mine\a Board \xc2\x9b"
                        "2J" +
@@ -264,7 +264,7 @@ TEST_CASE("what a device calls itself steers no terminal of its owner and does n
   CHECK(introduction->model.size() == 200);
 }
 
-TEST_CASE("a claim that was heard is worth nothing on another connection") {
+TEST_CASE("a copied claim is rejected on another connection") {
   PairingDevice device;
   const OwnerDesk desk;
   Network network(device);
@@ -280,7 +280,7 @@ TEST_CASE("a claim that was heard is worth nothing on another connection") {
   CHECK(owner.post("/pairing/1/claim", body_of("claim", claim)).starts_with("HTTP/1.1 200 "));  // control
 }
 
-TEST_CASE("two owners at once: the second waits, the claim ends with its connection") {
+TEST_CASE("a second owner can claim the device after the first connection ends") {
   PairingDevice device;
   const OwnerDesk first, second;
   Network network(device);
@@ -292,7 +292,7 @@ TEST_CASE("two owners at once: the second waits, the claim ends with its connect
     auto other = connect(network.at());
     CHECK(pair(other, device, second).error().kind == Kind::busy);
   }
-  // The device learns of the end a moment later.
+  // The device detects the end of the connection a moment later.
   for (;;) {
     auto other = connect(network.at());
     const auto done = pair(other, device, second);
@@ -305,7 +305,7 @@ TEST_CASE("two owners at once: the second waits, the claim ends with its connect
   CHECK(device.tries.number == 0);
 }
 
-TEST_CASE("wrong codes: how many are left, and closed after five") {
+TEST_CASE("the client reports how many tries are left, and pairing closes after five wrong codes") {
   PairingDevice device;
   const OwnerDesk desk;
   Network network(device);
@@ -314,15 +314,15 @@ TEST_CASE("wrong codes: how many are left, and closed after five") {
   for (unsigned left = 5; left-- > 0;) {
     auto client = connect(network.at());
     REQUIRE(client.hello(device.actor.id(), Role::camera));
-    const auto refused = client.claim(wrong, desk.owner.keys().identity);
-    CHECK(refused.error().kind == Kind::wrong_code);
-    CHECK(refused.error().tries_left == left);
+    const auto rejected = client.claim(wrong, desk.owner.keys().identity);
+    CHECK(rejected.error().kind == Kind::wrong_code);
+    CHECK(rejected.error().tries_left == left);
   }
   auto client = connect(network.at());
   CHECK(pair(client, device, desk).error().kind == Kind::closed);
 }
 
-TEST_CASE("a crowd keeps no owner out and does not throw the one with the claim off") {
+TEST_CASE("many connections do not end the one with the claim") {
   PairingDevice device;
   const OwnerDesk desk;
   Network network(device);
@@ -332,16 +332,17 @@ TEST_CASE("a crowd keeps no owner out and does not throw the one with the claim 
   const auto request = owner.claim(device.code, desk.owner.keys().identity);
   REQUIRE(request);
   auto unclaimed = connect(network.at());
-  std::list<Raw> crowd;
-  for (int i = 0; i < 40; ++i) crowd.emplace_back(network.at());
-  CHECK_FALSE(unclaimed.hello(device.actor.id(), Role::camera));  // control: the crowd does throw others off
-  CHECK(owner.enrol(desk.enrolment(device.actor, Role::camera, *request), desk.owner.keys().identity));
+  std::list<Raw> many;
+  for (int i = 0; i < 40; ++i) many.emplace_back(network.at());
+  CHECK_FALSE(
+      unclaimed.hello(device.actor.id(), Role::camera));  // control: the connections do end one without the claim
+  CHECK(owner.enroll(desk.enrollment(device.actor, Role::camera, *request), desk.owner.keys().identity));
 }
 
-TEST_CASE("silence and dripping end; the one with the claim has a minute") {
+TEST_CASE("idle and slow connections end, and the one with the claim has a minute") {
   PairingDevice device;
   const OwnerDesk desk;
-  Network network(device, {.connections = 8, .patience = 5s});
+  Network network(device, {.connections = 8, .timeout = 5s});
   network.start();
   auto owner = connect(network.at());
   REQUIRE(owner.hello(device.actor.id(), Role::camera));
@@ -349,8 +350,8 @@ TEST_CASE("silence and dripping end; the one with the claim has a minute") {
   REQUIRE(request);
   Raw silent(network.at());
   CHECK(silent.receive().empty());
-  Raw dripping(network.at());
-  dripping.send("POST /pairing/1/hello HTTP/1.1\r\nContent-Length: 100\r\n\r\n{");
-  CHECK(dripping.receive().empty());
-  CHECK(owner.enrol(desk.enrolment(device.actor, Role::camera, *request), desk.owner.keys().identity));
+  Raw slow(network.at());
+  slow.send("POST /pairing/1/hello HTTP/1.1\r\nContent-Length: 100\r\n\r\n{");
+  CHECK(slow.receive().empty());
+  CHECK(owner.enroll(desk.enrollment(device.actor, Role::camera, *request), desk.owner.keys().identity));
 }

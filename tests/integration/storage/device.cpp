@@ -4,24 +4,30 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <fstream>
 
-#include "camera/state_actions.hpp"
-#include "pairing/wifi_file.hpp"
-#include "stream/orders.hpp"
-#include "stream/roster_keeper.hpp"
+#include "base/testing/fakes.hpp"
+#include "camera/owner_settings.hpp"
+#include "device/device_state.hpp"
+#include "device/enrollment.hpp"
+#include "device/file_stores.hpp"
+#include "device/wifi_file.hpp"
+#include "hal/testing/fake_board.hpp"
+#include "stream/publish/command_executor.hpp"
 #include "support/actors.hpp"
+#include "support/storage_faults.hpp"
 
 namespace sealcam::test {
 
 namespace fs = std::filesystem;
-using pairing::DeviceState;
+using device::DeviceState;
 
 namespace {
 
-const pairing::Board this_board{"B1"};
+const device::Board this_board{"B1"};
 
-/// Somebody whose key is the same in every process.
+/// An owner with the same key in every process.
 struct Person {
   std::pair<crypto::VolatileKey, crypto::PublicKey> identity;
   explicit Person(const std::string& name)
@@ -30,7 +36,7 @@ struct Person {
   [[nodiscard]] crypto::Verifier verifier() const { return must(crypto::Verifier::open(identity.second)); }
 };
 
-pairing::Enrolment enrolment_of(const crypto::PublicKey& owner) {
+device::Enrollment enrollment_of(const crypto::PublicKey& owner) {
   return {.role = protocol::Role::camera,
           .owner = owner,
           .broker_host = "broker.example",
@@ -40,7 +46,7 @@ pairing::Enrolment enrolment_of(const crypto::PublicKey& owner) {
           .name = "old"};
 }
 
-/// Everything of a camera but sensor and network, on one open state.
+/// A camera without sensor and network, on one open state.
 struct Device {
   explicit Device(DeviceState opened) : state(std::move(opened)) {}
 
@@ -52,23 +58,37 @@ struct Device {
   camera::CameraConfig config;
   stream::CaptureControl control{stream::Quality{}};
   camera::ConfiguredCapture capture{config, std::nullopt, clock, log};
-  hal::UnmanagedNetwork network;
-  camera::WifiKeeper wifi{{state.files(), network, clock, log}};
-  stream::RosterFile roster_file{state.files().folder / "roster"};
-  stream::EpochFile epoch_file{state.files().folder / "epoch"};
-  stream::CommandFile command_file{state.files().folder / "command-seq"};
-  stream::PrivacyFile privacy_file{state.files().folder / "privacy"};
-  stream::RosterKeeper roster{roster_file, route, owner.verifier(), state.keys()};
+  hal::testing::UnmanagedNetwork network;
+  camera::WifiController wifi{{state.files(), network, clock, log}};
+  device::RosterFolder rosters{state.files().rosters(route.account)};
+  device::EpochFile epoch_file{state.files().epoch()};
+  device::CommandFile command_file{state.files().command()};
+  device::PrivacyFile privacy_file{state.files().privacy()};
+  device::HubKeyFile hub_key_file{state.files().prekeys()};
+  stream::RosterValidator roster{rosters, route, owner.verifier(), state.keys()};
   stream::Epochs epochs{epoch_file, clock, route, state.keys().identity, "old"};
-  stream::CommandKeeper commands{command_file, route, owner.verifier(), state.keys().hpke};
+  stream::CommandValidator commands{command_file, route, owner.verifier(), state.keys().hpke};
   stream::Privacy privacy{privacy_file, control};
   camera::StateActions actions{
-      {state.files(), config, capture, control, wifi, log}, enrolment_of(owner.identity.second), config};
-  stream::Orders orders{{clock, log, commands, actions, privacy, epochs}};
+      {state.files(), config, capture, control, wifi, log}, enrollment_of(owner.identity.second), config};
+  stream::CommandExecutor executor{{clock, log, commands, actions, privacy, epochs}};
 
+  void prepare() {
+    must(rosters.prepare(route.camera));
+    must(epoch_file.prepare());
+    must(command_file.prepare());
+    must(privacy_file.prepare());
+    must(hub_key_file.prepare());
+  }
+  /// Stores the camera's own key as the newest key of a hub.
+  [[nodiscard]] Result<> store_hub_key(std::uint64_t number) {
+    const std::array keys{
+        device::HubKey{state.keys().identity.id(), {protocol::PrekeyNumber(number), state.keys().hpke.public_key()}}};
+    return hub_key_file.store(keys);
+  }
   [[nodiscard]] protocol::Roster roster_of(std::uint64_t version) const {
     protocol::Roster content;
-    content.version = RosterVersion(version);
+    content.version = protocol::RosterVersion(version);
     content.camera_identity = state.keys().identity.public_key();
     content.camera_hpke = state.keys().hpke.public_key();
     return content;
@@ -76,11 +96,11 @@ struct Device {
   [[nodiscard]] Bytes roster_message(std::uint64_t version) const {
     return must(protocol::encode_roster(roster_of(version), route, owner.key()));
   }
-  /// Changes everything.
+  /// A command that changes all settings.
   [[nodiscard]] Bytes command_message(std::uint64_t seq, const std::string& name, bool private_now,
                                       std::uint32_t bitrate) const {
     protocol::Command command;
-    const CommandSeq since(seq);
+    const protocol::CommandSeq since(seq);
     command.seq = since;
     command.name = {since, name};
     command.privacy = {since, private_now};
@@ -95,6 +115,10 @@ std::unique_ptr<Device> open_device(const fs::path& folder) {
   return std::make_unique<Device>(must(DeviceState::open(folder, protocol::Role::camera, &this_board)));
 }
 
+fs::path roster_path(const Device& device) {
+  return device.state.files().rosters(device.route.account) / device.route.camera.to_string();
+}
+
 void write_plainly(const fs::path& path, ByteView content) {
   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (::write(fd.get(), content.data(), content.size()) < 0) return;
@@ -104,11 +128,13 @@ void write_plainly(const fs::path& path, ByteView content) {
 
 void make_camera(const fs::path& folder) {
   const auto device = open_device(folder);
-  must(pairing::write_enrolment(device->state.files(), enrolment_of(device->owner.identity.second)));
+  must(device::write_enrollment(device->state.files(), enrollment_of(device->owner.identity.second)));
   must(device->roster.offer(device->roster_message(1)));
+  must(device->roster.store());
+  must(device->store_hub_key(1));
   must(device->privacy.load());
-  (void)must(device->orders.load());
-  if (!device->orders.command(device->command_message(1, "old", false, 1'000'000)).obeyed)
+  (void)must(device->executor.load());
+  if (!device->executor.command(device->command_message(1, "old", false, 1'000'000)).applied)
     throw std::runtime_error("the first command");
   must(device->epochs.begin(*device->roster.current(), device->roster.hash()));
 }
@@ -121,28 +147,29 @@ void first_start(const fs::path& folder, const Tell& tell) {
 void take_roster(const fs::path& folder, const Tell& tell) {
   const auto device = open_device(folder);
   must(device->roster.load());
-  if (device->roster.offer(device->roster_message(2))) tell("roster", "2");
+  must(device->roster.offer(device->roster_message(2)));
+  if (device->roster.store()) tell("roster", "2");
 }
 
 void take_roster_in_place(const fs::path& folder, const Tell& tell) {
   const auto device = open_device(folder);
-  write_plainly(folder / "roster", device->roster_message(2));
+  write_plainly(roster_path(*device), device->roster_message(2));
   tell("roster", "2");
 }
 
 void take_roster_without_fsync(const fs::path& folder, const Tell& tell) {
   const auto device = open_device(folder);
-  write_plainly(folder / "roster.new", device->roster_message(2));
-  if (::rename((folder / "roster.new").c_str(), (folder / "roster").c_str()) == 0) tell("roster", "2");
-  (void)device->epoch_file.store(9);
+  const auto path = roster_path(*device), temporary = fs::path(path.string() + ".new");
+  write_plainly(temporary, device->roster_message(2));
+  if (::rename(temporary.c_str(), path.c_str()) == 0) tell("roster", "2");
+  (void)device->epoch_file.reserve(9);
 }
 
 void begin_epochs(const fs::path& folder, const Tell& tell) {
   const auto device = open_device(folder);
-  must(device->roster.load());
-  for (int i = 0; i < 3; ++i)
-    if (device->epochs.begin(*device->roster.current(), device->roster.hash()))
-      tell("epoch", std::to_string(device->epochs.current()->value() >> 32));
+  device::EpochSequence numbers(device->epoch_file);
+  for (int i = 0; i < 300; ++i)
+    if (const auto counter = numbers.next()) tell("epoch", std::to_string(*counter));
 }
 
 void begin_epochs_and_store_later(const fs::path& folder, const Tell& tell) {
@@ -150,15 +177,42 @@ void begin_epochs_and_store_later(const fs::path& folder, const Tell& tell) {
   const auto last = must(device->epoch_file.load());
   for (std::uint32_t i = 1; i <= 3; ++i) {
     tell("epoch", std::to_string(last + i));
-    (void)device->epoch_file.store(last + i);
+    (void)device->epoch_file.reserve(1);
   }
 }
 
-void obey_command(const fs::path& folder, const Tell& tell) {
+void change_all_on_a_full_disk(const fs::path& folder, const Tell& tell, bool prepared) {
+  const auto device = open_device(folder);
+  must(device->roster.load());
+  must(device->privacy.load());
+  (void)must(device->executor.load());
+  if (prepared) device->prepare();
+  arm_storage(StorageFault::stays_full, 1);
+  for (std::uint64_t i = 2; i <= 5; ++i) {  // the camera checks at most four commands a second
+    must(device->roster.offer(device->roster_message(i)));
+    if (device->roster.store()) tell("roster", std::to_string(i));
+    protocol::Command command;
+    command.seq = protocol::CommandSeq(i);
+    command.privacy = {command.seq, i % 2 == 0};
+    const auto message = must(
+        protocol::encode_command(command, device->route, device->state.keys().hpke.public_key(), device->owner.key()));
+    if (device->executor.command(message).applied) tell("command", std::to_string(i));
+    if (device->privacy.stored()) tell("privacy", device->privacy.on() ? "on" : "off");
+    if (const auto first = device->epoch_file.reserve(256)) tell("reserved", std::to_string(*first));
+  }
+}
+
+void reset_on_a_full_disk(const fs::path& folder, const Tell& tell) {
+  open_device(folder)->prepare();
+  arm_storage(StorageFault::stays_full, 1);
+  reset(folder, tell);
+}
+
+void apply_command(const fs::path& folder, const Tell& tell) {
   const auto device = open_device(folder);
   must(device->privacy.load());
-  (void)must(device->orders.load());
-  if (device->orders.command(device->command_message(2, "new", true, 2'000'000)).obeyed) tell("command", "2");
+  (void)must(device->executor.load());
+  if (device->executor.command(device->command_message(2, "new", true, 2'000'000)).applied) tell("command", "2");
 }
 
 void switch_privacy(const fs::path& folder, const Tell& tell) {
@@ -167,15 +221,21 @@ void switch_privacy(const fs::path& folder, const Tell& tell) {
   if (device->privacy.set(true)) tell("privacy", "on");
 }
 
+void take_hub_key(const fs::path& folder, const Tell& tell) {
+  const auto device = open_device(folder);
+  if (device->store_hub_key(2)) tell("prekey", "2");
+}
+
 void reset(const fs::path& folder, const Tell& tell) {
-  if (DeviceState::reset(folder, protocol::Role::camera)) tell("reset", "yes");
+  if (device::reset_state(folder, protocol::Role::camera)) tell("reset", "yes");
 }
 
 void reset_without_mark(const fs::path& folder, const Tell& tell) {
-  for (const char* name : {"roster", "epoch", "command-seq", "privacy", "settings.json", "wifi.json", "enrolment.json",
-                           "device.card", "tls.csr", "tls.key", "board"})
+  for (const char* name : {"epoch", "command-seq", "privacy", "prekeys", "settings.json", "wifi.json",
+                           "enrollment.json", "device.descriptor", "tls.csr", "tls.key", "board"})
     ::unlink((folder / name).c_str());
   std::error_code ec;
+  fs::remove_all(folder / "rosters", ec);
   fs::remove_all(folder / "keys", ec);
   if (!ec) tell("reset", "yes");
 }
@@ -185,24 +245,27 @@ void look(const fs::path& folder, const Tell& tell) try {
   const auto& files = device->state.files();
   must(device->roster.load());
   must(device->privacy.load());
-  (void)must(device->orders.load());
+  (void)must(device->executor.load());
   const auto* const roster = device->roster.current();
-  const auto enrolment = pairing::read_enrolment(files);
-  if (!enrolment && enrolment.error().code != Errc::not_found) throw std::runtime_error(to_string(enrolment.error()));
+  const auto enrollment = device::read_enrollment(files);
+  if (!enrollment && enrollment.error().code != Errc::not_found)
+    throw std::runtime_error(to_string(enrollment.error()));
   const auto settings = camera::read_settings(files.settings());
   if (!settings) throw std::runtime_error(settings.error());
-  const auto wifi = pairing::read_wifi_file(files);
+  const auto wifi = device::read_wifi_file(files);
   if (!wifi && wifi.error().code != Errc::not_found) throw std::runtime_error(to_string(wifi.error()));
   const auto counter = must(device->epoch_file.load());
+  const auto hub_keys = must(device->hub_key_file.load());
+  tell("prekey", hub_keys.empty() ? "-" : std::to_string(hub_keys[0].prekey.number.value()));
   tell("id", device->state.keys().identity.id().to_string());
   tell("roster", roster != nullptr ? std::to_string(roster->version.value()) : "-");
-  tell("name", enrolment ? enrolment->name : "-");
+  tell("name", enrollment ? enrollment->name : "-");
   tell("privacy", device->privacy.on() ? "on" : "off");
   tell("settings", settings->bitrate ? std::to_string(settings->bitrate->value()) : "-");
   tell("wifi", wifi ? std::string(as_text(wifi->ssid)) : "-");
-  const auto obeyed = device->commands.obeyed();
-  tell("command", obeyed ? std::to_string(obeyed->value()) : "-");
-  // What this start would begin with.
+  const auto applied = device->commands.applied();
+  tell("command", applied ? std::to_string(applied->value()) : "-");
+  // The epoch that this start would begin.
   must(device->epochs.begin(roster != nullptr ? *roster : device->roster_of(1), device->roster.hash()));
   tell("epoch", std::to_string(device->epochs.current()->value() >> 32));
   tell("epochs", std::to_string(counter));

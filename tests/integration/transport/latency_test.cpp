@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// How long a publication takes through Mosquitto, and what it costs. Prints; judges only what would be absurd.
+/// Prints the latency and the cost of publications through Mosquitto. Fails only for absurd values.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -30,7 +30,7 @@ struct Figures {
 Figures measure(std::size_t size, int count, std::chrono::milliseconds pause) {
   const TestOperator op;
   const Mosquitto broker(op);
-  boost::asio::io_context io, hub_io;  // a thread each, as the programs have a process each
+  boost::asio::io_context io, hub_io;  // one thread each, like the separate processes of the programs
   Client camera(io, config_for(op, broker, "camera"));
   Client hub(hub_io, config_for(op, broker, "hub"));
   hub.mqtt->subscribe("a/video", Qos::at_most_once);
@@ -60,7 +60,7 @@ Figures measure(std::size_t size, int count, std::chrono::milliseconds pause) {
     camera.mqtt->publish({.topic = "a/video", .payload = as_bytes(payload)}, [](Result<>) {});
     return run_until(io, [&] { return arrived; }, limit);
   };
-  bool all = run_until(io, [&] { return pass(100ms); });  // until the subscription is in force
+  bool all = run_until(io, [&] { return pass(100ms); });  // until the subscription is active
   run_until(io, [] { return false; }, 200ms);
   times.clear();
   const auto cpu = own_cpu_us();
@@ -83,7 +83,7 @@ Figures measure(std::size_t size, int count, std::chrono::milliseconds pause) {
 
 }  // namespace
 
-TEST_CASE("a picture is through the broker long before the next one is taken") {
+TEST_CASE("a picture passes the broker long before the next one is taken") {
   NEED_MOSQUITTO();
   for (const auto& [size, count] : {std::pair<std::size_t, int>{5'000, 1000}, {145'000, 400}}) {
     const auto f = measure(size, count, 2ms);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A client on a real broker, and what it said.
+/// A client of a real broker, with its events.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -11,9 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "core/log.hpp"
+#include "base/log.hpp"
+#include "base/testing/fakes.hpp"
 #include "support/mosquitto.hpp"
-#include "transport/mqtt5_client.hpp"
+#include "transport/mqtt/mqtt5_client.hpp"
 
 #define NEED_MOSQUITTO() \
   if (!::sealcam::test::Mosquitto::installed()) SKIP("mosquitto is not installed")
@@ -23,7 +24,7 @@ namespace sealcam::test {
 using namespace std::chrono_literals;
 using transport::Qos;
 
-/// Runs `io` until `done` holds. False when that took longer than `limit`.
+/// Runs `io` until `done` holds. False if that took longer than `limit`.
 inline bool run_until(boost::asio::io_context& io, const std::function<bool()>& done,
                       std::chrono::steady_clock::duration limit = 10s) {
   const auto end = std::chrono::steady_clock::now() + limit;
@@ -55,7 +56,7 @@ struct Client final : transport::MqttListener {
   }
   void on_message(const transport::Message& m) override {
     if (m.topic == "ready") {
-      heard_ready = true;
+      observed_ready = true;
       return;
     }
     if (on_got) return on_got(m);
@@ -75,12 +76,12 @@ struct Client final : transport::MqttListener {
     return *answer;
   }
 
-  /// Waits until the subscriptions made so far are in force at the broker.
+  /// Waits until the broker has all subscriptions of this client.
   [[nodiscard]] bool wait_subscribed(Client& other) {
     mqtt->subscribe("ready", Qos::at_least_once);
-    heard_ready = false;
+    observed_ready = false;
     return wait_connected() && other.wait_connected() &&
-           run_until(io, [&] { return other.publish("ready", "", Qos::at_least_once) && heard_ready; });
+           run_until(io, [&] { return other.publish("ready", "", Qos::at_least_once) && observed_ready; });
   }
 
   boost::asio::io_context& io;
@@ -89,7 +90,7 @@ struct Client final : transport::MqttListener {
   std::vector<Got> got;
   std::function<void(const transport::Message&)> on_got;
   int connects = 0, disconnects = 0;
-  bool heard_ready = false;
+  bool observed_ready = false;
   std::optional<Error> last_loss;
 };
 

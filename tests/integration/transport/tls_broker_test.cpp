@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Mutual TLS 1.3 from TlsStream to the real Mosquitto, and every way in which it must be refused. The proof that a
-/// client was let in is the broker's CONNACK: with TLS 1.3 a client learns of a refused certificate only when it reads.
+/// Mutual TLS 1.3 between TlsStream and a real Mosquitto, with all required rejections. Only the broker's CONNACK
+/// proves that the broker accepted the client: in TLS 1.3 a client learns about a rejected certificate when it reads.
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 #include <catch2/catch_test_macros.hpp>
 
 #include "support/mosquitto.hpp"
-#include "transport/tls_stream.hpp"
+#include "transport/tls/tls_stream.hpp"
 
 namespace asio = boost::asio;
 using boost::system::error_code;
@@ -22,7 +22,7 @@ struct Outcome {
   error_code answer = asio::error::would_block;
   bool connack = false;
   std::string failure, cipher;
-  [[nodiscard]] bool admitted() const { return connack; }
+  [[nodiscard]] bool authorized() const { return connack; }
 };
 
 /// MQTT 5 CONNECT with clean start, keep alive 30 s and an empty client id (section 3.1).
@@ -59,18 +59,18 @@ Outcome connect(TlsConfig config, std::uint16_t port, const std::string& name = 
 
 }  // namespace
 
-TEST_CASE("a device with a certificate of the operator is let in over TLS 1.3") {
+TEST_CASE("a device with the operator's certificate can connect over TLS 1.3") {
   NEED_MOSQUITTO();
   const TestOperator op;
   const Mosquitto broker(op);
   for (const char* name : {"localhost", "127.0.0.1"}) {
     const auto out = connect(op.client("camera"), broker.port(), name);
     INFO(out.failure << " / " << out.handshake.message() << " / " << out.answer.message() << '\n' << broker.log());
-    CHECK(out.admitted());
+    CHECK(out.authorized());
   }
 }
 
-TEST_CASE("the cipher suite is the one that suits the device's processor") {
+TEST_CASE("the cipher suite matches the device's processor") {
   NEED_MOSQUITTO();
   const TestOperator op;
   const Mosquitto broker(op);
@@ -82,53 +82,53 @@ TEST_CASE("the cipher suite is the one that suits the device's processor") {
   CHECK(connect(std::move(without_aes), broker.port()).cipher == "TLS1-3-CHACHA20-POLY1305-SHA256");
 }
 
-TEST_CASE("a device with another operator's certificate is refused by the broker") {
+TEST_CASE("a device with another operator's certificate is rejected by the broker") {
   NEED_MOSQUITTO();
   const TestOperator op, other("another operator");
   const Mosquitto broker(op);
   const auto out = connect(other.client("camera", op.authority()), broker.port());
   CHECK_FALSE(out.handshake);  // the client trusts the server; the server does not trust the client
-  CHECK_FALSE(out.admitted());
+  CHECK_FALSE(out.authorized());
   CHECK(out.failure.contains("does not accept this device's certificate"));
-  CHECK(connect(op.client("camera"), broker.port()).admitted());  // control
+  CHECK(connect(op.client("camera"), broker.port()).authorized());  // control
 }
 
-TEST_CASE("a device that shows no usable certificate is refused by the broker") {
+TEST_CASE("a device without a usable certificate is rejected by the broker") {
   NEED_MOSQUITTO();
   const TestOperator op;
   const Mosquitto broker(op);
-  // A server's certificate is no client's: extendedKeyUsage.
+  // The certificate of a server is not valid for a client (extendedKeyUsage).
   auto server = op.server();
   const auto out = connect({.role = TlsRole::client,
                             .authority_pem = op.authority(),
                             .certificate_pem = server.certificate,
                             .key = std::move(server.key)},
                            broker.port());
-  CHECK_FALSE(out.admitted());
+  CHECK_FALSE(out.authorized());
 }
 
-TEST_CASE("a broker with another operator's certificate is refused by the device") {
+TEST_CASE("a broker with another operator's certificate is rejected by the device") {
   NEED_MOSQUITTO();
   const TestOperator op, other("another operator");
   const Mosquitto broker(op, {.server_certificate_of = &other});
   const auto out = connect(op.client("camera"), broker.port());
   CHECK(out.handshake);
-  CHECK_FALSE(out.admitted());
-  CHECK(out.failure.contains("certificate is refused"));
-  CHECK(connect(op.client("camera", other.authority()), broker.port()).admitted());  // control
+  CHECK_FALSE(out.authorized());
+  CHECK(out.failure.contains("certificate is rejected"));
+  CHECK(connect(op.client("camera", other.authority()), broker.port()).authorized());  // control
 }
 
-TEST_CASE("a broker with a certificate for another name is refused by the device") {
+TEST_CASE("a broker with a certificate for another name is rejected by the device") {
   NEED_MOSQUITTO();
   const TestOperator op;
   const Mosquitto broker(op, {.server_host = "broker.example"});
   CHECK(connect(op.client("camera"), broker.port(), "localhost").handshake);
   CHECK(connect(op.client("camera"), broker.port(), "127.0.0.1").handshake);
   CHECK(connect(op.client("camera"), broker.port(), "other.example").handshake);
-  CHECK(connect(op.client("camera"), broker.port(), "broker.example").admitted());  // control
+  CHECK(connect(op.client("camera"), broker.port(), "broker.example").authorized());  // control
 }
 
-TEST_CASE("a client that names no server is refused by its own handshake") {
+TEST_CASE("the handshake of a client without a server name fails") {
   NEED_MOSQUITTO();
   const TestOperator op;
   const Mosquitto broker(op);
@@ -143,7 +143,7 @@ TEST_CASE("a client that names no server is refused by its own handshake") {
   CHECK(ec);
 }
 
-TEST_CASE("a broker that speaks TLS 1.2 at most is refused") {
+TEST_CASE("a broker that supports at most TLS 1.2 is rejected") {
   NEED_MOSQUITTO();
   const TestOperator op;
   {
@@ -151,9 +151,9 @@ TEST_CASE("a broker that speaks TLS 1.2 at most is refused") {
     const auto out = connect(op.client("camera"), broker.port());
     INFO(broker.log());
     CHECK(out.handshake);
-    CHECK_FALSE(out.admitted());
+    CHECK_FALSE(out.authorized());
     CHECK(out.failure.contains("TLS 1.3"));
   }
-  const Mosquitto broker(op, {.max_protocol = "TLSv1.3"});  // control: the same set-up, one word changed
-  CHECK(connect(op.client("camera"), broker.port()).admitted());
+  const Mosquitto broker(op, {.max_protocol = "TLSv1.3"});  // control: the same setup with TLS 1.3
+  CHECK(connect(op.client("camera"), broker.port()).authorized());
 }

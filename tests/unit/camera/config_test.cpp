@@ -27,7 +27,7 @@ std::string problem(std::string_view source) {
 
 }  // namespace
 
-TEST_CASE("a V4L2 source needs nothing but its name") {
+TEST_CASE("a V4L2 source needs only its backend") {
   const auto config = read(R"({"backend": "v4l2"})");
   REQUIRE(config);
   CHECK(config->source.device == "auto");
@@ -36,7 +36,7 @@ TEST_CASE("a V4L2 source needs nothing but its name") {
   CHECK(config->source.controls.empty());
 }
 
-TEST_CASE("a V4L2 source with everything") {
+TEST_CASE("a V4L2 source with all settings") {
   const auto config = read(R"({"backend": "v4l2", "device": "/dev/v4l/by-id/usb-camera", "size": "1280x720", "rate": 25,
     "format": "MJPG", "controls": {"exposure": 5000, "gain": "auto", "white_balance": 4500, "hflip": true, "vflip": false}})");
   REQUIRE(config);
@@ -53,14 +53,15 @@ TEST_CASE("a V4L2 source with everything") {
   CHECK(value(Control::vflip) == hal::ControlValue{.value = 0});
 }
 
-TEST_CASE("what is wrong with a V4L2 source is said with its place") {
+TEST_CASE("errors of a V4L2 source name the JSON pointer") {
   const auto v4l2 = [](std::string_view more) { return problem(R"({"backend": "v4l2", )" + std::string(more) + "}"); };
   CHECK(v4l2(R"("device": "video0")").starts_with("/source/device: must be auto or the path"));
-  CHECK(v4l2(R"("format": "RGB3")") == "/source/format: must be one of auto H264 NV12 NM12 YU12 YM12 YUYV MJPG JPEG");
+  CHECK(v4l2(R"("format": "YVYU")") ==
+        "/source/format: must be one of auto H264 NV12 NM12 YU12 YM12 YUYV UYVY RGB3 BGR3 GREY MJPG JPEG");
   CHECK(v4l2(R"("controls": [1])") == "/source/controls: must be an object");
   CHECK(v4l2(R"("controls": {"zoom": 2})") ==
-        "/source/controls/zoom: no such control; there are exposure, gain, white_balance, focus, hflip, vflip");
-  CHECK(v4l2(R"("controls": {"keyframe": true})").starts_with("/source/controls/keyframe: no such control"));
+        "/source/controls/zoom: unknown control; the controls are exposure, gain, white_balance, focus, hflip, vflip");
+  CHECK(v4l2(R"("controls": {"keyframe": true})").starts_with("/source/controls/keyframe: unknown control"));
   CHECK(v4l2(R"("controls": {"frame_rate": 15})") == "/source/controls/frame_rate: is set by /source/rate");
   CHECK(v4l2(R"("controls": {"bitrate": 15})") == "/source/controls/bitrate: is set by /encoder/bitrate");
   CHECK(v4l2(R"("controls": {"hflip": 1})") == "/source/controls/hflip: must be true or false");
@@ -69,11 +70,11 @@ TEST_CASE("what is wrong with a V4L2 source is said with its place") {
   CHECK(v4l2(R"("controls": {})") == "good");
   CHECK(v4l2(R"("realtime": true)") == "/source/realtime: unknown setting");
   CHECK(v4l2(R"("number": 1)") == "/source/number: unknown setting");
-  CHECK(problem(R"({"device": "auto"})") == "/source/device: unknown setting");
+  CHECK(problem(R"({"backend": "fake", "device": "auto"})") == "/source/device: unknown setting");
   CHECK(problem(R"({"backend": "v4l"})") == "/source/backend: must be one of fake replay auto v4l2 libcamera");
 }
 
-TEST_CASE("a libcamera source: everything that it knows") {
+TEST_CASE("a libcamera source with all settings") {
   const auto plain = read(R"({"backend": "libcamera"})");
   REQUIRE(plain);
   CHECK(plain->source.device == "auto");
@@ -87,13 +88,13 @@ TEST_CASE("a libcamera source: everything that it knows") {
   const auto wrong = [](std::string_view more) {
     return problem(R"({"backend": "libcamera", )" + std::string(more) + "}");
   };
-  CHECK(wrong(R"("device": "")") == "/source/device: must be auto, or the id or model of a camera");
+  CHECK(wrong(R"("device": "")") == "/source/device: must be auto, or the id or the model of a camera");
   CHECK(wrong(R"("format": "H264")") == "/source/format: must be one of auto NV12 YU12 YUYV MJPG");
-  CHECK(wrong(R"("controls": {"zoom": 2})").starts_with("/source/controls/zoom: no such control"));
+  CHECK(wrong(R"("controls": {"zoom": 2})").starts_with("/source/controls/zoom: unknown control"));
   CHECK(wrong(R"("realtime": true)") == "/source/realtime: unknown setting");
 }
 
-TEST_CASE("auto takes what both backends know, and nothing that only one does") {
+TEST_CASE("auto accepts only settings that both backends have") {
   const auto plain = read(R"({"backend": "auto"})");
   REQUIRE(plain);
   CHECK(plain->source.backend == "auto");
@@ -108,23 +109,37 @@ TEST_CASE("auto takes what both backends know, and nothing that only one does") 
   CHECK(config->source.controls.size() == 2);
   const auto wrong = [](std::string_view more) { return problem(R"({"backend": "auto", )" + std::string(more) + "}"); };
   for (const char* device : {"/dev/video0", "imx708", ""}) {
-    CHECK(wrong(R"("device": ")" + std::string(device) + '"') ==
-          "/source/device: must be auto where /source/backend is; for another device name its backend there");
+    CHECK(
+        wrong(R"("device": ")" + std::string(device) + '"') ==
+        "/source/device: must be auto, because /source/backend is auto; for another device, set /source/backend to its "
+        "backend");
   }
-  for (const char* format : {"H264", "NM12", "YM12", "JPEG"}) {  // V4L2's alone
+  for (const char* format : {"H264", "NM12", "YM12", "JPEG"}) {  // only V4L2 has them
     CHECK(wrong(R"("format": ")" + std::string(format) + '"') ==
           "/source/format: must be one of auto NV12 YU12 YUYV MJPG");
   }
-  CHECK(wrong(R"("controls": {"zoom": 2})").starts_with("/source/controls/zoom: no such control"));
+  CHECK(wrong(R"("controls": {"zoom": 2})").starts_with("/source/controls/zoom: unknown control"));
   CHECK(wrong(R"("realtime": true)") == "/source/realtime: unknown setting");
   CHECK(wrong(R"("number": 1)") == "/source/number: unknown setting");
 }
 
-TEST_CASE("without a configuration there is the test picture; a service begins with auto") {
+TEST_CASE("the default source is auto, also for a service, and --source replaces it") {
+  const TemporaryFolder folder;
   const auto none = read_config("/nowhere/camera.json", true);
   REQUIRE(none);
-  CHECK(none->source.backend == "fake");
+  CHECK(none->source.backend == "auto");
+  const auto chosen = read_config("/nowhere/camera.json", true, "fake");
+  REQUIRE(chosen);
+  CHECK(chosen->source.backend == "fake");
   const auto service = read_config(SEALCAM_SOURCE_DIR "/board/common/camera.json", false);
   REQUIRE(service);
   CHECK(service->source.backend == "auto");
+  std::ofstream(folder.path() / "camera.json")
+      << R"({"source": {"backend": "v4l2", "device": "/dev/video0", "size": "1280x720", "rate": 25}})";
+  const auto replaced = read_config(folder.path() / "camera.json", false, "fake");
+  REQUIRE(replaced);
+  CHECK(replaced->source.backend == "fake");
+  CHECK(replaced->source.device == "auto");
+  CHECK(replaced->source.size == hal::Size{1280, 720});
+  CHECK(replaced->source.rate == 25);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A folder that stands for a board: as much of /proc, /sys and /dev as the doctor and the activity light look at.
+/// A folder with the parts of /proc, /sys and /dev that the doctor and the activity light read.
 #pragma once
 
 #include <fstream>
@@ -13,7 +13,7 @@ namespace sealcam::test {
 
 class FakeBoardTree {
  public:
-  /// `compatible` with NUL between the words; empty: no device tree.
+  /// `compatible`: entries separated by NUL; empty: no device tree.
   FakeBoardTree(std::string_view compatible, std::string_view model, std::string_view kernel, int memory_mib) {
     if (!compatible.empty()) {
       put("/proc/device-tree/compatible", std::string(compatible) + '\0');
@@ -29,7 +29,7 @@ class FakeBoardTree {
     std::ofstream(file, std::ios::binary) << text;
     return *this;
   }
-  /// A video node of sysfs and its file in /dev.
+  /// A video node in sysfs and /dev.
   FakeBoardTree& video(const std::string& node, std::string_view name, std::string_view driver = "", int index = 0) {
     const std::string folder = "/sys/class/video4linux/" + node;
     put(folder + "/name", std::string(name) + "\n");
@@ -53,7 +53,7 @@ class FakeBoardTree {
     put(path + "/brightness", "0\n");
     return put(path + "/max_brightness", "255\n");
   }
-  /// What every Raspberry Pi has.
+  /// The parts of every Raspberry Pi.
   FakeBoardTree& pi_parts(std::string_view temperature = "48312\n") {
     led("/sys/class/leds/ACT");
     put("/dev/watchdog0", "");

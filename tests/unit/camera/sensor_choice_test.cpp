@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-/// "backend": "auto", through the factory that the capture thread asks again and again.
-#include "camera/sensor_choice.hpp"
-
+/// The choice of the sensor with "backend": "auto".
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
 #include <cstdlib>
-#include <format>
 #include <fstream>
 #include <map>
 
+#include "base/format.hpp"
+#include "base/testing/fakes.hpp"
 #include "camera/capture_factory.hpp"
 #include "hal/fake/fake_source.hpp"
-#include "hal/libcamera/load.hpp"
+#include "hal/modules/modules.hpp"
 #include "support/fake_v4l2.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -25,19 +24,19 @@ namespace {
 
 constexpr Size vga{640, 480};
 
-/// One camera, or none, or trouble.
+/// One camera, no camera, or an error.
 struct FakeLibcamera final : libcamera::LibcameraBackend {
   explicit FakeLibcamera(const Clock& c) : clock(c) {}
 
   Result<std::unique_ptr<FrameSource>> do_open(const libcamera::LibcameraConfig& config, const Clock&,
                                                Log& log) override {
-    ++asked;
-    wanted = config;
-    kept = &log;
-    log.info("what libcamera is");
+    ++opens;
+    requested = config;
+    source_log = &log;
+    log.info("version of libcamera");
     if (meanwhile) meanwhile();
     if (there) return fake::FakeSource::open({.size = config.size, .realtime = false}, clock);
-    if (!words.empty()) log.error("{}", words);
+    if (!text.empty()) log.error("{}", text);
     return std::unexpected(error);
   }
   Result<std::vector<libcamera::CameraEntry>> do_list(Log&) override { return {}; }
@@ -45,11 +44,11 @@ struct FakeLibcamera final : libcamera::LibcameraBackend {
   const Clock& clock;
   bool there = false;
   Error error{Errc::not_found, 0, "libcamera finds no camera"};
-  std::string words = "libcamera finds no camera: is it plugged in?";
+  std::string text = "libcamera finds no camera: check that it is plugged in";
   std::function<void()> meanwhile;
-  int asked = 0;
-  libcamera::LibcameraConfig wanted;
-  Log* kept = nullptr;
+  int opens = 0;
+  libcamera::LibcameraConfig requested;
+  Log* source_log = nullptr;
 };
 
 struct Board {
@@ -58,7 +57,7 @@ struct Board {
   TemporaryFolder dev;
   FakeV4l2 sensor{clock}, chain{clock}, codec{clock};
   std::map<std::string, FakeV4l2*> nodes;
-  std::map<std::string, Error> refuses;
+  std::map<std::string, Error> rejects;
   int opened = 0;  // V4L2 nodes
   FakeLibcamera libcamera{clock};
   CameraConfig config;
@@ -82,18 +81,18 @@ struct Board {
       const v4l2::DeviceOpener opener = [this](const std::string& path) -> Result<std::unique_ptr<v4l2::V4l2Device>> {
         ++opened;
         const auto name = std::filesystem::path(path).filename().string();
-        if (const auto error = refuses.find(name); error != refuses.end()) return std::unexpected(error->second);
+        if (const auto error = rejects.find(name); error != rejects.end()) return std::unexpected(error->second);
         return nodes.at(name)->open();
       };
       factory = std::make_unique<ConfiguredCapture>(config, std::nullopt, clock, log,
-                                                    SensorDoors{dev.path(), opener, &libcamera});
+                                                    SensorOpeners{dev.path(), opener, &libcamera});
     }
     return factory->open_source(0);
   }
-  /// What is opened, or the error.
+  /// The backend that was opened, or the error.
   std::string takes() {
     const auto source = open();
-    if (!source) return std::format("{}: {}", name(source.error().code), source.error().what);
+    if (!source) return sealcam::format("{}: {}", name(source.error().code), source.error().what);
     return (*source)->describe().starts_with("V4L2") ? "v4l2" : "libcamera";
   }
   [[nodiscard]] std::vector<std::string> errors() const {
@@ -103,43 +102,45 @@ struct Board {
   }
 };
 
-constexpr const char* neither = "not found: neither V4L2 nor libcamera has a sensor";
+constexpr const char* neither =
+    "not found: neither V4L2 nor libcamera has a sensor: connect a camera, or start with --source fake for a test "
+    "picture";
 
 }  // namespace
 
-TEST_CASE("auto: a V4L2 sensor is taken, and libcamera not touched") {
+TEST_CASE("auto takes a V4L2 sensor and does not open libcamera") {
   Board board;
   board.libcamera.there = true;
   board.plug("video0", board.chain);
   board.plug("video10", board.codec);
   board.plug("video20", board.sensor);
   CHECK(board.takes() == "v4l2");
-  CHECK(board.libcamera.asked == 0);
+  CHECK(board.libcamera.opens == 0);
 }
 
-TEST_CASE("auto: nodes that are no sensors leave it to libcamera, with all that is configured") {
+TEST_CASE("auto opens libcamera with all settings if no node is a sensor") {
   Board board;
   board.libcamera.there = true;
-  board.plug("video0", board.chain);  // as unicam and rp1-cfe show themselves
+  board.plug("video0", board.chain);  // like the nodes of unicam and rp1-cfe
   board.plug("video10", board.codec);
   board.config.source.rate = 25;
   board.config.source.format = "YUYV";
   board.config.source.controls = {{Control::hflip, {.value = 1}}};
   CHECK(board.takes() == "libcamera");
-  const auto& wanted = board.libcamera.wanted;
-  CHECK(wanted.camera == "auto");
-  CHECK(wanted.size == vga);
-  CHECK(wanted.rate == 25);
-  CHECK(wanted.format == "YUYV");
-  REQUIRE(wanted.controls.size() == 1);
-  CHECK(wanted.controls[0].control == Control::hflip);
+  const auto& requested = board.libcamera.requested;
+  CHECK(requested.camera == "auto");
+  CHECK(requested.size == vga);
+  CHECK(requested.rate == 25);
+  CHECK(requested.format == "YUYV");
+  REQUIRE(requested.controls.size() == 1);
+  CHECK(requested.controls[0].control == Control::hflip);
   CHECK(board.errors().empty());
-  CHECK(board.log.contains("what libcamera is"));
-  board.libcamera.kept->error("while it runs");  // what is said later is not held back
+  CHECK(board.log.contains("version of libcamera"));
+  board.libcamera.source_log->error("while it runs");  // later errors are not held back
   CHECK(board.log.contains("while it runs"));
 }
 
-TEST_CASE("auto: a V4L2 sensor in trouble is waited for; libcamera's camera is not taken in its stead") {
+TEST_CASE("auto waits for a V4L2 sensor with an error and does not take a camera of libcamera instead") {
   Board board;
   board.libcamera.there = true;
   board.plug("video0", board.sensor);
@@ -147,71 +148,72 @@ TEST_CASE("auto: a V4L2 sensor in trouble is waited for; libcamera's camera is n
     board.sensor.errors[VIDIOC_S_FMT] = {EBUSY, EBUSY, EBUSY};
     CHECK(board.takes().starts_with("input/output error: "));
   }
-  SECTION("of which another program has the node") {
-    board.refuses["video0"] = {Errc::io, EBUSY, "opening a V4L2 device"};
+  SECTION("the node is in use by another program") {
+    board.rejects["video0"] = {Errc::io, EBUSY, "opening a V4L2 device"};
     CHECK(board.takes().starts_with("input/output error: opening a V4L2 device"));
-    CHECK(board.log.contains("in use by another program"));
+    CHECK(board.log.contains("another program uses the only V4L2 device"));
   }
-  SECTION("that may not be opened") {
-    board.refuses["video0"] = {Errc::permission, EACCES, "opening a V4L2 device"};
+  SECTION("without permission") {
+    board.rejects["video0"] = {Errc::permission, EACCES, "opening a V4L2 device"};
     CHECK(board.takes().starts_with("permission denied: "));
-    CHECK(board.log.contains("must be in the group"));
+    CHECK(board.log.contains("add this user to the group"));
   }
-  SECTION("without a control that is wanted, which is not found, too") {
+  SECTION("without a configured control, which is also not_found") {
     board.config.source.controls = {{Control::focus, {.value = 3}}};
     CHECK(board.takes().starts_with("not found: "));
   }
-  SECTION("without the format that is wanted") {
+  SECTION("without the configured format") {
     board.config.source.format = "NV12";
     CHECK(board.takes().starts_with("unsupported: "));
   }
-  CHECK(board.libcamera.asked == 0);
-  board.refuses.clear();
+  CHECK(board.libcamera.opens == 0);
+  board.rejects.clear();
   board.sensor.errors.clear();
   board.sensor.controls[V4L2_CID_FOCUS_ABSOLUTE] = {.max = 10};
   board.sensor.offers.push_back({"NV12", PixelFormat::nv12, {{vga, vga, {1, 1}, {{30, 30}}}}});
-  CHECK(board.takes() == "v4l2");  // control: nothing else was in its way
+  CHECK(board.takes() == "v4l2");  // control: the sensor has no other problem
 }
 
-TEST_CASE("auto: neither is said once, in one line, however often it is tried") {
+TEST_CASE("auto logs one line if there is no sensor, however often it tries") {
   Board board;
   for (int i = 0; i < 200; ++i) {
     CHECK(board.takes() == neither);
     board.clock.advance(5s);
   }
   CHECK(board.errors() ==
-        std::vector<std::string>{"error: no V4L2 sensor is there; libcamera finds no camera: is it plugged in?"});
+        std::vector<std::string>{
+            "error: there is no V4L2 sensor; libcamera finds no camera: check that it is plugged in"});
   board.libcamera.error = {Errc::unsupported, 0, "sealcam-libcamera.so"};
-  board.libcamera.words = "libcamera: the module does not load";
+  board.libcamera.text = "libcamera: the module does not load";
   board.clock.advance(1min);
   CHECK(board.takes() == "unsupported: sealcam-libcamera.so");
   board.libcamera.error = {Errc::io, 0, "libcamera does not start"};
-  board.libcamera.words = "";
+  board.libcamera.text = "";
   board.clock.advance(1min);
   for (int i = 0; i < 3; ++i) CHECK(board.takes() == "input/output error: libcamera does not start");
   CHECK(board.errors().size() == 3);
-  CHECK(board.errors().at(1) == "error: no V4L2 sensor is there; libcamera: the module does not load");
+  CHECK(board.errors().at(1) == "error: there is no V4L2 sensor; libcamera: the module does not load");
   CHECK(board.errors().at(2) ==
-        "error: no V4L2 sensor is there; libcamera: libcamera does not start: input/output error");
+        "error: there is no V4L2 sensor; libcamera: libcamera does not start: input/output error");
 }
 
-TEST_CASE("auto: while there is no camera V4L2 is looked at each time, libcamera less and less often") {
+TEST_CASE("without a camera auto tries V4L2 each time and libcamera less often") {
   Board board;
   board.plug("video10", board.codec);
-  const auto asked_in = [&](std::chrono::seconds time) {
-    const int before = board.libcamera.asked;
+  const auto opens_in = [&](std::chrono::seconds time) {
+    const int before = board.libcamera.opens;
     for (auto t = 0s; t < time; t += 1s) {
       CHECK(board.takes() == neither);
       board.clock.advance(1s);
     }
-    return board.libcamera.asked - before;
+    return board.libcamera.opens - before;
   };
-  CHECK(asked_in(16s) == 5);  // at 0, 1, 3, 7, 15 s: drivers that come late are seen soon
-  CHECK(asked_in(104s) == 6);
-  CHECK(asked_in(600s) == 40);
+  CHECK(opens_in(16s) == 5);  // at 0, 1, 3, 7, 15 s, because drivers may load late
+  CHECK(opens_in(104s) == 6);
+  CHECK(opens_in(600s) == 40);
   CHECK(board.opened == 720);
-  CHECK(asked_in(1s) == 1);
-  // Whichever comes is taken: V4L2's at once, libcamera's within 15 s.
+  CHECK(opens_in(1s) == 1);
+  // auto takes a new V4L2 sensor at once and a new camera of libcamera within 15 s.
   board.libcamera.there = true;
   CHECK(board.takes() == neither);
   board.plug("video0", board.sensor);
@@ -219,60 +221,77 @@ TEST_CASE("auto: while there is no camera V4L2 is looked at each time, libcamera
   board.unplug("video0");
   CHECK(board.takes() == "libcamera");
   board.libcamera.there = false;
-  CHECK(asked_in(16s) == 5);
+  CHECK(opens_in(16s) == 5);
   board.libcamera.there = true;
   board.clock.advance(14s);
   CHECK(board.takes() == "libcamera");
 }
 
-TEST_CASE("auto: a camera of libcamera's that is in use is asked for each time") {
+TEST_CASE("auto tries a camera of libcamera that is in use each time") {
   Board board;
   board.libcamera.error = {Errc::permission, EBUSY, "the camera is in use by another program"};
-  board.libcamera.words = "imx708 is in use: end that program";
+  board.libcamera.text = "imx708 is in use: end that program";
   for (int i = 0; i < 5; ++i) CHECK(board.takes().starts_with("permission denied: the camera is in use"));
-  CHECK(board.libcamera.asked == 5);
+  CHECK(board.libcamera.opens == 5);
   CHECK(board.errors() ==
-        std::vector<std::string>{"error: no V4L2 sensor is there; imx708 is in use: end that program"});
+        std::vector<std::string>{"error: there is no V4L2 sensor; imx708 is in use: end that program"});
   board.libcamera.there = true;
   CHECK(board.takes() == "libcamera");
 }
 
-TEST_CASE("auto: a USB camera that comes while libcamera looks is V4L2's") {
+TEST_CASE("auto opens a USB camera that appears in the meantime with V4L2") {
   Board board;
   board.libcamera.there = true;
   board.libcamera.meanwhile = [&] { board.plug("video0", board.sensor); };
   CHECK(board.takes() == "v4l2");
-  CHECK(board.libcamera.asked == 1);
+  CHECK(board.libcamera.opens == 1);
   CHECK(board.takes() == "v4l2");
-  CHECK(board.libcamera.asked == 1);
+  CHECK(board.libcamera.opens == 1);
 }
 
-TEST_CASE("a backend that is named is the only one that is asked") {
+TEST_CASE("a configured backend is the only one that is opened") {
   Board v4l2("v4l2"), libcamera("libcamera");
   v4l2.libcamera.there = true;
-  CHECK(v4l2.takes() == "not found: there is no V4L2 sensor");
-  CHECK(v4l2.libcamera.asked == 0);
+  CHECK(v4l2.takes() == "not found: no V4L2 sensor found");
+  CHECK(v4l2.libcamera.opens == 0);
   libcamera.plug("video0", libcamera.sensor);
   libcamera.config.source.device = "imx708";
   for (int i = 0; i < 5; ++i) CHECK(libcamera.takes() == "not found: libcamera finds no camera");
   CHECK(libcamera.opened == 0);
-  CHECK(libcamera.libcamera.wanted.camera == "imx708");
-  CHECK(libcamera.libcamera.asked == 5);
-  CHECK(libcamera.errors() == std::vector<std::string>{"error: libcamera finds no camera: is it plugged in?"});
+  CHECK(libcamera.libcamera.requested.camera == "imx708");
+  CHECK(libcamera.libcamera.opens == 5);
+  CHECK(libcamera.errors() ==
+        std::vector<std::string>{"error: libcamera finds no camera: check that it is plugged in"});
 }
 
-TEST_CASE("libcamera's module: each try says why it does not load, so that the one line stays the same") {
+TEST_CASE("each attempt logs why the module of libcamera does not load") {
   const TemporaryFolder folder;
   std::ofstream(folder.path() / "sealcam-libcamera.so") << "no library";
   ::setenv("SEALCAM_MODULE_PATH", folder.path().c_str(), 1);
   FakeClock clock;
   MemoryLog log;
-  libcamera::ModuleLibcamera module_libcamera;
+  modules::LibcameraModule module_libcamera;
   for (std::size_t tries = 1; tries <= 2; ++tries) {
     CHECK(module_libcamera.open({}, clock, log).error().code == Errc::unsupported);
     CHECK(log.lines().size() == tries);
   }
-  CHECK(libcamera::module_problem().starts_with("libcamera: " + (folder.path() / "sealcam-libcamera.so").string() +
-                                                " does not load: "));
+  CHECK(modules::libcamera_problem().starts_with("libcamera: " + (folder.path() / "sealcam-libcamera.so").string() +
+                                                 " does not load: "));
   ::unsetenv("SEALCAM_MODULE_PATH");
+}
+
+TEST_CASE("a sensor whose H.264 could not be sent is opened with its next format, and then with each again") {
+  Board b;
+  b.sensor.offers.clear();
+  for (const auto& [fourcc, format] : {std::pair{"H264", PixelFormat::h264}, {"MJPG", PixelFormat::mjpeg}})
+    b.sensor.offers.push_back({fourcc, format, {{vga, vga, {1, 1}, {{30, 30}}}}});
+  b.plug("video0", b.sensor);
+  std::string opened;
+  for (int i = 0; i < 4; ++i) {
+    const auto source = b.open();
+    REQUIRE(source);
+    opened += (*source)->describe().contains("H264") ? "H264 " : "MJPG ";
+    b.factory->format_failed(**source);
+  }
+  CHECK(opened == "H264 MJPG H264 MJPG ");
 }

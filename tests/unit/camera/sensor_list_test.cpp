@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "camera/sensor_list.hpp"
-
 #include <sysexits.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
+#include "base/testing/fakes.hpp"
+#include "camera/json_reports.hpp"
 #include "support/fake_v4l2.hpp"
 
 using namespace sealcam;
@@ -22,14 +22,14 @@ Survey one_sensor() {
   fake.offers = {{"YUYV", PixelFormat::yuyv, {{{640, 480}, {640, 480}, {1, 1}, {{30, 30}, {15, 15}}}}},
                  {"NV12", PixelFormat::nv12, {{{32, 32}, {1920, 1080}, {2, 2}, {{1, 60}}}}}};
   fake.controls[V4L2_CID_HFLIP] = {.type = V4L2_CTRL_TYPE_BOOLEAN, .value = 1};
-  fake.controls[V4L2_CID_EXPOSURE_ABSOLUTE] = {.min = 3, .max = 2047, .otherwise = 250, .value = 100};
+  fake.controls[V4L2_CID_EXPOSURE_ABSOLUTE] = {.min = 3, .max = 2047, .fallback = 250, .value = 100};
   const std::vector<Node> nodes = {{"/dev/v4l/by-id/usb-a", "/dev/video2"}};
   return survey(nodes, fake.opener());
 }
 
 }  // namespace
 
-TEST_CASE("sensors for people") {
+TEST_CASE("the list of sensors as text") {
   CHECK(as_text(one_sensor()) ==
         "/dev/v4l/by-id/usb-a\n"
         "  Fake camera, driver fake, bus test:0\n"
@@ -42,7 +42,7 @@ TEST_CASE("sensors for people") {
   CHECK(camera::exit_code(one_sensor()) == EX_OK);
 }
 
-TEST_CASE("sensors for programs") {
+TEST_CASE("the list of sensors as JSON") {
   const auto json = nlohmann::json::parse(as_json(one_sensor()));
   const auto& sensor = json.at("sensors").at(0);
   CHECK(sensor.at("path") == "/dev/v4l/by-id/usb-a");
@@ -59,7 +59,7 @@ TEST_CASE("sensors for programs") {
   CHECK(json.at("left_out").empty());
 }
 
-TEST_CASE("libcamera's cameras stand beside V4L2's") {
+TEST_CASE("the cameras of libcamera are in the list, too") {
   const std::vector<hal::libcamera::CameraEntry> cameras = {
       {.id = "/base/i2c@1/imx708@1a",
        .model = "imx708",
@@ -83,9 +83,10 @@ TEST_CASE("libcamera's cameras stand beside V4L2's") {
   CHECK(advice({}, cameras).empty());
 }
 
-TEST_CASE("no sensor: what to do, and how it ends") {
+TEST_CASE("without a sensor there is advice and an exit code") {
   CHECK(camera::exit_code({}) == EX_UNAVAILABLE);
-  CHECK(advice({}).contains("plugged in"));
+  CHECK(advice({}).contains("plug in"));
+  CHECK(advice({}).contains("--source fake"));
   const Survey encoder{{}, {{{"/dev/video11", ""}, "an encoder, decoder or converter", false}}};
   CHECK(camera::exit_code(encoder) == EX_UNAVAILABLE);
   CHECK(as_text(encoder) == "no sensor: /dev/video11: an encoder, decoder or converter\n");

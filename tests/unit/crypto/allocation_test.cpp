@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What runs for every frame takes nothing from the C++ heap. (mbedTLS has its own buffers, from calloc.)
+// The code that runs for each frame does not use the C++ heap. mbedTLS allocates its own buffers with calloc().
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
@@ -31,8 +31,8 @@ TEST_CASE("sealing, signing, verifying, opening and hashing do not allocate") {
   const auto verifier = Verifier::open(keys.identity.public_key());
   REQUIRE(verifier);
   const auto suite = sframe::CipherSuite::aes_128_gcm_sha256_128;
-  auto sealing = sframe::SealingKey::open(suite, Epoch(1), {});
-  auto opening = sframe::OpeningKey::open(suite, Epoch(1), {});
+  auto sealing = sframe::SealingKey::open(suite, sframe::KeyId(1), {});
+  auto opening = sframe::OpeningKey::open(suite, sframe::KeyId(1), {});
   REQUIRE(sealing);
   REQUIRE(opening);
   const Bytes plaintext(50'000), metadata(120);
@@ -46,13 +46,13 @@ TEST_CASE("sealing, signing, verifying, opening and hashing do not allocate") {
     const auto signature = keys.identity.sign(*digest);
     good =
         good && verifier->verify(*digest, *signature) && opening->open(opened, metadata, *message) && sha256(*message);
-    auto refused = *signature;
-    refused[0] ^= std::byte{1};
-    good = good && !verifier->verify(*digest, refused);
+    auto rejected = *signature;
+    rejected[0] ^= std::byte{1};
+    good = good && !verifier->verify(*digest, rejected);
   }
   const auto after = allocations.load();
   CHECK(good);
   CHECK(after - before == 0);
   const Bytes control(1);
-  CHECK(allocations.load() > after);  // the count counts
+  CHECK(allocations.load() > after);  // control: the counter works
 }

@@ -5,6 +5,7 @@
 #include <limits>
 #include <random>
 
+#include "base/encoding.hpp"
 #include "support/vectors.hpp"
 
 using namespace sealcam;
@@ -15,20 +16,20 @@ namespace {
 
 bool malformed(const auto& result) { return !result && result.error().code == Errc::malformed; }
 
-/// Every getter on the same bytes must refuse.
-bool all_refuse(ByteView in) {
-  const auto refuses = [&](auto get) {
+/// Every getter on the same bytes must reject.
+bool all_reject(ByteView in) {
+  const auto rejects = [&](auto get) {
     CborReader reader(in);
-    const bool refused = malformed(get(reader));
-    return refused && reader.rest().size() == in.size();  // and stays where it was
+    const bool rejected = malformed(get(reader));
+    return rejected && reader.rest().size() == in.size();  // and does not advance
   };
-  return refuses([](CborReader& r) { return r.integer(); }) &&
-         refuses([](CborReader& r) { return r.unsigned_integer(); }) &&
-         refuses([](CborReader& r) { return r.bytes(); }) && refuses([](CborReader& r) { return r.bytes(1); }) &&
-         refuses([](CborReader& r) { return r.text(); }) && refuses([](CborReader& r) { return r.boolean(); }) &&
-         refuses([](CborReader& r) { return r.array(); }) && refuses([](CborReader& r) { return r.map(); }) &&
-         refuses([](CborReader& r) { return r.tag(); }) && refuses([](CborReader& r) { return r.key(0); }) &&
-         refuses([](CborReader& r) { return r.skip(); });
+  return rejects([](CborReader& r) { return r.integer(); }) &&
+         rejects([](CborReader& r) { return r.unsigned_integer(); }) &&
+         rejects([](CborReader& r) { return r.bytes(); }) && rejects([](CborReader& r) { return r.bytes(1); }) &&
+         rejects([](CborReader& r) { return r.text(); }) && rejects([](CborReader& r) { return r.boolean(); }) &&
+         rejects([](CborReader& r) { return r.array(); }) && rejects([](CborReader& r) { return r.map(); }) &&
+         rejects([](CborReader& r) { return r.tag(); }) && rejects([](CborReader& r) { return r.key(0); }) &&
+         rejects([](CborReader& r) { return r.skip(); });
 }
 
 Bytes sample() {
@@ -65,7 +66,7 @@ Result<> read_sample(ByteView in) {
 
 }  // namespace
 
-TEST_CASE("CBOR numbers as in RFC 8949 appendix A") {
+TEST_CASE("CBOR numbers match RFC 8949 appendix A") {
   const std::pair<std::int64_t, const char*> table[] = {
       {0, "00"},
       {1, "01"},
@@ -101,15 +102,15 @@ TEST_CASE("CBOR numbers as in RFC 8949 appendix A") {
     CHECK(reader.integer() == value);
     CHECK(reader.finish());
   }
-  const auto largest = hex("1bffffffffffffffff"), most_negative = hex("3bffffffffffffffff");
-  CHECK(CborReader(largest).unsigned_integer() == std::numeric_limits<std::uint64_t>::max());
-  CHECK(malformed(CborReader(largest).integer()));
-  CHECK(malformed(CborReader(most_negative).integer()));
+  const auto max_value = hex("1bffffffffffffffff"), max_negative = hex("3bffffffffffffffff");
+  CHECK(CborReader(max_value).unsigned_integer() == std::numeric_limits<std::uint64_t>::max());
+  CHECK(malformed(CborReader(max_value).integer()));
+  CHECK(malformed(CborReader(max_negative).integer()));
   const auto negative = hex("20");
   CHECK(malformed(CborReader(negative).unsigned_integer()));
 }
 
-TEST_CASE("CBOR strings, containers, tags as in RFC 8949 appendix A") {
+TEST_CASE("CBOR strings, containers and tags match RFC 8949 appendix A") {
   CborWriter writer;
   writer.bytes(hex("01020304"))
       .text("IETF")
@@ -135,7 +136,7 @@ TEST_CASE("CBOR strings, containers, tags as in RFC 8949 appendix A") {
   CHECK(to_hex(cbor_bytes_head(145'000).view()) == "5a00023668");
 }
 
-TEST_CASE("a CBOR message reads back, and no prefix of it reads whole") {
+TEST_CASE("a CBOR message can be read, and a truncated one cannot") {
   const auto message = sample();
   REQUIRE(read_sample(message));
   CborReader skipping(message);
@@ -151,7 +152,7 @@ TEST_CASE("a CBOR message reads back, and no prefix of it reads whole") {
   CHECK(malformed(read_sample(longer)));
 }
 
-TEST_CASE("peek tells every type") {
+TEST_CASE("peek reports every type") {
   const auto type = [](const char* text) {
     const auto in = hex(text);
     return CborReader(in).peek();
@@ -168,26 +169,26 @@ TEST_CASE("peek tells every type") {
   CHECK(type("f6") == CborType::other);
 }
 
-TEST_CASE("numbers, lengths and tags that are not in their shortest form are refused") {
-  // For each major type, each value in every head that is longer than it must be.
+TEST_CASE("numbers, lengths and tags that are not in their shortest form are rejected") {
+  // For each major type, each value with every head that is too long.
   for (const unsigned major : {0U, 1U, 2U, 3U, 4U, 5U, 6U}) {
     for (const std::uint64_t value : {0ULL, 1ULL, 23ULL, 24ULL, 255ULL, 256ULL, 65535ULL, 65536ULL, 0xffffffffULL}) {
-      const std::size_t shortest = value < 24 ? 0 : value <= 0xff ? 1 : value <= 0xffff ? 2 : 4;
+      const std::size_t min_size = value < 24 ? 0 : value <= 0xff ? 1 : value <= 0xffff ? 2 : 4;
       for (const unsigned width : {0U, 1U, 2U, 3U}) {
         const auto size = std::size_t{1} << width;
-        if (size <= shortest) continue;
+        if (size <= min_size) continue;
         if (value > 0x10000 && major != 0 && major != 1 && major != 6) continue;  // no room for the content
         Bytes in{static_cast<std::byte>(major << 5 | (24 + width))};
         for (std::size_t i = size; i-- > 0;) in.push_back(static_cast<std::byte>(value >> (8 * i)));
         in.resize(in.size() + (major >= 2 && major <= 5 ? 2 * value : 1));  // content: zeros
         INFO("major " << major << " value " << value << " in " << size << " bytes");
-        CHECK(all_refuse(in));
+        CHECK(all_reject(in));
       }
     }
   }
 }
 
-TEST_CASE("indefinite lengths, floats, reserved heads and lone breaks are refused") {
+TEST_CASE("indefinite lengths, floats, reserved heads and lone breaks are rejected") {
   for (const char* text : {"5f42010243030405ff",
                            "7f61616162ff",
                            "9f0102ff",
@@ -215,11 +216,11 @@ TEST_CASE("indefinite lengths, floats, reserved heads and lone breaks are refuse
                            "dc00",
                            "df00"}) {
     INFO(text);
-    CHECK(all_refuse(hex(text)));
+    CHECK(all_reject(hex(text)));
   }
 }
 
-TEST_CASE("null and undefined can be passed over and nothing else") {
+TEST_CASE("null and undefined can be skipped but not read") {
   for (const char* text : {"f6", "f7"}) {
     const auto in = hex(text);
     CborReader reader(in);
@@ -230,7 +231,7 @@ TEST_CASE("null and undefined can be passed over and nothing else") {
   }
 }
 
-TEST_CASE("huge lengths are refused without reserving room for them") {
+TEST_CASE("huge lengths are rejected without an allocation") {
   for (const unsigned major : {2U, 3U, 4U, 5U}) {
     for (const std::uint64_t value : {0x100000000ULL, 0x100000005ULL, 0x7fffffffffffffffULL, 0x8000000000000000ULL,
                                       0xfffffffffffffff6ULL, 0xffffffffffffffffULL}) {
@@ -238,7 +239,7 @@ TEST_CASE("huge lengths are refused without reserving room for them") {
       for (std::size_t i = 8; i-- > 0;) in.push_back(static_cast<std::byte>(value >> (8 * i)));
       in.resize(64);
       INFO("major " << major << " value " << value);
-      CHECK(all_refuse(in));
+      CHECK(all_reject(in));
     }
   }
   const auto array = hex("8300"), map = hex("a2000000");
@@ -246,7 +247,7 @@ TEST_CASE("huge lengths are refused without reserving room for them") {
   CHECK(malformed(CborReader(map).map()));
 }
 
-TEST_CASE("map keys: another one, twice the same, wrong order") {
+TEST_CASE("a wrong map key, a duplicate and a wrong order are rejected") {
   const auto read = [](const char* text) -> Result<> {
     const auto in = hex(text);
     CborReader r(in);
@@ -264,7 +265,7 @@ TEST_CASE("map keys: another one, twice the same, wrong order") {
   CHECK(malformed(read("a2010041020000")));
 }
 
-TEST_CASE("skip wants maps in order too, and is not led deeper than eight levels") {
+TEST_CASE("skip requires ordered maps and at most eight levels") {
   const auto skip = [](const char* text) {
     const auto in = hex(text);
     CborReader r(in);
@@ -297,8 +298,8 @@ TEST_CASE("text must be UTF-8") {
     CHECK_FALSE(text(bad));
 }
 
-TEST_CASE("what a reader accepts has one spelling: whatever skips, re-encodes to the same bytes") {
-  // Random heads; those that are one integer are written again.
+TEST_CASE("each accepted item has one encoding: writing it again gives the same bytes") {
+  // Random heads. The test writes those again that are one integer.
   std::mt19937 random(1);
   int accepted = 0;
   for (int i = 0; i < 200'000; ++i) {

@@ -3,7 +3,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "base/encoding.hpp"
 #include "crypto/cbor.hpp"
+#include "support/sig_structure.hpp"
 #include "support/vectors.hpp"
 
 using namespace sealcam;
@@ -59,7 +61,7 @@ const std::string sig = "5840" + std::string(128, '1');
 
 }  // namespace
 
-TEST_CASE("COSE_Sign1 signs and verifies; parts are views into the message") {
+TEST_CASE("a COSE_Sign1 message verifies, and its parts are views into the message") {
   const auto s = make_signed();
   const auto view = cose::parse_sign1(s.message);
   REQUIRE(view);
@@ -75,7 +77,7 @@ TEST_CASE("COSE_Sign1 signs and verifies; parts are views into the message") {
   CHECK_FALSE(cose::parse_protected(view->protected_header)->private_value);
 }
 
-TEST_CASE("COSE_Sign1: each flipped bit, each prefix, bytes behind, another key, another external AAD") {
+TEST_CASE("COSE_Sign1 rejects flipped bits, prefixes, trailing bytes, another key and another external AAD") {
   const auto s = make_signed();
   REQUIRE(judge(s.message, as_bytes("aad"), s.verifier));  // control
   for (std::size_t bit = 0; bit < s.message.size() * 8; ++bit) {
@@ -103,20 +105,20 @@ TEST_CASE("bytes cannot move from one part of the signed structure to another") 
   REQUIRE(view);
   const auto digest = cose::to_be_signed(view->protected_header, as_bytes("aad"), as_bytes("payload"));
   CHECK(cose::to_be_signed(view->protected_header, as_bytes("aadp"), as_bytes("ayload")) != digest);
-  CHECK(sha256(cose::sig_structure(view->protected_header, as_bytes("aad"), as_bytes("payload"))) == digest);
+  CHECK(sha256(test::sig_structure(view->protected_header, as_bytes("aad"), as_bytes("payload"))) == digest);
 }
 
-TEST_CASE("the digest in pieces is that of the whole structure, for every width of length") {
+TEST_CASE("the digest of the parts equals that of the whole structure, for every size of a length field") {
   REQUIRE(init());
   for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 23, 24, 255, 256, 65535, 65536, 145'000}) {
     const Bytes payload(size, std::byte{0x5a});
     for (const std::size_t aad : std::initializer_list<std::size_t>{0, 23, 24, 300})
       CHECK(cose::to_be_signed(protected_header(), Bytes(aad), payload) ==
-            sha256(cose::sig_structure(protected_header(), Bytes(aad), payload)));
+            sha256(test::sig_structure(protected_header(), Bytes(aad), payload)));
   }
 }
 
-TEST_CASE("COSE_Sign1: other shapes are malformed") {
+TEST_CASE("COSE_Sign1 messages of another form are malformed") {
   CHECK(cose::parse_sign1(hex("d28440a040" + sig)));                   // control
   CHECK(cose::parse_sign1(hex("d28440a204423131182181f640" + sig)));   // any unprotected map
   CHECK(message_error("8440a040" + sig) == Errc::malformed);           // no tag
@@ -126,8 +128,8 @@ TEST_CASE("COSE_Sign1: other shapes are malformed") {
   CHECK(message_error("d28340a040") == Errc::malformed);               // three items
   CHECK(message_error("d28540a040" + sig + "00") == Errc::malformed);  // five items
   CHECK(message_error("d29f40a040" + sig + "ff") == Errc::malformed);  // indefinite
-  CHECK(message_error("d284a0a040" + sig) == Errc::malformed);         // protected is no string
-  CHECK(message_error("d284408040" + sig) == Errc::malformed);         // unprotected is no map
+  CHECK(message_error("d284a0a040" + sig) == Errc::malformed);         // protected is not a string
+  CHECK(message_error("d284408040" + sig) == Errc::malformed);         // unprotected is not a map
   CHECK(message_error("d28440a202000100"
                       "40" +
                       sig) == Errc::malformed);                 // unprotected out of order
@@ -137,9 +139,9 @@ TEST_CASE("COSE_Sign1: other shapes are malformed") {
   CHECK(message_error("d28440a0405bffffffffffffffff") == Errc::malformed);
 }
 
-TEST_CASE("protected headers") {
+TEST_CASE("unknown labels of a protected header are ignored, other deviations are rejected") {
   CHECK(cose::parse_protected(hex("a10126")));            // control
-  CHECK(cose::parse_protected(hex("a3012603006161f6")));  // others are passed over
+  CHECK(cose::parse_protected(hex("a3012603006161f6")));  // other labels are ignored
   CHECK(header_error("") == Errc::unsupported);           // no algorithm
   CHECK(header_error("a0") == Errc::unsupported);
   CHECK(header_error("a1044101") == Errc::unsupported);
@@ -150,12 +152,12 @@ TEST_CASE("protected headers") {
   CHECK(header_error("a2012601"
                      "26") == Errc::malformed);            // twice
   CHECK(header_error("a20441010126") == Errc::malformed);  // out of order
-  CHECK(header_error("a201260400") == Errc::malformed);    // kid is no byte string
+  CHECK(header_error("a201260400") == Errc::malformed);    // kid is not a byte string
   CHECK(header_error("a1012600") == Errc::malformed);
   CHECK(header_error("a10118"
                      "26") == Errc::unsupported);                  // 38
   CHECK(header_error("a1013806") == Errc::malformed);              // -7 in two bytes
-  CHECK(header_error("a2012638634100", -100) == Errc::malformed);  // private value is no integer
+  CHECK(header_error("a2012638634100", -100) == Errc::malformed);  // private value is not an integer
   CHECK(header_error("a201264101"
                      "00") == Errc::malformed);  // a label that is a byte string
   CHECK(header_error("80") == Errc::malformed);

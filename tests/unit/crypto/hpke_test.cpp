@@ -5,7 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <limits>
 
-#include "crypto/hpke_internal.hpp"
+#include "support/hpke_access.hpp"
 #include "support/vectors.hpp"
 
 using namespace sealcam;
@@ -21,7 +21,7 @@ VolatileDevice make_device() {
   return std::move(*device);
 }
 
-Errc refusal(const AgreementKey& own, const hpke::Enc& enc, ByteView info, ByteView ciphertext) {
+Errc rejection(const AgreementKey& own, const hpke::Enc& enc, ByteView info, ByteView ciphertext) {
   const auto opened = hpke::open(own, enc, info, ciphertext);
   REQUIRE_FALSE(opened);
   return opened.error().code;
@@ -29,23 +29,23 @@ Errc refusal(const AgreementKey& own, const hpke::Enc& enc, ByteView info, ByteV
 
 }  // namespace
 
-TEST_CASE("HPKE single-shot: opens for the recipient with the same info, and for nobody else") {
+TEST_CASE("HPKE single-shot: only the recipient opens a message, and only with the same info") {
   const auto hub = make_device(), stranger = make_device();
   const auto sealed = hpke::seal(hub.keys().hpke.public_key(), as_bytes("info"), as_bytes("base key"));
   REQUIRE(sealed);
   const auto opened = hpke::open(hub.keys().hpke, sealed->enc, as_bytes("info"), sealed->ciphertext);
   REQUIRE(opened);  // control
   CHECK(as_text(*opened) == "base key");
-  CHECK(refusal(stranger.keys().hpke, sealed->enc, as_bytes("info"), sealed->ciphertext) == Errc::not_decryptable);
-  CHECK(refusal(hub.keys().hpke, sealed->enc, as_bytes("inf0"), sealed->ciphertext) == Errc::not_decryptable);
-  CHECK(refusal(hub.keys().hpke, sealed->enc, {}, sealed->ciphertext) == Errc::not_decryptable);
+  CHECK(rejection(stranger.keys().hpke, sealed->enc, as_bytes("info"), sealed->ciphertext) == Errc::not_decryptable);
+  CHECK(rejection(hub.keys().hpke, sealed->enc, as_bytes("inf0"), sealed->ciphertext) == Errc::not_decryptable);
+  CHECK(rejection(hub.keys().hpke, sealed->enc, {}, sealed->ciphertext) == Errc::not_decryptable);
   const auto again = hpke::seal(hub.keys().hpke.public_key(), as_bytes("info"), as_bytes("base key"));
   REQUIRE(again);
   CHECK(again->enc != sealed->enc);
   CHECK(again->ciphertext != sealed->ciphertext);
 }
 
-TEST_CASE("HPKE: each flipped bit of enc and ciphertext, each prefix") {
+TEST_CASE("HPKE rejects each flipped bit of enc and ciphertext, and each prefix") {
   const auto hub = make_device();
   const auto sealed = hpke::seal(hub.keys().hpke.public_key(), {}, as_bytes("base key"));
   REQUIRE(sealed);
@@ -53,22 +53,22 @@ TEST_CASE("HPKE: each flipped bit of enc and ciphertext, each prefix") {
   for (std::size_t bit = 0; bit < sealed->ciphertext.size() * 8; ++bit) {
     auto bad = sealed->ciphertext;
     bad[bit / 8] ^= static_cast<std::byte>(1U << bit % 8);
-    CHECK(refusal(hub.keys().hpke, sealed->enc, {}, bad) == Errc::not_decryptable);
+    CHECK(rejection(hub.keys().hpke, sealed->enc, {}, bad) == Errc::not_decryptable);
   }
   for (std::size_t bit = 0; bit < sealed->enc.size() * 8; ++bit) {
     auto bad = sealed->enc;
     bad[bit / 8] ^= static_cast<std::byte>(1U << bit % 8);
-    CHECK(refusal(hub.keys().hpke, bad, {}, sealed->ciphertext) == Errc::malformed);
+    CHECK(rejection(hub.keys().hpke, bad, {}, sealed->ciphertext) == Errc::malformed);
   }
   for (std::size_t n = 0; n < sealed->ciphertext.size(); ++n)
-    CHECK(refusal(hub.keys().hpke, sealed->enc, {}, ByteView(sealed->ciphertext).first(n)) == Errc::not_decryptable);
-  // A point of the curve that is not the one.
+    CHECK(rejection(hub.keys().hpke, sealed->enc, {}, ByteView(sealed->ciphertext).first(n)) == Errc::not_decryptable);
+  // Another point of the curve.
   hpke::Enc other;
   std::ranges::copy(make_device().keys().hpke.public_key().bytes(), other.begin());
-  CHECK(refusal(hub.keys().hpke, other, {}, sealed->ciphertext) == Errc::not_decryptable);
+  CHECK(rejection(hub.keys().hpke, other, {}, sealed->ciphertext) == Errc::not_decryptable);
 }
 
-TEST_CASE("HPKE contexts go on in order: a lost message stops the rest, a bad one does not count") {
+TEST_CASE("HPKE contexts require the order of messages; a message that cannot be opened does not count") {
   const auto hub = make_device();
   for (const auto aead : {hpke::Aead::aes_128_gcm, hpke::Aead::aes_256_gcm}) {
     auto sender = hpke::SenderContext::setup(aead, hub.keys().hpke.public_key(), {});
@@ -89,19 +89,16 @@ TEST_CASE("HPKE contexts go on in order: a lost message stops the rest, a bad on
   }
 }
 
-TEST_CASE("HPKE: the last sequence number is not given out") {
+TEST_CASE("HPKE never uses the last sequence number") {
   const auto hub = make_device();
   auto sender = hpke::SenderContext::setup(hpke::Aead::aes_128_gcm, hub.keys().hpke.public_key(), {});
   REQUIRE(sender);
-  hpke::Access::set_sequence(*sender, std::numeric_limits<std::uint64_t>::max() - 1);
+  hpke::ContextAccess::set_sequence(*sender, std::numeric_limits<std::uint64_t>::max() - 1);
   CHECK(sender->seal({}, {}));
   CHECK(sender->seal({}, {}).error().code == Errc::exhausted);
 }
 
-TEST_CASE("HPKE keeps no raw key where none is asked for, and refuses the empty public key") {
-  const auto hub = make_device();
-  auto sender = hpke::SenderContext::setup(hpke::Aead::aes_128_gcm, hub.keys().hpke.public_key(), {});
-  REQUIRE(sender);
-  CHECK(std::ranges::all_of(hpke::Access::raw_key(*sender), [](std::byte b) { return b == std::byte{0}; }));
+TEST_CASE("HPKE rejects the empty public key") {
+  REQUIRE(init());
   CHECK_FALSE(hpke::seal(PublicKey(), {}, as_bytes("x")));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process has one key store and one working folder, so every step runs in a child of its own. The
-// parent never starts the crypto library.
+// A process has one key store and one working folder. Therefore each step runs in a child process, and the parent never
+// starts the crypto library.
 #include "crypto/key_store.hpp"
 
 #include <sys/wait.h>
@@ -36,8 +36,8 @@ constexpr const char* hpke_file = "0000000000000002.psa_its";
 constexpr const char* record_file = "device-keys.public";
 constexpr const char* unfinished_file = "device-keys.unfinished";
 
-/// True when `work` came to its end without a failed EXPECT. Bytes it writes to `say` come back.
-bool in_child(const std::function<void(int say)>& work, Bytes* said = nullptr) {
+/// True if `work` ended without a failed EXPECT. `output` receives the bytes that it writes to `pipe`.
+bool in_child(const std::function<void(int pipe)>& work, Bytes* output = nullptr) {
   int pipe[2];
   REQUIRE(::pipe(pipe) == 0);
   const auto pid = ::fork();
@@ -50,14 +50,14 @@ bool in_child(const std::function<void(int say)>& work, Bytes* said = nullptr) {
   ::close(pipe[1]);
   std::array<std::byte, 256> block;
   for (ssize_t n; (n = ::read(pipe[0], block.data(), block.size())) > 0;)
-    if (said != nullptr) said->insert(said->end(), block.begin(), block.begin() + n);
+    if (output != nullptr) output->insert(output->end(), block.begin(), block.begin() + n);
   ::close(pipe[0]);
   int status = 0;
   REQUIRE(::waitpid(pid, &status, 0) == pid);
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-void tell(int say, ByteView bytes) { EXPECT(::write(say, bytes.data(), bytes.size()) == std::ssize(bytes)); }
+void tell(int pipe, ByteView bytes) { EXPECT(::write(pipe, bytes.data(), bytes.size()) == std::ssize(bytes)); }
 
 KeyStore open_store(const fs::path& folder) {
   auto store = KeyStore::open(folder);
@@ -65,15 +65,15 @@ KeyStore open_store(const fs::path& folder) {
   return std::move(*store);
 }
 
-/// Makes keys; the public identity key.
+/// Creates keys and returns the public identity key.
 Bytes make_keys(const fs::path& folder, KeyStore::Exportable exportable = KeyStore::Exportable::no) {
   Bytes key;
   REQUIRE(in_child(
-      [&](int say) {
+      [&](int pipe) {
         auto store = open_store(folder);
         const auto keys = store.make_device_keys(exportable);
         EXPECT(keys);
-        tell(say, keys->identity.public_key().bytes());
+        tell(pipe, keys->identity.public_key().bytes());
       },
       &key));
   return key;
@@ -81,28 +81,28 @@ Bytes make_keys(const fs::path& folder, KeyStore::Exportable exportable = KeySto
 
 enum class State { none, whole, malformed, error };
 
-/// What a new process finds, and whose identity.
+/// The state and the identity that a new process finds.
 State state(const fs::path& folder, Bytes* key = nullptr) {
-  Bytes said;
+  Bytes output;
   REQUIRE(in_child(
-      [&](int say) {
+      [&](int pipe) {
         auto store = open_store(folder);
         const auto has = store.has_device_keys();
         const auto s = has                                   ? (*has ? State::whole : State::none)
                        : has.error().code == Errc::malformed ? State::malformed
                                                              : State::error;
         const auto found = static_cast<std::byte>(s);
-        tell(say, {&found, 1});
+        tell(pipe, {&found, 1});
         const auto keys = store.device_keys();
         EXPECT(keys.has_value() == (s == State::whole));
         if (s == State::none) EXPECT(keys.error().code == Errc::not_found);
         if (s == State::malformed) EXPECT(keys.error().code == Errc::malformed);
-        if (keys) tell(say, keys->identity.public_key().bytes());
+        if (keys) tell(pipe, keys->identity.public_key().bytes());
       },
-      &said));
-  REQUIRE_FALSE(said.empty());
-  if (key != nullptr) key->assign(said.begin() + 1, said.end());
-  return static_cast<State>(said[0]);
+      &output));
+  REQUIRE_FALSE(output.empty());
+  if (key != nullptr) key->assign(output.begin() + 1, output.end());
+  return static_cast<State>(output[0]);
 }
 
 bool make_fails_with(const fs::path& folder, Errc code) {
@@ -127,7 +127,7 @@ Bytes read(const fs::path& path) {
 
 }  // namespace
 
-TEST_CASE("device keys outlive the process and do their work") {
+TEST_CASE("device keys survive the process and work afterwards") {
   TemporaryFolder folder;
   CHECK(state(folder.path()) == State::none);
   const auto made = make_keys(folder.path());
@@ -153,7 +153,7 @@ TEST_CASE("device keys outlive the process and do their work") {
   for (const char* name : {identity_file, hpke_file, record_file}) CHECK(fs::exists(folder.path() / name));
 }
 
-TEST_CASE("nothing replaces keys that are there") {
+TEST_CASE("existing keys are never replaced") {
   TemporaryFolder folder;
   const auto made = make_keys(folder.path());
   CHECK(make_fails_with(folder.path(), Errc::exists));
@@ -162,20 +162,20 @@ TEST_CASE("nothing replaces keys that are there") {
   CHECK(found == made);
 }
 
-TEST_CASE("two stores make two identities") {
+TEST_CASE("two stores create two identities") {
   TemporaryFolder a, b;
   CHECK(make_keys(a.path()) != make_keys(b.path()));
 }
 
-TEST_CASE("an exportable identity is exported, and restored elsewhere") {
+TEST_CASE("an exportable identity can be exported and restored in another store") {
   TemporaryFolder folder, other;
   const auto made = make_keys(folder.path(), KeyStore::Exportable::yes);
   Bytes scalar;
   REQUIRE(in_child(
-      [&](int say) {
+      [&](int pipe) {
         const auto exported = open_store(folder.path()).export_identity();
         EXPECT(exported);
-        tell(say, exported->reveal());
+        tell(pipe, exported->reveal());
       },
       &scalar));
   CHECK(in_child([&](int) {
@@ -193,7 +193,7 @@ TEST_CASE("an exportable identity is exported, and restored elsewhere") {
   CHECK(found == made);
 }
 
-TEST_CASE("one process per store, and the folder must be there") {
+TEST_CASE("a store requires an existing folder and has one process at a time") {
   TemporaryFolder folder;
   CHECK(in_child([&](int) {
     const auto store = open_store(folder.path());
@@ -212,7 +212,7 @@ TEST_CASE("one process per store, and the folder must be there") {
   }));
 }
 
-TEST_CASE("a key without the other, or without its record, is never made up for") {
+TEST_CASE("a missing key or a missing record is an error and is not replaced") {
   for (const auto& missing : std::vector<std::vector<const char*>>{{identity_file},
                                                                    {hpke_file},
                                                                    {record_file},
@@ -229,14 +229,14 @@ TEST_CASE("a key without the other, or without its record, is never made up for"
   }
 }
 
-TEST_CASE("damaged files are noticed: each byte changed, each length") {
+TEST_CASE("each changed byte and each wrong length of a file is detected") {
   TemporaryFolder folder;
   (void)make_keys(folder.path());
   for (const char* name : {identity_file, hpke_file, record_file}) {
     const auto path = folder.path() / name;
     const auto good = read(path);
     for (std::size_t i = 0; i < good.size(); ++i) {
-      // Flags of mbedTLS's file header that nothing reads; the identity's export bit.
+      // Exceptions: flags of mbedTLS's file header that no code reads, and the export bit of the identity.
       if (name != record_file && i >= 12 && i < 16) continue;
       for (const auto bit : {i % 8, (i + 3) % 8}) {
         auto bad = good;
@@ -256,7 +256,7 @@ TEST_CASE("damaged files are noticed: each byte changed, each length") {
   }
 }
 
-TEST_CASE("two whole stores cannot be mixed") {
+TEST_CASE("the files of two stores cannot be mixed") {
   TemporaryFolder a, b;
   (void)make_keys(a.path());
   (void)make_keys(b.path());
@@ -264,10 +264,10 @@ TEST_CASE("two whole stores cannot be mixed") {
   CHECK(state(a.path()) == State::malformed);
 }
 
-TEST_CASE("power cuts while keys are made or destroyed leave a device that can start") {
+TEST_CASE("after a power cut during creation or deletion of keys, the device can start") {
   TemporaryFolder whole;
   (void)make_keys(whole.path());
-  // What is on the disk after each step of making, and of destroying in the other direction.
+  // The content of the disk after each step of creation, and in reverse order of deletion.
   for (const auto& files :
        std::vector<std::vector<const char*>>{{}, {identity_file}, {hpke_file}, {identity_file, hpke_file}}) {
     TemporaryFolder cut;
@@ -281,13 +281,13 @@ TEST_CASE("power cuts while keys are made or destroyed leave a device that can s
     CHECK(found == made);
     CHECK(made != read(whole.path() / record_file));
   }
-  // The record was written, the mark not yet deleted: the keys count.
+  // The record exists and the mark too: the keys are valid.
   write(whole.path() / unfinished_file, {});
   CHECK(state(whole.path()) == State::whole);
   CHECK(make_fails_with(whole.path(), Errc::exists));
 }
 
-TEST_CASE("destroyed keys are gone, damaged ones too") {
+TEST_CASE("deletion removes intact and damaged keys") {
   for (const bool damaged : {false, true}) {
     TemporaryFolder folder;
     const auto before = make_keys(folder.path());

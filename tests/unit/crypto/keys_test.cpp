@@ -4,13 +4,14 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
+#include "base/encoding.hpp"
 #include "support/vectors.hpp"
 
 using namespace sealcam;
 using namespace sealcam::test;
 using namespace sealcam::crypto;
 
-TEST_CASE("SHA-256 of FIPS 180-2 appendix B, at once and in pieces") {
+TEST_CASE("SHA-256 matches FIPS 180-2 appendix B, for whole messages and for parts") {
   REQUIRE(init());
   const auto abc = sha256(as_bytes("abc"));
   REQUIRE(abc);
@@ -23,20 +24,20 @@ TEST_CASE("SHA-256 of FIPS 180-2 appendix B, at once and in pieces") {
 
 TEST_CASE("random bytes differ") {
   REQUIRE(init());
-  REQUIRE(init());  // again does nothing
+  REQUIRE(init());  // a second call does nothing
   std::array<std::byte, 32> a{}, b{};
   REQUIRE(random(a));
   REQUIRE(random(b));
   CHECK(a != b);
 }
 
-TEST_CASE("a public key must be an uncompressed point of the curve") {
+TEST_CASE("a public key must be an uncompressed point on the curve") {
   REQUIRE(init());
   const auto pair = generate_signing_key();
   REQUIRE(pair);
   const auto good = pair->second.bytes();
   REQUIRE(PublicKey::parse(good) == pair->second);
-  // Each flipped bit of x or y leaves the curve, of the form byte the form.
+  // A flipped bit of x or y gives a point off the curve, one of the first byte another form.
   for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
     Bytes bad(good.begin(), good.end());
     bad[bit / 8] ^= static_cast<std::byte>(1U << bit % 8);
@@ -63,7 +64,7 @@ TEST_CASE("a public key must be an uncompressed point of the curve") {
   CHECK_FALSE(Verifier::open(PublicKey()));
 }
 
-TEST_CASE("a signature verifies under its key, digest and bits alone") {
+TEST_CASE("a signature verifies only with its key and digest, and only unchanged") {
   REQUIRE(init());
   const auto a = VolatileDevice::generate(), b = VolatileDevice::generate();
   REQUIRE(a);
@@ -97,14 +98,55 @@ TEST_CASE("a signature verifies under its key, digest and bits alone") {
   CHECK(verifier->verify(*digest, ones).error().code == Errc::bad_signature);
 }
 
-TEST_CASE("signing draws a fresh k") {
+TEST_CASE("a signature has the smaller s, and the other valid s is rejected") {
+  REQUIRE(init());
+  const auto device = VolatileDevice::generate();
+  REQUIRE(device);
+  const auto keys = device->keys();
+  const auto verifier = Verifier::open(keys.identity.public_key());
+  REQUIRE(verifier);
+  const Bytes order = hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
+  // Half of the signatures that the library makes have the greater s.
+  for (unsigned char n = 0; n < 32; ++n) {
+    Digest digest{};
+    digest[0] = std::byte{n};
+    const auto signature = keys.identity.sign(digest);
+    REQUIRE(signature);
+    CHECK(has_low_s(*signature));
+    REQUIRE(verifier->verify(digest, *signature));
+    Signature other = *signature;  // (r, n - s)
+    int borrow = 0;
+    for (std::size_t i = 32; i-- > 0;) {
+      const int difference = std::to_integer<int>(order[i]) - std::to_integer<int>(other[32 + i]) - borrow;
+      borrow = difference < 0 ? 1 : 0;
+      other[32 + i] = static_cast<std::byte>(difference & 0xff);
+    }
+    CHECK_FALSE(has_low_s(other));
+    CHECK(verifier->verify(digest, other).error().code == Errc::bad_signature);
+    make_low_s(other);  // control: the other s is a valid signature in ECDSA
+    CHECK(other == *signature);
+  }
+}
+
+TEST_CASE("the greatest allowed s is n/2") {
+  Signature signature{};
+  const auto set = [&](const char* s) { std::ranges::copy(hex(s), signature.begin() + 32); };
+  set("7fffffff800000007fffffffffffffffde737d56d38bcf4279dce5617e3192a8");
+  CHECK(has_low_s(signature));
+  set("7fffffff800000007fffffffffffffffde737d56d38bcf4279dce5617e3192a9");
+  CHECK_FALSE(has_low_s(signature));
+  make_low_s(signature);
+  CHECK(to_hex(ByteView(signature).last(32)) == "7fffffff800000007fffffffffffffffde737d56d38bcf4279dce5617e3192a8");
+}
+
+TEST_CASE("each signature uses a new k") {
   REQUIRE(init());
   const auto device = VolatileDevice::generate();
   REQUIRE(device);
   CHECK(device->keys().identity.sign(Digest{}) != device->keys().identity.sign(Digest{}));
 }
 
-TEST_CASE("a key can be used for one thing alone") {
+TEST_CASE("a key can be used for one purpose only") {
   REQUIRE(init());
   const auto device = VolatileDevice::generate();
   REQUIRE(device);
@@ -114,7 +156,7 @@ TEST_CASE("a key can be used for one thing alone") {
   CHECK((!r && r.error().code == Errc::crypto));
 }
 
-TEST_CASE("private scalars: 1 is good, 0 and the group's order are not") {
+TEST_CASE("a private scalar of 1 is valid, 0 and the order of the group are not") {
   REQUIRE(init());
   const auto import = [](const char* text) { return import_signing_key(secret<32>(hex(text))); };
   const auto one = import("0000000000000000000000000000000000000000000000000000000000000001");
@@ -130,7 +172,7 @@ TEST_CASE("private scalars: 1 is good, 0 and the group's order are not") {
     CHECK(import(bad).error().code == Errc::malformed);
 }
 
-TEST_CASE("a destroyed handle signs nothing more, and moving passes it on") {
+TEST_CASE("a destroyed handle cannot sign, and a move transfers the key") {
   REQUIRE(init());
   auto pair = generate_signing_key();
   REQUIRE(pair);
@@ -141,7 +183,7 @@ TEST_CASE("a destroyed handle signs nothing more, and moving passes it on") {
   CHECK(key.sign(Digest{}).error().code == Errc::crypto);
 }
 
-TEST_CASE("thousands of keys at once") {
+TEST_CASE("thousands of keys can exist at the same time") {
   REQUIRE(init());
   const auto scalar = secret<32>(Bytes(32, std::byte{0x11}));
   const auto one = import_signing_key(scalar);

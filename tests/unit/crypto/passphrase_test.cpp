@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a backup is sealed with. That other programs agree is tests/integration/owner/backup_test.cpp.
+// Sealing of backups. tests/integration/owner/backup_test.cpp checks the formats with other programs.
 #include "crypto/passphrase.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "crypto/jwe.hpp"
+#include "base/encoding.hpp"
 #include "crypto/keys.hpp"
-#include "crypto/pkcs8.hpp"
 #include "support/actors.hpp"
 
 namespace sealcam::crypto {
@@ -21,7 +20,7 @@ Secret<32> scalar() {
   return Secret<32>(std::span<const std::byte, 32>(bytes));
 }
 
-// openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -iter 2048, of the scalar above (RFC 6979 A.2.5).
+// The scalar above (RFC 6979 A.2.5), by openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -iter 2048.
 constexpr std::string_view by_openssl = R"(-----BEGIN ENCRYPTED PRIVATE KEY-----
 MIH0MF8GCSqGSIb3DQEFDTBSMDEGCSqGSIb3DQEFDDAkBBCrUhYyv5iiJaXWYKBJ
 jBZGAgIIADAMBggqhkiG9w0CCQUAMB0GCWCGSAFlAwQBKgQQFr8VogoyLvBuaNKf
@@ -32,24 +31,13 @@ v1WdWxmUNQ1+kUxUze+NveW9m5LUSMAUt8+I9dv2IQentfosjyF1udoTMX8ftosi
 -----END ENCRYPTED PRIVATE KEY-----
 )";
 
-TEST_CASE("PBKDF2 agrees with RFC 7914 section 11") {
-  REQUIRE(init());
-  std::array<std::byte, 64> out{};
-  REQUIRE(pbkdf2(phrase("passwd"), as_bytes("salt"), 1, out));
-  CHECK(to_hex(out) ==
-        "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc"
-        "49ca9cccf179b645991664b39d77ef317c71b845b1e30bd509112041d3a19783");
-  CHECK(pbkdf2(phrase("passwd"), as_bytes("salt"), 0, out).error().code == Errc::invalid_argument);
-  CHECK(pbkdf2(phrase("passwd"), as_bytes("salt"), most_iterations + 1, out).error().code == Errc::invalid_argument);
-}
-
 TEST_CASE("a passphrase has 1 to 256 bytes") {
   CHECK_FALSE(Passphrase::make({}));
   CHECK(Passphrase::make(as_bytes(std::string(256, 'x'))));
   CHECK_FALSE(Passphrase::make(as_bytes(std::string(257, 'x'))));
 }
 
-TEST_CASE("a sealed key comes back with its passphrase only, and never twice in one form") {
+TEST_CASE("only its passphrase opens a sealed key, and two texts of one key differ") {
   REQUIRE(init());
   const auto right = phrase("correct horse battery staple");
   const auto text = must(write_encrypted_key(scalar(), right));
@@ -60,46 +48,68 @@ TEST_CASE("a sealed key comes back with its passphrase only, and never twice in 
   CHECK(wrong.error().code == Errc::not_decryptable);
   CHECK(read_encrypted_key("nothing", right).error().code == Errc::not_found);
   CHECK(read_encrypted_key(text.substr(0, text.size() / 2), right).error().code == Errc::malformed);
-  CHECK_FALSE(write_encrypted_key(Secret<32>(), right));  // zero is no key
+  CHECK_FALSE(write_encrypted_key(Secret<32>(), right));  // zero is not a key
 }
 
-TEST_CASE("a key that OpenSSL sealed is read") {
+TEST_CASE("a key sealed by OpenSSL can be opened") {
   CHECK(
       equal(must(read_encrypted_key(by_openssl, phrase("correct horse battery staple"))).reveal(), scalar().reveal()));
   CHECK(read_encrypted_key(by_openssl, phrase("x")).error().code == Errc::not_decryptable);
 }
 
-TEST_CASE("what is sealed with a passphrase opens with it, unchanged only") {
-  const auto right = phrase("correct horse battery staple");
-  const std::string content = "anything, also \0 bytes";
-  const auto line = must(seal_with_passphrase(as_bytes(content), right));
-  CHECK_FALSE(line.contains('\n'));
-  CHECK(as_text(must(open_with_passphrase(line, right))) == content);
-  CHECK(open_with_passphrase(line, phrase("correct horse battery stapl")).error().code == Errc::not_decryptable);
-  const auto at = line.rfind('.') - 3;
-  auto changed = line;
-  changed[at] = changed[at] == 'A' ? 'B' : 'A';
-  CHECK_FALSE(open_with_passphrase(changed, right));
-  for (const std::string_view text : {"", "a", "a.b.c.d", "a.b.c.d.e", "....", "a.b.c.d.e.f"})
-    CHECK(open_with_passphrase(text, right).error().code == Errc::malformed);
-  CHECK(open_with_passphrase(line + ".", right).error().code == Errc::malformed);
+TEST_CASE("a key with too few or too many iterations, or with another cipher, is rejected") {
+  // openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -iter 999, then -iter 10000001, then -v1 PBE-SHA1-3DES
+  constexpr std::string_view few = R"(-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAieFYiHL48veAICA+cw
+DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEHLG4a9z/sAaurZAEPrUTOQEgZBO
+QrdRxJX+yozHSa+RoPdyDGDW0YtE3K+PW3kWPlKwxdku+b+apwd60HQr/n7RBAW/
+NY4nzGb3x2TsaxJCbtNS1cXijK6+rS2jkcAsnMWGSHhpyLgkCa69nyMw+cGFq+Gq
++GqLwLFEEUZhAOKplderrUydaJBqiwUPOF2J+vGDbYdLmGVvDTLj4r4zVVCTXec=
+-----END ENCRYPTED PRIVATE KEY-----
+)";
+  constexpr std::string_view many = R"(-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHuMFkGCSqGSIb3DQEFDTBMMCsGCSqGSIb3DQEFDDAeBAiQPXS3voyn5wIEAJiW
+gTAMBggqhkiG9w0CCQUAMB0GCWCGSAFlAwQBKgQQc4NlKNo/RX0apWvaoaIEygSB
+kHN/RGulttCLod60VjPnv9HjFD1+sBClVnvobkc1FUAd+pwiR/eJct2eDTXM/Tdc
+t88iwQvQwOCLCv54NlYdOnxEiJH5PZtwWFgHNG5dEFvbR9Ge9n4vJSUiC5Ind5hG
+y7420/5PxCx4WaMDt1Z+lG4TAdPngIN4YiqxRO+WIaM8Thai1d54uXDp0X4DLRbU
+Wg==
+-----END ENCRYPTED PRIVATE KEY-----
+)";
+  constexpr std::string_view other = R"(-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIGxMBwGCiqGSIb3DQEMAQMwDgQIoqyBB1K5UdcCAggABIGQKLVdGhZi87OY3IFr
+A9Zm57v6Rewn4Vqr+ozkO63EcqrHlP180Yfh/MNV8uOGF5xOF67eC8+LcIvLRc49
+hkNPj3SA/vwtpjMsy1JzHYoGkXivJ3ujjf0uHCxJpAxfOpFWxqmBN7FwrbkNFWpN
+ZFM5amDOe+//r/JwYO/8A8+uDxBfVy1S86+UBQhyCyJGezSO
+-----END ENCRYPTED PRIVATE KEY-----
+)";
+  for (const auto text : {few, many, other})
+    CHECK(read_encrypted_key(text, phrase("correct horse battery staple")).error().code == Errc::unsupported);
 }
 
-TEST_CASE("nobody is made to compute for hours, or with nothing") {
-  const auto right = phrase("correct horse battery staple");
-  // {"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2s":"AAAAAAAAAAAAAAAAAAAAAA","p2c":999} and with 10000001
-  constexpr std::string_view few =
-      "eyJhbGciOiJQQkVTMi1IUzI1NitBMTI4S1ciLCJlbmMiOiJBMTI4R0NNIiwicDJzIjoiQUFBQUFBQUFBQUFBQUFBQUFBQUFBQSIs"
-      "InAyYyI6OTk5fQ";
-  constexpr std::string_view many =
-      "eyJhbGciOiJQQkVTMi1IUzI1NitBMTI4S1ciLCJlbmMiOiJBMTI4R0NNIiwicDJzIjoiQUFBQUFBQUFBQUFBQUFBQUFBQUFBQSIs"
-      "InAyYyI6MTAwMDAwMDF9";
-  constexpr std::string_view none =
-      "eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIiwicDJzIjoiQUFBQUFBQUFBQUFBQUFBQUFBQUFBQSIsInAyYyI6NjAwMDAwfQ";
-  const std::string rest = "." + std::string(32, 'A') + "." + std::string(16, 'A') + ".." + std::string(22, 'A');
-  CHECK(open_with_passphrase(std::string(few) + rest, right).error().code == Errc::unsupported);
-  CHECK(open_with_passphrase(std::string(many) + rest, right).error().code == Errc::unsupported);
-  CHECK(open_with_passphrase(std::string(none) + rest, right).error().code == Errc::unsupported);
+TEST_CASE("a sealed block opens with its secret and label only, and only if it is unchanged") {
+  const std::string content(100'000, 'x');
+  const auto text = must(write_sealed_pem("TEST", as_bytes(content), scalar()));
+  CHECK(as_text(must(read_sealed_pem("TEST", "text before\n" + text + "text after", scalar()))) == content);
+  CHECK(text != must(write_sealed_pem("TEST", as_bytes(content), scalar())));
+  CHECK(must(read_sealed_pem("TEST", must(write_sealed_pem("TEST", {}, scalar())), scalar())).empty());
+  CHECK(read_sealed_pem("TEST", text, Secret<32>()).error().code == Errc::not_decryptable);
+  CHECK(read_sealed_pem("OTHER", text, scalar()).error().code == Errc::not_found);
+  auto relabeled = text;
+  relabeled.replace(relabeled.find("BEGIN TEST"), 10, "BEGIN OTHER");
+  relabeled.replace(relabeled.find("END TEST"), 8, "END OTHER");
+  CHECK(read_sealed_pem("OTHER", relabeled, scalar()).error().code == Errc::not_decryptable);
+  for (const auto at :
+       {text.find('\n') + 1, text.find('\n') + 50, text.find('\n', 50'000) + 1}) {  // salt, nonce, ciphertext
+    auto changed = text;
+    changed[at] = changed[at] == 'A' ? 'B' : 'A';
+    CHECK(read_sealed_pem("TEST", changed, scalar()).error().code == Errc::not_decryptable);
+  }
+  for (const std::string_view body : {"", "AAAA\n", "?\n"})
+    CHECK(read_sealed_pem("TEST", "-----BEGIN TEST-----\n" + std::string(body) + "-----END TEST-----\n", scalar())
+              .error()
+              .code == Errc::malformed);
+  CHECK(read_sealed_pem("TEST", text.substr(0, text.size() / 2), scalar()).error().code == Errc::malformed);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ using sframe::SealingKey;
 
 namespace {
 
-constexpr Epoch epoch{0x0000'0001'89ab'cdef};
+constexpr sframe::KeyId kid{0x0000'0001'89ab'cdef};
 
 sframe::BaseKey base_key(unsigned fill = 7) {
   sframe::BaseKey base;
@@ -29,11 +29,11 @@ struct Pair {
   OpeningKey opening;
 };
 
-Pair make_pair_of_keys(CipherSuite suite, Counter limit = Counter(std::uint64_t{1} << 32)) {
+Pair make_pair_of_keys(CipherSuite suite, sframe::Counter limit = sframe::Counter(std::uint64_t{1} << 32)) {
   REQUIRE(init());
-  auto sealing = SealingKey::open(suite, epoch, base_key(), limit);
+  auto sealing = SealingKey::open(suite, kid, base_key(), limit);
   REQUIRE(sealing);
-  auto opening = OpeningKey::open(suite, epoch, base_key());
+  auto opening = OpeningKey::open(suite, kid, base_key());
   REQUIRE(opening);
   return {std::move(*sealing), std::move(*opening)};
 }
@@ -46,8 +46,8 @@ Bytes seal(SealingKey& key, ByteView metadata, ByteView plaintext) {
   return out;
 }
 
-/// Why it does not open; the buffer must be wiped then.
-Errc refusal(const OpeningKey& key, ByteView metadata, ByteView ciphertext) {
+/// The reason of a failure to open. Checks that the buffer was wiped.
+Errc rejection(const OpeningKey& key, ByteView metadata, ByteView ciphertext) {
   Bytes out(ciphertext.size(), std::byte{0xaa});
   const auto opened = key.open(out, metadata, ciphertext);
   REQUIRE_FALSE(opened);
@@ -57,7 +57,7 @@ Errc refusal(const OpeningKey& key, ByteView metadata, ByteView ciphertext) {
 
 }  // namespace
 
-TEST_CASE("SFrame seals and opens, sizes around the pieces") {
+TEST_CASE("SFrame seals and opens messages of all sizes near the size of a piece") {
   const auto suite = GENERATE(CipherSuite::aes_128_gcm_sha256_128, CipherSuite::aes_256_gcm_sha512_128);
   auto keys = make_pair_of_keys(suite);
   for (const std::size_t size :
@@ -70,17 +70,17 @@ TEST_CASE("SFrame seals and opens, sizes around the pieces") {
     REQUIRE(opened);
     CHECK(equal(*opened, plaintext));
     if (size > 64) {
-      // Nothing of the picture shines through.
+      // The ciphertext contains no part of the plaintext.
       CHECK(std::ranges::search(sealed, ByteView(plaintext).first(16)).empty());
     }
   }
 }
 
-TEST_CASE("each flipped bit of header, ciphertext, tag and metadata is refused") {
+TEST_CASE("each flipped bit of header, ciphertext, tag and metadata is rejected") {
   const auto suite = GENERATE(CipherSuite::aes_128_gcm_sha256_128, CipherSuite::aes_256_gcm_sha512_128);
   auto keys = make_pair_of_keys(suite);
   const auto metadata = hex("00112233445566778899");
-  for (int i = 0; i < 300; ++i) (void)seal(keys.sealing, {}, {});  // a counter of two bytes
+  for (int i = 0; i < 300; ++i) (void)seal(keys.sealing, {}, {});  // so that the counter has two bytes
   const auto message = seal(keys.sealing, metadata, as_bytes("an access unit"));
   Bytes out(message.size());
   REQUIRE(keys.opening.open(out, metadata, message));  // control
@@ -88,55 +88,55 @@ TEST_CASE("each flipped bit of header, ciphertext, tag and metadata is refused")
     auto bad = message;
     bad[bit / 8] ^= static_cast<std::byte>(1U << bit % 8);
     INFO(bit);
-    const auto code = refusal(keys.opening, metadata, bad);
+    const auto code = rejection(keys.opening, metadata, bad);
     CHECK((code == Errc::not_decryptable || code == Errc::malformed || code == Errc::wrong_key));
-    // Behind the header only the tag can tell.
+    // After the header, only the tag detects a change.
     if (bit / 8 >= 8) CHECK(code == Errc::not_decryptable);
   }
   for (std::size_t bit = 0; bit < metadata.size() * 8; ++bit) {
     auto bad = metadata;
     bad[bit / 8] ^= static_cast<std::byte>(1U << bit % 8);
-    CHECK(refusal(keys.opening, bad, message) == Errc::not_decryptable);
+    CHECK(rejection(keys.opening, bad, message) == Errc::not_decryptable);
   }
   for (std::size_t n = 0; n < metadata.size(); ++n)
-    CHECK(refusal(keys.opening, ByteView(metadata).first(n), message) == Errc::not_decryptable);
+    CHECK(rejection(keys.opening, ByteView(metadata).first(n), message) == Errc::not_decryptable);
 }
 
-TEST_CASE("every prefix of a message is refused, and a byte more too") {
+TEST_CASE("every prefix of a message and an added byte are rejected") {
   auto keys = make_pair_of_keys(CipherSuite::aes_128_gcm_sha256_128);
   auto message = seal(keys.sealing, as_bytes("m"), as_bytes("an access unit"));
   for (std::size_t n = 0; n < message.size(); ++n) {
     INFO(n);
-    const auto code = refusal(keys.opening, as_bytes("m"), ByteView(message).first(n));
+    const auto code = rejection(keys.opening, as_bytes("m"), ByteView(message).first(n));
     CHECK((code == Errc::malformed || code == Errc::not_decryptable));
   }
   message.push_back(std::byte{0});
-  CHECK(refusal(keys.opening, as_bytes("m"), message) == Errc::not_decryptable);
+  CHECK(rejection(keys.opening, as_bytes("m"), message) == Errc::not_decryptable);
 }
 
-TEST_CASE("another epoch, another base key, another suite") {
+TEST_CASE("a message does not open with another key ID, base key or suite") {
   auto keys = make_pair_of_keys(CipherSuite::aes_128_gcm_sha256_128);
   const auto message = seal(keys.sealing, {}, as_bytes("an access unit"));
-  const auto other_epoch = OpeningKey::open(CipherSuite::aes_128_gcm_sha256_128, epoch.next(), base_key());
+  const auto other_epoch = OpeningKey::open(CipherSuite::aes_128_gcm_sha256_128, kid.next(), base_key());
   REQUIRE(other_epoch);
-  CHECK(refusal(*other_epoch, {}, message) == Errc::wrong_key);
-  const auto other_base = OpeningKey::open(CipherSuite::aes_128_gcm_sha256_128, epoch, base_key(8));
+  CHECK(rejection(*other_epoch, {}, message) == Errc::wrong_key);
+  const auto other_base = OpeningKey::open(CipherSuite::aes_128_gcm_sha256_128, kid, base_key(8));
   REQUIRE(other_base);
-  CHECK(refusal(*other_base, {}, message) == Errc::not_decryptable);
-  const auto other_suite = OpeningKey::open(CipherSuite::aes_256_gcm_sha512_128, epoch, base_key());
+  CHECK(rejection(*other_base, {}, message) == Errc::not_decryptable);
+  const auto other_suite = OpeningKey::open(CipherSuite::aes_256_gcm_sha512_128, kid, base_key());
   REQUIRE(other_suite);
-  CHECK(refusal(*other_suite, {}, message) == Errc::not_decryptable);
-  CHECK(OpeningKey::open(static_cast<CipherSuite>(1), epoch, base_key()).error().code == Errc::unsupported);
-  CHECK(SealingKey::open(static_cast<CipherSuite>(3), epoch, base_key()).error().code == Errc::unsupported);
+  CHECK(rejection(*other_suite, {}, message) == Errc::not_decryptable);
+  CHECK(OpeningKey::open(static_cast<CipherSuite>(1), kid, base_key()).error().code == Errc::unsupported);
+  CHECK(SealingKey::open(static_cast<CipherSuite>(3), kid, base_key()).error().code == Errc::unsupported);
 }
 
-TEST_CASE("a 16-byte suite uses the first 16 bytes of the base key, the other all 32") {
+TEST_CASE("suite 4 uses the first 16 bytes of the base key, suite 5 all 32") {
   REQUIRE(init());
   sframe::BaseKey a = base_key(), b = base_key();
   b.fill()[31] ^= std::byte{1};
   for (const auto suite : {CipherSuite::aes_128_gcm_sha256_128, CipherSuite::aes_256_gcm_sha512_128}) {
-    auto sealing = SealingKey::open(suite, epoch, a);
-    const auto opening = OpeningKey::open(suite, epoch, b);
+    auto sealing = SealingKey::open(suite, kid, a);
+    const auto opening = OpeningKey::open(suite, kid, b);
     REQUIRE(sealing);
     REQUIRE(opening);
     const auto message = seal(*sealing, {}, as_bytes("x"));
@@ -145,25 +145,26 @@ TEST_CASE("a 16-byte suite uses the first 16 bytes of the base key, the other al
   }
 }
 
-TEST_CASE("the counter grows by one for every seal, and ends at the limit") {
-  auto keys = make_pair_of_keys(CipherSuite::aes_128_gcm_sha256_128, Counter(300));
+TEST_CASE("each seal increments the counter by one, up to the limit") {
+  auto keys = make_pair_of_keys(CipherSuite::aes_128_gcm_sha256_128, sframe::Counter(300));
   for (std::uint64_t i = 0; i < 300; ++i) {
-    CHECK(keys.sealing.next_counter() == Counter(i));
+    CHECK(keys.sealing.next_counter() == sframe::Counter(i));
     const auto message = seal(keys.sealing, {}, {});
     const auto header = sframe::parse_header(message);
     REQUIRE(header);
     REQUIRE(header->header.ctr == i);
-    REQUIRE(header->header.kid == epoch.value());
+    REQUIRE(header->header.kid == kid.value());
   }
   Bytes out(64);
   for (int i = 0; i < 3; ++i) CHECK(keys.sealing.seal(out, {}, {}).error().code == Errc::exhausted);
-  CHECK(keys.sealing.next_counter() == Counter(300));
-  CHECK(SealingKey::open(CipherSuite::aes_128_gcm_sha256_128, epoch, base_key(), Counter((std::uint64_t{1} << 32) + 1))
+  CHECK(keys.sealing.next_counter() == sframe::Counter(300));
+  CHECK(SealingKey::open(CipherSuite::aes_128_gcm_sha256_128, kid, base_key(),
+                         sframe::Counter((std::uint64_t{1} << 32) + 1))
             .error()
             .code == Errc::invalid_argument);
 }
 
-TEST_CASE("a sealing key that was moved from seals nothing") {
+TEST_CASE("a moved-from sealing key cannot seal") {
   auto keys = make_pair_of_keys(CipherSuite::aes_128_gcm_sha256_128);
   auto moved = std::move(keys.sealing);
   Bytes out(64);
@@ -172,7 +173,7 @@ TEST_CASE("a sealing key that was moved from seals nothing") {
   CHECK(moved.seal(out, {}, {}));
 }
 
-TEST_CASE("headers that are not in their shortest form are refused") {
+TEST_CASE("headers that are not in their shortest form are rejected") {
   const auto malformed = [](const char* text) {
     const auto in = hex(text);
     const auto header = sframe::parse_header(in);
@@ -183,7 +184,7 @@ TEST_CASE("headers that are not in their shortest form are refused") {
     CHECK(malformed(bad));
   CHECK_FALSE(malformed("8008"));
   CHECK_FALSE(malformed("0808"));
-  // All config bytes with every number of zero bytes behind them: only the three-bit values are whole.
+  // All config bytes with every number of zero bytes after them: only headers with three-bit values are complete.
   for (unsigned config = 0; config < 256; ++config) {
     Bytes in(18);
     in[0] = static_cast<std::byte>(config);
@@ -192,7 +193,7 @@ TEST_CASE("headers that are not in their shortest form are refused") {
   }
 }
 
-TEST_CASE("header sizes and values go round") {
+TEST_CASE("headers of all sizes and values can be written and read") {
   for (unsigned kid_bits = 0; kid_bits <= 64; ++kid_bits)
     for (unsigned ctr_bits = 0; ctr_bits <= 64; ++ctr_bits) {
       const auto value = [](unsigned bits) { return bits == 0 ? 0 : ~std::uint64_t{0} >> (64 - bits); };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One process, many threads in PSA: shared handles, handles made and destroyed beside them.
+// Many threads use PSA in one process: shared handles, and handles that are created and destroyed at the same time.
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <thread>
@@ -15,7 +15,7 @@ namespace {
 
 constexpr unsigned threads = 4;
 
-/// Runs `work(thread, round)` on all threads at once; how many returned false.
+/// Runs `work(thread, round)` on all threads at once. Returns the number of failures.
 template <class Work>
 unsigned long failures(int rounds, Work work) {
   std::atomic<unsigned long> failed{0};
@@ -35,11 +35,11 @@ unsigned long failures(int rounds, Work work) {
 
 }  // namespace
 
-TEST_CASE("init from several threads at once") {
+TEST_CASE("several threads can call init at the same time") {
   CHECK(failures(1, [](unsigned, int) { return init().has_value(); }) == 0);
 }
 
-TEST_CASE("one Verifier and one SigningKey are used by all threads") {
+TEST_CASE("all threads can use one Verifier and one SigningKey") {
   REQUIRE(init());
   const auto device = VolatileDevice::generate();
   REQUIRE(device);
@@ -59,7 +59,7 @@ TEST_CASE("one Verifier and one SigningKey are used by all threads") {
         }) == 0);
 }
 
-TEST_CASE("keys are made and destroyed while others verify") {
+TEST_CASE("threads can create and destroy keys while others verify") {
   REQUIRE(init());
   const auto device = VolatileDevice::generate();
   REQUIRE(device);
@@ -75,15 +75,15 @@ TEST_CASE("keys are made and destroyed while others verify") {
         }) == 0);
 }
 
-TEST_CASE("one OpeningKey opens for all threads, each thread seals and agrees for itself") {
+TEST_CASE("all threads can use one OpeningKey while each one seals with its own key") {
   REQUIRE(init());
   const auto suite = sframe::CipherSuite::aes_128_gcm_sha256_128;
-  const auto opening = sframe::OpeningKey::open(suite, Epoch(9), {});
+  const auto opening = sframe::OpeningKey::open(suite, sframe::KeyId(9), {});
   REQUIRE(opening);
   const auto hub = VolatileDevice::generate();
   REQUIRE(hub);
   CHECK(failures(100, [&](unsigned t, int i) {
-          auto sealing = sframe::SealingKey::open(suite, Epoch(9), {});
+          auto sealing = sframe::SealingKey::open(suite, sframe::KeyId(9), {});
           if (!sealing) return false;
           const Bytes plaintext(2000, static_cast<std::byte>(t * 31 + static_cast<unsigned>(i)));
           Bytes sealed(sealing->sealed_size(plaintext.size())), out(sealed.size());

@@ -4,7 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
 
-#include "hal/board/catalogue.hpp"
+#include "hal/board/catalog.hpp"
 #include "support/temporary_folder.hpp"
 #include "unit/hal/mini_schema.hpp"
 
@@ -20,7 +20,7 @@ const fs::path boards = fs::path(SEALCAM_SOURCE_DIR) / "board";
 
 MiniSchema schema() { return MiniSchema(Json::parse(std::ifstream(boards / "board.schema.json"))); }
 
-/// Every key that there is, and each part once there and once absent.
+/// A document with all keys. Each part is present in one model and absent in another.
 Json example() {
   const Json part = Json::parse(R"({
     "name": "One", "compatible": ["a,one", "a,uno"],
@@ -63,7 +63,7 @@ struct Verdicts {
 void compare(const MiniSchema& schema, const Json& document, const std::string& what, Verdicts& verdicts) {
   const bool accepted = schema.accepts(document);
   const auto error = problem(document);
-  INFO(what << ": " << error.value_or("the reader takes it") << "; the schema " << (accepted ? "takes" : "refuses")
+  INFO(what << ": " << error.value_or("the reader takes it") << "; the schema " << (accepted ? "takes" : "rejects")
             << " it");
   CHECK(accepted == !error.has_value());
   ++(accepted ? verdicts.good : verdicts.bad);
@@ -71,7 +71,7 @@ void compare(const MiniSchema& schema, const Json& document, const std::string& 
 
 }  // namespace
 
-TEST_CASE("every board in the repository is read, and the schema takes it") {
+TEST_CASE("the data of each board is valid for the reader and the schema") {
   const auto rules = schema();
   int files = 0;
   for (const auto& entry : fs::directory_iterator(boards)) {
@@ -85,12 +85,12 @@ TEST_CASE("every board in the repository is read, and the schema takes it") {
     CHECK(fs::exists(entry.path() / "README.md"));
   }
   CHECK(files >= 3);
-  const auto catalogue = read_catalogue(boards);
-  INFO((catalogue ? "" : catalogue.error()));
-  CHECK(catalogue.has_value());
+  const auto catalog = read_catalog(boards);
+  INFO((catalog ? "" : catalog.error()));
+  CHECK(catalog.has_value());
 }
 
-TEST_CASE("what is read is what was written") {
+TEST_CASE("the reader returns all values of the file") {
   const auto models = read_models(ConfigReader(example().dump()));
   REQUIRE(models);
   const Model& one = models->at(0);
@@ -108,7 +108,7 @@ TEST_CASE("what is read is what was written") {
   CHECK(models->at(1).encoder.error().why == "why");
 }
 
-TEST_CASE("schema and reader know the same keys") {
+TEST_CASE("schema and reader have the same keys") {
   std::set<std::string> used;
   const auto group = [](const Json::json_pointer& at) -> std::string {  // of the object that has the key
     static const std::set<std::string> lists = {"kernel", "sensor"};
@@ -126,7 +126,7 @@ TEST_CASE("schema and reader know the same keys") {
   CHECK(used == schema().properties());
 }
 
-TEST_CASE("schema and reader agree on every change of an example by one value") {
+TEST_CASE("schema and reader agree about each change of one value") {
   const auto rules = schema();
   Verdicts verdicts;
   compare(rules, example(), "the example", verdicts);
@@ -154,7 +154,7 @@ TEST_CASE("schema and reader agree on every change of an example by one value") 
                           Json::array({""}),
                           Json::array({"x"}),
                           {{"absent", "x"}}};
-  // A sensor's kernel and the order of limits are beyond a schema; a table of their own follows.
+  // A schema cannot express the kernel of a sensor and the order of limits. The last test has a table for them.
   const auto beyond = [](const Json::json_pointer& at) {
     return !at.empty() &&
            (at.back() == "kernel" || at.back().starts_with("min_") || at.back().starts_with("max_") ||
@@ -179,7 +179,7 @@ TEST_CASE("schema and reader agree on every change of an example by one value") 
       }
     }
   });
-  // Both verdicts occurred often: the comparison is not of two that refuse, or take, everything.
+  // Control: schema and reader accepted many documents and rejected many.
   CHECK(verdicts.good > 50);
   CHECK(verdicts.bad > 500);
 }
@@ -211,11 +211,11 @@ TEST_CASE("limits are the same in schema and reader") {
   }
 }
 
-TEST_CASE("errors name the place") {
+TEST_CASE("errors have the JSON Pointer") {
   const struct {
     const char* at;
     Json value;
-    const char* says;
+    const char* message;
   } bad[] = {{"/version", 2, "/version: must be 1"},
              {"/models", Json::array(), "/models: must be a list"},
              {"/models/0/surplus", 1, "/models/0/surplus: unknown setting"},
@@ -223,8 +223,8 @@ TEST_CASE("errors name the place") {
              {"/models/0/led/absent", "why", "/models/0/led/path: unknown setting"},
              {"/models/0/temperature/limit", 500, "/models/0/temperature/limit: must be a whole number from 30 to 125"},
              {"/models/0/sensors/1/backend", "gstreamer", "/models/0/sensors/1/backend: must be one of"},
-             {"/models/0/sensors/0/driver", "d", "/models/0/sensors/0: must have either node or driver"},
-             // What a schema cannot say:
+             {"/models/0/sensors/0/driver", "d", "/models/0/sensors/0: must have 'node' or 'driver', but not both"},
+             // Rules that a schema cannot express:
              {"/models/0/sensors/0/kernel", "M", "/models/0/sensors/0/kernel: is not the name"},
              {"/models/0/encoder/kernel", "M", "/models/0/encoder/kernel: is not the name"},
              {"/models/0/encoder/min_side", 1921, "/models/0/encoder/min_side: must not be above"},
@@ -234,6 +234,6 @@ TEST_CASE("errors name the place") {
     changed[Json::json_pointer(row.at)] = row.value;
     const auto error = problem(changed);
     INFO(row.at << ": " << error.value_or("taken"));
-    CHECK(error.value_or("").contains(row.says));
+    CHECK(error.value_or("").contains(row.message));
   }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hal/button.hpp"
+#include "hal/board_control.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "core/log.hpp"
+#include "base/log.hpp"
 #include "hal/gpio/gpio_button.hpp"
 
 using namespace sealcam;
@@ -12,7 +12,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Feeds ten readings a second; 'x' is a second held, '.' a second not. Returns how many long presses there were.
+/// Feeds ten readings a second. 'x' is a second with the button down, '.' a second with the button up. Returns the
+/// number of long presses.
 int presses(std::string_view seconds) {
   LongPress press;
   MonotonicTime now;
@@ -27,7 +28,7 @@ int presses(std::string_view seconds) {
 
 }  // namespace
 
-TEST_CASE("a long press is five seconds without a break, once") {
+TEST_CASE("a press of five seconds without a break counts once") {
   CHECK(presses("..xxxxx.") == 0);
   CHECK(presses("..xxxxxx.") == 1);
   CHECK(presses(".xxxxxxxxxxxxxxxxxxxx") == 1);
@@ -35,12 +36,12 @@ TEST_CASE("a long press is five seconds without a break, once") {
   CHECK(presses(".xxxxxx.xxxxxx.") == 2);
 }
 
-TEST_CASE("a button that is held from the start counts once it was let go") {
+TEST_CASE("a button that is down at the start counts only after a release") {
   CHECK(presses("xxxxxxxxxxxxxxxxxxxxxxxxx") == 0);
   CHECK(presses("xxxxxxxxx.xxxxxx") == 1);
 }
 
-TEST_CASE("a reading in between that says released begins anew") {
+TEST_CASE("a release in between restarts the five seconds") {
   LongPress press;
   MonotonicTime now;
   CHECK_FALSE(press.feed(false, now));
@@ -50,7 +51,7 @@ TEST_CASE("a reading in between that says released begins anew") {
   CHECK(press.feed(true, now + 100ms));
 }
 
-TEST_CASE("a chip that is not there, or is none, is an error") {
+TEST_CASE("a missing chip or another file is an error") {
   CHECK(gpio::GpioButton::open({.chip = "/nowhere/gpiochip0", .line = 3}).error().code == Errc::not_found);
   CHECK_FALSE(gpio::GpioButton::open({.chip = "/dev/null", .line = 3}));
 }

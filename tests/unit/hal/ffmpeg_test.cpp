@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch_test_macros.hpp>
 
-#include "core/log.hpp"
+#include "base/log.hpp"
+#include "base/testing/fakes.hpp"
 #include "hal/fake/fake_source.hpp"
 #include "hal/ffmpeg/decoder.hpp"
 #include "hal/h264.hpp"
@@ -11,7 +12,7 @@ using namespace sealcam;
 using namespace sealcam::hal;
 using namespace std::chrono_literals;
 
-TEST_CASE("auto says which encoder it took and why not the others") {
+TEST_CASE("auto logs the chosen encoder and why it rejected others") {
   MemoryLog log;
   EncoderConfig config;
   config.size = {320, 240};
@@ -25,26 +26,26 @@ TEST_CASE("auto says which encoder it took and why not the others") {
   }
 }
 
-TEST_CASE("an encoder refuses configurations by name") {
+TEST_CASE("an encoder rejects an invalid configuration with the name of the setting") {
   MemoryLog log;
-  const auto refused = [&](auto change, Errc code = Errc::invalid_argument) {
+  const auto rejected = [&](auto change, Errc code = Errc::invalid_argument) {
     EncoderConfig config;
     config.size = {320, 240};
     change(config);
     const auto r = ffmpeg::FfmpegEncoder::open(config, log);
     return !r && r.error().code == code;
   };
-  CHECK(refused([](auto& c) { c.size = {321, 240}; }));
-  CHECK(refused([](auto& c) { c.size = {320, 241}; }));
-  CHECK(refused([](auto& c) { c.size = {}; }));
-  CHECK(refused([](auto& c) { c.rate = 0; }));
-  CHECK(refused([](auto& c) { c.bitrate = BitsPerSecond(24'999); }));
-  CHECK(refused([](auto& c) { c.keyframe_interval = 0; }));
-  CHECK(refused([](auto& c) { c.format = PixelFormat::h264; }));
-  CHECK(refused([](auto& c) { c.codec = "h265"; }, Errc::not_found));
+  CHECK(rejected([](auto& c) { c.size = {321, 240}; }));
+  CHECK(rejected([](auto& c) { c.size = {320, 241}; }));
+  CHECK(rejected([](auto& c) { c.size = {}; }));
+  CHECK(rejected([](auto& c) { c.rate = 0; }));
+  CHECK(rejected([](auto& c) { c.bitrate = BitsPerSecond(24'999); }));
+  CHECK(rejected([](auto& c) { c.keyframe_interval = 0; }));
+  CHECK(rejected([](auto& c) { c.format = PixelFormat::h264; }));
+  CHECK(rejected([](auto& c) { c.codec = "h265"; }, Errc::not_found));
 }
 
-TEST_CASE("what is beyond the board's encoder goes to another, and the log says why") {
+TEST_CASE("settings beyond the limits of the board's encoder lead to another encoder, with a reason in the log") {
   EncoderConfig config;
   config.size = {2592, 1944};
   config.hardware_limits = EncoderLimits{.max_side = 1920};
@@ -58,7 +59,7 @@ TEST_CASE("what is beyond the board's encoder goes to another, and the log says 
   CHECK(open("auto").first != "h264_v4l2m2m");
   CHECK(open("auto").second.contains("not h264_v4l2m2m: the picture's size is beyond this board's encoder"));
   CHECK(open("h264_v4l2m2m").first.contains("beyond this board's encoder"));
-  config.size = {320, 240};  // the control: another reason, if any
+  config.size = {320, 240};  // control: no reason, or another one
   CHECK(!open("auto").second.contains("beyond this board's encoder"));
   config.hardware_limits->max_bitrate = BitsPerSecond(1'000'000);
   CHECK(open("auto").second.contains("the bitrate is beyond this board's encoder"));
@@ -66,7 +67,15 @@ TEST_CASE("what is beyond the board's encoder goes to another, and the log says 
   CHECK(!open("auto").second.contains("h264_v4l2m2m"));
 }
 
-TEST_CASE("the decoder begins at a key frame") {
+TEST_CASE("the encoder's parameter sets have the size of its pictures") {
+  const auto units = test::film(3, 3);
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    CHECK(is_picture(units[i], 320, 240, i == 0));
+    CHECK(is_picture(units[i], 640, 480, i == 0) == (i != 0));  // a delta has no parameter sets
+  }
+}
+
+TEST_CASE("the decoder starts at a key frame") {
   const auto units = test::film(12, 6);
   REQUIRE(units.size() == 12);
   const auto decoder = ffmpeg::FfmpegDecoder::open().value();
@@ -78,7 +87,7 @@ TEST_CASE("the decoder begins at a key frame") {
   }
 }
 
-TEST_CASE("damage is an error, and the decoder goes on at the next key frame") {
+TEST_CASE("a damaged unit is an error, and the decoder continues at the next key frame") {
   auto units = test::film(12, 6);
   const auto decoder = ffmpeg::FfmpegDecoder::open().value();
   for (std::uint32_t i = 0; i < 3; ++i) REQUIRE(decoder->decode(units[i]).value());
@@ -98,11 +107,11 @@ TEST_CASE("damage is an error, and the decoder goes on at the next key frame") {
 TEST_CASE("flipped bits never crash the decoder") {
   const auto units = test::film(8, 4);
   const auto decoder = ffmpeg::FfmpegDecoder::open().value();
-  int refused = 0;
+  int rejected = 0;
   for (std::size_t n = 0; n < 400; ++n) {
     Bytes unit = units[n % units.size()];
     unit[(n * 7919) % unit.size()] ^= static_cast<std::byte>(1 << n % 8);
-    refused += decoder->decode(unit) ? 0 : 1;
+    rejected += decoder->decode(unit) ? 0 : 1;
   }
-  CHECK(refused > 0);
+  CHECK(rejected > 0);
 }

@@ -3,9 +3,9 @@
 #include <fstream>
 #include <sstream>
 
-#include "core/log.hpp"
+#include "base/log.hpp"
+#include "base/testing/fakes.hpp"
 #include "hal/board/led_control.hpp"
-#include "hal/board/log_control.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace sealcam;
@@ -13,7 +13,7 @@ using namespace sealcam::hal::board;
 
 namespace {
 
-/// Plain files in the place of an LED's attributes: what is written is what is read.
+/// Plain files instead of the attributes of an LED. A read returns the text that was written.
 struct FakeLed {
   test::TemporaryFolder folder;
   explicit FakeLed(std::string_view triggers = "none mmc0 [heartbeat] timer") {
@@ -31,7 +31,7 @@ struct FakeLed {
 
 }  // namespace
 
-TEST_CASE("the light is taken from its trigger, driven, and given back") {
+TEST_CASE("the light replaces the LED's trigger and restores it") {
   const FakeLed led;
   {
     const auto light = LedControl::open(led.folder.path());
@@ -49,20 +49,7 @@ TEST_CASE("the light is taken from its trigger, driven, and given back") {
   CHECK(led.get("brightness") == "0");
 }
 
-TEST_CASE("identifying blinks, and the activity shows again afterwards") {
-  const FakeLed led;
-  const auto light = LedControl::open(led.folder.path());
-  REQUIRE(light);
-  CHECK((*light)->set_identify(true));
-  CHECK(led.get("trigger") == "timer");
-  CHECK((*light)->set_activity(true));
-  CHECK(led.get("trigger") == "timer");  // not ended by a sensor that starts
-  CHECK((*light)->set_identify(false));
-  CHECK(led.get("trigger") == "none");
-  CHECK(led.get("brightness") == "255");
-}
-
-TEST_CASE("a light that is not there, says nonsense or goes away is an error") {
+TEST_CASE("a missing LED, an LED with invalid files and a removed LED are errors") {
   const test::TemporaryFolder nothing;
   CHECK(LedControl::open(nothing.path()).error().code == Errc::not_found);
   CHECK(LedControl::open(FakeLed("none timer").folder.path()).error().code == Errc::malformed);
@@ -76,7 +63,7 @@ TEST_CASE("a light that is not there, says nonsense or goes away is an error") {
   CHECK((*light)->set_activity(true).error().code == Errc::device_lost);
 }
 
-TEST_CASE("without a light the log says when the sensor is on") {
+TEST_CASE("without an LED the log shows when the sensor is on") {
   MemoryLog log;
   {
     LogControl light(log);

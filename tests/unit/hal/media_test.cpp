@@ -5,10 +5,11 @@
 #include <fstream>
 #include <map>
 
+#include "base/encoding.hpp"
+#include "base/testing/fakes.hpp"
 #include "hal/fake/picture_mark.hpp"
 #include "hal/ffmpeg/converter.hpp"
-#include "hal/media/door.hpp"
-#include "hal/media/load.hpp"
+#include "hal/modules/modules.hpp"
 #include "support/film.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -24,11 +25,11 @@ namespace {
 
 unsigned at(ByteView b, std::size_t i) { return std::to_integer<unsigned>(b[i]); }
 
-/// What a transport stream holds, read after ISO/IEC 13818-1 section 2.4.3.
+/// The content of a transport stream (ISO/IEC 13818-1 section 2.4.3).
 struct Transport {
   std::map<unsigned, std::size_t> packets;  // by PID
   std::size_t pcr = 0;
-  std::map<unsigned, Bytes> payload;  // of packets that carry one, joined
+  std::map<unsigned, Bytes> payload;  // by PID; joined
   bool whole = true;
 
   explicit Transport(ByteView stream) {
@@ -58,7 +59,7 @@ struct Transport {
   }
 };
 
-/// Of a PES packet (section 2.4.3.6), in ticks of 90 kHz.
+/// The PTS of a PES packet (section 2.4.3.6), in ticks of 90 kHz.
 std::uint64_t pts(ByteView pes) {
   const auto part = [&](std::size_t i, unsigned mask) { return static_cast<std::uint64_t>(at(pes, i) & mask); };
   return part(9, 0x0e) << 29 | part(10, 0xff) << 22 | part(11, 0xfe) << 14 | part(12, 0xff) << 7 | part(13, 0xfe) >> 1;
@@ -66,17 +67,17 @@ std::uint64_t pts(ByteView pes) {
 
 struct Scene {
   MemoryLog log;
-  media::ModuleMedia media{log};
+  modules::MediaModule media{log};
   std::vector<Bytes> units = test::film(12, 6);
 
   [[nodiscard]] Result<Bytes> still(std::size_t from, std::size_t to) {
     const std::vector<ByteView> group(units.begin() + static_cast<std::ptrdiff_t>(from),
                                       units.begin() + static_cast<std::ptrdiff_t>(to));
-    return media.open_still_maker().value()->make(group);
+    return media.open_still_builder().value()->make(group);
   }
 };
 
-/// The JPEG's samples, back in the range of video.
+/// The samples of the JPEG, converted to the range of video.
 class Decoded {
  public:
   explicit Decoded(const Bytes& jpeg) : converter_(ffmpeg::Converter::open({320, 240}, PixelFormat::yu12).value()) {
@@ -98,7 +99,7 @@ class Decoded {
 
 }  // namespace
 
-TEST_CASE("a stream is made of whole packets with tables, clock, delimiters and times that are the pictures' own") {
+TEST_CASE("a stream has whole packets with tables, clock, delimiters and the times of its pictures") {
   Scene s;
   const auto muxer = s.media.open_muxer().value();
   for (std::size_t i = 0; i < s.units.size(); ++i) {
@@ -114,7 +115,7 @@ TEST_CASE("a stream is made of whole packets with tables, clock, delimiters and 
     CHECK(load_be<std::uint32_t>(es) == 1);
     CHECK(at(es, 4) == 9);  // access unit delimiter
     if (key) {
-      CHECK(ts.packets.contains(0));  // a player may begin here
+      CHECK(ts.packets.contains(0));  // a player can start here
       CHECK(ts.pcr > 0);
       CHECK(std::ranges::search(es, std::array{std::byte{0}, std::byte{0}, std::byte{1}, std::byte{0x67}}).begin() !=
             es.end());
@@ -122,7 +123,7 @@ TEST_CASE("a stream is made of whole packets with tables, clock, delimiters and 
   }
 }
 
-TEST_CASE("a stream begins at a key frame, and its time grows") {
+TEST_CASE("a stream starts at a key frame, and its time must increase") {
   Scene s;
   const auto muxer = s.media.open_muxer().value();
   const auto no_key = muxer->write({s.units[1], 0us, false});
@@ -136,16 +137,16 @@ TEST_CASE("a stream begins at a key frame, and its time grows") {
   const auto empty = muxer->write({{}, 2ms, false});
   REQUIRE_FALSE(empty);
   CHECK(empty.error().code == Errc::malformed);
-  CHECK(muxer->write({s.units[6], 50h, true}));  // past the 26.5 h after which PTS begins again
+  CHECK(muxer->write({s.units[6], 50h, true}));  // after 26.5 h PTS wraps
 }
 
-TEST_CASE("a muxer that was never used, and one in the middle, go without a leak") {
+TEST_CASE("destroying a muxer leaks nothing, unused or in the middle of a stream") {
   Scene s;
   (void)s.media.open_muxer().value();
   (void)s.media.open_muxer().value()->write({s.units[0], 0us, true});
 }
 
-TEST_CASE("a still is the newest picture of its group, in its own brightness") {
+TEST_CASE("a still is the last picture of its group, with the correct brightness") {
   Scene s;
   const auto jpeg = s.still(6, 10);
   REQUIRE(jpeg);
@@ -155,7 +156,7 @@ TEST_CASE("a still is the newest picture of its group, in its own brightness") {
   const auto mark = fake::read_mark(decoded.picture);
   REQUIRE(mark);
   CHECK(*mark == fake::PictureMark{FrameNumber(9), 3});
-  // Black (16) and white (235) of the mark: a wrong range would move the middle of each cell by 15 at least.
+  // Black (16) and white (235) of the mark: a wrong range would change the middle of each cell by at least 15.
   unsigned low = 255, high = 0;
   for (int x = 12; x < 136; x += 8) {
     const auto value = std::to_integer<unsigned>(
@@ -168,7 +169,7 @@ TEST_CASE("a still is the newest picture of its group, in its own brightness") {
   CHECK((high >= 225 && high <= 245));
 }
 
-TEST_CASE("what does not decode is an error, and leaves nothing behind") {
+TEST_CASE("a group that does not decode is an error and does not affect the next still") {
   Scene s;
   CHECK(s.still(0, 0).error().code == Errc::malformed);
   CHECK(s.still(1, 4).error().code == Errc::malformed);  // no key frame
@@ -178,15 +179,15 @@ TEST_CASE("what does not decode is an error, and leaves nothing behind") {
   CHECK(s.still(6, 8));
 }
 
-TEST_CASE("a media module that is none is refused by name, once") {
+TEST_CASE("a file that is not the media module is rejected once, with its name") {
   const test::TemporaryFolder folder;
-  std::ofstream(folder.path() / media::module_file) << "no module";
+  std::ofstream(folder.path() / "sealcam-media.so") << "no module";
   ::setenv("SEALCAM_MODULE_PATH", folder.path().c_str(), 1);
   MemoryLog log;
-  media::ModuleMedia broken(log);
+  modules::MediaModule broken(log);
   CHECK(broken.open_muxer().error().code == Errc::unsupported);
   ::unsetenv("SEALCAM_MODULE_PATH");
-  CHECK(broken.open_still_maker().error().code == Errc::unsupported);
+  CHECK(broken.open_still_builder().error().code == Errc::unsupported);
   CHECK(log.lines().size() == 1);
   CHECK(log.contains(folder.path().string()));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// As much of JSON Schema 2020-12 as board/board.schema.json uses. A keyword that it does not know is an exception, so
-/// that a schema which grows cannot be half checked.
+/// The part of JSON Schema 2020-12 that board/board.schema.json uses. Throws for any other keyword, so that no rule of
+/// the schema is ignored.
 #pragma once
 
 #include <algorithm>
@@ -39,14 +39,14 @@ class MiniSchema {
   }
 
   [[nodiscard]] bool holds(const Json& schema, const std::string& key, const Json& rule, const Json& value) const {
-    static const std::set<std::string> says_nothing = {"$schema", "$defs", "title", "description"};
-    if (says_nothing.contains(key)) return true;
+    static const std::set<std::string> logs_nothing = {"$schema", "$defs", "title", "description"};
+    if (logs_nothing.contains(key)) return true;
     if (key == "$ref") return accepts(root_.at(Json::json_pointer(rule.get<std::string>().substr(1))), value);
     if (key == "const") return value == rule;
     if (key == "enum") return std::ranges::contains(rule, value);
     if (key == "oneOf") return std::ranges::count_if(rule, [&](const Json& s) { return accepts(s, value); }) == 1;
     if (key == "type") return is(rule, value);
-    // The others speak of one type and let every other value pass.
+    // The other keywords apply to one type only. They accept all values of other types.
     if (key == "minLength") return !value.is_string() || value.get<std::string>().size() >= rule;
     if (key == "pattern")
       return !value.is_string() || std::regex_search(value.get<std::string>(), std::regex(rule.get<std::string>()));
@@ -65,7 +65,7 @@ class MiniSchema {
     if (key == "additionalProperties" && rule == false)
       return std::ranges::all_of(value.items(),
                                  [&](const auto& p) { return schema.at("properties").contains(p.key()); });
-    throw std::runtime_error("the schema uses a keyword that this test does not know: " + key);
+    throw std::runtime_error("the schema uses a keyword that this test does not support: " + key);
   }
 
   static bool is(const std::string& type, const Json& value) {
@@ -74,7 +74,7 @@ class MiniSchema {
     if (type == "string") return value.is_string();
     if (type == "boolean") return value.is_boolean();
     if (type == "integer") return value.is_number_integer();
-    throw std::runtime_error("the schema uses a type that this test does not know: " + type);
+    throw std::runtime_error("the schema uses a type that this test does not support: " + type);
   }
 
   Json root_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "owner/access_list.hpp"
+#include "owner/broker/access_list.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <string>
 
@@ -8,6 +9,7 @@ namespace sealcam::owner {
 namespace {
 
 using protocol::Role;
+using Topics = std::vector<std::string>;
 
 DeviceId device(char letter) {
   const auto id = DeviceId::parse(std::string(32, letter));
@@ -16,52 +18,96 @@ DeviceId device(char letter) {
 }
 AccountId account(char letter) { return AccountId(device(letter).bytes()); }
 std::string s(char letter) { return std::string(32, letter); }
+std::string at(char account, char camera, const std::string& leaf) {
+  return "sealcam/1/" + s(account) + "/" + s(camera) + "/" + leaf;
+}
+std::string index_of(char account, char hub) { return "sealcam/1/" + s(account) + "/index/" + s(hub); }
 
-TEST_CASE("a camera writes its own pictures and reads what is meant for it") {
-  const auto block = access_block({Role::camera, device('c'), account('a')});
-  const auto own = "sealcam/1/" + s('a') + "/" + s('c') + "/";
-  CHECK(block == "# sealcam: camera " + s('c') + " of account " + s('a') + "\nuser " + s('c') + "\n" + "topic write " +
-                     own + "grants\n" + "topic write " + own + "video\n" + "topic write " + own + "still\n" +
-                     "topic write " + own + "status\n" + "topic read " + own + "roster\n" + "topic read " + own +
-                     "command\n" + "topic read " + own + "ask/+\n");
+Authorized camera(char id, char of) { return {Role::camera, device(id), account(of)}; }
+Authorized hub(char id, char of) { return {Role::hub, device(id), account(of)}; }
+Authorized owner(char id) { return {Role::owner, device(id), account(id)}; }
+
+/// Two accounts: a with the camera c and the hubs h and i, b with the camera d and the hub j.
+const std::vector<Authorized>& all() {
+  static const std::vector<Authorized> devices = {owner('a'), camera('c', 'a'), hub('h', 'a'), hub('i', 'a'),
+                                                  owner('b'), camera('d', 'b'), hub('j', 'b')};
+  return devices;
 }
 
-TEST_CASE("a hub reads its account's cameras and writes its own ask") {
-  const auto block = access_block({Role::hub, device('h'), account('a')});
-  const auto any = "sealcam/1/" + s('a') + "/+/";
-  CHECK(block == "# sealcam: hub " + s('h') + " of account " + s('a') + "\nuser " + s('h') + "\n" + "topic read " +
-                     any + "roster\n" + "topic read " + any + "grants\n" + "topic read " + any + "video\n" +
-                     "topic read " + any + "still\n" + "topic read " + any + "status\n" + "topic write " + any +
-                     "ask/" + s('h') + "\n");
+TEST_CASE("a camera writes its own pictures and reads messages for it") {
+  const auto topics = permissions(camera('c', 'a'), all());
+  CHECK(topics.write ==
+        Topics{at('a', 'c', "grants"), at('a', 'c', "video"), at('a', 'c', "still"), at('a', 'c', "status")});
+  CHECK(topics.read == Topics{at('a', 'c', "roster"), at('a', 'c', "command"), at('a', 'c', "request/" + s('h')),
+                              at('a', 'c', "request/" + s('i'))});
 }
 
-TEST_CASE("an owner writes rosters and commands and reads the account") {
-  const auto block = access_block({Role::owner, device('a'), account('a')});
-  const auto all = "sealcam/1/" + s('a') + "/";
-  CHECK(block == "# sealcam: owner " + s('a') + " of account " + s('a') + "\nuser " + s('a') + "\n" + "topic write " +
-                     all + "+/roster\n" + "topic write " + all + "+/command\n" + "topic read " + all + "#\n");
+TEST_CASE("a hub reads its index and the cameras of its account, and writes its own requests") {
+  const auto topics = permissions(hub('h', 'a'), all());
+  CHECK(topics.write == Topics{at('a', 'c', "request/" + s('h'))});
+  CHECK(topics.read == Topics{index_of('a', 'h'), at('a', 'c', "roster"), at('a', 'c', "grants"), at('a', 'c', "video"),
+                              at('a', 'c', "still"), at('a', 'c', "status")});
 }
 
-TEST_CASE("a block tells whom it is about, a changed one tells nothing") {
-  for (const auto role : {Role::camera, Role::hub, Role::owner}) {
-    const Admitted who{role, device('d'), account('e')};
-    const auto block = access_block(who);
-    CHECK(parse_access_block(block) == who);
-    CHECK_FALSE(parse_access_block(block + "topic readwrite #\n"));
-    CHECK_FALSE(parse_access_block(block.substr(0, block.size() - 1)));
-    CHECK_FALSE(parse_access_block(block.substr(0, 40)));
-  }
-  CHECK_FALSE(parse_access_block(""));
-  CHECK_FALSE(parse_access_block("topic readwrite #\n"));
+TEST_CASE("an owner writes messages for existing devices and reads the whole account") {
+  const auto topics = permissions(owner('a'), all());
+  CHECK(topics.write == Topics{at('a', 'c', "roster"), at('a', 'c', "command"), index_of('a', 'h'), index_of('a', 'i'),
+                               index_of('a', 'a')});
+  CHECK(topics.read == Topics{"sealcam/1/" + s('a') + "/#"});
 }
 
-TEST_CASE("the list is the same whatever order devices come in") {
-  const Admitted a{Role::camera, device('b'), account('a')};
-  const Admitted b{Role::hub, device('c'), account('a')};
-  CHECK(access_list({a, b}) == access_list({b, a}));
-  CHECK(access_list({a, b}).contains(access_block(a)));
-  CHECK(access_list({a, b}).contains(access_block(b)));
-  CHECK_FALSE(access_list({}).contains("topic"));
+TEST_CASE("no permission for writing has a wildcard, except the operator's own") {
+  for (const auto& device : all())
+    for (const auto& topic : permissions(device, all()).write) CHECK(topic.find_first_of("+#") == std::string::npos);
+  const auto text = access_list(all());
+  CHECK(text.contains("user sealcam-operator\ntopic write sealcam/1/#\n"));
+  CHECK_FALSE(text.contains("+"));
+  const auto first_device = text.find("# camera");
+  REQUIRE(first_device != std::string::npos);
+  CHECK(text.find("write sealcam/1/#", first_device) == std::string::npos);
+}
+
+TEST_CASE("a hub without cameras may write nothing") {
+  const std::vector devices = {owner('a'), hub('h', 'a')};
+  CHECK(permissions(hub('h', 'a'), devices).write.empty());
+  CHECK(permissions(hub('h', 'a'), all()).write.size() == 1);  // control
+}
+
+TEST_CASE("the access list does not depend on the order of the devices") {
+  auto reversed = all();
+  std::ranges::reverse(reversed);
+  CHECK(access_list(all()) == access_list(reversed));
+  CHECK(access_list(all()).contains("\nuser " + s('c') + "\ntopic write " + at('a', 'c', "grants") + "\n"));
+  CHECK_FALSE(access_list(all()).contains(at('b', 'c', "")));
+}
+
+TEST_CASE("the topics of a revoked camera have no device") {
+  std::vector<Authorized> left = {owner('a'), hub('h', 'a'), owner('b'), camera('d', 'b')};
+  const auto gone = topics_without_device(std::vector{camera('c', 'a')}, left);
+  for (const auto* leaf : {"grants", "video", "still", "status", "roster", "command"})
+    CHECK(std::ranges::contains(gone, at('a', 'c', leaf)));
+  CHECK(std::ranges::contains(gone, at('a', 'c', "request/" + s('h'))));
+  CHECK(gone.size() == 7);
+}
+
+TEST_CASE("the topics of a revoked hub have no device, and the camera keeps its own") {
+  std::vector<Authorized> left = {owner('a'), camera('c', 'a'), hub('i', 'a')};
+  CHECK(topics_without_device(std::vector{hub('h', 'a')}, left) ==
+        Topics{at('a', 'c', "request/" + s('h')), index_of('a', 'h')});
+  // Both were revoked while the broker was not running.
+  const auto both = topics_without_device(std::vector{hub('h', 'a'), camera('c', 'a')}, std::vector{hub('i', 'a')});
+  CHECK(std::ranges::contains(both, at('a', 'c', "request/" + s('h'))));
+  CHECK(std::ranges::contains(both, at('a', 'c', "request/" + s('i'))));
+  CHECK_FALSE(std::ranges::contains(both, index_of('a', 'i')));
+}
+
+TEST_CASE("a device that is authorized again keeps its topics") {
+  CHECK(topics_without_device(std::vector{camera('c', 'a'), hub('h', 'a')}, all()).empty());
+}
+
+TEST_CASE("the index of a revoked owner has no device, and the cameras keep their topics") {
+  CHECK(topics_without_device(std::vector{owner('a')}, {}) == Topics{index_of('a', 'a')});
+  CHECK(topics_without_device(std::vector{owner('a')}, all()).empty());
 }
 
 }  // namespace

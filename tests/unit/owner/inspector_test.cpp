@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "owner/inspector.hpp"
+#include "owner/record/inspector.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "protocol/ask.hpp"
 #include "protocol/status.hpp"
+#include "protocol/view_request.hpp"
 #include "support/actors.hpp"
 
 namespace sealcam::owner {
@@ -18,7 +18,7 @@ struct World {
   Actor owner, camera, hub, stranger, stranger_camera;
   protocol::Route route = test::route_of(owner, camera);
   protocol::Roster roster = test::roster_of(camera, 4, {&hub});
-  Epoch epoch{77};
+  protocol::Epoch epoch{77};
   crypto::sframe::BaseKey base = make_base();
   crypto::sframe::SealingKey key =
       must(crypto::sframe::SealingKey::open(crypto::sframe::CipherSuite::aes_128_gcm_sha256_128, epoch, base));
@@ -47,13 +47,17 @@ struct World {
   [[nodiscard]] Bytes grants() const {
     crypto::sframe::BaseKey copy(base.reveal());
     const protocol::GrantContent content{std::move(copy), "Front door"};
-    return must(protocol::encode_grants(roster, {}, epoch, crypto::sframe::CipherSuite::aes_128_gcm_sha256_128, content,
-                                        {}, route, camera.keys().identity));
+    return must(
+        protocol::encode_grants({.roster = roster, .content = content, .epoch = epoch}, route, camera.keys().identity));
   }
-  [[nodiscard]] Bytes frame() {
-    Bytes plain(protocol::frame_header_size + 100);
-    protocol::write_frame_header({.width = 640, .height = 360, .captured = {}, .number = FrameNumber(9), .echo = {}},
-                                 plain);
+  [[nodiscard]] Bytes frame(CaptureTime captured = {}) {
+    const protocol::FrameHeader header{.width = 640,
+                                       .height = 360,
+                                       .captured = captured,
+                                       .number = FrameNumber(9),
+                                       .depends = key.next_counter(),
+                                       .echoes = {}};
+    const auto plain = protocol::frame_plaintext(header, Bytes(100));
     const protocol::FrameSealer sealer(route, camera.keys().identity);
     Bytes out(sealer.message_size(key, plain.size()));
     const auto sealed = must(sealer.seal(out, key, protocol::FrameKind::key, plain));
@@ -61,98 +65,119 @@ struct World {
   }
 };
 
-Inspection look(Inspector& inspector, const std::string& topic, ByteView payload) {
+Inspection inspect(Inspector& inspector, const std::string& topic, ByteView payload) {
   return inspector.inspect({.topic = topic, .payload = payload, .retained = false});
 }
 
-TEST_CASE("a frame opens once its grant was seen, and not before") {
+TEST_CASE("a frame opens after its grant arrived") {
   World w;
   auto inspector = w.inspector();
   const auto video = protocol::topic(w.route, Leaf::video);
-  const auto before = look(inspector, video, w.frame());
+  const auto before = inspect(inspector, video, w.frame());
   CHECK(before.verified);
   CHECK(before.opened == false);
   CHECK_FALSE(before.why.empty());
   CHECK(before.epoch == w.epoch);
-  CHECK(before.counter == Counter(0));
+  CHECK(before.counter == protocol::Counter(0));
   CHECK(before.kind == "key");
   CHECK(before.signer == w.camera.id().to_string());
   CHECK(before.camera == "Front door");
 
-  const auto grants = look(inspector, protocol::topic(w.route, Leaf::grants), w.grants());
+  const auto grants = inspect(inspector, protocol::topic(w.route, Leaf::grants), w.grants());
   INFO(grants.why);
   CHECK(grants.verified);
   CHECK(grants.opened == true);
-  const auto after = look(inspector, video, w.frame());
+  const auto after = inspect(inspector, video, w.frame());
   INFO(after.why);
   CHECK(after.opened == true);
   CHECK(after.content.contains("640x360"));
   CHECK(after.why.empty());
 }
 
-TEST_CASE("without this machine's keys nothing opens, everything is still verified") {
-  World w;
-  auto inspector = w.inspector(false);
-  const auto grants = look(inspector, protocol::topic(w.route, Leaf::grants), w.grants());
-  CHECK(grants.verified);
-  CHECK(grants.opened == false);
-  CHECK(look(inspector, protocol::topic(w.route, Leaf::video), w.frame()).opened == false);
-}
-
-TEST_CASE("what was moved, changed or signed by somebody else is not verified") {
+TEST_CASE("a camera may send any 64 bits as the capture time, also one without a calendar date") {
   World w;
   auto inspector = w.inspector();
-  REQUIRE(look(inspector, protocol::topic(w.route, Leaf::grants), w.grants()).opened == true);
+  (void)inspect(inspector, protocol::topic(w.route, Leaf::grants), w.grants());
+  const auto content = [&](std::chrono::microseconds captured) {
+    const auto seen = inspect(inspector, protocol::topic(w.route, Leaf::video), w.frame(CaptureTime{captured}));
+    CHECK(seen.opened == true);
+    return seen.content;
+  };
+  CHECK(content(std::chrono::seconds(253'402'300'799)).contains("9999-12-31T23:59:59.000Z"));  // control
+  for (const auto captured : {std::chrono::microseconds::min(), std::chrono::microseconds::max(),
+                              std::chrono::microseconds(std::chrono::seconds(253'402'300'800))}) {
+    const auto text = content(captured);
+    CHECK(text.contains("an impossible time"));
+    CHECK(text.contains("640x360"));
+  }
+}
+
+TEST_CASE("without the keys of this machine, messages are verified but not opened") {
+  World w;
+  auto inspector = w.inspector(false);
+  const auto grants = inspect(inspector, protocol::topic(w.route, Leaf::grants), w.grants());
+  CHECK(grants.verified);
+  CHECK(grants.opened == false);
+  CHECK(inspect(inspector, protocol::topic(w.route, Leaf::video), w.frame()).opened == false);
+}
+
+TEST_CASE("a moved or changed message, or one of another signer, is not verified") {
+  World w;
+  auto inspector = w.inspector();
+  REQUIRE(inspect(inspector, protocol::topic(w.route, Leaf::grants), w.grants()).opened == true);
   auto changed = w.frame();
   changed[changed.size() / 2] ^= std::byte{1};
-  const auto flipped = look(inspector, protocol::topic(w.route, Leaf::video), changed);
+  const auto flipped = inspect(inspector, protocol::topic(w.route, Leaf::video), changed);
   CHECK_FALSE(flipped.verified);
   CHECK(flipped.why.contains("signature"));
 
-  // The incident: another account's message on this account's topic.
+  // The published incident: a message of another account on a topic of this account.
   World other;
-  const auto foreign = look(inspector, protocol::topic(w.route, Leaf::video), other.frame());
-  CHECK_FALSE(foreign.verified);
-  CHECK_FALSE(foreign.opened.value_or(false));
-  CHECK(foreign.why.contains("signer"));
-  CHECK_FALSE(look(inspector, protocol::topic(w.route, Leaf::grants), other.grants()).verified);
+  const auto other_account = inspect(inspector, protocol::topic(w.route, Leaf::video), other.frame());
+  CHECK_FALSE(other_account.verified);
+  CHECK_FALSE(other_account.opened.value_or(false));
+  CHECK(other_account.why.contains("signer"));
+  CHECK_FALSE(inspect(inspector, protocol::topic(w.route, Leaf::grants), other.grants()).verified);
 
-  const auto elsewhere =
-      look(inspector, protocol::topic({other.owner.account(), other.camera.id()}, Leaf::video), other.frame());
-  CHECK(elsewhere.why.contains("another account"));
-  const auto unknown = look(inspector, protocol::topic({w.owner.account(), w.stranger.id()}, Leaf::video), w.frame());
+  const auto other_topic =
+      inspect(inspector, protocol::topic({other.owner.account(), other.camera.id()}, Leaf::video), other.frame());
+  CHECK(other_topic.why.contains("another account"));
+  const auto unknown =
+      inspect(inspector, protocol::topic({w.owner.account(), w.stranger.id()}, Leaf::video), w.frame());
   CHECK(unknown.why.contains("no such camera"));
 }
 
-TEST_CASE("control messages are told apart and verified") {
+TEST_CASE("control messages are distinguished and verified") {
   World w;
   auto inspector = w.inspector();
   const auto roster = must(protocol::encode_roster(w.roster, w.route, w.owner.keys().identity));
-  const auto good = look(inspector, protocol::topic(w.route, Leaf::roster), roster);
+  const auto good = inspect(inspector, protocol::topic(w.route, Leaf::roster), roster);
   CHECK(good.verified);
   CHECK(good.content.contains("version 4"));
   CHECK(good.content.contains("this machine is on it"));
   const auto forged = must(protocol::encode_roster(w.roster, w.route, w.stranger.keys().identity));
-  CHECK_FALSE(look(inspector, protocol::topic(w.route, Leaf::roster), forged).verified);
+  CHECK_FALSE(inspect(inspector, protocol::topic(w.route, Leaf::roster), forged).verified);
 
   const auto status = must(protocol::encode_status({.online = true, .started = {}}, w.route, w.camera.keys().identity));
-  CHECK(look(inspector, protocol::topic(w.route, Leaf::status), status).verified);
-  CHECK_FALSE(look(inspector, protocol::topic(w.route, Leaf::grants), status).verified);
+  CHECK(inspect(inspector, protocol::topic(w.route, Leaf::status), status).verified);
+  CHECK_FALSE(inspect(inspector, protocol::topic(w.route, Leaf::grants), status).verified);
 
-  const auto ask = must(protocol::encode_ask(
-      {.want = protocol::Want::live, .challenge = protocol::Challenge(1), .epoch = w.epoch, .seq = AskSeq(5)}, w.route,
-      w.hub.keys().identity));
-  CHECK(look(inspector, protocol::ask_topic(w.route, w.hub.id()), ask).verified);
-  CHECK_FALSE(look(inspector, protocol::ask_topic(w.route, w.stranger.id()), ask).verified);
+  const auto request = must(protocol::encode_view_request({.kind = protocol::RequestKind::live,
+                                                           .challenge = protocol::Challenge(1),
+                                                           .epoch = w.epoch,
+                                                           .seq = protocol::RequestSeq(5)},
+                                                          w.route, w.hub.keys().identity));
+  CHECK(inspect(inspector, protocol::request_topic(w.route, w.hub.id()), request).verified);
+  CHECK_FALSE(inspect(inspector, protocol::request_topic(w.route, w.stranger.id()), request).verified);
 }
 
-TEST_CASE("rubbish is named, not opened") {
+TEST_CASE("a malformed message is described but not opened") {
   World w;
   auto inspector = w.inspector();
-  CHECK_FALSE(look(inspector, "weather/today", as_bytes("rain")).topic);
+  CHECK_FALSE(inspect(inspector, "weather/today", as_bytes("rain")).topic);
   for (const auto leaf : {Leaf::roster, Leaf::command, Leaf::grants, Leaf::video, Leaf::still, Leaf::status}) {
     for (const std::string_view payload : {"", "x", "\xd2\x84"}) {
-      const auto out = look(inspector, protocol::topic(w.route, leaf), as_bytes(payload));
+      const auto out = inspect(inspector, protocol::topic(w.route, leaf), as_bytes(payload));
       CHECK_FALSE(out.verified);
       CHECK_FALSE(out.why.empty());
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every change of the account makes of the rosters.
-#include "owner/membership.hpp"
+// Changes of an account and the rosters that follow from them.
+#include "owner/account/membership.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -16,31 +16,31 @@ struct Rosters {
   [[nodiscard]] protocol::Roster yard() const { return roster_of(file, file.cameras.at(1), {}); }
 };
 
-TEST_CASE("an unlinked hub is on no roster, and its record stays until every camera confirmed that") {
+TEST_CASE("an unlinked hub is on no roster, and its record stays until all cameras confirmed that") {
   Rosters r;
-  REQUIRE(r.door().active(r.sample.display.id()) != nullptr);  // the control
+  REQUIRE(r.door().active(r.sample.display.id()) != nullptr);  // control
   CHECK(unlink_hub(r.file, "display") == r.sample.display.id());
   CHECK(r.door().active(r.sample.display.id()) == nullptr);
   CHECK(r.yard().active(r.sample.display.id()) == nullptr);
-  CHECK_FALSE(unlink_hub(r.file, "display"));  // twice
+  CHECK_FALSE(unlink_hub(r.file, "display"));  // already unlinked
   CHECK_FALSE(set_allowed(r.file, "display", "Door", true));
   r.file.cameras[0].confirmed = r.file.cameras[0].version;
-  CHECK(drop_finished(r.file).empty());
+  CHECK(delete_confirmed(r.file).empty());
   CHECK(r.file.hubs.size() == 2);
   r.file.cameras[1].confirmed = r.file.cameras[1].version;
-  CHECK(drop_finished(r.file).empty());
+  CHECK(delete_confirmed(r.file).empty());
   CHECK(r.file.hubs.size() == 1);
 }
 
-TEST_CASE("this machine's own hub is denied, never unlinked") {
+TEST_CASE("the hub of this machine cannot be unlinked") {
   Rosters r;
-  const auto refused = unlink_hub(r.file, "tablet");
-  REQUIRE_FALSE(refused);
-  CHECK(refused.error().message.contains("hub deny"));
+  const auto rejected = unlink_hub(r.file, "tablet");
+  REQUIRE_FALSE(rejected);
+  CHECK(rejected.error().message.contains("hub deny"));
   CHECK_FALSE(unlink_hub(r.file, "nobody"));
 }
 
-TEST_CASE("allowing and denying concern one hub and one camera") {
+TEST_CASE("allow and deny change one hub and one camera only") {
   Rosters r;
   REQUIRE(set_allowed(r.file, "display", "Door", false));
   CHECK(r.door().active(r.sample.display.id()) == nullptr);
@@ -51,7 +51,29 @@ TEST_CASE("allowing and denying concern one hub and one camera") {
   CHECK_FALSE(set_allowed(r.file, "display", "Garden", true));
 }
 
-TEST_CASE("switching privacy is a right of one hub, and a roster that says so is another roster") {
+TEST_CASE("the list of a hub has the cameras whose rosters list it, also during a suspension") {
+  Rosters r;
+  std::vector both = {r.sample.door.id(), r.sample.yard.id()};
+  std::ranges::sort(both);
+  const auto display = r.sample.display.id();
+  const auto owner = DeviceId(r.file.account.bytes());
+  CHECK(cameras_of(r.file, display) == both);
+  REQUIRE(add_integration(r.file, "Displays", {"display"}));
+  REQUIRE(set_suspended(r.file, "Displays", true));
+  CHECK(cameras_of(r.file, display) == both);
+  REQUIRE(set_allowed(r.file, "display", "Door", false));
+  CHECK(cameras_of(r.file, display) == std::vector{r.sample.yard.id()});
+  REQUIRE(remove_camera(r.file, "Yard"));
+  CHECK(cameras_of(r.file, display).empty());
+  CHECK(cameras_of(r.file, r.sample.tablet.id()) == std::vector{r.sample.door.id()});
+  CHECK(cameras_of(r.file, owner) == std::vector{r.sample.door.id()});
+  REQUIRE(unlink_hub(r.file, "display"));
+  REQUIRE(set_allowed(r.file, "tablet", "Door", false));
+  CHECK(cameras_of(r.file, r.sample.tablet.id()).empty());
+  CHECK(cameras_of(r.file, owner) == std::vector{r.sample.door.id()});
+}
+
+TEST_CASE("the permission to switch privacy is for one hub, and it changes the roster") {
   Rosters r;
   const auto before = r.door();
   REQUIRE(set_may_switch_privacy(r.file, "display", true));
@@ -60,7 +82,7 @@ TEST_CASE("switching privacy is a right of one hub, and a roster that says so is
   CHECK_FALSE(same_members(before, r.door()));
 }
 
-TEST_CASE("an integration is suspended with all of its hubs and resumed") {
+TEST_CASE("an integration is suspended and resumed with all of its hubs") {
   Rosters r;
   REQUIRE(add_integration(r.file, "cloud", {"display"}));
   CHECK(r.door().active(r.sample.display.id()) != nullptr);
@@ -71,23 +93,23 @@ TEST_CASE("an integration is suspended with all of its hubs and resumed") {
   CHECK(r.door().active(r.sample.display.id()) != nullptr);
 
   const auto count = r.file.integrations.size();
-  CHECK_FALSE(add_integration(r.file, "cloud", {}));                // the name is taken
-  CHECK_FALSE(add_integration(r.file, "other", {"display"}));       // the hub is
-  CHECK_FALSE(add_integration(r.file, "other", {"tablet", "??"}));  // changes nothing
+  CHECK_FALSE(add_integration(r.file, "cloud", {}));                // the name exists
+  CHECK_FALSE(add_integration(r.file, "other", {"display"}));       // the hub is in another integration
+  CHECK_FALSE(add_integration(r.file, "other", {"tablet", "??"}));  // one hub does not exist
   CHECK(r.file.integrations.size() == count);
   CHECK_FALSE(r.file.hubs[0].integration);
   CHECK_FALSE(set_suspended(r.file, "other", true));
 }
 
-TEST_CASE("a removed camera's roster names no hub, and its record goes with the confirmation") {
+TEST_CASE("the roster of a removed camera has no hubs, and the confirmation deletes its record") {
   Rosters r;
   r.file.hubs[0].denied = {r.sample.door.id()};
   REQUIRE(remove_camera(r.file, "Door"));
   CHECK(r.door().hubs.empty());
   CHECK_FALSE(r.yard().hubs.empty());
-  CHECK(drop_finished(r.file).empty());
+  CHECK(delete_confirmed(r.file).empty());
   r.file.cameras[0].confirmed = r.file.cameras[0].version;
-  CHECK(drop_finished(r.file) == std::vector{r.sample.door.id()});
+  CHECK(delete_confirmed(r.file) == std::vector{r.sample.door.id()});
   CHECK(r.file.cameras.size() == 1);
   CHECK(r.file.hubs[0].denied.empty());
 }

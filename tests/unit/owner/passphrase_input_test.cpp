@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "owner/passphrase_input.hpp"
+#include "owner/account/passphrase_input.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
@@ -11,12 +11,12 @@ namespace {
 
 Outcome<protocol::Passphrase> read_from(std::string_view content) {
   const test::TemporaryFolder folder;
-  const auto file = folder.path() / "word";
+  const auto file = folder.path() / "passphrase";
   std::ofstream(file) << content;
   return read_wifi_passphrase(file.string(), "--password-file");
 }
 
-TEST_CASE("a Wi-Fi passphrase is the first line of its file, however the line ends") {
+TEST_CASE("a Wi-Fi passphrase is the first line of its file, with any line end") {
   for (const char* content : {"geheimes 1", "geheimes 1\n", "geheimes 1\r\n", "geheimes 1\r\nsecond line\r\n"}) {
     const auto passphrase = read_from(content);
     REQUIRE(passphrase);
@@ -24,7 +24,7 @@ TEST_CASE("a Wi-Fi passphrase is the first line of its file, however the line en
   }
 }
 
-TEST_CASE("what is no Wi-Fi passphrase is refused, and not repeated") {
+TEST_CASE("the error for an invalid Wi-Fi passphrase does not contain the passphrase") {
   for (const char* content : {"", "\n", "short\n", "geheimes\r1\n", "geheimes1\r\r\n", "geheimes1\xc3\xbc\n"}) {
     const auto passphrase = read_from(content);
     REQUIRE_FALSE(passphrase);

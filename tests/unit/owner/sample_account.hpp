@@ -2,7 +2,7 @@
 /// An account with two cameras, "Door" and "Yard", and two hubs, "tablet" (this machine's) and "display".
 #pragma once
 
-#include "owner/account_file.hpp"
+#include "owner/account/account_file.hpp"
 #include "support/actors.hpp"
 
 namespace sealcam::test {
@@ -19,8 +19,8 @@ struct SampleAccount {
       camera.name = name;
       camera.identity = actor->identity();
       camera.hpke = actor->hpke();
-      camera.version = RosterVersion(3);
-      camera.published = RosterVersion(3);
+      camera.version = protocol::RosterVersion(3);
+      camera.published = protocol::RosterVersion(3);
       file.cameras.push_back(camera);
     }
     for (const auto& [actor, name] : {std::pair(&tablet, "tablet"), {&display, "display"}}) {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "protocol/pairing_string.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-#include "pairing/base64url.hpp"
+#include "base/encoding.hpp"
 #include "pairing/display.hpp"
 #include "protocol/pairing.hpp"
 #include "support/pairing_scene.hpp"
@@ -16,7 +15,7 @@ using protocol::HostPort;
 using protocol::PairingCode;
 using protocol::PairingString;
 
-TEST_CASE("pairing strings: what is accepted is printed as the same text") {
+TEST_CASE("an accepted pairing string is printed as the same text") {
   const std::string id(32, 'a');
   for (const std::string at : {"192.168.1.9:8421", "[fe80::1]:1", "camera.local:65535", "[2001:db8::9]:8421"}) {
     const auto text = "sealcam:1:" + id + ":abcdefg2@" + at;
@@ -37,7 +36,7 @@ TEST_CASE("pairing strings: what is accepted is printed as the same text") {
   CHECK(PairingString::parse("sealcam:2:" + id + ":abcdefg2@host:1").error().code == Errc::unsupported);
 }
 
-TEST_CASE("pairing codes are drawn, not counted, and compared as a whole") {
+TEST_CASE("pairing codes are random and compared completely") {
   must(crypto::init());
   const auto a = must(PairingCode::draw()), b = must(PairingCode::draw());
   CHECK(a.reveal() != b.reveal());
@@ -46,7 +45,7 @@ TEST_CASE("pairing codes are drawn, not counted, and compared as a whole") {
   CHECK_FALSE(must(PairingCode::parse("aaaaaaaa")).matches(must(PairingCode::parse("aaaaaaab"))));
 }
 
-TEST_CASE("base64url: RFC 4648 section 10 without padding, one spelling") {
+TEST_CASE("base64url has one text for each content (RFC 4648 section 10, without padding)") {
   const std::pair<const char*, const char*> vectors[] = {
       {"", ""},           {"f", "Zg"},          {"fo", "Zm8"},         {"foo", "Zm9v"},
       {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"}, {"foobar", "Zm9vYmFy"}};
@@ -58,9 +57,9 @@ TEST_CASE("base64url: RFC 4648 section 10 without padding, one spelling") {
   for (const char* wrong : {"Z", "Zg==", "Zh", "Zm9=", "Zm9v\n", "+_8", "Zm8 "}) CHECK_FALSE(from_base64url(wrong));
 }
 
-TEST_CASE("enrolments carry what they were given, and nothing else passes") {
+TEST_CASE("an enrollment message is decoded unchanged, and other messages are rejected") {
   const Actor owner, device;
-  protocol::PairingEnrolment e;
+  protocol::PairingEnrollment e;
   e.broker_host = "broker";
   e.broker_port = 8883;
   e.ca_pem = "ca";
@@ -69,8 +68,8 @@ TEST_CASE("enrolments carry what they were given, and nothing else passes") {
   const bool with_roster = GENERATE(false, true), with_wifi = GENERATE(false, true);
   if (with_roster) e.roster = Bytes(3, std::byte{1});
   if (with_wifi) e.wifi = protocol::Wifi{Bytes(4, std::byte{2}), must(protocol::Passphrase::parse("correct horse"))};
-  const auto message = must(protocol::encode_pairing_enrolment(e, channel(1), device.id(), owner.keys().identity));
-  const auto read = must(protocol::decode_pairing_enrolment(message, channel(1), device.id(), owner.verifier()));
+  const auto message = must(protocol::encode_pairing_enrollment(e, channel(1), device.id(), owner.keys().identity));
+  const auto read = must(protocol::decode_pairing_enrollment(message, channel(1), device.id(), owner.verifier()));
   CHECK(read.broker_host == e.broker_host);
   CHECK(read.broker_port == e.broker_port);
   CHECK(read.ca_pem == e.ca_pem);
@@ -80,21 +79,31 @@ TEST_CASE("enrolments carry what they were given, and nothing else passes") {
   CHECK(read.wifi.has_value() == with_wifi);
   if (with_wifi) CHECK(read.wifi->passphrase.reveal() == "correct horse");
   const auto code_of = [&](const protocol::ChannelBinding& x, const DeviceId& id, const crypto::Verifier& by) {
-    return protocol::decode_pairing_enrolment(message, x, id, by).error().code;
+    return protocol::decode_pairing_enrollment(message, x, id, by).error().code;
   };
   CHECK(code_of(channel(2), device.id(), owner.verifier()) == Errc::wrong_key);
   CHECK(code_of(channel(1), owner.id(), owner.verifier()) == Errc::bad_signature);
   CHECK(code_of(channel(1), device.id(), device.verifier()) == Errc::wrong_key);
   auto changed = message;
   changed.back() ^= std::byte{1};
-  CHECK_FALSE(protocol::decode_pairing_enrolment(changed, channel(1), device.id(), owner.verifier()));
+  CHECK_FALSE(protocol::decode_pairing_enrollment(changed, channel(1), device.id(), owner.verifier()));
 }
 
-TEST_CASE("a QR code has its quiet zone and the size of its version") {
+TEST_CASE("a QR code has a quiet zone and the size of its version") {
   // Bytes with error correction M: version 5 (37 modules) holds 84, version 6 (41) the next (ISO/IEC 18004 tables 1 and
   // 7); 4 modules on each side, two rows a line.
   CHECK(std::ranges::count(must(qr_code(std::string(84, 'x'))), '\n') == (37 + 8 + 1) / 2);
   CHECK(std::ranges::count(must(qr_code(std::string(85, 'x'))), '\n') == (41 + 8 + 1) / 2);
   CHECK_FALSE(qr_code(""));
   CHECK_FALSE(qr_code(std::string(5000, 'x')));
+}
+
+TEST_CASE("a host is a name or an address, and brackets are removed") {
+  using protocol::parse_host;
+  for (const auto* host : {"broker.example", "broker_1", "192.0.2.7", "::1", "fd00::5", "2001:db8::192.0.2.7"})
+    CHECK(parse_host(host) == host);
+  CHECK(parse_host("[fd00::5]") == "fd00::5");
+  for (const auto* bad :
+       {"", "[]", "[broker]", "[192.0.2.7]", "[::1", "::1]", ":", ":::", "fe80::1%eth0", "a b", "h:1", "-h", "h\x1b"})
+    CHECK_FALSE(parse_host(bad));
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Commands, and the optional fields of other messages that came with them: what goes in comes out, nothing else is
-/// taken, and messages without the fields are what they were.
+/// Commands, and optional fields of other messages: decoding returns the encoded values and rejects other forms.
 #include <catch2/catch_test_macros.hpp>
 
+#include "base/encoding.hpp"
 #include "crypto/cbor.hpp"
 #include "crypto/cose.hpp"
-#include "protocol/ask.hpp"
 #include "protocol/command.hpp"
-#include "protocol/grants.hpp"
+#include "protocol/roster.hpp"
 #include "protocol/status.hpp"
+#include "protocol/view_request.hpp"
 #include "support/actors.hpp"
 
 using namespace sealcam;
@@ -27,7 +27,7 @@ struct World {
   [[nodiscard]] Result<Command> decode(ByteView message) const {
     return decode_command(message, route, owner.verifier(), camera.keys().hpke);
   }
-  /// A command as an owner with other ideas would seal it.
+  /// Seals any content as a command of the owner.
   [[nodiscard]] Result<Command> decode_items(std::uint64_t seq, ByteView items) const {
     const auto sealed = must(crypto::hpke::seal(camera.hpke(), command_info(route, CommandSeq(seq)), items));
     crypto::CborWriter writer;
@@ -54,7 +54,7 @@ Bytes payload_of(ByteView message) {
 
 }  // namespace
 
-TEST_CASE("a command comes out as it went in") {
+TEST_CASE("a decoded command equals the encoded one") {
   World w;
   const auto message = must(w.encode(everything()));
   CHECK(must(command_seq(message, w.route, w.owner.verifier())) == CommandSeq(9));
@@ -77,7 +77,7 @@ TEST_CASE("a command comes out as it went in") {
   CHECK(read.reset->since == CommandSeq(8));
 }
 
-TEST_CASE("a command of nothing, and settings of nothing, are commands") {
+TEST_CASE("a command without items and settings without values are valid") {
   World w;
   Command command;
   command.seq = CommandSeq(1);
@@ -89,7 +89,7 @@ TEST_CASE("a command of nothing, and settings of nothing, are commands") {
   CHECK(read.settings->value == CameraSettings{});
 }
 
-TEST_CASE("a command holds for its owner, its account and its camera alone, and only the camera opens it") {
+TEST_CASE("a command is valid for its owner, account and camera only, and only the camera opens it") {
   World w;
   const auto message = must(w.encode(everything()));
   CHECK(w.decode(message));  // control
@@ -99,7 +99,7 @@ TEST_CASE("a command holds for its owner, its account and its camera alone, and 
   CHECK(decode_command(message, w.route, w.owner.verifier(), w.hub.keys().hpke).error().code == Errc::not_decryptable);
 }
 
-TEST_CASE("a sealed body fits the number it was sealed for") {
+TEST_CASE("a sealed body is valid with its number only") {
   World w;
   crypto::CborWriter items;
   items.map(0);
@@ -111,7 +111,7 @@ TEST_CASE("a sealed body fits the number it was sealed for") {
   CHECK(w.decode(message).error().code == Errc::not_decryptable);
 }
 
-TEST_CASE("no bit of a command can be changed") {
+TEST_CASE("each changed bit of a command is rejected") {
   World w;
   const auto message = must(w.encode(everything()));
   REQUIRE(w.decode(message));  // control
@@ -122,36 +122,37 @@ TEST_CASE("no bit of a command can be changed") {
   }
 }
 
-TEST_CASE("a command that is not in the one form is refused") {
+TEST_CASE("a command in another form is rejected") {
   World w;
-  const auto refused = [&](std::uint64_t seq, const auto& write) {
+  const auto rejected = [&](std::uint64_t seq, const auto& write) {
     crypto::CborWriter items;
     write(items);
     const auto command = w.decode_items(seq, items.view());
     return !command && command.error().code == Errc::malformed;
   };
   using Writer = crypto::CborWriter&;
-  CHECK_FALSE(refused(4, [](Writer i) { i.map(1).integer(2).array(2).integer(4).boolean(true); }));  // control
-  CHECK(refused(0, [](Writer i) { i.map(0); }));
-  CHECK(refused(4, [](Writer i) { i.map(1).integer(2).array(2).integer(5).boolean(true); }));  // from the future
-  CHECK(refused(4, [](Writer i) { i.map(1).integer(2).array(2).integer(0).boolean(true); }));
-  CHECK(refused(4, [](Writer i) { i.map(1).integer(5).array(2).integer(4).boolean(false); }));
-  CHECK(refused(4, [](Writer i) { i.map(1).integer(6).array(2).integer(4).boolean(true); }));
-  CHECK(refused(4, [](Writer i) { i.map(1).integer(1).array(2).integer(4).text(std::string(65, 'x')); }));
-  CHECK(refused(4, [](Writer i) { i.map(1).integer(1).array(2).integer(4).text(""); }));
-  CHECK(refused(4, [](Writer i) { i.map(1).integer(3).array(2).integer(4).map(1).integer(1).integer(0); }));
-  CHECK(refused(4, [](Writer i) { i.map(1).integer(3).array(2).integer(4).map(1).integer(2).integer(640); }));
-  CHECK(refused(4, [](Writer i) {
+  CHECK_FALSE(rejected(4, [](Writer i) { i.map(1).integer(2).array(2).integer(4).boolean(true); }));  // control
+  CHECK(rejected(0, [](Writer i) { i.map(0); }));
+  CHECK(
+      rejected(4, [](Writer i) { i.map(1).integer(2).array(2).integer(5).boolean(true); }));  // newer than the command
+  CHECK(rejected(4, [](Writer i) { i.map(1).integer(2).array(2).integer(0).boolean(true); }));
+  CHECK(rejected(4, [](Writer i) { i.map(1).integer(5).array(2).integer(4).boolean(false); }));
+  CHECK(rejected(4, [](Writer i) { i.map(1).integer(6).array(2).integer(4).boolean(true); }));
+  CHECK(rejected(4, [](Writer i) { i.map(1).integer(1).array(2).integer(4).text(std::string(65, 'x')); }));
+  CHECK(rejected(4, [](Writer i) { i.map(1).integer(1).array(2).integer(4).text(""); }));
+  CHECK(rejected(4, [](Writer i) { i.map(1).integer(3).array(2).integer(4).map(1).integer(1).integer(0); }));
+  CHECK(rejected(4, [](Writer i) { i.map(1).integer(3).array(2).integer(4).map(1).integer(2).integer(640); }));
+  CHECK(rejected(4, [](Writer i) {
     i.map(2).integer(2).array(2).integer(4).boolean(true).integer(2).array(2).integer(4).boolean(true);
   }));
   for (const char* passphrase : {"1234567", "12345678\n", "Schlüssel"})
-    CHECK(refused(4, [&](Writer i) {
+    CHECK(rejected(4, [&](Writer i) {
       i.map(1).integer(4).array(2).integer(4).map(2).integer(1).bytes(as_bytes("net")).integer(2).text(passphrase);
     }));
-  CHECK(refused(4, [](Writer i) { i.map(0).integer(1); }));
+  CHECK(rejected(4, [](Writer i) { i.map(0).integer(1); }));
 }
 
-TEST_CASE("what no camera would take is not sent") {
+TEST_CASE("a command that cameras reject is not encoded") {
   World w;
   auto command = everything();
   command.name->value = std::string(65, 'x');
@@ -164,12 +165,12 @@ TEST_CASE("what no camera would take is not sent") {
   CHECK(w.encode(command).error().code == Errc::invalid_argument);
 }
 
-TEST_CASE("grants say which command was obeyed, and are as before when none was") {
+TEST_CASE("grants carry the number of the applied command, or no such field") {
   World w;
   const auto roster = test::roster_of(w.camera, 1, {&w.hub});
   const auto encode = [&](std::optional<CommandSeq> command) {
-    return encode_grants(roster, {}, Epoch(1), crypto::sframe::CipherSuite::aes_128_gcm_sha256_128, {}, {}, w.route,
-                         w.camera.keys().identity, command);
+    return encode_grants({.roster = roster, .content = {}, .epoch = Epoch(1), .command = command}, w.route,
+                         w.camera.keys().identity);
   };
   const auto without = must(encode(std::nullopt));
   CHECK(payload_of(without)[0] == std::byte{0xa6});
@@ -179,21 +180,21 @@ TEST_CASE("grants say which command was obeyed, and are as before when none was"
   CHECK(encode(CommandSeq()).error().code == Errc::invalid_argument);
 }
 
-TEST_CASE("grants say why the camera is not in the owner's network, with or without a command") {
+TEST_CASE("grants carry the Wi-Fi fault, with or without a command") {
   World w;
   const auto roster = test::roster_of(w.camera, 1, {&w.hub});
-  const auto encode = [&](std::optional<CommandSeq> command, std::optional<WifiTrouble> wifi) {
-    return must(encode_grants(roster, {}, Epoch(1), crypto::sframe::CipherSuite::aes_128_gcm_sha256_128, {}, {},
-                              w.route, w.camera.keys().identity, command, wifi));
+  const auto encode = [&](std::optional<CommandSeq> command, std::optional<WifiFault> wifi) {
+    return must(encode_grants({.roster = roster, .content = {}, .epoch = Epoch(1), .command = command, .wifi = wifi},
+                              w.route, w.camera.keys().identity));
   };
   for (const auto command : {std::optional<CommandSeq>(), std::optional(CommandSeq(7))})
-    for (int trouble = 0; trouble <= 6; ++trouble) {
-      const auto wifi = trouble == 0 ? std::nullopt : std::optional(static_cast<WifiTrouble>(trouble));
+    for (int fault = 0; fault <= 6; ++fault) {
+      const auto wifi = fault == 0 ? std::nullopt : std::optional(static_cast<WifiFault>(fault));
       const auto read = must(decode_grants(encode(command, wifi), w.route, w.camera.verifier()));
       CHECK(read.command == command);
       CHECK(read.wifi == wifi);
     }
-  // What comes behind the six fields that are always there.
+  // The fields after the six mandatory ones.
   const auto before = payload_of(encode({}, {}));
   const auto decode = [&](std::byte head, const char* more) {
     auto payload = before;
@@ -203,18 +204,24 @@ TEST_CASE("grants say why the camera is not in the owner's network, with or with
     return decode_grants(must(sign_message(MessageName::grants, w.route, w.camera.keys().identity, payload)), w.route,
                          w.camera.verifier());
   };
-  CHECK(must(decode(std::byte{0xa8}, "07090801")).wifi == WifiTrouble::cannot);
-  CHECK(must(decode(std::byte{0xa7}, "0807")).wifi == WifiTrouble::other);  // a later camera's
-  CHECK(must(decode(std::byte{0xa7}, "0818ff")).wifi == WifiTrouble::other);
+  CHECK(must(decode(std::byte{0xa8}, "07090801")).wifi == WifiFault::cannot);
+  CHECK(must(decode(std::byte{0xa7}, "0807")).wifi == WifiFault::other);  // of a newer camera
+  CHECK(must(decode(std::byte{0xa7}, "0818ff")).wifi == WifiFault::other);
   CHECK_FALSE(decode(std::byte{0xa7}, "0800"));
   CHECK_FALSE(decode(std::byte{0xa7}, "08190100"));
+  CHECK(must(decode(std::byte{0xa7}, "09f5")).not_stored);
+  CHECK(must(decode(std::byte{0xa9}, "0709080109f5")).not_stored);
+  CHECK_FALSE(must(decode(std::byte{0xa7}, "0709")).not_stored);
+  CHECK_FALSE(decode(std::byte{0xa7}, "09f4"));
   CHECK_FALSE(decode(std::byte{0xa7}, "0901"));
+  CHECK_FALSE(decode(std::byte{0xa8}, "09f50801"));
+  CHECK_FALSE(decode(std::byte{0xa7}, "0af5"));
   CHECK_FALSE(decode(std::byte{0xa8}, "08010709"));
   CHECK_FALSE(decode(std::byte{0xa8}, "08010801"));
   CHECK_FALSE(decode(std::byte{0xa7}, "07090801"));
 }
 
-TEST_CASE("a status says that the sensor is closed, in one spelling") {
+TEST_CASE("a status carries the closed sensor in one encoding") {
   World w;
   const auto& key = w.camera.keys().identity;
   const auto open = must(encode_status({.online = true, .started = {}}, w.route, key));
@@ -230,35 +237,57 @@ TEST_CASE("a status says that the sensor is closed, in one spelling") {
   }
 }
 
-TEST_CASE("the goodbye of a camera that is reset is no other offline") {
+TEST_CASE("a status carries the fault of a camera that is online") {
+  World w;
+  const auto& key = w.camera.keys().identity;
+  const auto faulty =
+      must(encode_status({.online = true, .started = {}, .fault = CameraFault::pictures}, w.route, key));
+  CHECK(to_hex(payload_of(faulty)) == "a301f502000502");
+  CHECK(must(decode_status(faulty, w.route, w.camera.verifier())).fault == CameraFault::pictures);
+  CHECK(encode_status({.online = false, .started = {}, .fault = CameraFault::sensor}, w.route, key).error().code ==
+        Errc::invalid_argument);
+  const auto read = [&](const char* payload) {
+    const auto message = must(sign_message(MessageName::status, w.route, key, must(from_hex(payload))));
+    return decode_status(message, w.route, w.camera.verifier());
+  };
+  CHECK(must(read("a401f5020003f50501")).privacy);
+  CHECK(must(read("a301f5020005187f")).fault == CameraFault::other);  // of a newer camera
+  for (const char* other : {"a301f502000500", "a301f5020005190100", "a301f402000501", "a301f5020005f5",
+                            "a401f502000501"
+                            "03f5",
+                            "a301f502000601"})
+    CHECK(read(other).error().code == Errc::malformed);
+}
+
+TEST_CASE("the deregistration notice of a reset camera differs from any other offline status") {
   World w;
   const auto& key = w.camera.keys().identity;
   const auto offline = must(encode_status({.online = false, .started = {}}, w.route, key));
   CHECK_FALSE(must(decode_status(offline, w.route, w.camera.verifier())).reset);
-  const auto goodbye = must(encode_status({.online = false, .started = {}, .reset = true}, w.route, key));
-  CHECK(to_hex(payload_of(goodbye)) == "a301f4020004f5");
-  CHECK(must(decode_status(goodbye, w.route, w.camera.verifier())).reset);
-  CHECK_FALSE(must(decode_status(goodbye, w.route, w.camera.verifier())).privacy);
+  const auto notice = must(encode_status({.online = false, .started = {}, .reset = true}, w.route, key));
+  CHECK(to_hex(payload_of(notice)) == "a301f4020004f5");
+  CHECK(must(decode_status(notice, w.route, w.camera.verifier())).reset);
+  CHECK_FALSE(must(decode_status(notice, w.route, w.camera.verifier())).privacy);
   CHECK(encode_status({.online = true, .started = {}, .reset = true}, w.route, key).error().code ==
         Errc::invalid_argument);
 }
 
-TEST_CASE("a roster says which hub may switch privacy") {
+TEST_CASE("a roster carries the permission to switch privacy") {
   World w;
   auto roster = test::roster_of(w.camera, 1, {&w.hub, &w.stranger});
-  for (const bool labelled : {false, true}) {
+  for (const bool labeled : {false, true}) {
     roster.hubs[0].may_switch_privacy = true;
-    if (labelled) roster.hubs[0].integration = Integration(5);
+    if (labeled) roster.hubs[0].integration = Integration(5);
     const auto message = must(encode_roster(roster, w.route, w.owner.keys().identity));
     const auto read = must(decode_roster(message, w.route, w.owner.verifier()));
     REQUIRE(read.active(w.hub.id()) != nullptr);
     CHECK(read.active(w.hub.id())->may_switch_privacy);
-    CHECK(read.active(w.hub.id())->integration.has_value() == labelled);
+    CHECK(read.active(w.hub.id())->integration.has_value() == labeled);
     CHECK_FALSE(read.active(w.stranger.id())->may_switch_privacy);
   }
 }
 
-TEST_CASE("a hub of a roster has no field but the four, and each once") {
+TEST_CASE("a hub of a roster has only the four known fields, each once") {
   World w;
   const auto decode = [&](std::size_t pairs, const auto& write) {
     crypto::CborWriter writer;
@@ -279,20 +308,22 @@ TEST_CASE("a hub of a roster has no field but the four, and each once") {
   CHECK_FALSE(decode(4, [](Writer hub) { hub.integer(4).boolean(true).integer(4).boolean(true); }));
 }
 
-TEST_CASE("an ask may want the sensor closed or open") {
+TEST_CASE("a view request can close or open the sensor") {
   World w;
-  for (const auto want : {Want::privacy_on, Want::privacy_off}) {
-    const Ask ask{want, Challenge(1), Epoch(2), AskSeq(3)};
-    const auto message = must(encode_ask(ask, w.route, w.hub.keys().identity));
-    CHECK(must(decode_ask(message, w.route, w.hub.verifier())).want == want);
+  for (const auto kind : {RequestKind::privacy_on, RequestKind::privacy_off}) {
+    ViewRequest request{kind, Challenge(1), Epoch(2), RequestSeq(3)};
+    if (kind == RequestKind::privacy_off) request.nonce = Nonce(4);
+    const auto message = must(encode_view_request(request, w.route, w.hub.keys().identity));
+    CHECK(must(decode_view_request(message, w.route, w.hub.verifier())).kind == kind);
   }
-  for (const int other : {0, 5}) {
-    const Ask ask{static_cast<Want>(other), Challenge(1), Epoch(2), AskSeq(3)};
-    CHECK_FALSE(decode_ask(must(encode_ask(ask, w.route, w.hub.keys().identity)), w.route, w.hub.verifier()));
+  for (const int other : {0, 6}) {
+    const ViewRequest request{static_cast<RequestKind>(other), Challenge(1), Epoch(2), RequestSeq(3)};
+    CHECK_FALSE(decode_view_request(must(encode_view_request(request, w.route, w.hub.keys().identity)), w.route,
+                                    w.hub.verifier()));
   }
 }
 
-TEST_CASE("a copy of a network is whole, and outlives what it was made of") {
+TEST_CASE("a copy of Wi-Fi settings is complete and independent of the original") {
   Wifi copy{.ssid = {}, .passphrase = must(Passphrase::parse("something else"))};
   {
     const Wifi wifi{.ssid = must(from_hex("00ff41")), .passphrase = must(Passphrase::parse(std::string(63, '~')))};

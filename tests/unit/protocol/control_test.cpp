@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Rosters, grants, asks, status, cards and admissions: what goes in comes out, and nothing else is taken.
+/// Rosters, grants, requests, status, descriptors and authorizations: decoding returns the encoded values and rejects
+/// other forms.
 #include <catch2/catch_test_macros.hpp>
 #include <functional>
 
-#include "protocol/ask.hpp"
-#include "protocol/card.hpp"
-#include "protocol/grants.hpp"
+#include "protocol/device_descriptor.hpp"
+#include "protocol/roster.hpp"
 #include "protocol/status.hpp"
+#include "protocol/view_request.hpp"
 #include "support/actors.hpp"
 
 using namespace sealcam;
@@ -28,7 +29,7 @@ GrantContent content(unsigned char fill) {
   return c;
 }
 
-/// Every single flipped bit and every truncation of `message` must be refused by `decode`.
+/// Every single flipped bit and every truncation of `message` must be rejected by `decode`.
 void check_tamper_proof(const Bytes& message, const std::function<bool(ByteView)>& accepted) {
   REQUIRE(accepted(message));  // control
   for (std::size_t bit = 0; bit < message.size() * 8; ++bit) {
@@ -45,7 +46,7 @@ void check_tamper_proof(const Bytes& message, const std::function<bool(ByteView)
 
 }  // namespace
 
-TEST_CASE("a roster comes out as it went in, sorted") {
+TEST_CASE("a decoded roster equals the encoded one, with sorted hubs") {
   World w;
   auto roster = test::roster_of(w.camera, 9, {&w.hub, &w.stranger});
   roster.hubs[0].integration = Integration(42);
@@ -64,7 +65,7 @@ TEST_CASE("a roster comes out as it went in, sorted") {
   CHECK(read.active(w.camera.id()) == nullptr);
 }
 
-TEST_CASE("a roster holds for its owner, its account and its camera alone") {
+TEST_CASE("a roster is valid for its owner, account and camera only") {
   World w;
   const auto& message = w.roster_message;
   CHECK(decode_roster(message, w.route, w.owner.verifier()));  // control
@@ -75,49 +76,68 @@ TEST_CASE("a roster holds for its owner, its account and its camera alone") {
   CHECK(decode_roster(message, other_camera, w.owner.verifier()).error().code == Errc::bad_signature);
 }
 
-TEST_CASE("a roster with a hub twice is neither made nor hidden") {
+TEST_CASE("a roster that lists a hub twice is not encoded") {
   World w;
   CHECK(encode_roster(test::roster_of(w.camera, 1, {&w.hub, &w.hub}), w.route, w.owner.keys().identity).error().code ==
         Errc::invalid_argument);
 }
 
-TEST_CASE("messages of one name are not taken for another") {
+TEST_CASE("the hash of a roster covers its content and not its signature") {
+  World w;
+  const auto again = must(encode_roster(test::roster_of(w.camera, 7, {&w.hub}), w.route, w.owner.keys().identity));
+  REQUIRE(again != w.roster_message);
+  CHECK(must(roster_hash(again)) == must(roster_hash(w.roster_message)));
+  const auto other = must(encode_roster(test::roster_of(w.camera, 7, {}), w.route, w.owner.keys().identity));
+  CHECK(must(roster_hash(other)) != must(roster_hash(w.roster_message)));
+  CHECK_FALSE(roster_hash(as_bytes("x")));
+}
+
+TEST_CASE("a descriptor carries the device's TLS key") {
+  World w;
+  const auto read =
+      must(decode_device_descriptor(must(encode_device_descriptor(Role::camera, w.camera.keys(), w.stranger.hpke()))));
+  CHECK(read.tls == w.stranger.hpke());
+  CHECK(read.hpke == w.camera.hpke());
+}
+
+TEST_CASE("a message is not accepted under another name") {
   World w;
   const auto status = must(encode_status({true, {}}, w.route, w.camera.keys().identity));
   CHECK(decode_status(status, w.route, w.camera.verifier()));  // control
-  CHECK(decode_ask(status, w.route, w.camera.verifier()).error().code == Errc::bad_signature);
+  CHECK(decode_view_request(status, w.route, w.camera.verifier()).error().code == Errc::bad_signature);
   CHECK(decode_grants(status, w.route, w.camera.verifier()).error().code == Errc::bad_signature);
 }
 
-// One case a message: each bit costs a signature's check, which takes long on an emulated board.
-TEST_CASE("no bit of a roster can be changed") {
+// One test case per message, because verifying a signature for each bit takes long on an emulated board.
+TEST_CASE("each changed bit of a roster is rejected") {
   World w;
   check_tamper_proof(w.roster_message,
                      [&](ByteView m) { return decode_roster(m, w.route, w.owner.verifier()).has_value(); });
 }
 
-TEST_CASE("no bit of an ask can be changed") {
+TEST_CASE("each changed bit of a request is rejected") {
   World w;
-  const Ask ask{Want::live, Challenge(5), Epoch(6), AskSeq(7)};
-  check_tamper_proof(must(encode_ask(ask, w.route, w.hub.keys().identity)),
-                     [&](ByteView m) { return decode_ask(m, w.route, w.hub.verifier()).has_value(); });
+  const ViewRequest request{RequestKind::live, Challenge(5), Epoch(6), RequestSeq(7)};
+  check_tamper_proof(must(encode_view_request(request, w.route, w.hub.keys().identity)),
+                     [&](ByteView m) { return decode_view_request(m, w.route, w.hub.verifier()).has_value(); });
 }
 
-TEST_CASE("no bit of a status can be changed") {
+TEST_CASE("each changed bit of a status is rejected") {
   World w;
   check_tamper_proof(must(encode_status({true, {}}, w.route, w.camera.keys().identity)),
                      [&](ByteView m) { return decode_status(m, w.route, w.camera.verifier()).has_value(); });
 }
 
-TEST_CASE("no bit of a card can be changed") {
+TEST_CASE("each changed bit of a descriptor is rejected") {
   World w;
-  check_tamper_proof(must(encode_card(Role::hub, w.hub.keys())), [](ByteView m) { return decode_card(m).has_value(); });
+  check_tamper_proof(must(encode_device_descriptor(Role::hub, w.hub.keys(), w.stranger.hpke())),
+                     [](ByteView m) { return decode_device_descriptor(m).has_value(); });
 }
 
-TEST_CASE("a message with something in its unprotected header is refused") {
+TEST_CASE("a message with a non-empty unprotected header is rejected") {
   World w;
   const auto message = must(encode_status({true, {}}, w.route, w.camera.keys().identity));
-  // The empty map stands behind the protected header of 25 bytes: d2 84 58 19 <25>.
+  // The empty map follows the protected header of 25 bytes: d2 84 58 19 <25>.
   const std::ptrdiff_t at = 4 + 25;
   REQUIRE(message[static_cast<std::size_t>(at)] == std::byte{0xa0});
   Bytes changed(message.begin(), message.begin() + at);
@@ -126,13 +146,13 @@ TEST_CASE("a message with something in its unprotected header is refused") {
   CHECK(decode_status(changed, w.route, w.camera.verifier()).error().code == Errc::malformed);
 }
 
-TEST_CASE("a grant opens for its hub, in its account, camera and epoch, and for nobody else") {
+TEST_CASE("only its hub opens a grant, and only for its account, camera and epoch") {
   World w;
   const auto roster = must(decode_roster(w.roster_message, w.route, w.owner.verifier()));
-  const auto hash = must(crypto::sha256(w.roster_message));
-  const auto suite = crypto::sframe::CipherSuite::aes_128_gcm_sha256_128;
+  const auto hash = must(roster_hash(w.roster_message));
   const auto message =
-      must(encode_grants(roster, hash, Epoch(77), suite, content(0x5a), {}, w.route, w.camera.keys().identity));
+      must(encode_grants({.roster = roster, .content = content(0x5a), .epoch = Epoch(77), .roster_hash = hash}, w.route,
+                         w.camera.keys().identity));
   auto grants = must(decode_grants(message, w.route, w.camera.verifier()));
   CHECK(grants.epoch == Epoch(77));
   CHECK(grants.roster_version == RosterVersion(7));
@@ -159,24 +179,26 @@ TEST_CASE("a suspended hub gets no grant") {
   auto roster = test::roster_of(w.camera, 8, {&w.hub, &w.stranger});
   roster.hubs[0].integration = Integration(1);
   roster.suspended = {Integration(1)};
-  const auto suite = crypto::sframe::CipherSuite::aes_128_gcm_sha256_128;
-  const auto message =
-      must(encode_grants(roster, {}, Epoch(1), suite, content(1), {}, w.route, w.camera.keys().identity));
+  const auto message = must(
+      encode_grants({.roster = roster, .content = content(1), .epoch = Epoch(1)}, w.route, w.camera.keys().identity));
   const auto grants = must(decode_grants(message, w.route, w.camera.verifier()));
   CHECK(open_grant(grants, w.route, w.hub.id(), w.hub.keys().hpke).error().code == Errc::not_found);
   CHECK(open_grant(grants, w.route, w.stranger.id(), w.stranger.keys().hpke));  // control
 }
 
-TEST_CASE("an ask and a status come out as they went in") {
+TEST_CASE("a decoded request and a decoded status equal the encoded ones") {
   World w;
-  const Ask ask{Want::still, Challenge(~0ULL), Epoch(1ULL << 63), AskSeq(3)};
-  const auto read = must(decode_ask(must(encode_ask(ask, w.route, w.hub.keys().identity)), w.route, w.hub.verifier()));
-  CHECK(read.want == Want::still);
-  CHECK(read.challenge == ask.challenge);
-  CHECK(read.epoch == ask.epoch);
-  CHECK(read.seq == ask.seq);
-  const Ask none{Want::live, Challenge(), Epoch(1), AskSeq(1)};
-  CHECK_FALSE(decode_ask(must(encode_ask(none, w.route, w.hub.keys().identity)), w.route, w.hub.verifier()));
+  const ViewRequest request{RequestKind::still, Challenge(~0ULL), Epoch(1ULL << 63), RequestSeq(3)};
+  const auto read = must(decode_view_request(must(encode_view_request(request, w.route, w.hub.keys().identity)),
+                                             w.route, w.hub.verifier()));
+  CHECK(read.kind == RequestKind::still);
+  CHECK(read.challenge == request.challenge);
+  CHECK(read.epoch == request.epoch);
+  CHECK(read.seq == request.seq);
+  CHECK_FALSE((read.nonce || read.prekey || read.receiver || read.cannot_open));
+  const ViewRequest none{RequestKind::live, Challenge(), Epoch(1), RequestSeq(1)};
+  CHECK_FALSE(
+      decode_view_request(must(encode_view_request(none, w.route, w.hub.keys().identity)), w.route, w.hub.verifier()));
   const Status status{true, CaptureTime{std::chrono::microseconds(-5)}};
   const auto back =
       must(decode_status(must(encode_status(status, w.route, w.camera.keys().identity)), w.route, w.camera.verifier()));
@@ -184,13 +206,13 @@ TEST_CASE("an ask and a status come out as they went in") {
   CHECK(back.started == status.started);
 }
 
-TEST_CASE("an admission is the owner's word about one device and one TLS key") {
+TEST_CASE("an authorization is valid for one device and one TLS key") {
   World w;
-  const Admission admission{Role::camera, w.camera.id(), w.owner.identity(), w.stranger.hpke()};
-  const auto message = must(encode_admission(admission, w.owner.keys().identity));
-  const auto read = must(decode_admission(message));
+  const Authorization authorization{Role::camera, w.camera.id(), w.owner.identity(), w.stranger.hpke()};
+  const auto message = must(encode_authorization(authorization, w.owner.keys().identity));
+  const auto read = must(decode_authorization(message));
   CHECK(read.device == w.camera.id());
   CHECK(read.owner.account() == w.owner.account());
   CHECK(read.tls == w.stranger.hpke());
-  check_tamper_proof(message, [](ByteView m) { return decode_admission(m).has_value(); });
+  check_tamper_proof(message, [](ByteView m) { return decode_authorization(m).has_value(); });
 }

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Writes one sample of every message, with the keys that make and open it, for those who write a second
-/// implementation: <build folder>/samples/sealcam-1.json. The folder is read back and checked.
+/// Writes one sample of each message with its keys to <build folder>/samples/sealcam-1.json, for other implementations.
+/// Then it reads and checks the file.
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "core/file.hpp"
-#include "protocol/card.hpp"
+#include "base/encoding.hpp"
+#include "base/file.hpp"
+#include "protocol/camera_index.hpp"
 #include "protocol/command.hpp"
+#include "protocol/device_descriptor.hpp"
+#include "protocol/envelope.hpp"
 #include "protocol/frame.hpp"
-#include "protocol/grants.hpp"
 #include "protocol/pairing.hpp"
+#include "protocol/roster.hpp"
 #include "protocol/status.hpp"
-#include "protocol/topic.hpp"
+#include "protocol/view_request.hpp"
 #include "support/actors.hpp"
 
 using namespace sealcam;
@@ -24,7 +27,7 @@ namespace sframe = crypto::sframe;
 
 namespace {
 
-/// A device whose private keys are SHA-256 of a published text, so that others can make the same.
+/// A device with published private keys: SHA-256 of a text.
 class SampleDevice {
  public:
   explicit SampleDevice(std::string name) : name_(std::move(name)) {
@@ -54,24 +57,103 @@ class SampleDevice {
 void append(Bytes& to, ByteView what) { to.insert(to.end(), what.begin(), what.end()); }
 
 Bytes access_unit() {
-  // SPS, PPS and IDR start codes with dummy content: the format is what matters here.
+  // Start codes of SPS, PPS and IDR with dummy content.
   return must(
       from_hex("0000000167420028"
                "0000000168ce3c80"
                "000000016588843a"));
 }
 
+/// The parties and values that all samples share.
+struct Sample {
+  SampleDevice owner{"owner"}, camera{"camera"}, hub{"hub"}, second{"second hub"};
+  Route route{owner.keys().identity.public_key().account(), camera.keys().identity.id()};
+  CaptureTime time{std::chrono::microseconds(1'790'000'000'000'000)};
+  Epoch epoch_5{0x0000'0002'89ab'cdef};  ///< with cipher suite 5
+
+  [[nodiscard]] GrantContent content_5() const {
+    GrantContent content;
+    std::ranges::copy(must(from_hex("202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f")),
+                      content.base_key.fill().begin());
+    content.camera_name = "Front door";
+    return content;
+  }
+  /// Two hubs of two integrations; the first integration is suspended.
+  [[nodiscard]] Roster roster_with_integrations() const {
+    Roster roster;
+    roster.version = RosterVersion(2);
+    roster.camera_identity = camera.keys().identity.public_key();
+    roster.camera_hpke = camera.keys().hpke.public_key();
+    const auto suspended = Integration(0x1122334455667788), other = Integration(0x99aabbccddeeff00);
+    roster.hubs = {{hub.keys().identity.public_key(), hub.keys().hpke.public_key(), suspended, false},
+                   {second.keys().identity.public_key(), second.keys().hpke.public_key(), other, true}};
+    roster.suspended = {suspended};
+    roster.issued = time;
+    return roster;
+  }
+};
+
+Bytes sealed(const Sample& s, sframe::SealingKey& key, FrameKind kind, Counter depends, std::uint32_t number) {
+  const FrameHeader header{.codec = Codec::h264_annex_b,
+                           .width = 640,
+                           .height = 360,
+                           .captured = s.time,
+                           .number = FrameNumber(number),
+                           .depends = depends,
+                           .echoes = {}};
+  const auto plaintext = frame_plaintext(header, access_unit());
+  const FrameSealer sealer(s.route, s.camera.keys().identity);
+  Bytes frame(sealer.message_size(key, plaintext.size()));
+  must(sealer.seal(frame, key, kind, plaintext));
+  return frame;
+}
+
+/// Cipher suite 5, the other kinds of frames, integrations, a reset and its notice, and the camera's descriptor.
+Json more_samples(const Sample& s) {
+  const auto owner = s.owner.keys().identity, camera = s.camera.keys().identity;
+  const auto roster = s.roster_with_integrations();
+  const auto roster_message = must(encode_roster(roster, s.route, owner));
+  const auto content = s.content_5();
+  const auto suite = sframe::CipherSuite::aes_256_gcm_sha512_128;
+  const auto grants = must(encode_grants({.roster = roster,
+                                          .content = content,
+                                          .epoch = s.epoch_5,
+                                          .roster_hash = must(roster_hash(roster_message)),
+                                          .created = s.time,
+                                          .suite = suite,
+                                          .wifi = WifiFault::not_found},
+                                         s.route, camera));
+  auto key = must(sframe::SealingKey::open(suite, s.epoch_5, content.base_key));
+  const auto first = sealed(s, key, FrameKind::key, Counter(0), 1);
+  const auto delta = sealed(s, key, FrameKind::delta, Counter(0), 2);
+  const auto still = sealed(s, key, FrameKind::still, Counter(2), 2);
+  Command reset;
+  reset.seq = CommandSeq(4);
+  reset.reset = {CommandSeq(4), {}};
+  const auto message = [](ByteView bytes) { return Json{{"message", to_hex(bytes)}}; };
+  return {
+      {"roster-integrations", message(roster_message)},
+      {"grants-suite-5", message(grants)},
+      {"key-suite-5", message(first)},
+      {"delta-suite-5", message(delta)},
+      {"still-suite-5", message(still)},
+      {"reset", message(must(encode_command(reset, s.route, s.camera.keys().hpke.public_key(), owner)))},
+      {"deregistration",
+       message(must(encode_status({.online = false, .started = s.time, .reset = true}, s.route, camera)))},
+      {"camera-descriptor",
+       message(must(encode_device_descriptor(Role::camera, s.camera.keys(), s.second.keys().identity.public_key())))}};
+}
+
 }  // namespace
 
 TEST_CASE("a sample of every message is written and holds") {
-  const SampleDevice owner("owner"), camera("camera"), hub("hub");
-  const Route route{owner.keys().identity.public_key().account(), camera.keys().identity.id()};
+  const Sample sample;
+  const auto& [owner, camera, hub, second, route, time, epoch_5] = sample;
   const Epoch epoch(0x0000'0001'89ab'cdef);
   const auto suite = sframe::CipherSuite::aes_128_gcm_sha256_128;
   GrantContent content;
   std::ranges::copy(must(from_hex("000102030405060708090a0b0c0d0e0f")), content.base_key.fill().begin());
   content.camera_name = "Front door";
-  const CaptureTime time{std::chrono::microseconds(1'790'000'000'000'000)};
 
   Roster roster;
   roster.version = RosterVersion(1);
@@ -81,9 +163,33 @@ TEST_CASE("a sample of every message is written and holds") {
       {hub.keys().identity.public_key(), hub.keys().hpke.public_key(), Integration(0x1122334455667788), true}};
   roster.issued = time;
   const auto roster_message = must(encode_roster(roster, route, owner.keys().identity));
-  const auto grants = must(encode_grants(roster, must(crypto::sha256(roster_message)), epoch, suite, content, time,
-                                         route, camera.keys().identity, CommandSeq(3)));
-  const Ask ask{Want::live, Challenge(0xc0ffee00c0ffee00), epoch, AskSeq(1000)};
+  const SampleDevice prekey("hub prekey 7");  // its HPKE key
+  const auto hub_prekey = [&](const DeviceId&) {
+    return std::optional(Prekey{PrekeyNumber(7), prekey.keys().hpke.public_key()});
+  };
+  const auto grants = must(encode_grants({.roster = roster,
+                                          .content = content,
+                                          .epoch = epoch,
+                                          .roster_hash = must(roster_hash(roster_message)),
+                                          .created = time,
+                                          .command = CommandSeq(3),
+                                          .not_stored = true,
+                                          .prekey = hub_prekey},
+                                         route, camera.keys().identity));
+  const ViewRequest request{.kind = RequestKind::live,
+                            .challenge = Challenge(0xc0ffee00c0ffee00),
+                            .epoch = epoch,
+                            .seq = RequestSeq(1000),
+                            .prekey = hub_prekey({}),
+                            .receiver = ReceiverReport{Counter(90), std::chrono::milliseconds(3000), 88},
+                            .cannot_open = true};
+  const ViewRequest privacy_off{.kind = RequestKind::privacy_off,
+                                .challenge = Challenge(0xc0ffee00c0ffee01),
+                                .epoch = epoch,
+                                .seq = RequestSeq(1001),
+                                .nonce = Nonce(0x0102030405060708)};
+  const auto index = must(
+      encode_index({IndexVersion(5), {route.camera}}, route.account, hub.keys().identity.id(), owner.keys().identity));
 
   Command command;
   command.seq = CommandSeq(3);
@@ -94,38 +200,47 @@ TEST_CASE("a sample of every message is written and holds") {
   append(ssid, as_bytes("sealcam-net"));
   command.wifi = {CommandSeq(3), {.ssid = ssid, .passphrase = must(Passphrase::parse("not a secret"))}};
 
-  FrameHeader header{Codec::h264_annex_b,           640,          360, time, FrameNumber(25),
-                     std::chrono::milliseconds(12), ask.challenge};
-  Bytes plaintext(frame_header_size);
-  write_frame_header(header, plaintext);
-  append(plaintext, access_unit());
+  FrameHeader header{.codec = Codec::h264_annex_b,
+                     .motion = true,
+                     .width = 640,
+                     .height = 360,
+                     .captured = time,
+                     .number = FrameNumber(25),
+                     .age = std::chrono::milliseconds(12),
+                     .depends = Counter(0),
+                     .echoes = request.challenge};
+  header.echoes.add(Challenge(0x1122334455667788));
+  const auto plaintext = frame_plaintext(header, access_unit());
   auto key = must(sframe::SealingKey::open(suite, epoch, content.base_key));
   const FrameSealer sealer(route, camera.keys().identity);
   Bytes frame(sealer.message_size(key, plaintext.size()));
   must(sealer.seal(frame, key, FrameKind::key, plaintext));
 
-  header = {Codec::none, 0, 0, time, FrameNumber(25), std::chrono::milliseconds(0), ask.challenge};
-  Bytes report_plaintext(frame_header_size);
-  write_frame_header(header, report_plaintext);
-  append(report_plaintext, encode_report({roster.version, must(crypto::sha256(roster_message))}));
+  header = {.codec = Codec::none,
+            .captured = time,
+            .number = FrameNumber(25),
+            .depends = key.next_counter(),
+            .echoes = request.challenge};
+  const auto report_plaintext =
+      frame_plaintext(header, encode_report({roster.version, must(roster_hash(roster_message)), Nonce(9)}));
   Bytes report(sealer.message_size(key, report_plaintext.size()));
   must(sealer.seal(report, key, FrameKind::report, report_plaintext));
 
   ChannelBinding exported;
   std::ranges::copy(must(crypto::sha256(as_bytes("sealcam sample exporter"))), exported.fill().begin());
   const auto code = must(PairingCode::parse("abcdefg2"));
-  PairingEnrolment enrolment;
-  enrolment.broker_host = "broker.example";
-  enrolment.broker_port = 8883;
-  enrolment.ca_pem = "the authority's certificate";
-  enrolment.certificate_pem = "the device's certificate";
-  enrolment.name = "Front door";
-  enrolment.roster = roster_message;
+  PairingEnrollment enrollment;
+  enrollment.broker_host = "broker.example";
+  enrollment.broker_port = 8883;
+  enrollment.ca_pem = "the authority's certificate";
+  enrollment.certificate_pem = "the device's certificate";
+  enrollment.name = "Front door";
+  enrollment.roster = roster_message;
   const auto claim = must(encode_pairing_claim(code, exported, route.camera, owner.keys().identity));
   const auto proof = must(encode_pairing_proof(exported, camera.keys().identity));
-  const auto enrolled = must(encode_pairing_enrolment(enrolment, exported, route.camera, owner.keys().identity));
+  const auto enrolled = must(encode_pairing_enrollment(enrollment, exported, route.camera, owner.keys().identity));
 
-  const Json samples = {
+  Json samples = {
       {"about",
        "One sample of every message of sealcam/1. Byte strings in hexadecimal. Private keys are SHA-256 of "
        "'sealcam sample <device> <key>'."},
@@ -133,13 +248,19 @@ TEST_CASE("a sample of every message is written and holds") {
       {"owner", owner.json()},
       {"camera", camera.json()},
       {"hub", hub.json()},
+      {"second", second.json()},
+      {"prekey", prekey.json()},
       {"base_key", to_hex(content.base_key.reveal().first(16))},
       {"messages",
        {{"roster", {{"topic", topic(route, Leaf::roster)}, {"message", to_hex(roster_message)}}},
         {"grants", {{"topic", topic(route, Leaf::grants)}, {"message", to_hex(grants)}}},
-        {"ask",
-         {{"topic", ask_topic(route, hub.keys().identity.id())},
-          {"message", to_hex(must(encode_ask(ask, route, hub.keys().identity)))}}},
+        {"request",
+         {{"topic", request_topic(route, hub.keys().identity.id())},
+          {"message", to_hex(must(encode_view_request(request, route, hub.keys().identity)))}}},
+        {"privacy-off",
+         {{"topic", request_topic(route, hub.keys().identity.id())},
+          {"message", to_hex(must(encode_view_request(privacy_off, route, hub.keys().identity)))}}},
+        {"index", {{"topic", index_topic(route.account, hub.keys().identity.id())}, {"message", to_hex(index)}}},
         {"command",
          {{"topic", topic(route, Leaf::command)},
           {"message",
@@ -152,18 +273,21 @@ TEST_CASE("a sample of every message is written and holds") {
          {{"topic", topic(route, Leaf::video)}, {"message", to_hex(report)}, {"plaintext", to_hex(report_plaintext)}}},
         {"pairing-proof", {{"message", to_hex(proof)}, {"exporter", to_hex(exported.reveal())}}},
         {"pairing-claim", {{"message", to_hex(claim)}, {"exporter", to_hex(exported.reveal())}}},
-        {"enrolment", {{"message", to_hex(enrolled)}, {"exporter", to_hex(exported.reveal())}}},
-        {"card", {{"message", to_hex(must(encode_card(Role::hub, hub.keys())))}}},
-        {"admission",
+        {"enrollment", {{"message", to_hex(enrolled)}, {"exporter", to_hex(exported.reveal())}}},
+        {"descriptor",
          {{"message",
-           to_hex(must(encode_admission({Role::camera, camera.keys().identity.id(), owner.keys().identity.public_key(),
-                                         camera.keys().hpke.public_key()},
-                                        owner.keys().identity)))}}}}}};
+           to_hex(must(encode_device_descriptor(Role::hub, hub.keys(), prekey.keys().identity.public_key())))}}},
+        {"authorization",
+         {{"message",
+           to_hex(must(encode_authorization({Role::camera, camera.keys().identity.id(),
+                                             owner.keys().identity.public_key(), camera.keys().hpke.public_key()},
+                                            owner.keys().identity)))}}}}}};
+  samples["messages"].update(more_samples(sample));
   const auto folder = std::filesystem::path(SEALCAM_BUILD_DIR) / "samples";
   std::filesystem::create_directories(folder);
   REQUIRE(write_file_durably(folder / "sealcam-1.json", as_bytes(samples.dump(2) + "\n")));
 
-  // Read back as a second implementation would, from the file alone.
+  // Reads the messages from the file only, like another implementation.
   const auto read = Json::parse(as_text(must(read_file(folder / "sealcam-1.json", 1 << 20))));
   const auto bytes_of = [&](const char* name) {
     return must(from_hex(read["messages"][name]["message"].get<std::string>()));
@@ -174,16 +298,30 @@ TEST_CASE("a sample of every message is written and holds") {
   };
   CHECK(decode_roster(bytes_of("roster"), route, verifier_of("owner")));
   const auto opened_grants = must(decode_grants(bytes_of("grants"), route, verifier_of("camera")));
-  const auto grant = must(open_grant(opened_grants, route, hub.keys().identity.id(), hub.keys().hpke));
+  CHECK_FALSE(open_grant(opened_grants, route, hub.keys().identity.id(), hub.keys().hpke));
+  const auto opening_key = prekey.keys().hpke;
+  const auto grant = must(open_grant(opened_grants, route, hub.keys().identity.id(), [&](PrekeyNumber number) {
+    return number == PrekeyNumber(7) ? &opening_key : nullptr;
+  }));
   CHECK(to_hex(grant.base_key.reveal().first(16)) == read["base_key"].get<std::string>());
-  CHECK(decode_ask(bytes_of("ask"), route, verifier_of("hub")));
+  CHECK(decode_view_request(bytes_of("request"), route, verifier_of("hub")));
+  CHECK(decode_view_request(bytes_of("privacy-off"), route, verifier_of("hub")));
+  CHECK(decode_index(bytes_of("index"), route.account, hub.keys().identity.id(), verifier_of("owner")));
   CHECK(decode_command(bytes_of("command"), route, verifier_of("owner"), camera.keys().hpke));
   CHECK(decode_status(bytes_of("status"), route, verifier_of("camera")));
-  CHECK(decode_card(bytes_of("card")));
-  CHECK(decode_admission(bytes_of("admission")));
+  CHECK(must(decode_status(bytes_of("deregistration"), route, verifier_of("camera"))).reset);
+  CHECK(must(decode_command(bytes_of("reset"), route, verifier_of("owner"), camera.keys().hpke)).reset);
+  CHECK(must(decode_roster(bytes_of("roster-integrations"), route, verifier_of("owner"))).suspended.size() == 1);
+  const auto grants_5 = must(decode_grants(bytes_of("grants-suite-5"), route, verifier_of("camera")));
+  CHECK(grants_5.epoch == epoch_5);
+  CHECK(grants_5.grants.size() == 1);  // the other hub is suspended
+  CHECK(open_grant(grants_5, route, second.keys().identity.id(), second.keys().hpke));
+  CHECK(must(decode_device_descriptor(bytes_of("camera-descriptor"))).role == Role::camera);
+  CHECK(decode_device_descriptor(bytes_of("descriptor")));
+  CHECK(decode_authorization(bytes_of("authorization")));
   CHECK(check_pairing_proof(bytes_of("pairing-proof"), exported, verifier_of("camera")));
   CHECK(must(decode_pairing_claim(bytes_of("pairing-claim"), exported, route.camera)).code.matches(code));
-  CHECK(decode_pairing_enrolment(bytes_of("enrolment"), exported, route.camera, verifier_of("owner")));
+  CHECK(decode_pairing_enrollment(bytes_of("enrollment"), exported, route.camera, verifier_of("owner")));
   const auto opening = must(sframe::OpeningKey::open(opened_grants.suite, opened_grants.epoch, grant.base_key));
   for (const char* name : {"frame", "report"}) {
     const auto message = bytes_of(name);
@@ -192,7 +330,7 @@ TEST_CASE("a sample of every message is written and holds") {
     REQUIRE(opener.verify(view, verifier_of("camera")));
     Bytes out(view.sealed.size());
     const auto opened = must(opener.open(out, view, opening));
-    CHECK(to_hex(ByteView(out).first(frame_header_size + opened.content.size())) ==
+    CHECK(to_hex(ByteView(out).first(opened.header.size() + opened.content.size())) ==
           read["messages"][name]["plaintext"].get<std::string>());
   }
 }

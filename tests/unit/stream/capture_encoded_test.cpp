@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The capture loop with a sensor that delivers H.264.
+/// Tests the capture loop with a sensor that delivers H.264.
 #include <catch2/catch_test_macros.hpp>
 
-#include "unit/stream/capture_fakes.hpp"
-#include "unit/stream/gop.hpp"
+#include "unit/stream/capture_scene.hpp"
 
 using namespace sealcam;
 using namespace sealcam::stream;
@@ -11,6 +10,7 @@ using namespace sealcam::test;
 using namespace std::chrono_literals;
 using hal::Control;
 using hal::ControlKind;
+using protocol::CameraFault;
 
 namespace {
 
@@ -31,15 +31,15 @@ struct EncodedScene : CaptureScene {
     factory.unit = std::move(unit);
     steps(1);
   }
-  /// What was set since the last call.
+  /// The controls that were set since the last call.
   std::vector<std::string> set() { return std::exchange(factory.set, {}); }
 };
 
-using Words = std::vector<std::string>;
+using Settings = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("a sensor that delivers H.264 needs no encoder; what is no access unit is refused") {
+TEST_CASE("a sensor that delivers H.264 needs no encoder, and invalid access units are rejected") {
   CaptureScene s;
   s.factory.format = hal::PixelFormat::h264;
   s.control.set_active(true);
@@ -51,52 +51,52 @@ TEST_CASE("a sensor that delivers H.264 needs no encoder; what is no access unit
   s.steps(1);
   CHECK(s.loop.counters().corrupt == 1);
   s.factory.unit = CaptureFakes::delta_unit();
-  s.steps(1);  // refers to what was damaged
+  s.steps(1);  // depends on the damaged unit
   s.factory.unit = CaptureFakes::key_unit();
   s.steps(1);
   CHECK(drain(s.queue) == "I0! P1! I4!");
   CHECK(s.loop.counters().encoder_opened == 0);
 }
 
-TEST_CASE("a sensor that encodes is told bitrate and group length when it is opened and when they change") {
+TEST_CASE("a sensor that encodes receives bitrate and group length when it is opened and when they change") {
   EncodedScene s;
   s.control.set_quality({BitsPerSecond(2'000'000), 60, 0});
   s.control.set_active(true);
   s.key();
   CHECK(s.loop.encoder_name() == "sensor");
-  CHECK(s.set() == Words{"bitrate 2000000", "keyframe_interval 60", "keyframe 0"});
+  CHECK(s.set() == Settings{"bitrate 2000000", "keyframe_interval 60", "keyframe 0"});
   s.delta();
   CHECK(s.set().empty());
-  s.control.set_quality({BitsPerSecond(50'000), 300, 0});  // both outside what it can
+  s.control.set_quality({BitsPerSecond(50'000), 300, 0});  // both outside the range of the control
   s.delta(2);
-  CHECK(s.set() == Words{"bitrate 100000", "keyframe_interval 120"});
+  CHECK(s.set() == Settings{"bitrate 100000", "keyframe_interval 120"});
   CHECK(drain(s.queue) == "I0! P1! P2! P3!");
   s.factory.source_error = Errc::device_lost;
   s.steps(1);
   s.factory.source_error.reset();
   s.clock.advance(1s);
   s.key();
-  CHECK(s.set() == Words{"bitrate 100000", "keyframe_interval 120", "keyframe 0"});
+  CHECK(s.set() == Settings{"bitrate 100000", "keyframe_interval 120", "keyframe 0"});
   CHECK(s.loop.counters().encoder_opened == 0);
 }
 
-TEST_CASE("a key frame is asked of the sensor once each time one is needed") {
+TEST_CASE("the sensor receives one request for each key frame that is needed") {
   EncodedScene s;
   s.control.set_active(true);
   s.key();
   (void)s.set();
   s.control.request_keyframe();
   s.delta(2);
-  CHECK(s.set() == Words{"keyframe 0"});
+  CHECK(s.set() == Settings{"keyframe 0"});
   CHECK(drain(s.queue) == "I0! P1! P2!");
   s.give(Bytes(30, std::byte{0x77}));
   s.delta(3);
-  CHECK(s.set() == Words{"keyframe 0"});
+  CHECK(s.set() == Settings{"keyframe 0"});
   s.key();
   CHECK(drain(s.queue) == "I7!");
 }
 
-TEST_CASE("access units that go on from a lost one are not sent") {
+TEST_CASE("access units that depend on a lost one are not sent") {
   EncodedScene s;
   s.control.set_active(true);
   s.key();
@@ -106,11 +106,11 @@ TEST_CASE("access units that go on from a lost one are not sent") {
   s.key();
   s.delta();
   s.factory.lose = 3;
-  s.key();  // needs nothing before it
+  s.key();  // a key frame depends on no other picture
   CHECK(drain(s.queue) == "I0! P1! I5! P6! I10!");
 }
 
-TEST_CASE("whoever begins to watch in the middle of a group gets a key frame first") {
+TEST_CASE("a hub that starts to watch within a group receives a key frame first") {
   EncodedScene s;
   s.control.set_active(true);
   s.key();
@@ -125,7 +125,63 @@ TEST_CASE("whoever begins to watch in the middle of a group gets a key frame fir
   CHECK(drain(s.queue) == "I7!");
 }
 
-TEST_CASE("a sensor that encodes and cannot be told is said once, and goes on") {
+TEST_CASE("H.264 without key frames is a fault after five seconds") {
+  EncodedScene s;
+  s.control.set_active(true);
+  s.factory.unit = CaptureFakes::delta_unit();
+  s.run_for(4900ms);
+  CHECK_FALSE(s.control.fault());
+  CHECK(s.logged("cannot be sent") == 0);  // a hub that starts to watch within a group waits, too
+  s.run_for(200ms);
+  CHECK(s.control.fault() == CameraFault::pictures);
+  CHECK(s.loop.fault().contains("no key frame"));
+  CHECK(s.factory.formats_failed == 1);
+}
+
+TEST_CASE("access units that are larger than a message are a fault after five seconds") {
+  EncodedScene s;
+  s.control.set_active(true);
+  s.factory.unit = CaptureFakes::key_unit();
+  s.factory.unit.resize((1U << 20) + 1, std::byte{0x55});
+  s.run_for(6s);
+  CHECK(s.control.fault() == CameraFault::pictures);
+  CHECK(s.loop.fault().contains("larger than 1 MiB"));
+  CHECK(s.logged("larger than 1 MiB") == 2);  // the first picture, and the fault
+}
+
+TEST_CASE("H.264 that waits for a slow network is no fault") {
+  EncodedScene s;
+  s.control.set_active(true);
+  s.key();
+  s.factory.unit = CaptureFakes::delta_unit();
+  s.run_for(20s);  // nothing takes the units of the queue
+  CHECK(s.queue.counters().rejected > 0);
+  CHECK_FALSE(s.control.fault());
+  CHECK(s.factory.formats_failed == 0);
+}
+
+TEST_CASE("H.264 that cannot be sent at all is a fault at once, and the sensor is opened again with growing pauses") {
+  EncodedScene s;
+  s.control.set_active(true);
+  s.key();
+  s.factory.source_error = Errc::unsupported;
+  s.steps(1);
+  CHECK(s.control.fault() == CameraFault::pictures);
+  CHECK(s.factory.formats_failed == 1);
+  CHECK(s.factory.sources == 0);
+  // The first picture of each attempt can be sent.
+  for (int i = 0; i < 20; ++i) {
+    s.factory.source_error.reset();
+    s.run_for(1ms);
+    s.factory.source_error = Errc::unsupported;
+    s.run_for(1ms);
+  }
+  CHECK(s.clock.monotonic() - s.factory.captured[0] > 60s);
+  CHECK(s.logged("no picture can be sent") == 1);
+  CHECK(s.control.fault() == CameraFault::pictures);
+}
+
+TEST_CASE("missing controls of a sensor that encodes are logged once, and its pictures continue") {
   EncodedScene s;
   s.factory.controls.clear();
   s.control.set_active(true);
@@ -133,24 +189,24 @@ TEST_CASE("a sensor that encodes and cannot be told is said once, and goes on") 
   s.control.request_keyframe();
   s.delta();
   CHECK(s.set().empty());
-  CHECK(s.logged("cannot be told: bitrate, keyframe_interval, keyframe") == 1);
+  CHECK(s.logged("has no control for bitrate, keyframe_interval, keyframe") == 1);
   s.factory.source_error = Errc::device_lost;
   s.steps(1);
   s.factory.source_error.reset();
   s.clock.advance(1s);
   s.key();
-  CHECK(s.logged("cannot be told") == 1);
+  CHECK(s.logged("has no control for") == 1);
   CHECK(drain(s.queue) == "I0! P1! I2!");
 }
 
-TEST_CASE("a control that fails is said once, and pictures go on") {
+TEST_CASE("a failing control is logged once, and the pictures continue") {
   EncodedScene s;
   s.factory.set_error = Errc::io;
   s.control.set_active(true);
   s.key();
   s.control.request_keyframe();
   s.delta();
-  CHECK(s.logged("does not take bitrate") == 1);
-  CHECK(s.logged("does not take") == 1);
+  CHECK(s.logged("cannot set the sensor's control bitrate") == 1);
+  CHECK(s.logged("cannot set the sensor's control") == 1);
   CHECK(drain(s.queue) == "I0! P1!");
 }

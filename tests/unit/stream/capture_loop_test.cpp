@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "stream/capture_loop.hpp"
+#include "stream/capture/capture_loop.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "hal/fake/fake_board.hpp"
-#include "unit/stream/capture_fakes.hpp"
-#include "unit/stream/gop.hpp"
+#include "unit/stream/capture_scene.hpp"
 
 using namespace sealcam;
 using namespace sealcam::stream;
 using namespace sealcam::test;
 using namespace std::chrono_literals;
+using protocol::CameraFault;
 
-TEST_CASE("pictures are fetched but not encoded while nobody asks") {
+TEST_CASE("the loop fetches pictures but does not encode them while inactive") {
   CaptureScene s;
   s.steps(5);
   CHECK(s.loop.counters().captured == 5);
@@ -23,7 +22,7 @@ TEST_CASE("pictures are fetched but not encoded while nobody asks") {
   CHECK(s.wakes == 3);
 }
 
-TEST_CASE("key frames come at the start and on request, once") {
+TEST_CASE("the encoder makes a key frame at the start, and one per request") {
   CaptureScene s;
   s.control.set_active(true);
   s.steps(2);
@@ -33,24 +32,25 @@ TEST_CASE("key frames come at the start and on request, once") {
   CHECK(drain(s.queue) == "I0! P1! I2! P3! P4!");
 }
 
-TEST_CASE("the challenge goes with its picture through an encoder that delays") {
+TEST_CASE("an encoder with delay keeps the challenge of each picture") {
   CaptureScene s;
   s.factory.encoder_delay = 3;
   s.control.set_active(true);
-  s.board.add(DeviceId{}, protocol::Challenge(1), s.clock.monotonic(), s.clock.monotonic() + 10s, true);
+  s.challenges.add(DeviceId{}, protocol::Challenge(1), s.clock.monotonic(), s.clock.monotonic() + 10s, true);
   s.steps(2);
-  s.board.add(DeviceId{}, protocol::Challenge(2), s.clock.monotonic(), s.clock.monotonic() + 10s, true);
+  s.challenges.add(DeviceId{}, protocol::Challenge(2), s.clock.monotonic(), s.clock.monotonic() + 10s, true);
   s.steps(6);
   std::string echoes;
   while (const auto unit = s.queue.take()) {
-    echoes += std::to_string(unit->info.number.value()) + ":" + std::to_string(unit->info.echo.value()) + " ";
+    echoes += std::to_string(unit->info.number.value()) + ":" +
+              std::to_string(unit->info.echoes.empty() ? 0 : unit->info.echoes.begin()->value()) + " ";
     CHECK(unit->info.captured == s.factory.captured[unit->info.number.value()]);
     s.queue.release();
   }
   CHECK(echoes == "0:1 1:1 2:2 3:2 4:2 ");
 }
 
-TEST_CASE("a lost sensor is opened again with growing pauses, logged once, and the numbers go on") {
+TEST_CASE("a lost sensor is opened again with growing pauses, is logged once, and its numbers continue") {
   CaptureScene s;
   s.control.set_active(true);
   s.steps(3);
@@ -73,7 +73,7 @@ TEST_CASE("a lost sensor is opened again with growing pauses, logged once, and t
   CHECK(s.log.contains("delivers again"));
 }
 
-TEST_CASE("a silent sensor is opened again after five seconds, damaged pictures are passed over") {
+TEST_CASE("a sensor without pictures is opened again after five seconds, and damaged pictures are skipped") {
   CaptureScene s;
   s.control.set_active(true);
   s.steps(1);
@@ -91,7 +91,7 @@ TEST_CASE("a silent sensor is opened again after five seconds, damaged pictures 
   CHECK(s.loop.counters().source_opened == 2);
 }
 
-TEST_CASE("an encoder that fails is replaced, and the stream goes on with a key frame") {
+TEST_CASE("a failed encoder is replaced, and the stream continues with a key frame") {
   CaptureScene s;
   s.control.set_active(true);
   s.steps(3);
@@ -106,7 +106,7 @@ TEST_CASE("an encoder that fails is replaced, and the stream goes on with a key 
   CHECK(s.loop.counters().encoder_opened == 2);
 }
 
-TEST_CASE("quality: bitrate without, group length and size with a new encoder") {
+TEST_CASE("a new size needs a new encoder; a new bitrate, rate or group length does not") {
   CaptureScene s;
   s.control.set_active(true);
   s.steps(1);
@@ -114,23 +114,75 @@ TEST_CASE("quality: bitrate without, group length and size with a new encoder") 
   s.steps(1);
   CHECK(s.factory.bitrate == 500'000);
   CHECK(s.loop.counters().encoder_opened == 1);
-  s.control.set_quality({BitsPerSecond(500'000), 300, 0});
+  s.control.set_quality({BitsPerSecond(500'000), 300, 0, 200ms, 300ms});
   s.steps(1);
-  CHECK(s.loop.counters().encoder_opened == 2);
+  CHECK(s.loop.counters().encoder_opened == 1);
   CHECK(s.loop.counters().source_opened == 1);
+  CHECK(s.factory.rate == 5);
+  CHECK(s.factory.vbv == 300ms);
   s.control.set_quality({BitsPerSecond(500'000), 300, 1});
   s.steps(1);
   CHECK(s.loop.counters().source_opened == 2);
-  CHECK(s.factory.shrink == 1);
+  CHECK(s.factory.downscale == 1);
   CHECK(s.factory.interval == 300);
-  s.factory.bitrate_unsupported = true;
-  s.control.set_quality({BitsPerSecond(400'000), 300, 1});
-  s.steps(2);
-  CHECK(s.loop.counters().encoder_opened == 4);
-  CHECK(s.factory.bitrate == 400'000);
+  CHECK(s.loop.counters().encoder_opened == 2);
 }
 
-TEST_CASE("a picture that cannot be decoded costs no encoder") {
+TEST_CASE("an encoder that cannot change its bitrate is opened again, but not for small changes") {
+  CaptureScene s;
+  s.factory.bitrate_unsupported = true;
+  s.control.set_active(true);
+  s.steps(1);
+  const auto after = [&](std::uint32_t bitrate, int pictures = 2) {
+    s.control.set_quality({BitsPerSecond(bitrate), 60, 0});
+    s.steps(pictures);
+    return s.loop.counters().encoder_opened.load();
+  };
+  CHECK(after(1'000'000) == 2);
+  CHECK(s.factory.bitrate == 1'000'000);
+  CHECK(after(1'050'000) == 2);
+  CHECK(after(900'000) == 2);
+  CHECK(after(800'000) == 3);
+  CHECK(after(1'000'000) == 4);
+  CHECK(after(1'100'000) == 4);
+  CHECK(after(1'100'000, 70) == 5);  // the change lasts
+  CHECK(s.factory.bitrate == 1'100'000);
+}
+
+TEST_CASE("the loop requests a key frame after each group") {
+  CaptureScene s;
+  s.control.set_quality({BitsPerSecond(500'000), 3, 0});
+  s.control.set_active(true);
+  s.steps(8);
+  CHECK(drain(s.queue) == "I0! P1! P2! I3! P4! P5! I6! P7!");
+  s.control.set_quality({BitsPerSecond(500'000), 1, 0});
+  s.steps(2);
+  CHECK(drain(s.queue) == "I8! I9!");
+}
+
+TEST_CASE("the loop encodes fewer pictures if the network carries fewer, and none while it holds") {
+  CaptureScene s;
+  s.control.set_quality({BitsPerSecond(500'000), 60, 0, 66ms});
+  s.control.set_active(true);
+  s.steps(6);
+  CHECK(drain(s.queue) == "I0! P2! P4!");
+  s.control.set_quality({BitsPerSecond(500'000), 60, 0, 200ms});
+  s.steps(18);
+  const auto seen = drain(s.queue);
+  CHECK(std::ranges::count(seen, 'P') == 3);
+  s.control.set_quality({BitsPerSecond(500'000), 60, 0});
+  s.control.set_hold(true);
+  const int wakes = s.wakes;
+  s.steps(5);
+  CHECK(drain(s.queue).empty());
+  CHECK(s.wakes == wakes + 5);  // the network thread can end the hold
+  s.control.set_hold(false);
+  s.steps(1);
+  CHECK(drain(s.queue).starts_with('P'));
+  CHECK(s.loop.counters().source_opened == 1);
+}
+
+TEST_CASE("an undecodable picture does not replace the encoder") {
   CaptureScene s;
   s.control.set_active(true);
   s.steps(1);
@@ -141,10 +193,111 @@ TEST_CASE("a picture that cannot be decoded costs no encoder") {
   CHECK(drain(s.queue) == "I0! P4!");
   CHECK(s.loop.counters().corrupt == 3);
   CHECK(s.loop.counters().encoder_opened == 1);
-  CHECK(s.logged("cannot be decoded") == 1);
+  CHECK(s.logged("a picture of the sensor cannot be sent") == 1);
 }
 
-TEST_CASE("a sensor that comes and goes is described once") {
+TEST_CASE("if no picture could be sent for five seconds, the sensor is opened with its next format") {
+  CaptureScene s;
+  s.control.set_active(true);
+  s.steps(1);
+  s.factory.encoder_error = Errc::malformed;
+  s.run_for(4900ms);
+  CHECK(s.factory.formats_failed == 0);
+  CHECK_FALSE(s.control.fault());
+  s.run_for(200ms);
+  CHECK(s.factory.formats_failed == 1);
+  CHECK(s.control.fault() == CameraFault::pictures);
+  CHECK(s.loop.fault().contains("set by the test: malformed"));
+  s.run_for(60s);
+  CHECK(s.factory.formats_failed > 5);
+  CHECK(s.factory.formats_failed < 13);
+  CHECK(s.logged("no picture can be sent") == 1);
+  CHECK(s.logged("a picture of the sensor cannot be sent") == 1);
+  s.factory.encoder_error.reset();
+  s.run_for(10s);
+  CHECK_FALSE(s.control.fault());
+  CHECK(s.loop.fault().empty());
+  CHECK(s.logged("can be sent again") == 1);
+  CHECK_FALSE(drain(s.queue).empty());
+  s.factory.encoder_error = Errc::malformed;
+  s.run_for(6s);
+  CHECK(s.logged("no picture can be sent") == 2);
+}
+
+TEST_CASE("pictures that cannot be sent are no fault while one of them can, or while no hub watches") {
+  CaptureScene s;
+  s.control.set_active(true);
+  for (int i = 0; i < 10; ++i) {
+    s.factory.encoder_error = Errc::malformed;
+    s.run_for(4s);
+    s.factory.encoder_error.reset();
+    s.steps(1);
+  }
+  s.control.set_active(false);
+  s.factory.encoder_error = Errc::malformed;
+  s.run_for(10s);
+  CHECK_FALSE(s.control.fault());
+  CHECK(s.factory.formats_failed == 0);
+}
+
+TEST_CASE("a sensor that delivers only damaged pictures has a fault") {
+  CaptureScene s;
+  s.factory.before_next = [&] { s.clock.advance(33ms); };
+  s.factory.source_error = Errc::corrupt_frame;
+  s.run_for(6s);
+  CHECK(s.control.fault() == CameraFault::pictures);
+  CHECK(s.factory.formats_failed == 1);
+}
+
+TEST_CASE("a missing sensor and a failing encoder are faults until they work, and privacy ends a fault") {
+  CaptureScene s;
+  s.control.set_active(true);
+  s.factory.open_fails = 1;
+  s.steps(1);
+  CHECK(s.control.fault() == CameraFault::sensor);
+  s.clock.advance(1s);
+  s.steps(1);
+  CHECK_FALSE(s.control.fault());
+  s.factory.encoder_error = Errc::device_lost;
+  s.steps(1);
+  CHECK(s.control.fault() == CameraFault::encoder);
+  CHECK(s.loop.fault().contains("set by the test"));
+  s.factory.encoder_error.reset();
+  s.clock.advance(1s);
+  s.steps(1);
+  CHECK_FALSE(s.control.fault());
+  s.factory.source_error = Errc::device_lost;
+  s.steps(1);
+  CHECK(s.control.fault() == CameraFault::sensor);
+  s.control.set_closed(true);
+  s.steps(1);
+  CHECK_FALSE(s.control.fault());
+}
+
+TEST_CASE("an encoder that returns nothing is replaced") {
+  CaptureScene s;
+  s.factory.encoder_delay = 1000;
+  s.control.set_active(true);
+  s.steps(64);
+  CHECK(s.factory.failed.empty());
+  s.steps(1);
+  CHECK(s.factory.failed.size() == 1);
+  CHECK(s.control.fault() == CameraFault::encoder);
+}
+
+TEST_CASE("the encoder has the size of the pictures, also if the source reports another one") {
+  CaptureScene s;
+  s.control.set_active(true);
+  s.steps(1);
+  CHECK(s.factory.encoder_size == hal::Size{64, 48});
+  s.factory.real_size = hal::Size{96, 64};
+  s.steps(2);
+  CHECK(s.factory.encoder_size == hal::Size{96, 64});
+  CHECK(s.loop.counters().encoder_opened == 2);
+  CHECK(drain(s.queue) == "I0! I1! P2!");
+}
+
+TEST_CASE("a sensor that is lost several times is described once") {
   CaptureScene s;
   for (int i = 0; i < 5; ++i) {
     s.factory.source_error = Errc::device_lost;
@@ -157,7 +310,7 @@ TEST_CASE("a sensor that comes and goes is described once") {
   CHECK(s.logged("sensor: ") == 1);
 }
 
-TEST_CASE("a finite source ends the loop") {
+TEST_CASE("the loop ends with a finite source") {
   CaptureScene s;
   s.factory.source_error = Errc::end_of_stream;
   s.steps(1);
@@ -165,13 +318,13 @@ TEST_CASE("a finite source ends the loop") {
   s.loop.run({});  // returns
 }
 
-TEST_CASE("the activity light is on exactly while the sensor is open, watched or not") {
+TEST_CASE("the activity light is on while the sensor is open, watched or not") {
   CaptureScene s;
-  hal::fake::FakeBoard light;
+  hal::testing::FakeBoard light;
   {
-    CaptureLoop loop({s.factory, s.queue, s.board, s.control, s.clock, s.log, &light}, [] {});
+    CaptureLoop loop({s.factory, s.queue, s.challenges, s.control, s.clock, s.log, light}, [] {});
     CHECK_FALSE(light.active);
-    s.factory.before_next = [&] { CHECK(light.active); };  // never a picture in the dark
+    s.factory.before_next = [&] { CHECK(light.active); };  // no picture is captured while the light is off
     (void)loop.step();
     CHECK(light.active);
     s.factory.source_error = Errc::device_lost;
@@ -182,14 +335,14 @@ TEST_CASE("the activity light is on exactly while the sensor is open, watched or
     for (int i = 0; i < 2; ++i) {
       s.clock.advance(5s);
       (void)loop.step();
-      CHECK_FALSE(light.active);  // not for a sensor that does not open
+      CHECK_FALSE(light.active);  // the sensor did not open
     }
     s.clock.advance(5s);
     (void)loop.step();
     CHECK(light.active);
     s.factory.source_error = Errc::timeout;
     (void)loop.step();
-    CHECK(light.active);  // silent, but open
+    CHECK(light.active);  // open, but without pictures
     s.clock.advance(5s);
     (void)loop.step();
     CHECK_FALSE(light.active);
@@ -201,10 +354,10 @@ TEST_CASE("the activity light is on exactly while the sensor is open, watched or
   CHECK(light.history == "+-+-+-");
 }
 
-TEST_CASE("a stopped capture thread leaves the light off; a light that fails is told once") {
+TEST_CASE("a stopped capture thread switches the light off, and a failing light is logged once") {
   CaptureScene s;
-  hal::fake::FakeBoard light;
-  CaptureLoop loop({s.factory, s.queue, s.board, s.control, s.clock, s.log, &light}, [] {});
+  hal::testing::FakeBoard light;
+  CaptureLoop loop({s.factory, s.queue, s.challenges, s.control, s.clock, s.log, light}, [] {});
   (void)loop.step();
   std::stop_source stop;
   stop.request_stop();

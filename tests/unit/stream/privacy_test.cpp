@@ -1,26 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Privacy closes the sensor itself, and no picture is sealed.
-#include "stream/privacy.hpp"
+#include "stream/publish/command_executor.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "core/file.hpp"
-#include "hal/fake/fake_board.hpp"
-#include "protocol/status.hpp"
-#include "support/actors.hpp"
+#include "base/file.hpp"
+#include "device/file_stores.hpp"
+#include "support/camera_scene.hpp"
 #include "support/temporary_folder.hpp"
-#include "unit/stream/camera_scene.hpp"
-#include "unit/stream/capture_fakes.hpp"
+#include "unit/stream/capture_scene.hpp"
 
 using namespace sealcam;
 using namespace sealcam::stream;
 using namespace sealcam::test;
 using namespace std::chrono_literals;
 
-TEST_CASE("a closed sensor is destroyed with its encoder, its light is off, and it is not opened again") {
+TEST_CASE("privacy closes sensor, encoder and light, and the sensor stays closed") {
   CaptureScene s;
-  hal::fake::FakeBoard light;
-  CaptureLoop loop({s.factory, s.queue, s.board, s.control, s.clock, s.log, &light}, [] {});
+  hal::testing::FakeBoard light;
+  CaptureLoop loop({s.factory, s.queue, s.challenges, s.control, s.clock, s.log, light}, [] {});
   s.control.set_active(true);
   for (int i = 0; i < 3; ++i) (void)loop.step();
   CHECK(s.factory.sources == 1);  // control
@@ -28,7 +25,7 @@ TEST_CASE("a closed sensor is destroyed with its encoder, its light is off, and 
   const auto captured = loop.counters().captured.load();
   s.control.set_closed(true);
   for (int i = 0; i < 10; ++i) {
-    CHECK(loop.step() > 0ns);  // nothing spins
+    CHECK(loop.step() > 0ns);  // the loop waits
     s.clock.advance(10s);
   }
   CHECK(s.factory.sources == 0);
@@ -42,7 +39,7 @@ TEST_CASE("a closed sensor is destroyed with its encoder, its light is off, and 
   CHECK(light.history == "+-+");
 }
 
-TEST_CASE("a picture that was waited for when the sensor was to be closed goes nowhere") {
+TEST_CASE("a picture that arrives after the sensor was closed is dropped") {
   CaptureScene s;
   s.control.set_active(true);
   s.steps(1);
@@ -54,7 +51,7 @@ TEST_CASE("a picture that was waited for when the sensor was to be closed goes n
   CHECK(s.loop.counters().captured == captured);
 }
 
-TEST_CASE("with privacy on from the start the sensor is never opened") {
+TEST_CASE("the sensor is never opened if privacy is on from the start") {
   CaptureScene s;
   MemoryPrivacyStore store;
   store.content = true;
@@ -66,7 +63,7 @@ TEST_CASE("with privacy on from the start the sensor is never opened") {
   CHECK(s.factory.sources == 0);
 }
 
-TEST_CASE("whatever fails, the sensor is closed rather than open") {
+TEST_CASE("after a failure the sensor is closed rather than open") {
   CaptureControl control{Quality{}};
   MemoryPrivacyStore store;
   store.broken = true;
@@ -87,9 +84,9 @@ TEST_CASE("whatever fails, the sensor is closed rather than open") {
   CHECK_FALSE(control.closed());
 }
 
-TEST_CASE("privacy's file has one of two words, and a damaged one says what to do") {
+TEST_CASE("the privacy file contains on or off, and other content is an error") {
   const TemporaryFolder folder;
-  PrivacyFile file(folder.path() / "privacy");
+  device::PrivacyFile file(folder.path() / "privacy");
   CHECK_FALSE(must(file.load()));
   must(file.store(true));
   CHECK(must(file.load()));
@@ -104,7 +101,7 @@ TEST_CASE("privacy's file has one of two words, and a damaged one says what to d
   }
 }
 
-TEST_CASE("the control can ask for the sensor to be opened anew, once") {
+TEST_CASE("a request to reopen opens the sensor again once") {
   CaptureScene s;
   s.control.set_active(true);
   s.steps(2);
@@ -117,7 +114,7 @@ TEST_CASE("the control can ask for the sensor to be opened anew, once") {
   s.control.request_reopen();
   s.control.set_closed(false);
   s.steps(3);
-  CHECK(s.loop.counters().source_opened == 3);  // opening it was that
+  CHECK(s.loop.counters().source_opened == 3);  // the first opening fulfilled the request
 }
 
 namespace {
@@ -126,92 +123,90 @@ struct PrivacyScene : CameraScene {
   explicit PrivacyScene() {
     auto content = roster_of(camera, 1, {&hub, &second});
     content.hubs[0].may_switch_privacy = true;
-    roster_store.content = must(protocol::encode_roster(content, route, owner.keys().identity));
+    stores.roster.content = must(protocol::encode_roster(content, route, owner.keys().identity));
     run();
-  }
-  [[nodiscard]] protocol::Status last_status() const {
-    return must(protocol::decode_status(client.on("/status").back()->payload, route, camera.verifier()));
   }
 };
 
 }  // namespace
 
-TEST_CASE("a hub that may closes the sensor: no picture is sealed any more, and status says so") {
+TEST_CASE("a permitted hub closes the sensor: the camera seals no more pictures, and its status reports it") {
   PrivacyScene s;
-  s.receive_ask(s.hub);
+  s.receive_request(s.hub);
   s.capture("IPP");
   s.client.settle();
   CHECK(s.video_of(s.hub).size() == 3);  // control
   CHECK_FALSE(s.last_status().privacy);
-  s.receive_ask(s.hub, protocol::Want::privacy_on);
+  s.receive_request(s.hub, protocol::RequestKind::privacy_on);
   s.client.settle();
   CHECK(s.control.closed());
   CHECK_FALSE(s.control.active());
-  CHECK(s.privacy_store.content);
+  CHECK(s.stores.privacy.content);
   CHECK(s.last_status().privacy);
   CHECK(s.last_status().online);
   const auto sealed = s.publisher.counters().published;
   const auto stills = s.publisher.counters().stills;
-  // The capture thread's last pictures come late, and the hub goes on asking.
+  // The last pictures of the capture thread arrive late, and the hub sends more requests.
   for (int i = 0; i < 3; ++i) {
     s.clock.advance(1s);
-    s.receive_ask(s.hub);
+    s.receive_request(s.hub);
     s.capture("IPP");
     s.publisher.tick();
     s.client.settle();
   }
   CHECK(s.publisher.counters().published == sealed);
   CHECK(s.publisher.counters().stills == stills);
-  CHECK(s.publisher.counters().epochs == 1);  // the epoch goes on
+  CHECK(s.publisher.counters().epochs == 1);  // the epoch continues
   s.clock.advance(1s);
-  s.receive_ask(s.hub, protocol::Want::privacy_off);
+  s.receive_privacy_off(s.hub);
   s.client.settle();
   CHECK_FALSE(s.control.closed());
   CHECK_FALSE(s.last_status().privacy);
   const auto before = s.video_of(s.hub).size();
-  CHECK(before == 3);  // nothing of what lay in the queue
-  s.receive_ask(s.hub);
+  CHECK(before == 3);  // no unit from the queue
+  s.receive_request(s.hub);
   s.capture("IP");
   s.client.settle();
   CHECK(s.video_of(s.hub).size() == before + 2);
 }
 
-TEST_CASE("a hub that may not switch privacy does not, nor one that was suspended, nor an ask of another epoch") {
+TEST_CASE("a privacy request without permission, for another epoch or from another hub is rejected") {
   PrivacyScene s;
-  s.receive_ask(s.second, protocol::Want::privacy_on);
+  s.receive_request(s.second, protocol::RequestKind::privacy_on);
   CHECK_FALSE(s.control.closed());
-  CHECK(s.asks.counters()[AskRefusal::not_allowed] == 1);
-  s.receive(protocol::ask_topic(s.route, s.hub.id()), s.ask(s.hub, protocol::Want::privacy_on, Epoch(1)));
+  CHECK(s.requests.counters().rejected[RejectReason::not_allowed] == 1);
+  s.receive(protocol::request_topic(s.route, s.hub.id()),
+            s.request(s.hub, protocol::RequestKind::privacy_on, Epoch(1)));
   CHECK_FALSE(s.control.closed());
-  const auto good = s.ask(s.hub, protocol::Want::privacy_on);
-  s.receive(protocol::ask_topic(s.route, s.second.id()), good);
+  const auto good = s.request(s.hub, protocol::RequestKind::privacy_on);
+  s.receive(protocol::request_topic(s.route, s.second.id()), good);
   CHECK_FALSE(s.control.closed());
   s.clock.advance(1s);
-  s.receive(protocol::ask_topic(s.route, s.hub.id()), good);  // control
+  s.receive(protocol::request_topic(s.route, s.hub.id()), good);  // control
   CHECK(s.control.closed());
   s.clock.advance(1s);
-  s.receive_ask(s.hub, protocol::Want::privacy_off);
+  s.receive_privacy_off(s.hub);
   CHECK_FALSE(s.control.closed());
   s.clock.advance(1s);
-  s.receive(protocol::ask_topic(s.route, s.hub.id()), good);  // replayed
+  s.receive(protocol::request_topic(s.route, s.hub.id()), good);  // replayed
   CHECK_FALSE(s.control.closed());
-  // The next roster takes the right away from a hub that stays.
+  // The next roster removes the permission of a hub that stays.
   s.clock.advance(1s);
   s.receive_roster(s.roster(2, {&s.hub}));
   s.client.settle();
-  s.receive_ask(s.hub, protocol::Want::privacy_on);
+  s.receive_request(s.hub, protocol::RequestKind::privacy_on);
   CHECK_FALSE(s.control.closed());
 }
 
-TEST_CASE("privacy's asks are no leases, and their challenge is echoed nowhere") {
+TEST_CASE("a privacy request starts no lease, and its challenge is not echoed") {
   PrivacyScene s;
-  s.receive_ask(s.hub, protocol::Want::privacy_off);
+  s.receive_privacy_off(s.hub);
   CHECK(s.publisher.leases().live == 0);
   CHECK(s.publisher.leases().still == 0);
   CHECK_FALSE(s.control.active());
-  CHECK(s.publisher.counters().reports == 0);
+  CHECK(s.publisher.counters().reports == 1);  // with the nonce
   s.clock.advance(1s);
-  s.receive_ask(s.hub);
+  s.receive_request(s.hub);
   s.client.settle();
-  CHECK(s.publisher.counters().reports == 1);  // of its first ask for pictures
+  CHECK(s.publisher.counters().reports == 2);  // for its first request for pictures
 }

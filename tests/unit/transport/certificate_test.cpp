@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Our certificates, judged by OpenSSL.
-#include "transport/certificate.hpp"
+/// OpenSSL checks the certificates of Sealcam.
+#include "transport/tls/certificate.hpp"
+#include "base/format.hpp"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -8,11 +9,10 @@
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdio>
-#include <format>
 #include <fstream>
 
 #include "support/temporary_folder.hpp"
-#include "transport/tls_context.hpp"
+#include "transport/tls/tls_context.hpp"
 
 using namespace sealcam;
 using namespace sealcam::transport;
@@ -23,22 +23,22 @@ constexpr const char* device = "mfrggzdfmztwq2lknnwg23tpobyxe43u";
 
 void write(const std::filesystem::path& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
 
-struct Said {
+struct Output {
   int status;
   std::string text;
 };
-Said run(const std::string& command) {
-  Said said{-1, {}};
+Output run(const std::string& command) {
+  Output output{-1, {}};
   FILE* const pipe = ::popen((command + " 2>&1").c_str(), "r");
   REQUIRE(pipe != nullptr);
   std::array<char, 4096> part{};
-  while (const auto n = std::fread(part.data(), 1, part.size(), pipe)) said.text.append(part.data(), n);
-  said.status = WEXITSTATUS(::pclose(pipe));
-  return said;
+  while (const auto n = std::fread(part.data(), 1, part.size(), pipe)) output.text.append(part.data(), n);
+  output.status = WEXITSTATUS(::pclose(pipe));
+  return output;
 }
 
 std::string flip(std::string pem) {
-  // In the middle of the base64 text: within the signed part.
+  // In the middle of the base64 text, within the signed part.
   auto& c = pem[pem.size() / 2];
   c = c == 'A' ? 'B' : 'A';
   return pem;
@@ -46,7 +46,7 @@ std::string flip(std::string pem) {
 
 }  // namespace
 
-TEST_CASE("OpenSSL verifies what the operator signs") {
+TEST_CASE("OpenSSL verifies a certificate of the operator") {
   if (::access("/usr/bin/openssl", X_OK) != 0) SKIP("openssl is not installed");
   const test::TemporaryFolder folder;
   const auto dir = folder.path().string();
@@ -67,22 +67,24 @@ TEST_CASE("OpenSSL verifies what the operator signs") {
   write(folder.path() / "request.pem", request);
 
   const auto verify = [&](const std::string& options) { return run("openssl verify -x509_strict " + options); };
-  CHECK(verify(std::format("-CAfile {0}/ca.pem -purpose sslclient {0}/client.pem", dir)).status == 0);
-  CHECK(verify(std::format("-CAfile {0}/ca.pem -purpose sslserver {0}/server.pem", dir)).status == 0);
+  CHECK(verify(sealcam::format("-CAfile {0}/ca.pem -purpose sslclient {0}/client.pem", dir)).status == 0);
+  CHECK(verify(sealcam::format("-CAfile {0}/ca.pem -purpose sslserver {0}/server.pem", dir)).status == 0);
   for (const char* name :
        {"-verify_hostname localhost", "-verify_hostname broker.example", "-verify_ip 127.0.0.1", "-verify_ip ::1"})
-    CHECK(verify(std::format("-CAfile {0}/ca.pem {1} {0}/server.pem", dir, name)).status == 0);
-  // Controls: OpenSSL would say no.
-  CHECK(verify(std::format("-CAfile {0}/other.pem {0}/client.pem", dir)).status != 0);
-  CHECK(verify(std::format("-CAfile {0}/ca.pem -purpose sslserver {0}/client.pem", dir)).status != 0);
-  CHECK(verify(std::format("-CAfile {0}/ca.pem -purpose sslclient {0}/server.pem", dir)).status != 0);
-  CHECK(verify(std::format("-CAfile {0}/ca.pem -verify_hostname elsewhere.example {0}/server.pem", dir)).status != 0);
-  CHECK(verify(std::format("-CAfile {0}/client.pem {0}/server.pem", dir)).status != 0);
+    CHECK(verify(sealcam::format("-CAfile {0}/ca.pem {1} {0}/server.pem", dir, name)).status == 0);
+  // Controls: OpenSSL rejects these.
+  CHECK(verify(sealcam::format("-CAfile {0}/other.pem {0}/client.pem", dir)).status != 0);
+  CHECK(verify(sealcam::format("-CAfile {0}/ca.pem -purpose sslserver {0}/client.pem", dir)).status != 0);
+  CHECK(verify(sealcam::format("-CAfile {0}/ca.pem -purpose sslclient {0}/server.pem", dir)).status != 0);
+  CHECK(verify(sealcam::format("-CAfile {0}/ca.pem -verify_hostname elsewhere.example {0}/server.pem", dir)).status !=
+        0);
+  CHECK(verify(sealcam::format("-CAfile {0}/client.pem {0}/server.pem", dir)).status != 0);
 
-  CHECK(run(std::format("openssl req -verify -noout -in {}/request.pem", dir)).status == 0);
-  const auto text = run(std::format("openssl x509 -noout -text -in {}/client.pem", dir)).text;
+  CHECK(run(sealcam::format("openssl req -verify -noout -in {}/request.pem", dir)).status == 0);
+  const auto text = run(sealcam::format("openssl x509 -noout -text -in {}/client.pem", dir)).text;
   INFO(text);
-  CHECK(text.contains(std::format("Subject: CN = {}", device)) | text.contains(std::format("Subject: CN={}", device)));
+  CHECK(text.contains(sealcam::format("Subject: CN = {}", device)) |
+        text.contains(sealcam::format("Subject: CN={}", device)));
   CHECK(text.contains("Not Before: Jan  1 00:00:00 2020 GMT"));
   CHECK(text.contains("Not After : Dec 31 23:59:59 9999 GMT"));
   CHECK(text.contains("CA:FALSE"));
@@ -92,13 +94,13 @@ TEST_CASE("OpenSSL verifies what the operator signs") {
   const auto again = sign_request(ca, ca_key, request, device, CertificateUse::client, {}).value();
   write(folder.path() / "again.pem", again);
   const auto serial = [&](const char* file) {
-    return run(std::format("openssl x509 -noout -serial -in {}/{}", dir, file)).text;
+    return run(sealcam::format("openssl x509 -noout -serial -in {}/{}", dir, file)).text;
   };
   CHECK(serial("client.pem").size() == std::string("serial=\n").size() + 32);
   CHECK(serial("client.pem") != serial("again.pem"));
 }
 
-TEST_CASE("a request is signed only under the name it asks for and only when its sender has the key") {
+TEST_CASE("a request is signed only for its own name and only if its sender has the key") {
   const auto ca_key = TlsKey::generate().value();
   const auto ca = make_authority(ca_key, "test operator").value();
   const auto key = TlsKey::generate().value();
@@ -120,7 +122,7 @@ TEST_CASE("a request is signed only under the name it asks for and only when its
   CHECK(wrong.error().code == Errc::wrong_key);
 }
 
-TEST_CASE("names that could change a subject are refused") {
+TEST_CASE("names that could change a subject are rejected") {
   const auto key = TlsKey::generate().value();
   for (const char* name : {"", "a,O=evil", "a+b", "a=b", "a\nb", "a/b", " a", "a ", "a\"b", "a\\b", "a#b"})
     CHECK(make_request(key, name).error().code == Errc::invalid_argument);
@@ -128,7 +130,7 @@ TEST_CASE("names that could change a subject are refused") {
   CHECK(make_request(key, std::string(64, 'a')));
 }
 
-TEST_CASE("TLS keys survive a file and nothing else is taken for one") {
+TEST_CASE("a TLS key can be stored and read, and other content is rejected") {
   const auto key = TlsKey::generate().value();
   const auto text = std::string(as_text(key.reveal_pem()));
   CHECK(text.starts_with("-----BEGIN EC PRIVATE KEY-----"));
@@ -145,7 +147,7 @@ TEST_CASE("TLS keys survive a file and nothing else is taken for one") {
   CHECK(taken.reveal_pem().size() == text.size());
 }
 
-TEST_CASE("a context is made only of parts that belong together") {
+TEST_CASE("a context requires a key that matches its certificate") {
   const auto ca_key = TlsKey::generate().value();
   const auto ca = make_authority(ca_key, "test operator").value();
   const auto key = TlsKey::generate().value();

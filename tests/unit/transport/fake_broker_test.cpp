@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <utility>
 
+#include "base/testing/fakes.hpp"
 #include "support/scripted_broker.hpp"
 
 using namespace sealcam;
@@ -42,7 +43,7 @@ struct World {
 
 }  // namespace
 
-TEST_CASE("topic filters match as MQTT 5 section 4.7 has it") {
+TEST_CASE("topic filters match as in MQTT 5 section 4.7") {
   CHECK(topic_matches("a/b/c", "a/b/c"));
   CHECK_FALSE(topic_matches("a/b", "a/b/c"));
   CHECK_FALSE(topic_matches("a/b/c", "a/b"));
@@ -62,7 +63,7 @@ TEST_CASE("topic filters match as MQTT 5 section 4.7 has it") {
   CHECK(topic_matches("$SYS/#", "$SYS/x"));
 }
 
-TEST_CASE("messages go to who asked for them, once, in order") {
+TEST_CASE("a subscriber receives each message once and in order") {
   World w;
   Party a(w.broker, "a"), b(w.broker, "b"), c(w.broker, "c");
   b.mqtt->subscribe("x/#", Qos::at_least_once);
@@ -75,7 +76,7 @@ TEST_CASE("messages go to who asked for them, once, in order") {
   a.publish("x/1", "1");
   a.publish("x/2", "2", Qos::at_least_once);
   a.publish("x/1", "3");
-  CHECK(a.answers.empty());  // never from within publish()
+  CHECK(a.answers.empty());  // never inside publish()
   CHECK(a.mqtt->in_flight() == 3);
   w.broker.run_until_idle();
   CHECK(b.take() == Lines{"x/1=1", "x/2=2", "x/1=3"});
@@ -89,7 +90,7 @@ TEST_CASE("messages go to who asked for them, once, in order") {
   CHECK(b.take().empty());
 }
 
-TEST_CASE("retained messages come at subscribing and at reconnecting, and are erased by an empty one") {
+TEST_CASE("retained messages arrive after subscribing and reconnecting, and an empty message deletes them") {
   World w;
   Party a(w.broker, "a");
   w.broker.run_until_idle();
@@ -149,28 +150,28 @@ TEST_CASE("a will is published when the connection is cut") {
   CHECK(w.broker.retained("x/status"));
 }
 
-TEST_CASE("faults: refused, dropped, doubled, late, mixed up") {
+TEST_CASE("faults: messages are rejected, dropped, duplicated, delayed and reordered") {
   World w;
   Party a(w.broker, "a", 16), b(w.broker, "b");
   b.mqtt->subscribe("#", Qos::at_least_once);
   w.broker.run_until_idle();
-  SECTION("refused") {
-    w.broker.refuse("x");
+  SECTION("rejected") {
+    w.broker.reject("x");
     a.publish("x", "1", Qos::at_least_once);
-    a.publish("x", "2", Qos::at_most_once);  // nobody tells a publisher with QoS 0
+    a.publish("x", "2", Qos::at_most_once);  // QoS 0 has no answer
     w.broker.run_until_idle();
     CHECK(a.take_answers() == Lines{"permission denied", "ok"});
     CHECK(b.take().empty());
     CHECK(w.broker.count("x") == 2);
   }
-  SECTION("dropped and doubled") {
+  SECTION("dropped and duplicated") {
     w.broker.drop("x", 1);
     w.broker.duplicate("y", 1);
     for (const char* topic : {"x", "x", "y", "y"}) a.publish(topic, "");
     w.broker.run_until_idle();
     CHECK(b.take() == Lines{"x=", "y=", "y=", "y="});
   }
-  SECTION("late") {
+  SECTION("delayed") {
     w.broker.delay("x", 2s, 1);
     a.publish("x", "late");
     a.publish("x", "prompt");
@@ -181,7 +182,7 @@ TEST_CASE("faults: refused, dropped, doubled, late, mixed up") {
     w.broker.run_until_idle();
     CHECK(b.take() == Lines{"x=late"});
   }
-  SECTION("mixed up") {
+  SECTION("reordered") {
     w.broker.reorder("x", 3);
     for (const char* text : {"1", "2", "3", "4"}) a.publish("x", text);
     w.broker.run_until_idle();
@@ -190,11 +191,11 @@ TEST_CASE("faults: refused, dropped, doubled, late, mixed up") {
     w.broker.run_until_idle();
     CHECK(b.take() == Lines{"x=4"});
   }
-  SECTION("changed, sent elsewhere and invented by the hook") {
+  SECTION("changed, redirected and created by the hook") {
     w.broker.tamper([](Passing p) {
-      auto elsewhere = p;
-      elsewhere.topic = "stranger/" + p.topic;
-      return std::vector<Passing>{p, elsewhere};
+      auto redirected = p;
+      redirected.topic = "stranger/" + p.topic;
+      return std::vector<Passing>{p, redirected};
     });
     a.publish("x", "1");
     w.broker.run_until_idle();
@@ -205,20 +206,20 @@ TEST_CASE("faults: refused, dropped, doubled, late, mixed up") {
   }
 }
 
-TEST_CASE("a stalled connection answers nothing and passes nothing on until it is released") {
+TEST_CASE("a stalled connection delivers neither answers nor messages until it is released") {
   World w;
   Party a(w.broker, "a", 2), b(w.broker, "b");
   b.mqtt->subscribe("x", Qos::at_most_once);
   w.broker.run_until_idle();
   w.broker.hold("a");
-  w.broker.set_unsent_bytes("a", 5000);
+  w.broker.set_progress("a", {.acknowledged = 700, .unacknowledged = 5000});
   a.publish("x", "1");
   a.publish("x", "2");
   a.publish("x", "3");
   w.broker.run_until_idle();
   CHECK(a.take_answers() == Lines{"exhausted"});
   CHECK(a.mqtt->in_flight() == 2);
-  CHECK(a.mqtt->unsent_bytes() == 5000);
+  CHECK(a.mqtt->send_progress().unacknowledged == 5000);
   w.broker.release("a");
   w.broker.run_until_idle();
   CHECK(a.take_answers() == Lines{"ok", "ok"});
@@ -234,7 +235,7 @@ TEST_CASE("a stalled connection answers nothing and passes nothing on until it i
   CHECK(b.take() == Lines{"x=5"});  // the other one expired
 }
 
-TEST_CASE("a second client of the same name throws the first one off") {
+TEST_CASE("a second client with the same name disconnects the first one") {
   World w;
   Party a(w.broker, "a");
   w.broker.run_until_idle();
@@ -245,7 +246,7 @@ TEST_CASE("a second client of the same name throws the first one off") {
   CHECK(twin.mqtt->connected());
 }
 
-TEST_CASE("two parties that answer each other for ever are found out") {
+TEST_CASE("two clients that answer each other forever are detected") {
   World w;
   struct Echo final : transport::MqttListener {
     explicit Echo(FakeBroker& broker) : mqtt(broker.attach("echo", *this)) { mqtt->subscribe("x", Qos::at_most_once); }

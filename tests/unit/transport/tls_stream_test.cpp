@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Both ends of a TlsStream in one process, over the loopback interface.
-#include "transport/tls_stream.hpp"
+#include "transport/tls/tls_stream.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -11,7 +11,7 @@
 #include <optional>
 #include <random>
 
-#include "transport/tcp_options.hpp"
+#include "transport/tls/tcp_options.hpp"
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
@@ -67,7 +67,7 @@ std::string noise(std::size_t size, unsigned seed) {
 
 }  // namespace
 
-TEST_CASE("3 MiB cross each other in both directions at the same time") {
+TEST_CASE("3 MiB can flow in both directions at the same time") {
   Pair pair;
   pair.handshake();
   const auto up = noise(3 << 20, 1), down = noise(3 << 20, 2);
@@ -110,17 +110,17 @@ TEST_CASE("buffers of every size arrive as one stream") {
   CHECK(got == whole);
 }
 
-TEST_CASE("a goodbye ends as eof, a cut as reset") {
+TEST_CASE("a close_notify ends the stream with eof, a cut with a reset") {
   Pair pair;
   pair.handshake();
   error_code read_ec;
   char byte = 0;
   pair.server->async_read_some(asio::buffer(&byte, 1), [&](error_code ec, std::size_t) { read_ec = ec; });
-  SECTION("goodbye") {
-    bool said = false;
-    pair.client->async_shutdown([&](error_code ec) { said = !ec; });
+  SECTION("close_notify") {
+    bool sent_notify = false;
+    pair.client->async_shutdown([&](error_code ec) { sent_notify = !ec; });
     pair.run(1s);
-    CHECK(said);
+    CHECK(sent_notify);
     CHECK(read_ec == asio::error::eof);
   }
   SECTION("cut") {
@@ -130,7 +130,7 @@ TEST_CASE("a goodbye ends as eof, a cut as reset") {
   }
 }
 
-TEST_CASE("a byte changed on the way ends the connection and is never handed out") {
+TEST_CASE("a changed byte ends the connection and is never delivered") {
   Pair pair;
   pair.handshake();
   error_code read_ec;
@@ -140,17 +140,17 @@ TEST_CASE("a byte changed on the way ends the connection and is never handed out
     read_ec = ec;
     got = n;
   });
-  // A well formed record (RFC 8446 section 5.2) whose content nobody sealed.
+  // A well-formed record (RFC 8446 section 5.2) with forged content.
   std::string record("\x17\x03\x03\x00\x20", 5);
   record += std::string(32, 'x');
   asio::write(pair.client->next_layer(), asio::buffer(record));
   pair.run(2s);
   CHECK(read_ec);
   CHECK(got == 0);
-  CHECK(pair.server->refused());
+  CHECK(pair.server->rejected());
 }
 
-TEST_CASE("a write that nobody reads waits without work, and a cancelled one closes the connection") {
+TEST_CASE("a write without a reader waits without work, and its cancellation closes the connection") {
   Pair pair;
   pair.handshake();
   const std::string lots(32 << 20, 'x');
@@ -163,9 +163,9 @@ TEST_CASE("a write that nobody reads waits without work, and a cancelled one clo
   pair.io.restart();
   pair.io.run_for(200ms);
   CHECK_FALSE(write_ec);
-  CHECK(unsent_bytes(pair.client->next_layer().native_handle()) <=
-        4 * unsent_limit_bytes);       // a record and its rounding above the limit
-  CHECK(pair.io.run_for(100ms) <= 2);  // no busy loop: nothing is ready any more
+  CHECK(send_progress(pair.client->next_layer().native_handle()).unsent <=
+        4 * unsent_limit_bytes);       // at most a record above the limit, rounded
+  CHECK(pair.io.run_for(100ms) <= 2);  // no busy loop
   stop.emit(asio::cancellation_type::terminal);
   pair.run(1s);
   CHECK(write_ec == asio::error::operation_aborted);
@@ -173,16 +173,16 @@ TEST_CASE("a write that nobody reads waits without work, and a cancelled one clo
   CHECK_FALSE(pair.client->next_layer().is_open());
 }
 
-TEST_CASE("a stream may be destroyed with everything under way") {
+TEST_CASE("a stream can be destroyed during any operation") {
   Pair pair;
   int ended = 0;
-  SECTION("with its io_context, unheard") {
-    // The handler owns the stream, as composed operations do; the leak sanitizer would find a ring.
+  SECTION("with its io_context, before completion") {
+    // The handler owns the stream, like composed operations. The leak sanitizer would detect a cycle.
     auto owned = std::make_shared<TlsStream>(std::move(*pair.client));
     owned->async_handshake(TlsStream::handshake_type::client, [owned](error_code) {});
     owned.reset();
   }
-  SECTION("in the handshake") {
+  SECTION("during the handshake") {
     pair.client->async_handshake(TlsStream::handshake_type::client, [&](error_code ec) { ended += ec ? 1 : 100; });
     pair.client.reset();
     pair.run(1s);

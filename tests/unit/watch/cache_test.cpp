@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch_test_macros.hpp>
 
-#include "hub_world.hpp"
+#include "support/hub_scene.hpp"
 
 using namespace sealcam;
 using namespace sealcam::test;
@@ -15,17 +15,17 @@ std::vector<std::uint32_t> numbers(const watch::PictureGroup* group) {
 }
 }  // namespace
 
-TEST_CASE("the cache holds the current group of each camera") {
-  HubWorld w;
-  auto epoch = w.join();
-  w.video(w.builder.gop(epoch, "IPPIPP", w.challenge(epoch)));
-  const auto* group = w.watcher->newest(w.camera.id());
+TEST_CASE("the cache has the current group of pictures of each camera") {
+  HubScene s;
+  auto epoch = s.join();
+  s.video(s.builder.gop(epoch, "IPPIPP", s.challenge(epoch)));
+  const auto* group = s.watcher->newest(s.camera.id());
   CHECK(numbers(group) == std::vector<std::uint32_t>{4, 5, 6});
   CHECK(group->complete());
-  CHECK(w.watcher->newest(Actor().id()) == nullptr);
+  CHECK(s.watcher->newest(Actor().id()) == nullptr);
 }
 
-TEST_CASE("a group that outgrows its limit keeps its first picture") {
+TEST_CASE("a group that exceeds its limit keeps its first picture") {
   watch::PictureGroup group(1000);
   watch::PictureInfo key, delta;
   key.kind = FrameKind::key;

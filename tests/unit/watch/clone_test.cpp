@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// P9 at a hub: two devices that live with one identity, and what must not be taken for it.
+// P9 at a hub: two devices with one identity, and cases that must not be taken for it.
 #include <catch2/catch_test_macros.hpp>
 
-#include "hub_world.hpp"
-#include "watch/clone_watch.hpp"
+#include "support/hub_scene.hpp"
+#include "watch/epochs.hpp"
 
 using namespace sealcam;
 using namespace sealcam::test;
@@ -12,10 +12,10 @@ using watch::Reason;
 
 namespace {
 
-/// Epoch A was live, B is. Each side of a clone is a StreamBuilder with the camera's keys: a copied card.
-struct Replaced : HubWorld {
+/// Epoch A was live, and B is live now. Both devices use one StreamBuilder, like two devices with a copied SD card.
+struct Replaced : HubScene {
   TestEpoch a = join(100);
-  Stream held;  ///< frames of A that the broker kept
+  Stream held;  ///< frames of A that the broker holds back
   TestEpoch b;
 
   Replaced() : b(replace()) {}
@@ -26,201 +26,197 @@ struct Replaced : HubWorld {
     video(builder.gop(next, "IP", challenge(next)));
     return next;
   }
-  [[nodiscard]] std::size_t asks_of(const TestEpoch& epoch) const {
-    const auto verifier = hub.verifier();
-    return static_cast<std::size_t>(std::ranges::count_if(client.sent, [&](const auto& sent) {
-      const auto ask = protocol::decode_ask(sent.payload, route, verifier);
-      return ask && ask->epoch == epoch.epoch;
-    }));
+  [[nodiscard]] std::size_t requests_of(const TestEpoch& epoch) const {
+    return static_cast<std::size_t>(std::ranges::count(requests(), epoch.epoch, &protocol::ViewRequest::epoch));
   }
-  /// The device that has A sends something, is asked for it, and answers.
+  /// The device with epoch A sends a frame, receives a request and answers it.
   void answer_in_a() {
     video(builder.gop(a, "P", challenge(a)));
-    advance(watch::CameraWatch::replaced_interval);
+    advance(watch::ViewRequester::replaced_interval);
     video(builder.gop(a, "P", challenge(a)));
   }
 };
 
 }  // namespace
 
-TEST_CASE("A, B and A again, each echoing a later challenge: two devices, and neither is shown any more") {
-  Replaced w;
-  REQUIRE(w.status().state == CameraState::live);
-  REQUIRE(w.sink.shown.size() == 5);
-  const auto asked = w.asks_of(w.a);
-  w.deliver(Leaf::video, w.held.messages[0]);
-  CHECK(w.status().reason == Reason::none);  // old frames are no proof
-  REQUIRE(w.asks_of(w.a) == asked + 1);      // but worth an ask
-  w.video(w.builder.gop(w.a, "P", w.challenge(w.a)));
-  CHECK(w.status().reason == Reason::cloned);
-  CHECK(w.status().state == CameraState::offline);
-  CHECK(w.sink.states.back().reason == Reason::cloned);
-  CHECK(w.watcher->newest(w.camera.id()) == nullptr);
-  CHECK(w.refused(Refusal::closed_epoch) == 2);
+TEST_CASE("echoes in the order A, B, A prove two devices, and the hub shows neither of them") {
+  Replaced s;
+  REQUIRE(s.status().state == CameraState::live);
+  REQUIRE(s.sink.shown.size() == 5);
+  const auto requested = s.requests_of(s.a);
+  s.deliver(Leaf::video, s.held.messages[0]);
+  CHECK(s.status().reason == Reason::none);      // old frames prove nothing
+  REQUIRE(s.requests_of(s.a) == requested + 1);  // but the hub sends a request
+  s.video(s.builder.gop(s.a, "P", s.challenge(s.a)));
+  CHECK(s.status().reason == Reason::cloned);
+  CHECK(s.status().state == CameraState::offline);
+  CHECK(s.sink.states.back().reason == Reason::cloned);
+  CHECK(s.watcher->newest(s.camera.id()) == nullptr);
+  CHECK(s.rejected(RejectReason::closed_epoch) == 2);
 
-  w.advance(1s);
-  const auto sent = w.client.sent.size();
-  w.video(w.builder.gop(w.b, "I", w.challenge(w.b)));
-  w.video(w.builder.gop(w.a, "I", w.challenge(w.a)));
-  const auto third = w.builder.make_epoch(300);
-  w.deliver(Leaf::grants, w.builder.grants(third, w.roster()));
-  w.deliver(Leaf::status, w.builder.status(true));
-  w.advance(10s);
-  CHECK(w.sink.shown.size() == 5);
-  CHECK(w.refused(Refusal::cloned) == 2);
-  CHECK(w.status().counters.refused_control[Refusal::cloned] == 2);
-  CHECK(w.client.sent.size() == sent);  // neither is asked for pictures
-  CHECK(w.status().reason == Reason::cloned);
+  s.advance(1s);
+  const auto sent = s.client.sent.size();
+  s.video(s.builder.gop(s.b, "I", s.challenge(s.b)));
+  s.video(s.builder.gop(s.a, "I", s.challenge(s.a)));
+  const auto third = s.builder.make_epoch(300);
+  s.deliver(Leaf::grants, s.builder.grants(third, s.roster()));
+  s.deliver(Leaf::status, s.builder.status(true));
+  s.advance(10s);
+  CHECK(s.sink.shown.size() == 5);
+  CHECK(s.rejected(RejectReason::cloned) == 2);
+  CHECK(s.status().counters.rejected_control[RejectReason::cloned] == 2);
+  CHECK(s.client.sent.size() == sent);  // the hub sends no more requests
+  CHECK(s.status().reason == Reason::cloned);
 
-  SECTION("a new roster alone is no cure") {
-    w.deliver_roster(w.roster(2));
-    CHECK(w.status().reason == Reason::cloned);
+  SECTION("a new roster does not end the block") {
+    s.deliver_roster(s.roster(2));
+    CHECK(s.status().reason == Reason::cloned);
     Actor other;
-    w.deliver_roster(roster_of(w.camera, 3, {&other}));
-    w.deliver_roster(w.roster(4));
-    CHECK(w.status().reason == Reason::cloned);
+    s.deliver_roster(roster_of(s.camera, 3, {&other}));
+    s.deliver_roster(s.roster(4));
+    CHECK(s.status().reason == Reason::cloned);
   }
-  SECTION("a hub that was restarted needs a new proof, and finds it") {
-    w.restart();
-    w.deliver_roster(w.roster());
-    CHECK(w.status().reason == Reason::waiting);
-    w.deliver(Leaf::grants, w.builder.grants(w.a, w.roster()));
-    w.video(w.builder.gop(w.a, "I", w.challenge(w.a)));
-    w.deliver(Leaf::grants, w.builder.grants(w.b, w.roster()));
-    w.video(w.builder.gop(w.b, "I", w.challenge(w.b)));
-    CHECK(w.status().reason == Reason::none);
-    w.answer_in_a();
-    CHECK(w.status().reason == Reason::cloned);
+  SECTION("a restarted hub needs a new proof, and detects the clone again") {
+    s.restart();
+    s.deliver_roster(s.roster());
+    CHECK(s.status().reason == Reason::waiting);
+    s.deliver(Leaf::grants, s.builder.grants(s.a, s.roster()));
+    s.video(s.builder.gop(s.a, "I", s.challenge(s.a)));
+    s.deliver(Leaf::grants, s.builder.grants(s.b, s.roster()));
+    s.video(s.builder.gop(s.b, "I", s.challenge(s.b)));
+    CHECK(s.status().reason == Reason::none);
+    s.answer_in_a();
+    CHECK(s.status().reason == Reason::cloned);
   }
 }
 
-TEST_CASE("the log says once an hour that a camera is cloned, however much the two send") {
-  Replaced w;
-  w.answer_in_a();
-  REQUIRE(w.status().reason == Reason::cloned);
+TEST_CASE("the hub logs a cloned camera once an hour, however many messages arrive") {
+  Replaced s;
+  s.answer_in_a();
+  REQUIRE(s.status().reason == Reason::cloned);
   const auto lines = [&] {
-    return std::ranges::count_if(w.log.lines(), [](const auto& line) { return line.find("two devices") != line.npos; });
+    return std::ranges::count_if(s.log.lines(), [](const auto& line) { return line.find("two devices") != line.npos; });
   };
   CHECK(lines() == 1);
-  for (int i = 0; i < 100; ++i) w.video(w.builder.gop(w.b, "P"));
+  for (int i = 0; i < 100; ++i) s.video(s.builder.gop(s.b, "P"));
   CHECK(lines() == 1);
-  w.clock.advance(1h);
-  w.video(w.builder.gop(w.b, "P"));
+  s.clock.advance(1h);
+  s.video(s.builder.gop(s.b, "P"));
   CHECK(lines() == 2);
 }
 
-TEST_CASE("a camera that was restarted is no clone, whatever of its old epoch comes late, again or in any order") {
-  Replaced w;
-  const auto grants = w.builder.grants(w.a, w.roster());
+TEST_CASE("a restarted camera is not a clone if messages of its old epoch arrive late, again or in another order") {
+  Replaced s;
+  const auto grants = s.builder.grants(s.a, s.roster());
   for (int round = 0; round < 3; ++round) {
-    for (const auto& message : w.held.messages) w.deliver(Leaf::video, message);
-    w.deliver(Leaf::grants, grants);
-    w.deliver(Leaf::status, w.builder.status(true));
-    w.advance(3s);
-    w.video(w.builder.gop(w.b, "I", w.challenge(w.b)));
-    w.video(w.held.swap(0, 3));
+    for (const auto& message : s.held.messages) s.deliver(Leaf::video, message);
+    s.deliver(Leaf::grants, grants);
+    s.deliver(Leaf::status, s.builder.status(true));
+    s.advance(3s);
+    s.video(s.builder.gop(s.b, "I", s.challenge(s.b)));
+    s.video(s.held.swap(0, 3));
   }
-  CHECK(w.status().reason == Reason::none);
-  CHECK(w.status().state == CameraState::live);
-  CHECK(w.refused(Refusal::closed_epoch) == 24);
-  CHECK(w.watcher->refused().total() == 24);
+  CHECK(s.status().reason == Reason::none);
+  CHECK(s.status().state == CameraState::live);
+  CHECK(s.rejected(RejectReason::closed_epoch) == 24);
+  CHECK(s.watcher->rejected().total() == 24);
 
-  SECTION("control: one frame of A that answers now is enough") {
-    w.video(w.builder.gop(w.a, "P", w.challenge(w.a)));
-    CHECK(w.status().reason == Reason::cloned);
-  }
-}
-
-TEST_CASE("an echo that was asked for before B's first live frame proves nothing") {
-  HubWorld w;
-  auto a = w.join(100);
-  w.video(w.builder.gop(a, "I", w.challenge(a)));
-  auto b = w.join(200);
-  w.advance(1s);
-  // Asked for A while B was a candidate already; the camera answered, was restarted, and B answers what was asked then.
-  const auto last = w.builder.gop(a, "P", w.challenge(a));
-  w.video(w.builder.gop(b, "I", w.challenge(b)));
-  REQUIRE(w.status().epoch == b.epoch);
-  w.video(last);
-  CHECK(w.status().reason == Reason::none);
-  CHECK(w.refused(Refusal::closed_epoch) == 1);
-  SECTION("control: of the next challenge it is") {
-    w.advance(2s);
-    w.video(w.builder.gop(a, "P", w.challenge(a)));
-    CHECK(w.status().reason == Reason::cloned);
+  SECTION("control: one frame of A with an echo of a new challenge completes the proof") {
+    s.video(s.builder.gop(s.a, "P", s.challenge(s.a)));
+    CHECK(s.status().reason == Reason::cloned);
   }
 }
 
-TEST_CASE("many restarts and new epochs of one camera, each with late frames of the one before: no clone") {
-  HubWorld w;
-  auto before = w.join(1);
-  w.video(w.builder.gop(before, "I", w.challenge(before)));
+TEST_CASE("an echo of a challenge from before B's first live frame proves nothing") {
+  HubScene s;
+  auto a = s.join(100);
+  s.video(s.builder.gop(a, "I", s.challenge(a)));
+  auto b = s.join(200);
+  s.advance(1s);
+  // The hub sent requests for A and for the candidate B. The camera answered for A, was restarted, and answers for B.
+  const auto last = s.builder.gop(a, "P", s.challenge(a));
+  s.video(s.builder.gop(b, "I", s.challenge(b)));
+  REQUIRE(s.status().epoch == b.epoch);
+  s.video(last);
+  CHECK(s.status().reason == Reason::none);
+  CHECK(s.rejected(RejectReason::closed_epoch) == 1);
+  SECTION("control: an echo of the next challenge completes the proof") {
+    s.advance(2s);
+    s.video(s.builder.gop(a, "P", s.challenge(a)));
+    CHECK(s.status().reason == Reason::cloned);
+  }
+}
+
+TEST_CASE("many restarts of one camera with late frames of each earlier epoch are not a clone") {
+  HubScene s;
+  auto before = s.join(1);
+  s.video(s.builder.gop(before, "I", s.challenge(before)));
   for (std::uint64_t n = 2; n < 30; ++n) {
-    w.advance(500ms);
-    const auto late = w.builder.gop(before, "IP", w.challenge(before));
-    auto epoch = w.join(n);
-    w.video(w.builder.gop(epoch, "I", w.challenge(epoch)));
-    w.video(late);
-    w.advance(2s);
-    w.video(late);
-    w.video(w.builder.gop(epoch, "I", w.challenge(epoch)));
-    CHECK(w.status().state == CameraState::live);
+    s.advance(500ms);
+    const auto late = s.builder.gop(before, "IP", s.challenge(before));
+    auto epoch = s.join(n);
+    s.video(s.builder.gop(epoch, "I", s.challenge(epoch)));
+    s.video(late);
+    s.advance(2s);
+    s.video(late);
+    s.video(s.builder.gop(epoch, "I", s.challenge(epoch)));
+    CHECK(s.status().state == CameraState::live);
     before = std::move(epoch);
   }
-  CHECK(w.status().reason != Reason::cloned);
+  CHECK(s.status().reason != Reason::cloned);
 }
 
-TEST_CASE("who cannot sign as the camera proves no clone") {
-  Replaced w;
-  w.deliver(Leaf::video, w.held.messages[0]);
-  auto answer = w.builder.gop(w.a, "P", w.challenge(w.a));
+TEST_CASE("a device that cannot sign as the camera cannot prove a clone") {
+  Replaced s;
+  s.deliver(Leaf::video, s.held.messages[0]);
+  auto answer = s.builder.gop(s.a, "P", s.challenge(s.a));
   SECTION("a flipped bit") {
     answer.flip_bit(0);
-    w.video(answer);
-    CHECK(w.refused(Refusal::bad_signature) == 1);
+    s.video(answer);
+    CHECK(s.rejected(RejectReason::bad_signature) == 1);
   }
-  SECTION("another device, also one that holds A's key") {
+  SECTION("another device with the key of A") {
     Actor insider;
-    StreamBuilder forger(w.route, insider);
-    w.video(forger.gop(w.a, "P", w.challenge(w.a)));
-    CHECK(w.refused(Refusal::wrong_account) == 1);
+    StreamBuilder forger(s.route, insider);
+    s.video(forger.gop(s.a, "P", s.challenge(s.a)));
+    CHECK(s.rejected(RejectReason::wrong_account) == 1);
   }
-  CHECK(w.status().reason == Reason::none);
-  w.video(w.builder.gop(w.a, "P", w.challenge(w.a)));
-  CHECK(w.status().reason == Reason::cloned);  // control
+  CHECK(s.status().reason == Reason::none);
+  s.video(s.builder.gop(s.a, "P", s.challenge(s.a)));
+  CHECK(s.status().reason == Reason::cloned);  // control
 }
 
-TEST_CASE("a replaced epoch is asked only after a sign of life of it, and seldom") {
-  Replaced w;
-  const auto asked = w.asks_of(w.a);
-  w.advance(20s);
-  CHECK(w.asks_of(w.a) == asked);
+TEST_CASE("a replaced epoch receives requests only after activity, and rarely") {
+  Replaced s;
+  const auto requested = s.requests_of(s.a);
+  s.advance(20s);
+  CHECK(s.requests_of(s.a) == requested);
   for (int i = 0; i < 100; ++i) {
-    w.deliver(Leaf::video, w.held.messages[static_cast<std::size_t>(i) % 4]);
-    w.advance(100ms);
+    s.deliver(Leaf::video, s.held.messages[static_cast<std::size_t>(i) % 4]);
+    s.advance(100ms);
   }
-  CHECK(w.asks_of(w.a) >= asked + 4);
-  CHECK(w.asks_of(w.a) <= asked + 6);
+  CHECK(s.requests_of(s.a) >= requested + 4);
+  CHECK(s.requests_of(s.a) <= requested + 6);
 }
 
-TEST_CASE("what is kept of replaced epochs is bounded") {
-  watch::CloneWatch clones;
+TEST_CASE("the number of stored replaced epochs is bounded") {
+  watch::CloneDetector clones;
   const auto key = watch::EpochState{.epoch = {}, .key = {}, .camera_name = {}};
   for (std::uint64_t n = 1; n < 100; ++n) {
     auto epoch = key;
     epoch.epoch = Epoch(n);
     clones.on_replaced(epoch, Epoch(n + 1), watch::ChallengeSerial(n), watch::ChallengeSerial(n));
-    CHECK(clones.size() <= watch::CloneWatch::max_replaced);
+    CHECK(clones.size() <= watch::CloneDetector::max_replaced);
   }
   CHECK(clones.find(Epoch(97)) == nullptr);
   CHECK(clones.find(Epoch(98)) != nullptr);
   CHECK_FALSE(clones.proves(Epoch(99), watch::ChallengeSerial(98)));
   CHECK(clones.proves(Epoch(99), watch::ChallengeSerial(99)));
-  CHECK(clones.proves(Epoch(98), watch::ChallengeSerial(99)));  // the one before the last, too
+  CHECK(clones.proves(Epoch(98), watch::ChallengeSerial(99)));  // also the last but one
 }
 
-TEST_CASE("an epoch whose grants came after the challenge that its successor echoed proves nothing") {
-  watch::CloneWatch clones;
+TEST_CASE("an epoch whose grants arrived after the challenge that its successor echoed proves nothing") {
+  watch::CloneDetector clones;
   const watch::EpochState a{.epoch = Epoch(1), .key = {}, .camera_name = {}, .known_since = watch::ChallengeSerial(8)};
   clones.on_replaced(a, Epoch(2), watch::ChallengeSerial(7), watch::ChallengeSerial(9));
   CHECK_FALSE(clones.proves(Epoch(1), watch::ChallengeSerial(9)));

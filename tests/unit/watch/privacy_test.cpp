@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// A camera whose sensor is closed, and a hub that may close or open it.
+// A camera with a closed sensor, and a hub that may switch it.
 #include <catch2/catch_test_macros.hpp>
 
-#include "hub_world.hpp"
+#include "support/hub_scene.hpp"
 
 using namespace sealcam;
 using namespace sealcam::test;
 using namespace std::chrono_literals;
-using protocol::Want;
+using protocol::RequestKind;
 using watch::Reason;
 
 namespace {
 
-struct Switch : HubWorld {
+struct PrivacyScene : HubScene {
   TestEpoch epoch;
 
-  explicit Switch(bool allowed = true) : epoch(prepare(allowed)) {}
+  explicit PrivacyScene(bool allowed = true) : epoch(prepare(allowed)) {}
   TestEpoch prepare(bool allowed) {
     auto roster = this->roster();
     roster.hubs[0].may_switch_privacy = allowed;
@@ -23,143 +23,216 @@ struct Switch : HubWorld {
     clock.set_wall(CaptureTime{1'790'000'000s});
     return join();
   }
-  [[nodiscard]] Result<> wish(bool on) { return watcher->switch_privacy(camera.id(), on); }
-  [[nodiscard]] std::vector<Want> asked() const {
-    std::vector<Want> all;
-    const auto verifier = hub.verifier();
-    for (const auto& sent : client.sent)
-      if (const auto ask = protocol::decode_ask(sent.payload, route, verifier)) all.push_back(ask->want);
-    return all;
+  [[nodiscard]] Result<> switch_to(bool on) { return watcher->switch_privacy(camera.id(), on); }
+  [[nodiscard]] auto count(RequestKind kind) const {
+    return std::ranges::count(requests(), kind, &protocol::ViewRequest::kind);
   }
-  [[nodiscard]] auto count(Want want) const { return std::ranges::count(asked(), want); }
-  void say(bool privacy) { deliver(Leaf::status, builder.status(true, privacy)); }
+  void report(bool privacy) { deliver(Leaf::status, builder.status(true, privacy)); }
+  [[nodiscard]] protocol::ViewRequest newest(RequestKind kind) const {
+    const auto all = requests();
+    return *std::ranges::find(all.rbegin(), all.rend(), kind, &protocol::ViewRequest::kind);
+  }
+  [[nodiscard]] Bytes report_of(protocol::Challenge challenge, std::optional<protocol::Nonce> nonce) {
+    return builder.frame(epoch, FrameKind::report, {.echo = challenge, .report = {{}, {}, nonce}});
+  }
+  void answer_nonce(protocol::Nonce nonce) {
+    deliver(Leaf::video, report_of(newest(RequestKind::nonce).challenge, nonce));
+  }
   void live() { video(builder.gop(epoch, "I", challenge(epoch))); }
 };
 
 }  // namespace
 
-TEST_CASE("a closed sensor is said with the time this hub heard so; a fresh echo always wins") {
-  Switch w(false);
-  w.live();
-  w.say(true);
-  CHECK(w.status().state == CameraState::live);
-  CHECK(w.status().reason == Reason::none);
-  w.advance(5001ms);
-  CHECK(w.status().reason == Reason::privacy);
-  CHECK(w.status().privacy_heard == CaptureTime{1'790'000'000s});
-  w.say(true);
-  CHECK(w.status().privacy_heard == CaptureTime{1'790'000'000s});
-  w.live();
-  CHECK(w.status().reason == Reason::none);
-  CHECK(w.status().state == CameraState::live);
-  w.advance(6s);
-  w.say(false);
-  CHECK(w.status().reason == Reason::none);
-  CHECK_FALSE(w.status().privacy_heard);
+TEST_CASE("the hub reports a closed sensor with the time of the status, and a new echo outweighs the status") {
+  PrivacyScene s(false);
+  s.live();
+  s.report(true);
+  CHECK(s.status().state == CameraState::live);
+  CHECK(s.status().reason == Reason::none);
+  s.advance(5001ms);
+  CHECK(s.status().reason == Reason::privacy);
+  CHECK(s.status().observed_privacy == CaptureTime{1'790'000'000s});
+  s.report(true);
+  CHECK(s.status().observed_privacy == CaptureTime{1'790'000'000s});
+  s.live();
+  CHECK(s.status().reason == Reason::none);
+  CHECK(s.status().state == CameraState::live);
+  s.advance(6s);
+  s.report(false);
+  CHECK(s.status().reason == Reason::none);
+  CHECK_FALSE(s.status().observed_privacy);
 }
 
-TEST_CASE("a forged word about privacy is none") {
-  Switch w(false);
-  auto forged = w.builder.status(true, true);
+TEST_CASE("a forged status does not report privacy") {
+  PrivacyScene s(false);
+  auto forged = s.builder.status(true, true);
   forged.back() ^= std::byte{1};
-  w.deliver(Leaf::status, forged);
-  CHECK_FALSE(w.status().privacy);
-  w.say(true);
-  CHECK(w.status().privacy);  // control
+  s.deliver(Leaf::status, forged);
+  CHECK_FALSE(s.status().privacy);
+  s.report(true);
+  CHECK(s.status().privacy);  // control
 }
 
-TEST_CASE("a hub whose roster entry does not allow it asks nothing") {
-  Switch w(false);
-  CHECK_FALSE(w.status().may_switch_privacy);
-  CHECK(w.wish(true).error().code == Errc::permission);
-  w.advance(3s);
-  CHECK(w.count(Want::privacy_on) == 0);
-  CHECK(w.watcher->switch_privacy(w.owner.id(), true).error().code == Errc::not_found);
+TEST_CASE("a hub without permission sends no privacy request") {
+  PrivacyScene s(false);
+  CHECK_FALSE(s.status().may_switch_privacy);
+  CHECK(s.switch_to(true).error().code == Errc::permission);
+  s.advance(3s);
+  CHECK(s.count(RequestKind::privacy_on) == 0);
+  CHECK(s.watcher->switch_privacy(s.owner.id(), true).error().code == Errc::not_found);
 }
 
-TEST_CASE("the ask is repeated each second until the status says so, and live asks go on between") {
-  Switch w;
-  w.live();
-  CHECK(w.status().may_switch_privacy);
-  const auto live_before = w.count(Want::live);
-  REQUIRE(w.wish(true));
-  CHECK(w.count(Want::privacy_on) == 1);
-  CHECK(w.status().privacy_wish == true);
-  for (int i = 0; i < 35; ++i) w.advance(100ms);
-  CHECK(w.count(Want::privacy_on) == 4);
-  CHECK(w.count(Want::live) >= live_before + 3);
-  CHECK(w.asked().size() <= 9);  // a camera takes two a second
-  w.say(false);
-  CHECK(w.status().privacy_wish == true);
-  w.say(true);
-  CHECK_FALSE(w.status().privacy_wish);
-  CHECK_FALSE(w.status().privacy_failed);
-  for (int i = 0; i < 20; ++i) w.advance(100ms);
-  CHECK(w.count(Want::privacy_on) == 4);
+TEST_CASE(
+    "the hub repeats a privacy request each second until the status reports it, and sends live requests between") {
+  PrivacyScene s;
+  s.live();
+  CHECK(s.status().may_switch_privacy);
+  const auto live_before = s.count(RequestKind::live);
+  REQUIRE(s.switch_to(true));
+  CHECK(s.count(RequestKind::privacy_on) == 1);
+  CHECK(s.status().requested_privacy == true);
+  for (int i = 0; i < 35; ++i) s.advance(100ms);
+  CHECK(s.count(RequestKind::privacy_on) == 4);
+  CHECK(s.count(RequestKind::live) >= live_before + 3);
+  CHECK(s.requests().size() <= 9);  // a camera accepts two a second
+  s.report(false);
+  CHECK(s.status().requested_privacy == true);
+  s.report(true);
+  CHECK_FALSE(s.status().requested_privacy);
+  CHECK_FALSE(s.status().privacy_failed);
+  for (int i = 0; i < 20; ++i) s.advance(100ms);
+  CHECK(s.count(RequestKind::privacy_on) == 4);
 
-  REQUIRE(w.wish(false));
-  CHECK(w.count(Want::privacy_off) == 1);
-  w.say(false);
-  CHECK_FALSE(w.status().privacy_wish);
+  REQUIRE(s.switch_to(false));
+  CHECK(s.count(RequestKind::privacy_off) == 0);
+  s.answer_nonce(protocol::Nonce(7));
+  CHECK(s.count(RequestKind::privacy_off) == 1);
+  s.report(false);
+  CHECK_FALSE(s.status().requested_privacy);
 }
 
-TEST_CASE("after ten seconds without the status it did not work, and that is forgotten with the next wish") {
-  Switch w;
-  w.live();
-  REQUIRE(w.wish(true));
-  for (int i = 0; i < 99; ++i) w.advance(100ms);
-  CHECK(w.status().privacy_wish == true);
-  w.advance(100ms);
-  CHECK_FALSE(w.status().privacy_wish);
-  CHECK(w.status().privacy_failed == true);
-  CHECK(w.sink.states.back().privacy_failed == true);
-  const auto asked = w.count(Want::privacy_on);
-  CHECK(asked == 10);
-  w.advance(5s);
-  CHECK(w.count(Want::privacy_on) == asked);
-  SECTION("the next wish") {
-    REQUIRE(w.wish(false));
-    CHECK_FALSE(w.status().privacy_failed);
+TEST_CASE("the hub requests a nonce before it opens the sensor, and uses each nonce once") {
+  PrivacyScene s;
+  s.live();
+  REQUIRE(s.switch_to(false));
+  CHECK(s.count(RequestKind::nonce) == 1);
+  CHECK(s.count(RequestKind::privacy_off) == 0);
+  const auto first = s.report_of(s.newest(RequestKind::nonce).challenge, protocol::Nonce(77));
+  s.deliver(Leaf::video, first);
+  REQUIRE(s.count(RequestKind::privacy_off) == 1);
+  CHECK(s.newest(RequestKind::privacy_off).nonce == protocol::Nonce(77));
+  CHECK(s.newest(RequestKind::privacy_off).epoch == s.epoch.epoch);
+  SECTION("another report for the same request is not used") {
+    s.deliver(Leaf::video, s.report_of(s.newest(RequestKind::nonce).challenge, protocol::Nonce(78)));
+    s.deliver(Leaf::video, first);
+    CHECK(s.count(RequestKind::privacy_off) == 1);
   }
-  SECTION("or when it did it later") {
-    w.say(true);
-    CHECK_FALSE(w.status().privacy_failed);
+  SECTION("a lost request is repeated with a new nonce, and two requests a second are not exceeded") {
+    const auto before = s.requests().size();
+    s.advance(500ms);
+    CHECK(s.requests().size() == before);  // live requests wait
+    s.advance(500ms);
+    CHECK(s.count(RequestKind::nonce) == 2);
+    s.answer_nonce(protocol::Nonce(79));
+    CHECK(s.newest(RequestKind::privacy_off).nonce == protocol::Nonce(79));
+    CHECK(s.requests().size() == before + 2);
   }
 }
 
-TEST_CASE("a camera that says so already is asked once more and not waited for, unless its pictures say otherwise") {
-  Switch w;
-  w.say(true);
-  REQUIRE(w.wish(true));
-  CHECK(w.count(Want::privacy_on) == 1);
-  CHECK_FALSE(w.status().privacy_wish);
-  w.live();
-  REQUIRE(w.wish(true));
-  CHECK(w.status().privacy_wish == true);
+TEST_CASE("a nonce that answers no request for one opens nothing") {
+  PrivacyScene s;
+  s.live();
+  const auto live = s.challenge(s.epoch);
+  REQUIRE(s.switch_to(false));
+  s.deliver(Leaf::video, s.report_of(live, protocol::Nonce(5)));
+  s.deliver(Leaf::video, s.report_of(protocol::Challenge(123), protocol::Nonce(5)));
+  s.deliver(Leaf::video, s.report_of(s.newest(RequestKind::nonce).challenge, std::nullopt));
+  CHECK(s.count(RequestKind::privacy_off) == 0);
+  s.answer_nonce(protocol::Nonce(6));
+  CHECK(s.count(RequestKind::privacy_off) == 1);  // control
 }
 
-TEST_CASE("a wish ends with the permission, and without a broker there is none") {
-  Switch w;
-  w.live();
-  REQUIRE(w.wish(true));
-  w.deliver_roster(w.roster(2));
-  CHECK_FALSE(w.status().privacy_wish);
-  CHECK_FALSE(w.status().may_switch_privacy);
-  auto roster = w.roster(3);
+TEST_CASE("after the hub reported that opening the sensor failed, a late nonce opens nothing") {
+  PrivacyScene s;
+  s.live();
+  REQUIRE(s.switch_to(false));
+  const auto requested = s.newest(RequestKind::nonce).challenge;
+  SECTION("in time") {
+    for (int i = 0; i < 9; ++i) s.clock.suspend(1s);
+    s.deliver(Leaf::video, s.report_of(requested, protocol::Nonce(5)));
+    CHECK(s.count(RequestKind::privacy_off) == 1);  // control
+  }
+  SECTION("after ten seconds, part of them asleep, and before the next tick") {
+    s.clock.advance(4s);
+    s.clock.suspend(6s);
+    s.deliver(Leaf::video, s.report_of(requested, protocol::Nonce(5)));
+    CHECK(s.count(RequestKind::privacy_off) == 0);
+    s.advance(0ms);
+    CHECK(s.status().privacy_failed == false);
+    s.deliver(Leaf::video, s.report_of(requested, protocol::Nonce(6)));
+    s.advance(10s);
+    CHECK(s.count(RequestKind::privacy_off) == 0);
+  }
+}
+
+TEST_CASE("a privacy request fails after ten seconds, and the next request clears the failure") {
+  PrivacyScene s;
+  s.live();
+  REQUIRE(s.switch_to(true));
+  for (int i = 0; i < 99; ++i) s.advance(100ms);
+  CHECK(s.status().requested_privacy == true);
+  s.advance(100ms);
+  CHECK_FALSE(s.status().requested_privacy);
+  CHECK(s.status().privacy_failed == true);
+  CHECK(s.sink.states.back().privacy_failed == true);
+  const auto requested = s.count(RequestKind::privacy_on);
+  CHECK(requested == 10);
+  s.advance(5s);
+  CHECK(s.count(RequestKind::privacy_on) == requested);
+  SECTION("the next privacy request") {
+    REQUIRE(s.switch_to(false));
+    CHECK_FALSE(s.status().privacy_failed);
+  }
+  SECTION("a later status clears the failure") {
+    s.report(true);
+    CHECK_FALSE(s.status().privacy_failed);
+  }
+}
+
+TEST_CASE(
+    "the hub sends one request if the status reports the value already, and waits if the pictures contradict it") {
+  PrivacyScene s;
+  s.report(true);
+  REQUIRE(s.switch_to(true));
+  CHECK(s.count(RequestKind::privacy_on) == 1);
+  CHECK_FALSE(s.status().requested_privacy);
+  s.live();
+  REQUIRE(s.switch_to(true));
+  CHECK(s.status().requested_privacy == true);
+}
+
+TEST_CASE("a privacy request ends with the permission, and needs a connection") {
+  PrivacyScene s;
+  s.live();
+  REQUIRE(s.switch_to(true));
+  s.deliver_roster(s.roster(2));
+  CHECK_FALSE(s.status().requested_privacy);
+  CHECK_FALSE(s.status().may_switch_privacy);
+  auto roster = s.roster(3);
   roster.hubs[0].may_switch_privacy = true;
-  w.deliver_roster(roster);
-  w.client.is_connected = false;
-  CHECK(w.wish(true).error().code == Errc::connection);
+  s.deliver_roster(roster);
+  s.client.is_connected = false;
+  CHECK(s.switch_to(true).error().code == Errc::connection);
 }
 
-TEST_CASE("a suspension does not make a hub forget what the camera said, since nobody says it again") {
-  Switch w(false);
-  w.say(true);
-  auto roster = w.roster(2);
+TEST_CASE("a suspended hub keeps the last privacy status, because the camera does not send it again") {
+  PrivacyScene s(false);
+  s.report(true);
+  auto roster = s.roster(2);
   roster.hubs[0].integration = protocol::Integration(7);
   roster.suspended = {protocol::Integration(7)};
-  w.deliver_roster(roster);
-  CHECK(w.status().reason == Reason::suspended);
-  w.deliver_roster(w.roster(3));
-  CHECK(w.status().reason == Reason::privacy);
+  s.deliver_roster(roster);
+  CHECK(s.status().reason == Reason::suspended);
+  s.deliver_roster(s.roster(3));
+  CHECK(s.status().reason == Reason::privacy);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A camera that is waited for: libcamera is started again and again, and finds none.
-#include "hal/libcamera/module/backend.hpp"
+/// The search for a missing camera: libcamera starts several times and finds no camera.
+#include "hal/libcamera/libcamera_backend.hpp"
 
 #include <fcntl.h>
 #include <libcamera/logging.h>
@@ -11,7 +11,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "core/file.hpp"
+#include "base/file.hpp"
+#include "base/testing/fakes.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace sealcam;
@@ -20,7 +21,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Standard error goes into a file as long as it lives.
+/// Redirects standard error into a file until destruction.
 class Redirected {
  public:
   explicit Redirected(const fs::path& file) : before_(::dup(STDERR_FILENO)) {
@@ -35,7 +36,7 @@ class Redirected {
   UniqueFd before_;
 };
 
-/// What this process writes to standard error during a call.
+/// Returns the text that this process writes to standard error during a call.
 template <class Call>
 std::string written(const fs::path& file, Call call) {
   {
@@ -51,15 +52,15 @@ auto open_descriptors() { return std::distance(fs::directory_iterator("/proc/sel
 
 }  // namespace
 
-TEST_CASE("libcamera says once that it finds nothing, and keeps nothing of each try") {
+TEST_CASE("libcamera logs once that it finds no camera, and its memory does not grow with each try") {
   const test::TemporaryFolder folder;
   MemoryLog log;
   auto backend = make_backend();
   const auto look = [&] {
-    // The version line, which comes at each start at this level: start_manager() turns it down.
+    // At this level libcamera logs its version at each start. start_manager() suppresses that.
     ::libcamera::logSetLevel("Camera", "INFO");
     const auto cameras = backend->list(log);
-    if (!cameras || !cameras->empty()) SKIP("libcamera has a camera here, or does not start");
+    if (!cameras || !cameras->empty()) SKIP("this machine has a camera, or libcamera does not start");
   };
   CHECK(written(folder.path() / "first", look).contains("libcamera v"));
   CHECK(written(folder.path() / "second", look).empty());
@@ -69,5 +70,5 @@ TEST_CASE("libcamera says once that it finds nothing, and keeps nothing of each 
         }).empty());
   CHECK(open_descriptors() == open);
   backend = make_backend();
-  CHECK(written(folder.path() / "again", look).contains("libcamera v"));  // control; and it may write again
+  CHECK(written(folder.path() / "again", look).contains("libcamera v"));  // control: libcamera can log again
 }

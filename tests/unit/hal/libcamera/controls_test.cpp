@@ -15,7 +15,7 @@ namespace ids = lib::controls;
 
 namespace {
 
-/// As a Camera Module 3 lists them.
+/// The controls of a Camera Module 3.
 lib::ControlInfoMap camera_module() {
   return lib::ControlInfoMap(
       {
@@ -42,13 +42,13 @@ const ControlInfo& of(const std::vector<ControlInfo>& list, Control control) {
 
 lib::ControlList next(LibcameraControls& controls, const lib::ControlInfoMap& infos) {
   lib::ControlList list(infos);
-  controls.give_to(list);
+  controls.move_to(list);
   return list;
 }
 
 }  // namespace
 
-TEST_CASE("controls are listed with the camera's ranges") {
+TEST_CASE("the list has the controls with the ranges of the camera") {
   const auto infos = camera_module();
   LibcameraControls controls(infos, {.rate = 30, .can_flip = true, .hflip = true});
   const auto list = controls.list();
@@ -66,7 +66,7 @@ TEST_CASE("controls are listed with the camera's ranges") {
   CHECK(rate.max == 56.03);
 }
 
-TEST_CASE("what is set goes out with one request, and only once") {
+TEST_CASE("a setting is in exactly one request") {
   const auto infos = camera_module();
   LibcameraControls controls(infos, {.rate = 30});
   CHECK(next(controls, infos).empty());
@@ -80,7 +80,7 @@ TEST_CASE("what is set goes out with one request, and only once") {
   CHECK(sent.get(ids::ExposureTimeMode) == ids::ExposureTimeModeManual);
 #else
   CHECK(sent.get(ids::AeEnable) == false);
-  CHECK_FALSE(of(controls.list(), Control::gain).value.automatic);  // one switch for both
+  CHECK_FALSE(of(controls.list(), Control::gain).value.automatic);  // one switch for exposure and gain
 #endif
   CHECK(next(controls, infos).empty());
   REQUIRE(controls.set({Control::exposure, {.automatic = true}}));
@@ -92,32 +92,32 @@ TEST_CASE("what is set goes out with one request, and only once") {
   CHECK(sent.get(ids::AwbEnable) == true);
 }
 
-TEST_CASE("what the camera chose is seen") {
+TEST_CASE("the list has the values that the camera chose") {
   const auto infos = camera_module();
   LibcameraControls controls(infos, {.rate = 30});
   lib::ControlList used(ids::controls);
   used.set(ids::ExposureTime, 12'345);
   used.set(ids::AnalogueGain, 4.0F);
-  controls.learn(used);
+  controls.update(used);
   CHECK(of(controls.list(), Control::exposure).value == ControlValue{true, 12'345});
   CHECK(of(controls.list(), Control::gain).value == ControlValue{true, 4});
 }
 
-TEST_CASE("what a camera has not is refused, and nothing of it is sent") {
+TEST_CASE("an unknown control is rejected and not sent") {
   const auto infos = camera_module();
   LibcameraControls controls(infos, {.rate = 30, .can_flip = true});
-  const auto refused = [&](const Setting& setting) {
+  const auto rejected = [&](const Setting& setting) {
     const auto set = controls.set(setting);
     REQUIRE_FALSE(set);
     CHECK(next(controls, infos).empty());
     return set.error().code;
   };
-  CHECK(refused({Control::exposure, {.value = 70'000}}) == Errc::invalid_argument);
-  CHECK(refused({Control::white_balance, {.value = 4500}}) == Errc::unsupported);
-  CHECK(refused({Control::hflip, {.value = 1}}) == Errc::unsupported);
-  CHECK(refused({Control::frame_rate, {.value = 15}}) == Errc::unsupported);
-  CHECK(refused({Control::bitrate, {.value = 1}}) == Errc::not_found);
-  // A sensor without a lens motor, and one that libcamera says nothing of.
+  CHECK(rejected({Control::exposure, {.value = 70'000}}) == Errc::invalid_argument);
+  CHECK(rejected({Control::white_balance, {.value = 4500}}) == Errc::unsupported);
+  CHECK(rejected({Control::hflip, {.value = 1}}) == Errc::unsupported);
+  CHECK(rejected({Control::frame_rate, {.value = 15}}) == Errc::unsupported);
+  CHECK(rejected({Control::bitrate, {.value = 1}}) == Errc::not_found);
+  // A camera without controls.
   const lib::ControlInfoMap none({}, ids::controls);
   LibcameraControls bare(none, {});
   CHECK(bare.list().empty());
@@ -125,9 +125,9 @@ TEST_CASE("what a camera has not is refused, and nothing of it is sent") {
   CHECK(bare.set({Control::vflip, {.value = 1}}).error().code == Errc::not_found);
 }
 
-TEST_CASE("the rate is given as the duration of pictures") {
+TEST_CASE("the rate is set as the duration of pictures") {
   const auto infos = camera_module();
-  const auto asked = [&](double rate) {
+  const auto limits_of = [&](double rate) {
     lib::ControlList list(infos);
     REQUIRE(set_rate(infos, rate, list));
     const auto limits = list.get(ids::FrameDurationLimits);
@@ -135,11 +135,11 @@ TEST_CASE("the rate is given as the duration of pictures") {
     CHECK((*limits)[0] == (*limits)[1]);
     return std::pair((*limits)[0], rate);
   };
-  CHECK(asked(30) == std::pair(INT64_C(33'333), 30.0));
-  CHECK(asked(1) == std::pair(INT64_C(1'000'000), 1.0));
-  CHECK(asked(0.1) == std::pair(INT64_C(1'000'000), 1.0));
-  CHECK(asked(120).first == 17'849);
-  CHECK(std::lround(asked(120).second) == 56);
+  CHECK(limits_of(30) == std::pair(INT64_C(33'333), 30.0));
+  CHECK(limits_of(1) == std::pair(INT64_C(1'000'000), 1.0));
+  CHECK(limits_of(0.1) == std::pair(INT64_C(1'000'000), 1.0));
+  CHECK(limits_of(120).first == 17'849);
+  CHECK(std::lround(limits_of(120).second) == 56);
   double rate = 30;
   const lib::ControlInfoMap none({}, ids::controls);
   lib::ControlList list(none);

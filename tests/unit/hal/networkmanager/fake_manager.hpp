@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// NetworkManager as it shows itself on the bus, at the other end of a socket, scripted; it is the bus as well. In the
-/// test's own thread: pump() lets both ends do what they can.
+/// A scripted NetworkManager and D-Bus daemon behind a socket. It has no thread of its own: pump() processes the
+/// messages of both ends.
 #pragma once
 
 #include <sys/socket.h>
@@ -13,7 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "core/file.hpp"
+#include "base/file.hpp"
+#include "base/testing/fakes.hpp"
 #include "hal/networkmanager/networkmanager.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -21,15 +22,17 @@ namespace sealcam::test {
 
 class FakeManager {
  public:
-  std::map<std::string, std::string> refuse;   ///< member -> name of the error
-  std::string words = "scripted";              ///< of each refusal
-  std::string owner = ":1.1";                  ///< of the well-known name; empty: nobody's
+  std::map<std::string, std::string> reject;   ///< member -> name of the error
+  std::string message = "scripted";            ///< of each rejection
+  std::string owner = ":1.1";                  ///< of the well-known name; empty: no owner
   std::map<std::string, std::string> unsaved;  ///< profile -> its file
-  std::size_t profiles = 3;                    ///< beyond three they are all one
-  std::uint32_t card_type = 2, card_state = 100, active_state = 1;
-  std::vector<std::string> calls;  ///< member and what matters of the arguments
-  std::string passphrase;
-  int nobody_there = 0;  ///< calls that reached nobody
+  std::size_t profiles = 3;                    ///< from the fourth on, all are /s/many
+  std::uint32_t adapter_type = 2, card_state = 100, active_state = 1;
+  std::uint32_t network_flags = 0x100;  ///< NM80211ApSecurityFlags of "at home"
+  int scans_until_seen = 0;             ///< queries until the list has "at home"
+  std::vector<std::string> calls;       ///< member and the relevant arguments
+  std::string passphrase, key_management;
+  int nobody_there = 0;  ///< calls while the name had no owner
 
   FakeManager() : listening_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
     sockaddr_un where{};
@@ -46,11 +49,11 @@ class FakeManager {
   [[nodiscard]] std::string path() const { return (folder_.path() / "bus").string(); }
   [[nodiscard]] std::string address() const { return "unix:path=" + path(); }
 
-  hal::JoinProgress pump_once(hal::NetworkControl& network) {
+  hal::JoinProgress drain_once(hal::NetworkControl& network) {
     process();
     return network.step();
   }
-  /// Both ends, until neither has anything to do.
+  /// Processes the messages of both ends until none is left.
   hal::JoinProgress pump(hal::NetworkControl& network) {
     hal::JoinProgress progress;
     for (int i = 0; i < 60; ++i) {
@@ -59,7 +62,7 @@ class FakeManager {
     }
     return progress;
   }
-  void card_says(std::uint32_t now, std::uint32_t before, std::uint32_t reason) {
+  void descriptor_states(std::uint32_t now, std::uint32_t before, std::uint32_t reason) {
     sd_bus_message* signal = nullptr;
     REQUIRE(::sd_bus_message_new_signal(bus_, &signal, "/d/wifi", "org.freedesktop.NetworkManager.Device",
                                         "StateChanged") >= 0);
@@ -68,9 +71,9 @@ class FakeManager {
     REQUIRE(::sd_bus_send(bus_, signal, nullptr) >= 0);
     ::sd_bus_message_unref(signal);
   }
-  /// Another process takes the name, and has nothing but the profiles' files.
+  /// Another process gets the name. It has only the files of the profiles.
   void restart() { owner = owner == ":1.1" ? ":1.2" : ":1.1"; }
-  /// The bus is gone, as after a crash.
+  /// The bus ends, as after a crash.
   void die() {
     if (bus_ != nullptr) ::sd_bus_close_unref(bus_);
     bus_ = nullptr;
@@ -121,7 +124,7 @@ class FakeManager {
     REQUIRE(::sd_bus_send(nullptr, answer, nullptr) >= 0);
     ::sd_bus_message_unref(answer);
   }
-  /// Whether it is for the one that has the name now.
+  /// Whether the message is for the current owner of the name.
   [[nodiscard]] bool reaches(std::string_view destination) const {
     return !owner.empty() && (destination == owner || destination == "org.freedesktop.NetworkManager");
   }
@@ -142,13 +145,16 @@ class FakeManager {
       REQUIRE(::sd_bus_reply_method_errorf(m, "org.freedesktop.DBus.Error.ServiceUnknown", "not provided") >= 0);
       return;
     }
-    if (refuse.contains(member)) {
-      calls.push_back(member + " refused");
-      REQUIRE(::sd_bus_reply_method_errorf(m, refuse[member].c_str(), "%s", words.c_str()) >= 0);
+    if (reject.contains(member)) {
+      calls.push_back(member + " rejected");
+      REQUIRE(::sd_bus_reply_method_errorf(m, reject[member].c_str(), "%s", message.c_str()) >= 0);
       return;
     }
     if (member == "GetDevices") return reply(m, "ao", 2, "/d/lo", "/d/wifi");
     if (member == "GetAll" && path.starts_with("/s/")) return answer_profile(m, path);
+    if (member == "GetAllAccessPoints")
+      return scans_until_seen-- > 0 ? reply(m, "ao", 1, "/p/other") : reply(m, "ao", 2, "/p/other", "/p/home");
+    if (member == "GetAll" && path.starts_with("/p/")) return answer_access_point(m, path);
     if (member == "GetAll") return answer_device(m, path);
     if (member == "Get") return reply(m, "v", "u", active_state);
     if (member == "ListConnections") return answer_profiles(m);
@@ -174,9 +180,25 @@ class FakeManager {
           saved ? "/etc/NetworkManager/system-connections/saved.nmconnection" : it->second.c_str());
   }
 
+  void answer_access_point(sd_bus_message* m, const std::string& path) const {
+    const std::string ssid = path == "/p/home" ? "at home" : "at home 2";
+    sd_bus_message* answer = begin_answer(m);
+    REQUIRE(::sd_bus_message_open_container(answer, 'a', "{sv}") >= 0);
+    REQUIRE(::sd_bus_message_open_container(answer, 'e', "sv") >= 0);
+    REQUIRE(::sd_bus_message_append(answer, "s", "Ssid") >= 0);
+    REQUIRE(::sd_bus_message_open_container(answer, 'v', "ay") >= 0);
+    REQUIRE(::sd_bus_message_append_array(answer, 'y', ssid.data(), ssid.size()) >= 0);
+    REQUIRE(::sd_bus_message_close_container(answer) >= 0);
+    REQUIRE(::sd_bus_message_close_container(answer) >= 0);
+    REQUIRE(::sd_bus_message_append(answer, "{sv}{sv}{sv}", "Strength", "y", 50, "WpaFlags", "u", 0U, "RsnFlags", "u",
+                                    path == "/p/home" ? network_flags : 0x100U) >= 0);
+    REQUIRE(::sd_bus_message_close_container(answer) >= 0);
+    send(answer);
+  }
+
   void answer_device(sd_bus_message* m, const std::string& path) const {
     const bool wifi = path == "/d/wifi";
-    reply(m, "a{sv}", 3, "Interface", "s", wifi ? "wlan0" : "lo", "DeviceType", "u", wifi ? card_type : 32U, "State",
+    reply(m, "a{sv}", 3, "Interface", "s", wifi ? "wlan0" : "lo", "DeviceType", "u", wifi ? adapter_type : 32U, "State",
           "u", wifi ? card_state : 100U);
   }
 
@@ -207,13 +229,17 @@ class FakeManager {
       calls.push_back(member + " " + profile + " " + device);
       return reply(m, "o", "/a/1");
     }
+    if (member == "RequestScan") {
+      calls.push_back(member + " " + path);
+      return reply(m, "");
+    }
     REQUIRE(member == "Delete");
     unsaved.erase(path);
     calls.push_back(member + " " + path);
     reply(m, "");
   }
 
-  /// "ssid" and whether it is joined by itself, of a{sa{sv}}; notes the passphrase.
+  /// Reads the SSID and autoconnect of an a{sa{sv}}. Stores the passphrase.
   std::string read_profile(sd_bus_message* m) {
     std::string ssid, automatic;
     REQUIRE(::sd_bus_message_enter_container(m, 'a', "{sa{sv}}") > 0);
@@ -231,7 +257,7 @@ class FakeManager {
       REQUIRE(::sd_bus_message_exit_container(m) >= 0);
     }
     REQUIRE(::sd_bus_message_exit_container(m) >= 0);
-    return ssid.empty() ? "as it is " : ssid + " " + automatic + " ";
+    return ssid.empty() ? "unchanged " : ssid + " " + automatic + " ";
   }
 
   void read_value(sd_bus_message* m, std::string_view key, std::string& ssid, std::string& automatic) {
@@ -246,10 +272,10 @@ class FakeManager {
       int on = 0;
       REQUIRE(::sd_bus_message_read(m, "v", "b", &on) > 0);
       automatic = on != 0 ? "by itself" : "never";
-    } else if (key == "psk") {
+    } else if (key == "psk" || key == "key-mgmt") {
       const char* text = nullptr;
       REQUIRE(::sd_bus_message_read(m, "v", "s", &text) > 0);
-      passphrase = text;
+      (key == "psk" ? passphrase : key_management) = text;
     } else {
       REQUIRE(::sd_bus_message_skip(m, "v") >= 0);
     }
@@ -258,6 +284,26 @@ class FakeManager {
   test::TemporaryFolder folder_;
   UniqueFd listening_;
   sd_bus* bus_ = nullptr;
+};
+
+/// An adapter and an attempt to join a network that began.
+struct Board {
+  FakeClock clock;
+  FakeManager manager;
+  hal::networkmanager::NetworkManager network{clock, manager.address()};
+
+  Board() { begin(); }
+  void begin() { REQUIRE(network.join(as_bytes("at home"), "correct horse", std::chrono::seconds(60))); }
+  hal::JoinProgress pump() { return manager.pump(network); }
+  hal::JoinProgress after(std::chrono::milliseconds time) {
+    clock.advance(time);
+    return pump();
+  }
+  void get_in() {
+    pump();
+    manager.active_state = 2;
+    REQUIRE(after(std::chrono::seconds(1)).phase == hal::JoinProgress::Phase::joined);
+  }
 };
 
 }  // namespace sealcam::test

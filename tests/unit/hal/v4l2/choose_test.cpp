@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hal/v4l2/choose.hpp"
+#include "hal/v4l2/negotiate.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -25,21 +25,21 @@ std::string text(const Result<Choice>& choice, std::span<const Offer> offers) {
          std::to_string(choice->size.height) + "@" + std::to_string(static_cast<int>(choice->rate + 0.5));
 }
 
-std::string chosen(const std::vector<Offer>& offers, const Wanted& wanted) {
-  return text(choose(offers, wanted), offers);
+std::string chosen(const std::vector<Offer>& offers, const DesiredFormat& desired) {
+  return text(choose(offers, desired), offers);
 }
 
 const Size hd{1280, 720}, full{1920, 1080}, vga{640, 480};
 
 }  // namespace
 
-TEST_CASE("the format that costs the camera least is taken, and every other one has a reason") {
+TEST_CASE("the cheapest format is chosen, with a reason against each other format") {
   std::vector<Offer> offers = {
       offer("MJPG", PixelFormat::mjpeg, {one(hd, {30})}), offer("YUYV", PixelFormat::yuyv, {one(hd, {30})}),
       offer("NV12", PixelFormat::nv12, {one(hd, {30})}), offer("H264", PixelFormat::h264, {one(hd, {30})})};
-  const Wanted wanted{.size = hd, .rate = 30};
+  const DesiredFormat desired{.size = hd, .rate = 30};
   for (const char* best : {"H264", "NV12", "YUYV", "MJPG"}) {
-    const auto choice = choose(offers, wanted);
+    const auto choice = choose(offers, desired);
     REQUIRE(choice);
     CHECK(offers[choice->offer].fourcc == best);
     CHECK(choice->exact);
@@ -48,10 +48,10 @@ TEST_CASE("the format that costs the camera least is taken, and every other one 
     for (const auto& why : choice->passed_over) CHECK(why.contains(best));
     offers.erase(offers.begin() + static_cast<std::ptrdiff_t>(choice->offer));
   }
-  CHECK(choose(offers, wanted).error().code == Errc::not_found);
+  CHECK(choose(offers, desired).error().code == Errc::not_found);
 }
 
-TEST_CASE("a webcam that is slow without compression is asked for JPEG") {
+TEST_CASE("JPEG is chosen for a webcam that is slow without compression") {
   const std::vector<Offer> offers = {offer("YUYV", PixelFormat::yuyv, {one(vga, {30}), one(full, {5})}),
                                      offer("MJPG", PixelFormat::mjpeg, {one(vga, {30}), one(full, {30, 15})})};
   CHECK(chosen(offers, {.size = full, .rate = 30}) == "MJPG 1920x1080@30");
@@ -61,18 +61,18 @@ TEST_CASE("a webcam that is slow without compression is asked for JPEG") {
   CHECK(chosen(offers, {.size = full}) == "MJPG 1920x1080@30");
 }
 
-TEST_CASE("the wanted size comes before a cheaper format, and the nearest one when it is missing") {
+TEST_CASE("the requested or nearest size is more important than a cheaper format") {
   const std::vector<Offer> offers = {offer("H264", PixelFormat::h264, {one(vga, {30})}),
                                      offer("MJPG", PixelFormat::mjpeg, {one(hd, {30}), one(full, {30})})};
   CHECK(chosen(offers, {.size = hd, .rate = 30}) == "MJPG 1280x720@30");
   const auto choice = choose(offers, {.size = {1300, 700}, .rate = 30});
   CHECK(text(choice, offers) == "MJPG 1280x720@30");
   CHECK_FALSE(choice->exact);
-  CHECK(choice->reason.contains("nearest to the wanted 1300x700"));
+  CHECK(choice->reason.contains("nearest to the requested 1300x700"));
   CHECK(choice->passed_over.at(0).contains("640x480"));
 }
 
-TEST_CASE("sizes in steps: the nearest that can be used") {
+TEST_CASE("sizes in steps: the nearest usable size is chosen") {
   const auto in_steps = [](Size min, Size max, Size step) {
     return std::vector<Offer>{offer("NV12", PixelFormat::nv12, {{min, max, step, {{1, 90}}}})};
   };
@@ -81,13 +81,13 @@ TEST_CASE("sizes in steps: the nearest that can be used") {
   CHECK(chosen(in_steps({16, 16}, {8192, 8192}, {16, 16}), {.size = {1930, 1080}}) == "NV12 1936x1088@30");
   CHECK(chosen(in_steps({2, 1}, {640, 480}, {1, 1}), {.size = full}) == "NV12 640x480@30");
   CHECK(chosen(in_steps({31, 33}, {999, 999}, {1, 1}), {.size = {32, 32}}) == "NV12 32x34@30");
-  CHECK(chosen(in_steps({33, 33}, {999, 999}, {2, 2}), {.size = {64, 64}}) == "not found");  // all of them odd
+  CHECK(chosen(in_steps({33, 33}, {999, 999}, {2, 2}), {.size = {64, 64}}) == "not found");  // all sizes are odd
   CHECK(chosen(in_steps({8000, 8000}, {9000, 9000}, {2, 2}), {.size = full}) == "not found");
   CHECK(chosen(in_steps({640, 480}, {32, 32}, {2, 2}), {.size = full}) == "not found");
   CHECK(chosen(in_steps({640, 480}, {1280, 720}, {0, 0}), {.size = full}) == "not found");
 }
 
-TEST_CASE("rates: the nearest by ratio, five percent are none, unknown ones are no obstacle") {
+TEST_CASE("rates are compared by ratio, 5 % count as equal, and unknown rates are accepted") {
   const auto rates = [](std::vector<double> r) {
     return std::vector<Offer>{offer("YUYV", PixelFormat::yuyv, {one(hd, std::move(r))})};
   };
@@ -101,11 +101,20 @@ TEST_CASE("rates: the nearest by ratio, five percent are none, unknown ones are 
   CHECK(choose(silent, {.size = hd, .rate = 30})->rate == 0);
 }
 
-TEST_CASE("a configured format is the only one") {
+TEST_CASE("a configured format excludes all others") {
   const std::vector<Offer> offers = {offer("NV12", PixelFormat::nv12, {one(hd, {30})}),
                                      offer("NM12", PixelFormat::nv12, {one(hd, {30})})};
-  CHECK(chosen(offers, {.size = hd, .rate = 30}) == "NV12 1280x720@30");  // of two that are as good, the first
-  CHECK(choose(offers, {.size = hd})->passed_over.at(0) == "NM12: no better than NV12");
+  CHECK(chosen(offers, {.size = hd, .rate = 30}) == "NV12 1280x720@30");  // the first of two equal offers
+  CHECK(choose(offers, {.size = hd})->passed_over.at(0) == "NM12: not better than NV12");
   CHECK(chosen(offers, {.size = hd, .rate = 30, .fourcc = "NM12"}) == "NM12 1280x720@30");
   CHECK(chosen(offers, {.size = hd, .rate = 30, .fourcc = "YUYV"}) == "not found");
+}
+
+TEST_CASE("formats with colors are preferred to gray ones, and RGB to JPEG") {
+  const std::vector<Offer> offers = {offer("GREY", PixelFormat::gray, {one(hd, {30})}),
+                                     offer("MJPG", PixelFormat::mjpeg, {one(hd, {30})}),
+                                     offer("RGB3", PixelFormat::rgb24, {one(hd, {30})})};
+  CHECK(chosen(offers, {.size = hd, .rate = 30}) == "RGB3 1280x720@30");
+  CHECK(chosen({offers[0], offers[1]}, {.size = hd, .rate = 30}) == "MJPG 1280x720@30");
+  CHECK(chosen({offers[0]}, {.size = hd, .rate = 30}).starts_with("GREY"));
 }

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <limits>
 
+#include "base/testing/fakes.hpp"
 #include "support/fake_v4l2.hpp"
 
 using namespace sealcam;
@@ -22,10 +23,10 @@ struct Webcam {
   Webcam() {
     using C = V4l2FakeControl;
     fake.controls[V4L2_CID_EXPOSURE_AUTO] =
-        C{.type = V4L2_CTRL_TYPE_MENU, .max = 3, .otherwise = 3, .items = {1, 3}, .value = 3};
-    fake.controls[V4L2_CID_EXPOSURE_ABSOLUTE] = C{.min = 3, .max = 2047, .otherwise = 250, .value = 250};
-    fake.controls[V4L2_CID_AUTO_WHITE_BALANCE] = C{.type = V4L2_CTRL_TYPE_BOOLEAN, .otherwise = 1, .value = 1};
-    fake.controls[V4L2_CID_WHITE_BALANCE_TEMPERATURE] = C{.min = 2800, .max = 6500, .otherwise = 4000, .value = 4600};
+        C{.type = V4L2_CTRL_TYPE_MENU, .max = 3, .fallback = 3, .items = {1, 3}, .value = 3};
+    fake.controls[V4L2_CID_EXPOSURE_ABSOLUTE] = C{.min = 3, .max = 2047, .fallback = 250, .value = 250};
+    fake.controls[V4L2_CID_AUTO_WHITE_BALANCE] = C{.type = V4L2_CTRL_TYPE_BOOLEAN, .fallback = 1, .value = 1};
+    fake.controls[V4L2_CID_WHITE_BALANCE_TEMPERATURE] = C{.min = 2800, .max = 6500, .fallback = 4000, .value = 4600};
     fake.controls[V4L2_CID_GAIN] = C{.max = 255, .flags = V4L2_CTRL_FLAG_READ_ONLY, .value = 64};
     fake.controls[V4L2_CID_FOCUS_ABSOLUTE] = C{.max = 250, .flags = V4L2_CTRL_FLAG_DISABLED};
   }
@@ -45,7 +46,7 @@ using Written = std::vector<std::pair<std::uint32_t, std::int32_t>>;
 
 }  // namespace
 
-TEST_CASE("controls are listed in Sealcam's names and units") {
+TEST_CASE("the list has the controls in Sealcam's names and units") {
   Webcam w;
   V4l2Controls controls(*w.device, 30);
   CHECK(lines(controls) == std::vector<std::string>{"exposure: auto or 300 to 204700 us, default auto, now auto",
@@ -54,7 +55,7 @@ TEST_CASE("controls are listed in Sealcam's names and units") {
                                                     "frame_rate: 30/s, read-only, now 30/s"});
 }
 
-TEST_CASE("a value switches automatic off, automatic switches it on again") {
+TEST_CASE("a value switches automatic off, and auto switches it on") {
   Webcam w;
   V4l2Controls controls(*w.device, 30);
   REQUIRE(set(controls, Control::exposure, {.value = 10'000}));
@@ -68,7 +69,7 @@ TEST_CASE("a value switches automatic off, automatic switches it on again") {
   CHECK(w.fake.written == Written{{V4L2_CID_AUTO_WHITE_BALANCE, 0}, {V4L2_CID_WHITE_BALANCE_TEMPERATURE, 5000}});
 }
 
-TEST_CASE("what cannot be set is refused before the driver hears of it") {
+TEST_CASE("an invalid setting is rejected without a call of the driver") {
   Webcam w;
   V4l2Controls controls(*w.device, 30);
   const auto code = [&](Control c, ControlValue v) { return set(controls, c, v).error().code; };
@@ -83,7 +84,7 @@ TEST_CASE("what cannot be set is refused before the driver hears of it") {
   CHECK(code(Control::exposure, {.automatic = true}) == Errc::device_lost);
 }
 
-TEST_CASE("a driver with presets of white balance knows automatic alone") {
+TEST_CASE("a driver with presets of white balance offers only automatic") {
   FakeClock clock;
   FakeV4l2 fake{clock};
   fake.controls[V4L2_CID_AUTO_N_PRESET_WHITE_BALANCE] = {.type = V4L2_CTRL_TYPE_MENU, .max = 9, .items = {0, 1, 2}};
@@ -95,7 +96,7 @@ TEST_CASE("a driver with presets of white balance knows automatic alone") {
   CHECK(set(controls, Control::white_balance, {.value = 5000}).error().code == Errc::unsupported);
 }
 
-TEST_CASE("a node that encodes is steered by the same names") {
+TEST_CASE("a node that encodes has its controls under the same names") {
   FakeClock clock;
   FakeV4l2 fake{clock};
   fake.controls[V4L2_CID_MPEG_VIDEO_BITRATE] = {.min = 25'000, .max = 25'000'000, .value = 10'000'000};
@@ -111,7 +112,7 @@ TEST_CASE("a node that encodes is steered by the same names") {
                                 {V4L2_CID_MPEG_VIDEO_FORCE_KEY_FRAME, 0}});
 }
 
-TEST_CASE("names of controls lead there and back") {
+TEST_CASE("each control is found by its name") {
   for (std::size_t i = 0; i < control_count; ++i) {
     const auto control = static_cast<Control>(i);
     CHECK(control_named(name(control)) == control);

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <fstream>
 
+#include "base/testing/fakes.hpp"
 #include "support/fake_v4l2.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -31,7 +32,7 @@ TEST_CASE("nodes: those with a stable name first, then by number") {
   CHECK(nodes(dev)[0].device == dev / "video10");
 }
 
-TEST_CASE("a survey names sensors with what they offer, and says why others are none") {
+TEST_CASE("a survey lists sensors with their formats, and the reason why other nodes are not sensors") {
   FakeClock clock;
   FakeV4l2 camera(clock), encoder(clock), chain(clock), raw(clock);
   camera.offers = {{"YUYV", PixelFormat::yuyv, {{{640, 480}, {640, 480}, {1, 1}, {{30, 30}, {15, 15}}}}}};
@@ -56,7 +57,7 @@ TEST_CASE("a survey names sensors with what they offer, and says why others are 
   CHECK(result.left_out[0].permission);
   CHECK(result.left_out[1].why.contains("encoder"));
   CHECK(result.left_out[2].why.contains("libcamera"));
-  CHECK(result.left_out[3].why.contains("none of the formats"));
+  CHECK(result.left_out[3].why.contains("none of the supported formats"));
 
   const auto first = open_first(all, open);
   REQUIRE(first);
@@ -65,7 +66,7 @@ TEST_CASE("a survey names sensors with what they offer, and says why others are 
   CHECK(open_first(std::span(all).subspan(1, 3), open).error().code == Errc::not_found);
 }
 
-TEST_CASE("a node that may be a sensor keeps it from being said that there is none") {
+TEST_CASE("a node that may be a sensor prevents not_found") {
   FakeClock clock;
   FakeV4l2 encoder(clock);
   encoder.capabilities = V4L2_CAP_VIDEO_M2M_MPLANE | V4L2_CAP_STREAMING;
@@ -78,13 +79,13 @@ TEST_CASE("a node that may be a sensor keeps it from being said that there is no
   };
   CHECK(first(Errc::permission, EACCES).error().code == Errc::permission);
   CHECK(first(Errc::io, EBUSY).error().code == Errc::io);
-  // Gone, broken, none of V4L2's: nobody else will get pictures of it either.
+  // Unplugged, broken, or not a V4L2 device: this node is not a sensor.
   CHECK(first(Errc::device_lost, ENODEV).error().code == Errc::not_found);
   CHECK(first(Errc::device_lost, EIO).error().code == Errc::not_found);
   CHECK(first(Errc::unsupported, ENOTTY).error().code == Errc::not_found);
 }
 
-TEST_CASE("a path that is no V4L2 device is refused") {
+TEST_CASE("a path that is not a V4L2 device is rejected") {
   const TemporaryFolder folder;
   std::ofstream(folder.path() / "video0") << "no device";
   CHECK(open_device((folder.path() / "video0").string()).error().code == Errc::unsupported);

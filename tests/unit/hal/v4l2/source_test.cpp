@@ -4,12 +4,13 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <cerrno>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <new>
 
-#include "support/fake_v4l2.hpp"
 #include "support/temporary_folder.hpp"
+#include "unit/hal/v4l2/source_scene.hpp"
 
 using namespace sealcam;
 using namespace sealcam::hal;
@@ -18,54 +19,15 @@ using namespace sealcam::test;
 using namespace std::chrono_literals;
 using Wait = V4l2Device::Wait;
 
+using Scene = SourceScene;
+
 namespace {
-
-constexpr Size vga{640, 480};
-
-Offer offer(std::string fourcc) {
-  const auto format = *known_format(fourcc_number(fourcc));
-  return {std::move(fourcc), format.format, {{vga, vga, {1, 1}, {{30, 30}}}}};
-}
-
-struct Scene {
-  FakeClock clock;
-  MemoryLog log;
-  FakeV4l2 fake{clock};
-
-  explicit Scene(std::initializer_list<const char*> fourccs = {"YUYV"}) {
-    for (const char* f : fourccs) fake.offers.push_back(offer(f));
-  }
-  Result<std::unique_ptr<V4l2Source>> try_open(V4l2Config config = {}) {
-    config.device = "/dev/test";
-    config.size = vga;
-    return V4l2Source::open(config, clock, log, fake.opener());
-  }
-  std::unique_ptr<V4l2Source> open(const V4l2Config& config = {}) {
-    auto source = try_open(config);
-    INFO((source ? std::string() : to_string(source.error())));
-    REQUIRE(source);
-    return std::move(*source);
-  }
-};
-
-Errc error_of(FrameSource& source) {
-  const auto picture = source.next(10ms);
-  REQUIRE_FALSE(picture);
-  return picture.error().code;
-}
-
-Picture get(FrameSource& source) {
-  auto picture = source.next(10ms);
-  INFO((picture ? std::string() : to_string(picture.error())));
-  REQUIRE(picture);
-  return std::move(*picture);
-}
 
 int brightness(const Plane& plane, std::size_t offset = 0) { return std::to_integer<int>(plane.data[offset]); }
 
 }  // namespace
 
-TEST_CASE("V4L2: pictures lease buffers, and everything is returned at the end, leased or not") {
+TEST_CASE("V4L2: pictures lease buffers, and the end of the source returns all of them") {
   Scene s;
   {
     const auto source = s.open();
@@ -75,7 +37,7 @@ TEST_CASE("V4L2: pictures lease buffers, and everything is returned at the end, 
     CHECK(source->size() == vga);
     CHECK(source->rate() == 30);
     CHECK(source->describe().contains("Fake camera"));
-    s.fake.good(3);
+    s.fake.add_pictures(3);
     auto one = get(*source);
     const auto two = get(*source);
     CHECK(s.fake.queued.size() == 2);
@@ -92,10 +54,10 @@ TEST_CASE("V4L2: pictures lease buffers, and everything is returned at the end, 
   CHECK(s.fake.open_now == 0);
 }
 
-TEST_CASE("V4L2: with every buffer leased there is no picture, and with one given back there is") {
+TEST_CASE("V4L2: while all buffers are leased next() returns timeout, and after a return a picture") {
   Scene s;
   const auto source = s.open();
-  s.fake.good(5);
+  s.fake.add_pictures(5);
   std::vector<Picture> held;
   for (int i = 0; i < 4; ++i) held.push_back(get(*source));
   CHECK(error_of(*source) == Errc::timeout);
@@ -103,11 +65,11 @@ TEST_CASE("V4L2: with every buffer leased there is no picture, and with one give
   CHECK(get(*source).number == FrameNumber(4));
 }
 
-TEST_CASE("V4L2: the end of a source stops the driver and unmaps, also while a picture is leased") {
+TEST_CASE("V4L2: the end of a source stops the driver and unmaps all buffers, also while a picture is leased") {
   Scene s;
   auto source = s.open();
-  s.fake.good(1);
-  // Never destroyed: a picture must not outlive its source, and this one would.
+  s.fake.add_pictures(1);
+  // Never destroyed, because this picture would outlive its source.
   alignas(Picture) std::array<std::byte, sizeof(Picture)> leased;
   ::new (leased.data()) Picture(get(*source));
   source.reset();
@@ -116,10 +78,10 @@ TEST_CASE("V4L2: the end of a source stops the driver and unmaps, also while a p
   CHECK(s.fake.open_now == 0);
 }
 
-TEST_CASE("V4L2: nothing is given back to a driver that is gone") {
+TEST_CASE("V4L2: no buffer is queued after device_lost") {
   Scene s;
   const auto source = s.open();
-  s.fake.good(1);
+  s.fake.add_pictures(1);
   {
     const auto picture = get(*source);
     s.fake.script.push_back(V4l2Event::fails(ENODEV, Wait::fault));
@@ -128,7 +90,7 @@ TEST_CASE("V4L2: nothing is given back to a driver that is gone") {
   CHECK(s.fake.queued.size() == 3);
 }
 
-TEST_CASE("V4L2: auto takes the sensor that is there now, a path waits for its own") {
+TEST_CASE("V4L2: auto uses any present sensor, and a path uses only its own node") {
   Scene first, second;
   const TemporaryFolder folder;
   for (const char* name : {"video0", "video1"}) std::ofstream(folder.path() / name);
@@ -153,7 +115,7 @@ TEST_CASE("V4L2: auto takes the sensor that is there now, a path waits for its o
   CHECK(used(path) == "first");
 }
 
-TEST_CASE("V4L2: damaged pictures are corrupt, their buffers return, and the numbers show the gap") {
+TEST_CASE("V4L2: damaged pictures are corrupt_frame, return their buffers and leave gaps in the numbers") {
   Scene s;
   const auto source = s.open();
   s.fake.script = {V4l2Event{},
@@ -171,7 +133,7 @@ TEST_CASE("V4L2: damaged pictures are corrupt, their buffers return, and the num
   CHECK(get(*source).number == FrameNumber(8));
 }
 
-TEST_CASE("V4L2: the wait goes on over signals and empty-handed drivers, and ends with the time") {
+TEST_CASE("V4L2: the wait continues after signals and wakeups without a picture, until the timeout") {
   Scene s;
   const auto source = s.open();
   s.fake.script = {V4l2Event{.wait = Wait::interrupted}, V4l2Event::fails(EINTR), V4l2Event::fails(EAGAIN),
@@ -181,7 +143,7 @@ TEST_CASE("V4L2: the wait goes on over signals and empty-handed drivers, and end
   CHECK(error_of(*source) == Errc::timeout);
 }
 
-TEST_CASE("V4L2: a device that is gone stays lost until it is opened again") {
+TEST_CASE("V4L2: after device_lost each call returns device_lost until the device is opened again") {
   const auto [error, wait] = GENERATE(values<std::pair<int, Wait>>(
       {{ENODEV, Wait::fault}, {EIO, Wait::ready}, {EINVAL, Wait::fault}, {EPIPE, Wait::ready}, {EAGAIN, Wait::fault}}));
   CAPTURE(error);
@@ -197,10 +159,10 @@ TEST_CASE("V4L2: a device that is gone stays lost until it is opened again") {
   CHECK(get(*again).number == FrameNumber(0));
 }
 
-TEST_CASE("V4L2: a buffer that the driver does not take back is offered again") {
+TEST_CASE("V4L2: a buffer that the driver rejects is queued again") {
   Scene s;
   const auto source = s.open();
-  s.fake.good(2);
+  s.fake.add_pictures(2);
   auto picture = get(*source);
   s.fake.errors[VIDIOC_QBUF] = {EINVAL};
   picture = {};
@@ -209,24 +171,30 @@ TEST_CASE("V4L2: a buffer that the driver does not take back is offered again") 
   CHECK(s.fake.queued.size() == 4);
 }
 
-TEST_CASE("V4L2: times are the driver's where it has the right clock") {
+TEST_CASE("V4L2: times are the driver's if it uses the monotonic clock") {
   Scene s;
   const auto source = s.open();
   s.clock.advance(100ms);
   const auto now = s.clock.monotonic();
-  s.fake.script = {V4l2Event{.flags = V4L2_BUF_FLAG_TSTAMP_SRC_SOE, .stamp = now - 40ms},
-                   V4l2Event{.monotonic = false, .stamp = MonotonicTime{1s}}};
+  s.fake.script = {V4l2Event{.flags = V4L2_BUF_FLAG_TSTAMP_SRC_SOE, .timestamp = now - 40ms},
+                   V4l2Event{.monotonic = false, .timestamp = MonotonicTime{1s}}};
   CHECK(get(*source).captured == now - 40ms);
-  CHECK(get(*source).captured == now);
-  CHECK(s.log.lines().size() == 1);  // what was chosen
-  s.fake.script = {V4l2Event{.stamp = now + 1h}, V4l2Event{.stamp = now + 2h}};
-  CHECK(get(*source).captured == now);
-  CHECK(get(*source).captured == now);
+  CHECK(get(*source).captured == now - 40ms);  // its buffer was queued earlier, but no time decreases
+  CHECK(s.log.lines().size() == 1);            // the chosen mode
+  s.fake.script = {V4l2Event{.timestamp = now + 1h}, V4l2Event{.timestamp = now + 2h}};
+  CHECK(get(*source).captured == now - 40ms);
+  CHECK(get(*source).captured == now - 40ms);
   CHECK(s.log.contains("monotonic clock"));
+  // A challenge that arrives now is too new for the next picture, whose buffer was queued when the first one was
+  // returned.
+  s.clock.advance(1s);
+  s.fake.script = {V4l2Event{.monotonic = false}};
+  const std::chrono::duration<double> before = now - get(*source).captured;
+  CHECK(std::abs(before.count() - 1 / source->rate()) < 1e-6);
   CHECK(s.log.lines().size() == 2);
 }
 
-TEST_CASE("V4L2: planes in one buffer and in buffers of their own, with padding") {
+TEST_CASE("V4L2: planes are found in one buffer and in separate buffers, with padding") {
   const auto [fourcc, multi] = GENERATE(values<std::pair<const char*, bool>>({{"NV12", false},
                                                                               {"YU12", false},
                                                                               {"YUYV", false},
@@ -234,16 +202,20 @@ TEST_CASE("V4L2: planes in one buffer and in buffers of their own, with padding"
                                                                               {"NM12", true},
                                                                               {"YU12", true},
                                                                               {"YM12", true},
-                                                                              {"YUYV", true}}));
+                                                                              {"YUYV", true},
+                                                                              {"UYVY", false},
+                                                                              {"RGB3", false},
+                                                                              {"BGR3", true},
+                                                                              {"GREY", false}}));
   CAPTURE(fourcc, multi);
   Scene s{fourcc};
   if (multi) s.fake.capabilities = V4L2_CAP_VIDEO_CAPTURE_MPLANE | V4L2_CAP_STREAMING;
   s.fake.padding = 32;
   const auto source = s.open();
   CHECK(source->describe().contains("multi-planar") == multi);
-  s.fake.good(1);
+  s.fake.add_pictures(1);
   const auto p = get(*source);
-  const std::size_t bytes = p.format == PixelFormat::yuyv ? 2 : 1;
+  const std::size_t bytes = std::max<std::size_t>(packed_bytes(p.format), 1);
   CHECK(p.planes[0].stride == (640 + 32) * bytes);
   CHECK(brightness(p.planes[0], p.planes[0].stride * 479) == 7);
   if (p.format == PixelFormat::yu12) {
@@ -260,44 +232,32 @@ TEST_CASE("V4L2: planes in one buffer and in buffers of their own, with padding"
   }
 }
 
-TEST_CASE("V4L2: what a plane skips at its begin is counted in what it uses") {
+TEST_CASE("V4L2: the data offset of a plane is part of its used bytes") {
   Scene s{"MJPG"};
   s.fake.capabilities = V4L2_CAP_VIDEO_CAPTURE_MPLANE | V4L2_CAP_STREAMING;
   const auto source = s.open();
-  Bytes jpeg(20, std::byte{0xff});
-  jpeg[5] = std::byte{0xd8};
-  s.fake.script = {V4l2Event{.data_offset = 4, .content = jpeg}, V4l2Event{.data_offset = 21, .content = jpeg},
-                   V4l2Event::unit(jpeg)};
+  const Bytes content = *from_hex("11223344" + jpeg_of(vga));
+  const auto size = static_cast<std::uint32_t>(content.size());
+  s.fake.script = {V4l2Event{.data_offset = 4, .content = content},
+                   V4l2Event{.data_offset = size + 1, .content = content}, V4l2Event::unit(Bytes(20, std::byte{0xff}))};
   const auto p = get(*source);
-  CHECK(p.planes[0].stride == 16);
+  CHECK(p.planes[0].stride == size - 4);
   CHECK(error_of(*source) == Errc::corrupt_frame);
   CHECK(error_of(*source) == Errc::corrupt_frame);  // no start of image
 }
 
-TEST_CASE("V4L2: H.264 gets the parameter sets that the device wrote once") {
-  const auto bytes = [](std::string_view hex) { return *from_hex(hex); };
-  const Bytes sets = bytes("00000001674200140000000168ce"), key = bytes("000000016588"), delta = bytes("000000014188");
-  Scene s{"YUYV", "H264"};
-  s.fake.controls[V4L2_CID_MPEG_VIDEO_REPEAT_SEQ_HEADER] = {};
-  const auto source = s.open();
-  CHECK(source->format() == PixelFormat::h264);
-  CHECK(s.fake.controls[V4L2_CID_MPEG_VIDEO_REPEAT_SEQ_HEADER].value == 1);
-  s.fake.script = {V4l2Event::unit(key),   V4l2Event::unit(sets),          V4l2Event::unit(key),
-                   V4l2Event::unit(delta), V4l2Event::unit(bytes("7777")), V4l2Event{.used = 0}};
-  CHECK(error_of(*source) == Errc::corrupt_frame);  // no sets yet
-  const auto first = get(*source);                  // the buffer of the sets alone is no picture
-  CHECK(first.keyframe);
-  const ByteView unit(first.planes[0].data, first.planes[0].stride);
-  CHECK(to_hex(unit) == "00000001674200140000000168ce000000016588");
-  const auto second = get(*source);
-  CHECK_FALSE(second.keyframe);
-  CHECK(second.planes[0].stride == delta.size());
-  CHECK(to_hex(unit) == "00000001674200140000000168ce000000016588");  // still leased, still there
-  CHECK(error_of(*source) == Errc::corrupt_frame);
-  CHECK(error_of(*source) == Errc::corrupt_frame);
+TEST_CASE("V4L2: formats whose pictures could not be sent are avoided, if the device has another") {
+  Scene s{"H264", "MJPG"};
+  const std::string h264 = s.open()->format_id();
+  CHECK(h264.contains("H264"));
+  const auto second = s.open({.unusable = {h264}});
+  CHECK(second->format() == PixelFormat::mjpeg);
+  CHECK(s.log.contains("not H264: its pictures could not be sent"));
+  CHECK(s.open({.unusable = {h264, second->format_id()}})->format() == PixelFormat::h264);
+  CHECK(s.open({.format = "H264", .unusable = {h264}})->format() == PixelFormat::h264);
 }
 
-TEST_CASE("V4L2: the best format is taken, the others named; what the driver refuses is passed over") {
+TEST_CASE("V4L2: the best format is chosen, the others are logged, and a rejected format is skipped") {
   Scene s{"MJPG", "YUYV", "NV12"};
   {
     const auto source = s.open();
@@ -309,24 +269,34 @@ TEST_CASE("V4L2: the best format is taken, the others named; what the driver ref
   CHECK(s.try_open({.format = "YU12"}).error().code == Errc::unsupported);
   s.fake.field = V4L2_FIELD_ALTERNATE;
   CHECK(s.try_open().error().code == Errc::unsupported);
-  CHECK(s.log.contains("half pictures"));
+  CHECK(s.log.contains("fields instead of pictures"));
   s.fake.field = V4L2_FIELD_INTERLACED;
   CHECK(s.try_open());
 }
 
-TEST_CASE("V4L2: size and rate are the driver's in the end") {
+TEST_CASE("V4L2: if no format or size can be used, the error lists those of the device") {
   Scene s;
-  s.fake.makes_size = Size{320, 240};
+  s.fake.offers = {{"XYUV", PixelFormat::yuyv, {{vga, vga}, {{32, 24}, {64, 48}, {4, 4}}}},
+                   {"MJPG", PixelFormat::mjpeg, {{{641, 481}, {641, 481}}, {{5120, 2880}, {5120, 2880}}}}};
+  CHECK(s.try_open().error().code == Errc::unsupported);
+  CHECK(
+      s.log.contains("it offers XYUV 640x480, 32x24 to 64x48 in steps of 4x4; MJPG 641x481, 5120x2880; Sealcam uses "));
+  CHECK(s.log.contains("even numbers from 32 to 4096"));
+}
+
+TEST_CASE("V4L2: the source reports size and rate as the driver set them") {
+  Scene s;
+  s.fake.forced_size = Size{320, 240};
   s.fake.interval = {1, 15};
   {
     const auto source = s.open({.rate = 29.97});
     CHECK(source->size() == Size{320, 240});
-    CHECK(s.log.contains("made it 320x240"));
+    CHECK(s.log.contains("changed the size to 320x240"));
     CHECK(std::pair(s.fake.interval.numerator, s.fake.interval.denominator) == std::pair(1U, 30U));
   }
-  s.fake.makes_size = Size{321, 240};
+  s.fake.forced_size = Size{321, 240};
   CHECK(s.try_open().error().code == Errc::unsupported);
-  s.fake.makes_size.reset();
+  s.fake.forced_size.reset();
   s.fake.enumerates_sizes = false;
   s.fake.sets_rate = false;
   const auto source = s.open({.rate = 20});
@@ -334,7 +304,7 @@ TEST_CASE("V4L2: size and rate are the driver's in the end") {
   CHECK(source->rate() == 30);
 }
 
-TEST_CASE("V4L2: opening says what is wrong") {
+TEST_CASE("V4L2: open() logs the cause of a failure") {
   Scene s;
   s.fake.errors[VIDIOC_S_FMT] = {EBUSY};
   CHECK(std::string_view(s.try_open().error().what).contains("another program"));
@@ -344,23 +314,23 @@ TEST_CASE("V4L2: opening says what is wrong") {
   CHECK(s.try_open().error().code == Errc::device_lost);
   s.fake.errors[VIDIOC_REQBUFS] = {ENOMEM};
   CHECK(s.try_open().error().code == Errc::no_memory);
-  s.fake.most_buffers = 2;
+  s.fake.max_buffers = 2;
   CHECK(s.try_open().error().code == Errc::unsupported);
   s.fake.capabilities = V4L2_CAP_VIDEO_M2M | V4L2_CAP_STREAMING;
   CHECK(s.try_open().error().code == Errc::unsupported);
-  CHECK(s.log.contains("no sensor: an encoder"));
+  CHECK(s.log.contains("not a sensor: an encoder"));
   CHECK(s.fake.open_now == 0);
   CHECK(s.fake.mapped == 0);
 }
 
-TEST_CASE("V4L2: a driver that keeps buffers to itself is given more") {
+TEST_CASE("V4L2: a driver that keeps buffers gets more buffers") {
   Scene s;
   s.fake.controls[V4L2_CID_MIN_BUFFERS_FOR_CAPTURE] = {.max = 32, .value = 6};
   const auto source = s.open();
   CHECK(s.fake.queued.size() == 8);
 }
 
-TEST_CASE("V4L2: configured controls are made before the first picture, and a wrong one is explained") {
+TEST_CASE("V4L2: configured controls are set before the first picture, and an error is explained") {
   Scene s;
   s.fake.controls[V4L2_CID_HFLIP] = {.type = V4L2_CTRL_TYPE_BOOLEAN};
   s.fake.controls[V4L2_CID_GAIN] = {.max = 100};
@@ -368,7 +338,7 @@ TEST_CASE("V4L2: configured controls are made before the first picture, and a wr
     const auto source = s.open({.controls = {{Control::hflip, {.value = 1}}}});
     CHECK(s.fake.controls[V4L2_CID_HFLIP].value == 1);
     REQUIRE(source->controls() != nullptr);
-    CHECK(source->controls()->list().size() == 3);  // and the rate
+    CHECK(source->controls()->list().size() == 3);  // two settings and the rate
   }
   CHECK(s.try_open({.controls = {{Control::focus, {.automatic = true}}}}).error().code == Errc::not_found);
   CHECK(s.log.contains("control focus auto: this sensor has no such control; there are gain, hflip, frame_rate"));

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""R-GRANT: who can open the grants. R-CAND: candidates, the current epoch, closed epochs."""
+from cases.builder import CAMERA, HUB, PARTIES, HubCase
+from sealcam1 import wire
+
+HUB2, STRANGER = PARTIES["hub2"], PARTIES["stranger"]
+
+
+def hub(rule, name, kind, title):
+    return HubCase(rule, name, kind, title)
+
+
+def grants():
+    c = hub("R-GRANT-3", "opened", "accept", "A hub opens its grant, and requests pictures from the epoch.")
+    c.roster(1)
+    c.grants("A", expect={"requests": ["live A"], "current": None})
+    c.take("c1", "A").frame("A", "key", 0, {"shown": ["A/0 LIVE"], "current": "A"}, echo="c1")
+    c = hub("R-GRANT-3", "suite-5", "accept", "Suite 5 has a base key of 32 bytes.")
+    c.join(suite=5)
+    c.frame("A", "key", 0, {"shown": ["A/0 LIVE"], "current": "A"}, echo="c1")
+    c = hub("R-GRANT-3", "without-an-entry", "reject", "Grants without an entry for the hub, made for the newest roster, cannot be opened.")
+    c.roster(1)
+    c.grants("A", [HUB2], expect={"rejected": ["not_decryptable"], "requests": []})
+    c.frame("A", "key", 0)
+    c.run(1100, {"rejected": ["not_decryptable"]})
+    c = hub("R-GRANT-3", "from-before-the-roster", "accept", "Grants without an entry for the hub, made for an older roster, are no fault. The camera makes new ones.")
+    c.roster(2)
+    c.grants("A", [HUB2], version=1, expect={"requests": []})
+    c.grants("B", version=2, expect={"requests": ["live B"]})
+    c = hub("R-GRANT-3", "by-another-device", "reject", "Only the camera signs its grants.")
+    c.roster(1)
+    c.grants("A", by=STRANGER, name="by-stranger", expect={"rejected": ["wrong_account"], "requests": []})
+    c.grants("A", by=STRANGER, name="in-the-cameras-name", signer=CAMERA.id, expect={"rejected": ["bad_signature"], "requests": []})
+    c.grants("A", expect={"requests": ["live A"]})
+    c = hub("R-ENV-4", "many-hubs", "accept", "Grants for 64 hubs with 1120 bytes of enc each are one control message. Entries of other hubs may have any KEM.")
+    c.roster(1)
+    others = {bytes([i]) * 20: [0x647a, i, bytes([i]) * 1120, bytes([i]) * 256] for i in range(63)}
+    c.grants("A", entries=others, expect={"requests": ["live A"]})
+
+    for name, seal, title in (
+            ("unknown-kem", {"kem": 0x647a}, "A hub that does not know the KEM of its grant cannot open it."),
+            ("unknown-key", {"key": 9}, "A hub that does not have the key with this number cannot open the grant."),
+            ("other-key-number", {"info_key": 1}, "The info of HPKE contains the number of the key."),
+            ("other-epoch-in-info", {"epoch": 77}, "The info of HPKE contains the epoch, so that a grant cannot move to another epoch."),
+            ("sealed-to-another-hub", {"recipient": HUB2.hpke_public}, "A grant that is sealed to another key cannot be opened."),
+            ("short-enc", {"enc": bytes(33)}, "An enc of another size than that of the KEM cannot be opened.")):
+        c = hub("R-GRANT-1" if name in ("unknown-kem", "short-enc") else "R-GRANT-2", name, "reject", title)
+        c.roster(1)
+        c.grants("A", name="other", seal={"hub": seal}, expect={"rejected": ["not_decryptable"]})
+        c.grants("B", expect={"requests": ["live B"]})
+    c = hub("R-GRANT-1", "enc-not-on-the-curve", "reject", "An enc that is not a point of the curve is malformed.")
+    c.roster(1)
+    c.grants("A", name="other", seal={"hub": {"enc": b"\x04" + bytes(64)}}, expect={"rejected": ["malformed"], "requests": []})
+    c.grants("B", expect={"requests": ["live B"]})
+    c = hub("R-GRANT-3", "base-key-of-the-other-suite", "reject", "The size of the base key is that of the suite.")
+    c.roster(1)
+    c.grants("A", name="long-key", seal={"hub": {"plaintext": wire.encode({1: bytes(32), 2: "x"})}}, expect={"rejected": ["malformed"], "requests": []})
+    for name, camera_name in (("65-bytes", "x" * 65), ("44-letters-of-two-bytes", "\u00e9" * 44)):
+        c = hub("R-GRANT-4", name, "reject", "A camera's name has at most 64 bytes of UTF-8.")
+        c.roster(1)
+        c.grants("A", name="long-name", seal={"hub": {"plaintext": wire.encode({1: c.epoch("A").base_key, 2: camera_name})}},
+                 expect={"rejected": ["malformed"], "requests": []})
+        c.grants("B", seal={"hub": {"plaintext": wire.encode({1: c.epoch("B").base_key, 2: "\u00e9" * 32})}}, expect={"requests": ["live B"]})
+    c = hub("R-GRANT-4", "not-utf-8", "reject", "A camera's name is UTF-8.")
+    c.roster(1)
+    plaintext = wire.encode({1: c.epoch("A").base_key, 2: "xy"})[:-2] + b"\xc3\x28"
+    c.grants("A", name="bad-name", seal={"hub": {"plaintext": plaintext}}, expect={"rejected": ["malformed"], "requests": []})
+    c.grants("B", expect={"requests": ["live B"]})
+    c = hub("R-GRANT-3", "unknown-suite", "reject", "Grants with an unknown suite are malformed.")
+    c.roster(1)
+    body = c.grants_body(c.epoch("A"))
+    c.deliver(c.topic("grants"), "suite-6", c.signed("grants", {**body, 2: 6}, CAMERA), "grants with suite 6", {"rejected": ["malformed"]})
+
+    for rule, name, more, bad in (("R-GRANT-6", "not-stored", {9: True}, {9: False}), ("R-CMD-5", "command", {7: 5}, {7: 0}),
+                                  ("R-GRANT-5", "wifi-fault", {8: 255}, {8: 256}),
+                                  ("R-ENV-3", "all-fields-of-grants", {7: 1, 8: 1, 9: True}, {7: 1, 8: 1, 9: True, 10: True})):
+        c = hub(rule, name, "accept", f"Optional fields of grants: {name.replace('-', ' ')}. Other values and labels are malformed.")
+        c.roster(1)
+        c.grants("A", more=bad, name="bad", expect={"rejected": ["malformed"], "requests": []})
+        c.grants("B", more=more, expect={"requests": ["live B"]})
+
+    c = hub("R-CAND-1", "before-the-roster", "accept", "A broker may deliver grants before the roster. They are checked when the roster names the camera's key.")
+    c.grants("A", expect={"requests": []})
+    c.roster(1, expect={"requests": ["live A"]})
+    c = hub("R-CAND-1", "two-before-the-roster", "accept", "Of several grants before the roster, the newest one is checked.")
+    c.grants("A", expect={"requests": []})
+    c.grants("B", expect={"rejected": ["not_member"], "requests": []})
+    c.roster(1, expect={"requests": ["live B"]})
+
+
+def current():
+    c = hub("R-CAND-2", "echo", "accept", "A candidate becomes the current epoch once a frame of it echoes a challenge of this hub.")
+    c.live()
+    c.grants("B", expect={"current": "A", "requests": ["live B"]})
+    c.take("c2", "B")
+    c.frame("B", "key", 0, {"shown": ["B/0 LIVE"], "current": "B"}, echo="c2")
+    c.frame("A", "delta", 1, {"rejected": ["closed_epoch"], "current": "B"}, echo="c1")
+    c = hub("R-CAND-2", "report", "accept", "A report that echoes makes its epoch the current one.")
+    c.join()
+    c.frame("A", "report", 0, {"not_shown": ["nothing_new"], "current": "A", "state": "OFFLINE"}, echo="c1")
+    c = hub("R-CAND-2", "no-echo", "reject", "Frames without an echo do not make a candidate the current epoch. They are kept.")
+    c.live()
+    c.grants("B")
+    c.frame("B", "key", 0, {"not_shown": ["held"], "current": "A"})
+    c.frame("A", "delta", 1, {"shown": ["A/1 LIVE"], "current": "A"}, echo="c1")
+    c = hub("R-LIVE-2", "challenge-of-another-hub", "reject", "The echo of a challenge that this hub did not issue proves nothing.")
+    c.live()
+    c.grants("B")
+    c.frame("B", "key", 0, {"not_shown": ["held"], "current": "A"}, raw={"echo": [0x1122334455667788]})
+    c = hub("R-CAND-2", "lower-number", "accept", "The number of an epoch has no influence on which epoch is current.")
+    c.live("B", "c1")
+    c.grants("A", expect={"current": "B"}, counter=200)
+    c.next("c2", "A")
+    c.frame("A", "key", 0, {"shown": ["A/0 LIVE"], "current": "A"}, echo="c2")
+    c = hub("R-CAND-4", "group-before-the-echo", "accept", "Pictures of a candidate are kept. They are shown with its first echo, those before the echo as STALE.")
+    c.live()
+    c.grants("B").take("c2", "B")
+    c.frame("B", "key", 0, {"not_shown": ["held"]})
+    c.frame("B", "delta", 1, {"not_shown": ["held"]})
+    c.frame("B", "delta", 2, {"shown": ["B/0 STALE", "B/1 STALE", "B/2 LIVE"], "current": "B"}, echo="c2")
+    c = hub("R-LIVE-2", "one-of-several-echoes", "accept", "A frame echoes up to 16 challenges, of several hubs. One of this hub is sufficient.")
+    c.join()
+    c.frame("A", "key", 0, {"shown": ["A/0 LIVE"], "current": "A"}, echo="c1 other1 other2")
+    c.start["challenges"] = {"other1": "0102030405060708", "other2": "1112131415161718"}
+
+    c = hub("R-LIVE-5", "candidate", "reject", "Only pictures of the current epoch are LIVE. A candidate that was shown before is shown no more.")
+    c.join("B", "c1")
+    c.frame("B", "key", 0, {"shown": ["B/0 STALE"], "state": "STALE"})
+    c.grants("A", counter=200).take("c2", "A")
+    c.frame("B", "delta", 1, {"shown": ["B/1 STALE"]} if c.epochs["B"].number > c.epochs["A"].number else {"not_shown": ["held"]})
+    c.frame("A", "key", 0, {"shown": ["A/0 LIVE"], "current": "A"}, echo="c2")
+    c.frame("B", "key", 2, {"not_shown": ["held"], "current": "A", "state": "LIVE"})
+
+    c = hub("R-CAND-2", "older-echo", "reject", "An epoch whose echo is older than the newest echo that came back does not replace the current epoch: it ended before.")
+    c.join("A", "c1")
+    c.run(1000)
+    c.grants("B", counter=100, expect={"requests": ["live B"]}).take("c2", "B")
+    c.frame("B", "key", 0, {"shown": ["B/0 LIVE"], "current": "B"}, echo="c2")
+    c.frame("A", "key", 0, {"not_shown": ["held"], "current": "B"}, echo="c1")
+    c.frame("B", "delta", 1, {"shown": ["B/1 LIVE"], "current": "B"}, echo="c2")
+    c = hub("R-CAND-2", "newer-echo", "accept", "An epoch whose echo is newer than the newest echo that came back replaces the current epoch.")
+    c.join("A", "c1")
+    c.run(1000)
+    c.grants("B", counter=100).take("c2", "B")
+    c.frame("B", "key", 0, {"shown": ["B/0 LIVE"], "current": "B"}, echo="c2")
+    c.next("c3", "A")
+    c.frame("A", "key", 0, {"shown": ["A/0 LIVE"], "current": "A"}, echo="c3")
+    c = hub("R-CAND-2", "older-echo-in-a-report", "reject", "The rule holds for echoes in reports too.")
+    c.join("A", "c1")
+    c.run(1000)
+    c.grants("B", counter=100).take("c2", "B")
+    c.frame("B", "report", 0, {"not_shown": ["nothing_new"], "current": "B"}, echo="c2")
+    c.frame("A", "report", 0, {"not_shown": ["nothing_new"], "current": "B"}, echo="c1")
+
+    c = hub("R-CAND-3", "late-frames", "reject", "Frames of an epoch that was replaced are rejected, whatever they echo.")
+    c.live()
+    c.grants("B").take("c2", "B")
+    c.frame("B", "key", 0, {"shown": ["B/0 LIVE"]}, echo="c2")
+    for counter, kind in ((1, "delta"), (2, "key"), (3, "report"), (4, "still")):
+        c.frame("A", kind, counter, {"rejected": ["closed_epoch"], "current": "B"}, echo="c1")
+    c = hub("R-CAND-3", "same-counter", "reject", "The rule does not depend on the counters of the epochs.")
+    c.live()
+    c.grants("B", counter=100).take("c2", "B").frame("B", "key", 0, {"shown": ["B/0 LIVE"]}, echo="c2")
+    c.frame("A", "key", 1, {"rejected": ["closed_epoch"], "current": "B"}, echo="c1")
+    c.grants("A", expect={"rejected": ["closed_epoch"], "current": "B"})
+    c = hub("R-CAND-3", "late-grants", "reject", "Grants of an epoch that was replaced are rejected.")
+    c.live()
+    c.grants("B").take("c2", "B").frame("B", "key", 0, {"shown": ["B/0 LIVE"]}, echo="c2")
+    c.grants("A", expect={"rejected": ["closed_epoch"], "current": "B"})
+    c = hub("R-FRAME-8", "forged", "reject", "The signature decides first: a forged frame of a closed epoch has a bad signature.")
+    c.live()
+    c.grants("B").take("c2", "B").frame("B", "key", 0, {"shown": ["B/0 LIVE"]}, echo="c2")
+    c.frame("A", "key", 5, {"rejected": ["bad_signature"]}, by="stranger", signer=CAMERA.id)
+
+    c = hub("R-CAND-4", "highest-number", "accept", "Before the first echo, only pictures of the candidate with the highest number are shown, as STALE.")
+    c.join("B", "c1")
+    c.grants("A")
+    c.frame("A", "key", 0, {"not_shown": ["held"], "state": "OFFLINE"})
+    c.frame("B", "key", 0, {"shown": ["B/0 STALE"], "state": "STALE", "current": None})
+    c = hub("R-CAND-1", "not-again", "reject", "Candidates that a broker offers in turn show no picture twice.")
+    c.join("C", "c1")
+    c.frame("C", "key", 0, {"shown": ["C/0 STALE"]})
+    c.grants("A")
+    c.grants("B")
+    c.grants("C")
+    c.frame("C", "key", 0, {"rejected": ["replayed"]})
+
+    c = hub("R-CAND-1", "two-candidates", "accept", "A hub keeps the candidate with the highest number and the newest one.")
+    c.live("A", "c1")
+    c.grants("D").grants("B").grants("C", expect={"current": "A"})
+    c.next("c2", "D").take("c3", "C")
+    c.frame("B", "key", 0)
+    c.run(1100, {"rejected": ["not_decryptable"]})
+    c.frame("D", "key", 0, {"not_shown": ["held"]})
+    c.frame("C", "key", 0, {"not_shown": ["held"]})
+    c = hub("R-CAND-3", "sixteen-closed", "reject", "A hub keeps the numbers of the last 16 replaced epochs. Their counters may be equal.")
+    c.live("A", "c0")
+    names = "BCDEFGHIJKLMNOPQ"
+    for i, name in enumerate(names):
+        c.next(f"x{i}", "A" if i == 0 else names[i - 1])
+        c.grants(name, counter=100).take(f"c{i + 1}", name)
+        c.frame(name, "key", 0, {"shown": [f"{name}/0 LIVE"], "current": name}, echo=f"c{i + 1}")
+    c.grants("A", expect={"rejected": ["closed_epoch"]})
+    c.frame("A", "key", 1, {"rejected": ["closed_epoch"]})
+
+    c = hub("R-CAND-6", "in-time", "accept", "Frames that arrive at most 1 s before their grants are shown.")
+    c.roster(1)
+    c.frame("A", "key", 0)
+    c.frame("A", "delta", 1)
+    c.run(900)
+    c.grants("A", expect={"shown": ["A/0 STALE", "A/1 STALE"]})
+    c = hub("R-CAND-6", "too-late", "reject", "Frames whose grants do not arrive within 1 s cannot be opened.")
+    c.roster(1)
+    c.frame("A", "key", 0)
+    c.run(1100, {"rejected": ["not_decryptable"]})
+    c.grants("A")
+    c = hub("R-CAND-6", "suspended-meanwhile", "reject", "The 1 s includes the time during which the hub's machine slept.")
+    c.roster(1)
+    c.frame("A", "key", 0)
+    c.event("suspend", {"rejected": ["not_decryptable"]}, ms=2000)
+    c.grants("A")
+
+
+grants()
+current()

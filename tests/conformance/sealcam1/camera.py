@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A camera with behavior: rosters, epochs, view requests, privacy. It has no sensor: the caller says when it takes a picture."""
+from . import messages, wire
+from .wire import Rejected, require
+
+LEASE_MS = 10_000
+STILL_MS = 10_000
+STILL_LEASE_MS = 20_000
+NONCE_MS = 10_000
+RENEW_HUB_MS, RENEW_ALL_MS = 10_000, 2000
+LATER_MS = 10_000
+EPOCH_MS = 24 * 3_600_000
+PER_HUB, PER_CAMERA, PER_ROSTERS = 2, 32, 4
+MAX_REQUEST = 512
+
+
+class Window:
+    """At most `limit` events in any second."""
+
+    def __init__(self, limit):
+        self.limit, self.times = limit, []
+
+    def full(self, now):
+        return len(self.times) == self.limit and now - self.times[0] < 1000
+
+    def count(self, now):
+        self.times = (self.times + [now])[-self.limit:]
+
+
+class HubState:
+    def __init__(self, entry):
+        self.entry, self.window = entry, Window(PER_HUB)
+        self.seq = None
+        self.requested = False    # in this epoch
+        self.lease = self.still = 0
+        self.challenges = []      # (received at, challenge)
+        self.nonce = None
+        self.renewed = -RENEW_HUB_MS
+
+
+class Camera:
+    def __init__(self, owner_key, own, clock, stores, random, publish):
+        self.owner, self.account = owner_key, wire.identity(owner_key)
+        self.own, self.id = own, own.id
+        self.clock, self.stores, self.random, self.publish = clock, stores, random, publish
+        self.connected = self.epoch_open = False
+        self.hubs, self.roster, self.epoch = {}, None, None
+        self.window, self.rosters = Window(PER_CAMERA), Window(PER_ROSTERS)
+        self.reports, self.last_still, self.last_video = [], None, None
+        self.requesting, self.turn, self.last_picture = [], 0, None  # hubs in the order of their first request
+        self.privacy, self.prekeys = stores.get("privacy", False), stores.setdefault("prekeys", {})
+        self.stored, self.command = True, stores.get("done", 0)
+        self.seq, self.unstored, self.pending = stores.get("command", 0), None, stores.get("pending", {})
+        self.old_copy, self.later_checked = False, None
+        self.renewed = -RENEW_ALL_MS
+        self.commands, self.stopped = Window(PER_ROSTERS), False
+        self.requests, self.rejected = [], []
+        if self.command != self.seq:
+            self.apply()
+        if stores.get("roster") and not self.stopped:
+            self.roster = messages.roster(stores["roster"], self.account, self.id, self.owner)
+            self.follow_roster()
+            self.begin_epoch()
+
+    # -- epochs
+
+    def follow_roster(self):
+        listed = {hub["id"]: hub for hub in self.roster["hubs"] if hub["active"]}
+        self.hubs = {hub: self.hubs.get(hub) or HubState(entry) for hub, entry in listed.items()}
+        for hub, entry in listed.items():
+            self.hubs[hub].entry = entry
+        listed_ids = {hub["id"] for hub in self.roster["hubs"]}
+        for hub in [hub for hub in self.prekeys if hub not in listed_ids]:
+            del self.prekeys[hub]
+
+    def begin_epoch(self):
+        """The old key is gone before anything else happens."""
+        self.epoch, self.epoch_open, self.counter = None, False, 0
+        if self.roster is None:
+            return
+        self.reports, self.last_still, self.last_video = [], None, None
+        self.requesting = []
+        for hub in self.hubs.values():
+            hub.requested, hub.lease, hub.still, hub.challenges, hub.nonce = False, 0, 0, [], None
+        if self.stores.get("epoch_broken") and self.stores.get("reserved", 0) == 0:
+            return
+        if self.stores.get("reserved", 0) == 0:
+            self.stores["reserved"] = 256
+        self.stores["reserved"] -= 1
+        self.stores["epochs"] = self.stores.get("epochs", 0) + 1
+        self.epoch, self.begun = self.stores["epochs"], self.clock.monotonic
+        self.not_stored = not self.all_stored()
+        self.granted_to = {hub: self.prekeys.get(hub, (0, None))[0] for hub in self.hubs}
+        self.publish_grants()
+
+    def publish_grants(self):
+        if self.connected and self.epoch is not None:
+            self.publish("grants", {"epoch": self.epoch, "roster": self.roster["version"], "hubs": self.granted_to,
+                                    "not_stored": self.not_stored, "command": self.command})
+
+    def grants_acknowledged(self, epoch):
+        if epoch == self.epoch:
+            self.epoch_open = True
+            self.send_reports()
+
+    # -- messages
+
+    def on_message(self, topic, message):
+        account, camera, leaf, hub = messages.parse_topic(topic)
+        if (account, camera) != (self.account, self.id) or self.stopped:
+            return
+        try:
+            if leaf == "roster":
+                self.on_roster(message)
+            elif leaf == "command":
+                self.on_command(message)
+            elif leaf == "request":
+                self.on_request(hub, message)
+        except Rejected as rejected:
+            (self.requests if leaf == "request" else self.rejected).append(str(rejected) if leaf == "request" else leaf)
+
+    def on_roster(self, message):
+        if not message:
+            return
+        require(not self.rosters.full(self.clock.monotonic))
+        self.rosters.count(self.clock.monotonic)
+        roster = messages.roster(message, self.account, self.id, self.owner)
+        require(roster["identity"] == self.own.public and roster["hpke"] == self.own.hpke_public)
+        if self.roster:
+            require(roster["version"] >= self.roster["version"])
+            if roster["version"] == self.roster["version"]:
+                require(roster["hash"] == self.roster["hash"])
+                return
+        self.roster = roster
+        self.follow_roster()
+        # A revocation takes effect at once. It does not wait for storage.
+        self.new_roster = message
+        self.store()
+        self.begin_epoch()
+
+    def store(self):
+        self.stored = not self.stores.get("roster_broken")
+        if self.stored:
+            self.stores["roster"] = self.new_roster
+
+    def all_stored(self):
+        return self.stored and self.unstored is None
+
+    def on_command(self, message):
+        if not message or self.stopped:
+            return
+        require(not self.commands.full(self.clock.monotonic))
+        self.commands.count(self.clock.monotonic)
+        seq, items = messages.command(message, self.account, self.id, self.owner, self.own.hpke)
+        require(seq >= self.seq)
+        if seq == self.seq:
+            return
+        self.seq = self.unstored = seq
+        self.pending = {label: value for label, (since, value) in items.items() if since > self.command}
+        if self.pending.get(2) is True:
+            self.switch_privacy(True)  # does not wait for storage
+        self.store_command()
+
+    def store_command(self):
+        if self.stores.get("command_broken"):
+            return
+        self.stores["command"], self.stores["pending"], self.unstored = self.seq, self.pending, None
+        self.apply()
+
+    def apply(self):
+        if 5 in self.pending:  # stays pending: an interrupted reset begins again at the next start
+            self.stopped, self.epoch, self.epoch_open = True, None, False
+            return self.publish("status", {"online": False, "privacy": False, "deregistered": True})
+        if 4 in self.pending and self.stores.get("network_broken"):
+            return
+        if 2 in self.pending:
+            self.switch_privacy(self.pending[2])
+        self.pending = {}
+        self.command = self.stores["done"] = self.seq
+        self.begin_epoch()
+
+    def on_request(self, hub, message):
+        state = self.hubs.get(hub)
+        require(state is not None, "unknown_hub")
+        require(len(message) <= MAX_REQUEST)
+        signer, header, payload, signature = wire.claimed_signer(message)
+        require(signer == hub, "other_signer")
+        request = messages.request_content(payload)
+        now = self.clock.monotonic
+        if self.epoch is None or request["epoch"] != self.number(self.epoch):
+            self.note_later_epoch(state, request, header, payload, signature, now)
+            raise Rejected("wrong_epoch")
+        require(not state.window.full(now) and not self.window.full(now), "too_often")
+        state.window.count(now)
+        self.window.count(now)
+        require(header == wire.protected_header(hub))
+        wire.check_signature(state.entry["identity"], "request", self.account, self.id, header, payload, signature)
+        if request["prekey"]:
+            messages.public(request["prekey"][1])
+        require(state.seq is None or request["seq"] > state.seq, "replayed")
+        state.seq = request["seq"]
+        if self.accepted(state, request, now):
+            self.begin_epoch()
+        self.requests.append("accepted")
+        if request["kind"] in ("live", "still") and not request["cannot_open"]:
+            self.answer(state, request, now)
+
+    def note_later_epoch(self, state, request, header, payload, signature, now):
+        """A request for an epoch that this camera never began: the camera uses an old copy of its storage."""
+        if self.old_copy or self.epoch is None or request["epoch"] >> 32 <= self.epoch:
+            return
+        if self.later_checked is not None and now - self.later_checked < LATER_MS:
+            return
+        self.later_checked = now
+        try:
+            wire.check_signature(state.entry["identity"], "request", self.account, self.id, header, payload, signature)
+            self.old_copy = True
+        except Rejected:
+            pass
+
+    def accepted(self, state, request, now):
+        kind = request["kind"]
+        if kind in ("privacy-on", "privacy-off", "nonce"):
+            require(state.entry["privacy"], "not_allowed")
+            if kind == "nonce":
+                self.issue_nonce(state, request, now)
+                return False
+            if kind == "privacy-off":
+                nonce = state.nonce
+                require(nonce is not None and nonce[0] == request["nonce"], "not_allowed")  # a wrong one does not use up the right one
+                require(self.clock.boot - nonce[1] <= NONCE_MS, "not_allowed")
+                state.nonce = None
+            self.switch_privacy(kind == "privacy-on")
+            return False
+        hub = state.entry["id"]
+        if request["cannot_open"] and now - state.renewed >= RENEW_HUB_MS and now - self.renewed >= RENEW_ALL_MS:
+            state.renewed = self.renewed = now
+            self.prekeys.pop(hub, None)
+            if request["prekey"]:
+                self.prekeys[hub] = request["prekey"]
+            return True
+        if request["prekey"] and request["prekey"][0] > self.prekeys.get(hub, (0, None))[0]:
+            self.prekeys[hub] = request["prekey"]
+        return False
+
+    def answer(self, state, request, now):
+        if request["kind"] == "live":
+            state.lease = now + LEASE_MS
+        else:
+            state.still = now + STILL_LEASE_MS
+        if state not in self.requesting:
+            self.requesting.append(state)
+        state.challenges = ([(now, request["challenge"])] + state.challenges)[:4]
+        if not state.requested:
+            state.requested = True
+            self.reports.append((request["challenge"], None))
+        self.send_reports()
+
+    def issue_nonce(self, state, request, now):
+        state.nonce = (self.random().to_bytes(8, "big"), self.clock.boot)
+        self.reports.append((request["challenge"], state.nonce[0]))
+        self.send_reports()
+
+    def switch_privacy(self, on):
+        if self.privacy == on:
+            return
+        broken = self.stores.get("privacy_broken")
+        if broken and not on:
+            return  # a restart would open the sensor without a record, so it stays closed
+        self.privacy = on
+        if not broken:
+            self.stores["privacy"] = on
+        if self.connected:
+            self.publish("status", {"online": True, "privacy": self.privacy, "deregistered": False})
+
+    # -- frames
+
+    def send_reports(self):
+        while self.epoch_open and self.connected and self.reports:
+            challenge, nonce = self.reports.pop(0)
+            self.send("report", [challenge], nonce)
+
+    def send(self, kind, echo, nonce=None):
+        self.publish("frame", {"leaf": "still" if kind == "still" else "video", "epoch": self.epoch, "counter": self.counter,
+                               "kind": kind, "echo": echo, "nonce": nonce, "roster": self.roster["version"],
+                               "depends": self.last_video if kind == "delta" else self.counter})
+        if kind in ("key", "delta"):
+            self.last_video = self.counter
+        self.counter += 1
+
+    def capture(self, kind):
+        """The sensor takes a picture now."""
+        now = self.clock.monotonic
+        echo = self.echoes(now)
+        live = [h for h in self.hubs.values() if h.lease > now]
+        due = kind == "key" and (self.last_still is None or now - self.last_still >= STILL_MS)
+        served = live + ([h for h in self.hubs.values() if h.still > now and h not in live] if due else [])
+        if not self.connected or not self.epoch_open or self.privacy or not served:
+            return
+        if live:
+            self.send(kind, echo)
+        if due:
+            self.send("still", echo)
+            self.last_still = now
+            for hub in self.hubs.values():
+                hub.still = 0
+
+    def echoes(self, now):
+        """As many challenges as each hub needs about once a second; of each hub the newest one from before the picture."""
+        leased = [h for h in self.requesting if max(h.lease, h.still) > now]
+        count = 16 if self.last_picture is None else max(1, min(16, -(-len(leased) * (now - self.last_picture) // 1000)))
+        self.last_picture, echo = now, []
+        for i in range(len(self.requesting)):
+            index = (self.turn + i) % len(self.requesting)
+            known = next((c for at, c in self.requesting[index].challenges if at < now), None)
+            if len(echo) < count and self.requesting[index] in leased and known is not None:
+                echo.append(known)
+                after = index + 1
+        self.turn = after if echo else self.turn
+        return echo
+
+    def connect(self):
+        self.connected = True
+        if self.stopped:
+            return
+        self.publish_grants()
+        self.publish("status", {"online": True, "privacy": self.privacy, "deregistered": False})
+
+    def tick(self):
+        if self.unstored is not None:
+            self.store_command()
+        elif self.command != self.seq and not self.stopped:
+            self.apply()
+        if not self.stored:
+            self.store()
+        if self.epoch is not None and self.not_stored == self.all_stored():
+            self.begin_epoch()  # the new grants report it
+        if self.epoch is not None and self.clock.monotonic - self.begun >= EPOCH_MS:
+            self.begin_epoch()
+
+    def number(self, epoch):
+        return epoch  # the runner names epochs

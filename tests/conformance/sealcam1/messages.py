@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control messages of sealcam.cddl: strict decoding into dictionaries."""
+import hashlib
+
+from . import wire
+from .wire import require
+
+LEAVES = ("roster", "command", "grants", "video", "still", "status")
+TIME_LIMIT = 1 << 53
+
+
+def uint(value):
+    require(type(value) is int and 0 <= value < 1 << 64)
+    return value
+
+
+def raw(value, low, high=None):
+    require(isinstance(value, bytes) and low <= len(value) <= (low if high is None else high))
+    return value
+
+
+def time(value):
+    require(type(value) is int and -TIME_LIMIT <= value <= TIME_LIMIT)
+    return value
+
+
+def true(value):
+    require(value is True)
+    return True
+
+
+def public(value):
+    raw(value, 65)
+    wire.point(value)
+    return value
+
+
+def text(value, low, high):
+    require(isinstance(value, str) and low <= len(value.encode()) <= high)
+    return value
+
+
+def fields(value, required, optional=()):
+    require(isinstance(value, dict) and set(required) <= value.keys() <= set(required) | set(optional))
+    require(all(type(key) is int for key in value))
+    return value
+
+
+def many(value, limit):
+    require(isinstance(value, list) and len(value) <= limit)
+    return value
+
+
+def ascending(values):
+    require(all(a < b for a, b in zip(values, values[1:])))
+    return values
+
+
+def roster_hash(message):
+    """SHA-256 of the COSE payload: one content has many signatures."""
+    return hashlib.sha256(wire.parse_envelope(message)[1]).digest()
+
+
+def roster(message, account, camera, owner):
+    value = fields(wire.open_control(message, "roster", account, camera, owner), (1, 2, 3, 4, 5, 6))
+    hubs = []
+    for entry in many(value[4], 64):
+        fields(entry, (1, 2), (3, 4))
+        hubs.append({"id": wire.identity(public(entry[1])), "identity": entry[1], "hpke": public(entry[2]),
+                     "integration": raw(entry[3], 8) if 3 in entry else None, "privacy": 4 in entry and true(entry[4])})
+    ascending([hub["id"] for hub in hubs])
+    suspended = ascending([raw(label, 8) for label in many(value[5], 64)])
+    for hub in hubs:
+        hub["active"] = hub["integration"] not in suspended
+    time(value[6])
+    require(wire.identity(public(value[2])) == camera)
+    return {"version": uint(value[1]), "identity": value[2], "hpke": public(value[3]), "hubs": hubs,
+            "hash": roster_hash(message)}
+
+
+def grants(message, account, camera, key):
+    value = fields(wire.open_control(message, "grants", account, camera, key), (1, 2, 3, 4, 5, 6), (7, 8, 9))
+    require(type(value[2]) is int and value[2] in (4, 5))
+    entries = {}
+    require(isinstance(value[6], dict) and len(value[6]) <= 64)
+    for hub, grant in value[6].items():
+        require(isinstance(grant, list) and len(grant) == 4)
+        entries[raw(hub, 20)] = {"kem": uint(grant[0]), "key": uint(grant[1]), "enc": raw(grant[2], 1, 1120),
+                                 "ciphertext": raw(grant[3], 0, 256)}
+    if 7 in value:
+        require(uint(value[7]) > 0)
+    if 8 in value:
+        require(1 <= uint(value[8]) <= 255)
+    time(value[5])
+    return {"epoch": uint(value[1]), "suite": value[2], "roster_version": uint(value[3]), "roster_hash": raw(value[4], 32),
+            "grants": entries, "command": value.get(7), "wifi": value.get(8), "not_stored": 9 in value and true(value[9])}
+
+
+def grant_info(account, camera, hub, epoch, key):
+    return wire.encode(["sealcam/1 grant", account, camera, hub, epoch, key])
+
+
+def open_grant(grants, account, camera, hub, private_key):
+    """Base key and camera's name. `private_key` returns the key with a number, or None."""
+    grant = grants["grants"].get(hub)
+    require(grant and grant["kem"] == 0x10, "not_decryptable")
+    private = private_key(grant["key"])
+    require(private is not None, "not_decryptable")
+    info = grant_info(account, camera, hub, grants["epoch"], grant["key"])
+    require(len(grant["enc"]) == 65, "not_decryptable")
+    content = fields(wire.decode(wire.hpke_open(private, grant["enc"], info, grant["ciphertext"])), (1, 2))
+    return raw(content[1], 16 if grants["suite"] == 4 else 32), text(content[2], 0, 64)
+
+
+def status(message, account, camera, key):
+    value = fields(wire.open_control(message, "status", account, camera, key), (1, 2), (3, 4, 5))
+    require(isinstance(value[1], bool))
+    time(value[2])
+    result = {"online": value[1], "privacy": 3 in value and true(value[3]), "reset": 4 in value and true(value[4])}
+    require(not (result["online"] and result["reset"]))
+    result["fault"] = value.get(5)
+    require(5 not in value or (result["online"] and 1 <= uint(value[5]) <= 255))
+    return result
+
+
+REQUEST_KINDS = {1: "live", 2: "still", 3: "privacy-on", 4: "privacy-off", 5: "nonce"}
+
+
+def request_content(payload):
+    value = fields(wire.decode(payload), (1, 2, 3, 4), (5, 6, 7, 8))
+    require(type(value[1]) is int and value[1] in REQUEST_KINDS)
+    result = {"kind": REQUEST_KINDS[value[1]], "challenge": int.from_bytes(raw(value[2], 8), "big"),
+              "epoch": uint(value[3]), "seq": uint(value[4]), "nonce": value.get(5), "prekey": None, "receiver": value.get(7),
+              "cannot_open": 8 in value and true(value[8])}
+    require(result["challenge"] != 0)
+    require((result["kind"] == "privacy-off") == (5 in value))
+    if 5 in value:
+        raw(value[5], 8)
+        require(value[5] != bytes(8))
+    if 6 in value:
+        require(isinstance(value[6], list) and len(value[6]) == 2 and uint(value[6][0]) > 0)
+        result["prekey"] = (value[6][0], raw(value[6][1], 65))
+    if 7 in value:
+        require(isinstance(value[7], list) and len(value[7]) == 3 and all(type(n) is int and n >= 0 for n in value[7]))
+    return result
+
+
+def command(message, account, camera, owner, private):
+    """The number and the items: {label: (since, value)}."""
+    value = fields(wire.open_control(message, "command", account, camera, owner), (1, 2, 3))
+    seq = uint(value[1])
+    require(seq > 0)
+    info = wire.encode(["sealcam/1 command", account, camera, seq])
+    items = fields(wire.decode(wire.hpke_open(private, raw(value[2], 65), info, raw(value[3], 0, 1024))), (), (1, 2, 3, 4, 5))
+    for label, item in items.items():
+        require(isinstance(item, list) and len(item) == 2 and 0 < uint(item[0]) <= seq)
+        if label == 1:
+            text(item[1], 1, 64)
+        elif label == 2:
+            require(isinstance(item[1], bool))
+        elif label == 3:
+            settings(item[1])
+        elif label == 4:
+            network = fields(item[1], (1, 2))
+            raw(network[1], 1, 32)
+            require(all(" " <= c <= "~" for c in text(network[2], 8, 63)))
+        elif label == 5:
+            true(item[1])
+    return seq, items
+
+
+def settings(value):
+    fields(value, (), (1, 2, 3, 4))
+    require((2 in value) == (3 in value))
+    for label, high in ((1, (1 << 32) - 1), (2, 65535), (3, 65535), (4, 1000)):
+        require(1 <= uint(value.get(label, 1)) <= high)
+
+
+def report(content):
+    value = fields(wire.decode(content), (1, 2), (3,))
+    if 3 in value:
+        require(raw(value[3], 8) != bytes(8))
+    return {"version": uint(value[1]), "hash": raw(value[2], 32), "nonce": value.get(3)}
+
+
+def index(message, account, hub, owner):
+    value = fields(wire.open_control(message, "index", account, hub, owner), (1, 2))
+    return {"version": uint(value[1]), "cameras": ascending([raw(camera, 20) for camera in many(value[2], 1024)])}
+
+
+def topic(account, camera, leaf):
+    return f"sealcam/1/{wire.text_of(account)}/{wire.text_of(camera)}/{leaf}"
+
+
+def index_topic(account, hub):
+    return f"sealcam/1/{wire.text_of(account)}/index/{wire.text_of(hub)}"
+
+
+def parse_topic(text):
+    """Account, camera or hub, leaf; for a request also the hub."""
+    parts = text.split("/")
+    require(parts[:2] == ["sealcam", "1"] and len(parts) in (5, 6))
+    account = wire.id_of(parts[2])
+    if parts[3] == "index":
+        require(len(parts) == 5)
+        return account, wire.id_of(parts[4]), "index", None
+    camera = wire.id_of(parts[3])
+    if len(parts) == 6:
+        require(parts[4] == "request")
+        return account, camera, "request", wire.id_of(parts[5])
+    require(parts[4] in LEAVES)
+    return account, camera, parts[4], None

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Consecutive buffers of a sensor that encodes: [length, 2 bytes][bytes] … The same bytes as a JPEG picture.
+#include "hal/h264_splitter.hpp"
+#include "hal/jpeg.hpp"
+#include "input.hpp"
+
+using namespace sealcam;
+using namespace sealcam::hal;
+
+namespace {
+
+void check_jpeg(ByteView buffer) {
+  const fuzz::AllocationLimit nothing(0);
+  Picture picture;
+  picture.size = {640, 360};
+  picture.planes[0] = {buffer.data(), buffer.size()};
+  const auto adopted = adopt_jpeg(picture);
+  if (!adopted) return;
+  SC_ASSERT(is_valid(picture.size));
+  SC_ASSERT(fuzz::inside({picture.planes[0].data, picture.planes[0].stride}, buffer));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::Input input(data, size);
+  H264Splitter splitter;
+  Bytes scratch;
+  while (!input.empty()) {
+    const std::size_t length = input.number<std::uint16_t>();
+    const ByteView buffer = input.take(length);
+    check_jpeg(buffer);
+    const auto units = splitter.split(buffer, scratch);
+    if (!units) {
+      SC_ASSERT(units.error().code == Errc::malformed || units.error().code == Errc::unsupported);
+      continue;
+    }
+    // Each output is one valid access unit, in the buffer or in `scratch`.
+    for (const auto& unit : *units) {
+      const auto info = check_access_unit(unit.bytes);
+      SC_ASSERT(info && info->keyframe == unit.keyframe);
+      SC_ASSERT(fuzz::inside(unit.bytes, buffer) || fuzz::inside(unit.bytes, scratch));
+      if (unit.keyframe) SC_ASSERT(unit.size != Size());
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "owner/broker/rabbitmq.hpp"
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "base/file.hpp"
+#include "operator_scene.hpp"
+#include "protocol/envelope.hpp"
+
+namespace sealcam::owner {
+namespace {
+
+using protocol::Leaf;
+using protocol::Role;
+using test::Actor;
+
+/// The users of definitions.json. RabbitMQ matches the topic with '.' instead of '/' against the patterns.
+struct Users {
+  nlohmann::json json;
+  explicit Users(const std::vector<Authorized>& devices, const std::vector<Authorized>& former = {})
+      : json(nlohmann::json::parse(rabbitmq_definitions(devices, former))) {}
+
+  [[nodiscard]] bool may(const char* access, const std::string& user, std::string topic) const {
+    std::ranges::replace(topic, '/', '.');
+    for (const auto& entry : json.at("topic_permissions"))
+      if (entry.at("user") == user) return std::regex_search(topic, std::regex(entry.at(access).get<std::string>()));
+    FAIL("no topic permission for " << user);
+    return false;
+  }
+  [[nodiscard]] bool writes(const DeviceId& id, const std::string& topic) const {
+    return may("write", id.to_string(), topic);
+  }
+  [[nodiscard]] bool reads(const DeviceId& id, const std::string& topic) const {
+    return may("read", id.to_string(), topic);
+  }
+};
+
+TEST_CASE("each user of RabbitMQ writes the topics of its device only") {
+  const Actor owner, camera, other, hub, stranger, neighbor;
+  const auto account = owner.account(), strange = stranger.account();
+  const Users users({{Role::owner, owner.id(), account},
+                     {Role::camera, camera.id(), account},
+                     {Role::hub, hub.id(), account},
+                     {Role::camera, neighbor.id(), strange}});
+  const protocol::Route route{account, camera.id()}, missing{account, other.id()}, theirs{strange, neighbor.id()};
+  for (const auto leaf : {Leaf::grants, Leaf::video, Leaf::still, Leaf::status}) {
+    CHECK(users.writes(camera.id(), protocol::topic(route, leaf)));
+    CHECK_FALSE(users.writes(hub.id(), protocol::topic(route, leaf)));
+    CHECK_FALSE(users.writes(camera.id(), protocol::topic(missing, leaf)));
+    CHECK_FALSE(users.writes(neighbor.id(), protocol::topic(route, leaf)));
+    CHECK(users.reads(hub.id(), protocol::topic(route, leaf)));
+    CHECK_FALSE(users.reads(hub.id(), protocol::topic(theirs, leaf)));
+    CHECK(users.reads(owner.id(), protocol::topic(route, leaf)));
+    CHECK_FALSE(users.reads(owner.id(), protocol::topic(theirs, leaf)));
+  }
+  CHECK(users.writes(owner.id(), protocol::topic(route, Leaf::roster)));
+  CHECK_FALSE(users.writes(owner.id(), protocol::topic(missing, Leaf::roster)));
+  CHECK(users.writes(hub.id(), protocol::request_topic(route, hub.id())));
+  CHECK_FALSE(users.writes(hub.id(), protocol::request_topic(missing, hub.id())));
+  CHECK_FALSE(users.writes(hub.id(), protocol::request_topic(route, owner.id())));
+  CHECK(users.reads(camera.id(), protocol::request_topic(route, hub.id())));
+  CHECK(users.reads(hub.id(), protocol::index_topic(account, hub.id())));
+  CHECK_FALSE(users.reads(hub.id(), protocol::index_topic(account, owner.id())));
+  CHECK_FALSE(users.reads(camera.id(), protocol::topic(route, Leaf::video)));
+  // A part of a permitted topic, or a longer one.
+  CHECK_FALSE(users.writes(camera.id(), protocol::topic(route, Leaf::grants) + "/x"));
+  CHECK_FALSE(users.writes(camera.id(), "x/" + protocol::topic(route, Leaf::grants)));
+}
+
+TEST_CASE("the account of a revoked device may still write to it, because RabbitMQ would end the connection") {
+  const Actor owner, camera, hub, stranger, spy;
+  const auto account = owner.account();
+  const protocol::Route route{account, camera.id()};
+  const Authorized gone{Role::camera, camera.id(), account}, unlinked{Role::hub, spy.id(), account};
+  const std::vector<Authorized> devices = {{Role::owner, owner.id(), account},
+                                           {Role::hub, hub.id(), account},
+                                           {Role::hub, stranger.id(), stranger.account()}};
+  const Users users(devices, {gone, unlinked});
+  CHECK(users.json.at("users").size() == 4);  // with the operator's connection, without the revoked devices
+  CHECK(users.writes(hub.id(), protocol::request_topic(route, hub.id())));
+  CHECK(users.writes(owner.id(), protocol::topic(route, Leaf::roster)));
+  CHECK(users.writes(owner.id(), protocol::index_topic(account, spy.id())));
+  CHECK_FALSE(users.writes(hub.id(), protocol::request_topic(route, spy.id())));
+  CHECK_FALSE(users.writes(hub.id(), protocol::topic(route, Leaf::grants)));
+  CHECK_FALSE(users.writes(stranger.id(), protocol::request_topic(route, stranger.id())));
+  CHECK_FALSE(Users(devices).writes(hub.id(), protocol::request_topic(route, hub.id())));  // control
+  // Authorized again: once.
+  auto again = devices;
+  again.push_back(gone);
+  CHECK(Users(again, {gone}).json.at("users").size() == 5);
+}
+
+TEST_CASE("every user of RabbitMQ has topic permissions") {
+  // RabbitMQ permits all topics to a user without them.
+  const Actor owner, hub;
+  const Users users({{Role::owner, owner.id(), owner.account()}, {Role::hub, hub.id(), owner.account()}});
+  CHECK(users.json.at("users").size() == 3);  // with the operator's connection
+  CHECK(users.json.at("topic_permissions").size() == 3);
+  CHECK(users.json.at("permissions").size() == 3);
+  for (const auto& user : users.json.at("users")) CHECK(user.at("password_hash") == "");
+  CHECK_FALSE(users.writes(hub.id(), protocol::request_topic({owner.account(), owner.id()}, hub.id())));
+}
+
+TEST_CASE("the configuration of RabbitMQ requires certificates that are not revoked") {
+  const test::OperatorScene op({.listen = "::1", .port = 18883, .hosts = {}, .kind = BrokerKind::rabbitmq});
+  const auto read = [&](const char* name) {
+    return std::string(as_text(test::must(read_file(op.files.folder / name, 1 << 20))));
+  };
+  const auto tls = read("advanced.config"), settings = read("rabbitmq.conf");
+  for (const auto* part : {"{verify, verify_peer}", "{fail_if_no_peer_cert, true}", "['tlsv1.3']", "{crl_check, peer}"})
+    CHECK(tls.contains(part));
+  CHECK(settings.contains("mqtt.listeners.tcp = none"));
+  CHECK(settings.contains("mqtt.listeners.ssl.1 = [::1]:18883"));
+  CHECK(settings.contains("mqtt.ssl_cert_client_id_from = subject_alternative_name"));
+  CHECK(read("definitions.json").contains(operator_name));
+  CHECK(read("rabbitmq-env.conf").contains("DIST_PORT=28883"));
+  CHECK(test::must(read_file(op.files.rabbitmq_revocation_list(), 1 << 20)) ==
+        test::must(read_file(op.files.revocation_list(), 1 << 20)));
+  const auto read_back = read_broker(op.files);
+  REQUIRE(read_back);
+  CHECK(read_back->kind == BrokerKind::rabbitmq);
+  CHECK_FALSE(reload_broker(op.files, BrokerKind::rabbitmq));
+}
+
+}  // namespace
+}  // namespace sealcam::owner

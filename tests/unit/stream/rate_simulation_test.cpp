@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rate controller with simulated links and a model of an encoder. The clock is a fake one, so the results are
+// exact.
+#include <catch2/catch_test_macros.hpp>
+#include <cmath>
+#include <functional>
+#include <random>
+
+#include "base/testing/fakes.hpp"
+#include "unit/stream/simulated_link.hpp"
+
+using namespace sealcam;
+using namespace sealcam::stream;
+using namespace sealcam::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto constant(double rate) {
+  return [rate](double) { return rate; };
+}
+
+/// For a link on which the camera settled.
+void check_steady(const SimulatedCamera::Result& r, double rate, std::chrono::milliseconds p95) {
+  INFO("sent " << r.sent << " bit/s, p95 " << r.p95.count() << " ms, max " << r.max.count() << " ms, LIVE " << r.live
+               << ", pictures/s " << r.fps << ", bitrate " << r.low << " to " << r.high);
+  CHECK(r.live >= 0.99);
+  CHECK(r.p95 < p95);
+  CHECK(r.sent > rate * 0.8);
+  CHECK(r.sent <= rate * 1.01);
+}
+
+}  // namespace
+
+TEST_CASE("links of constant rate carry LIVE pictures with a short delay, without a saw-tooth") {
+  struct Row {
+    double rate;
+    std::size_t buffer;
+    std::chrono::milliseconds p95;
+  };
+  const Row rows[] = {{500'000, 40'000, 1200ms},
+                      {500'000, 200'000, 1500ms},
+                      {400'000, 300'000, 1500ms},
+                      {150'000, 40'000, 1800ms},
+                      {64'000, 40'000, 3000ms}};
+  for (const auto& row : rows) {
+    SimulatedCamera s({.rate = constant(row.rate), .buffer = row.buffer});
+    s.run(20s);
+    const auto r = s.run(60s);
+    INFO("link of " << row.rate << " bit/s with " << row.buffer << " bytes");
+    check_steady(r, row.rate, row.p95);
+    CHECK(r.high < r.low * 1.7);
+  }
+}
+
+TEST_CASE("an unlimited link keeps the configured quality, also with a long round trip") {
+  for (const auto rtt : {1ms, 50ms, 200ms}) {
+    SimulatedCamera s({.rate = constant(100e6), .rtt = rtt});
+    s.run(5s);
+    const auto r = s.run(60s);
+    INFO("round trip of " << rtt.count() << " ms");
+    CHECK(r.low == 2'000'000);
+    CHECK(r.fps > 29);
+    CHECK(r.held == 0);
+  }
+}
+
+TEST_CASE("after a step down the picture is LIVE again soon, after a step up the full rate returns within 10 s") {
+  for (const double low : {500'000.0, 150'000.0, 64'000.0}) {
+    SimulatedCamera s({.rate = [low](double t) { return t > 20 && t < 60 ? low : 20e6; }});
+    s.run(20s);
+    const auto down = s.run(15s);
+    INFO("step to " << low << " bit/s: LIVE " << down.live << ", max " << down.max.count());
+    CHECK(down.live > 0.7);
+    s.run(25s);
+    s.run(10s);
+    const auto up = s.run(5s);
+    CHECK(up.low == 2'000'000);
+    CHECK(up.fps > 29);
+  }
+}
+
+TEST_CASE("the bitrate follows a ramp and a random walk") {
+  SimulatedCamera ramp({.rate = [](double t) { return 300'000 + 700'000 * (0.5 + 0.5 * std::cos(t / 20)); }});
+  ramp.run(20s);
+  const auto r = ramp.run(120s);
+  INFO("ramp: p95 " << r.p95.count() << " ms, LIVE " << r.live << ", sent " << r.sent);
+  CHECK(r.live >= 0.99);
+  CHECK(r.p95 < 1500ms);
+  CHECK(r.sent > 450'000);
+  std::mt19937 random(7);  // NOLINT(cert-msc51-cpp): the same walk each time
+  double rate = 600'000;
+  SimulatedCamera walk({.rate = [&random, &rate](double) {
+    rate = std::clamp(rate * (1 + (std::uniform_real_distribution<double>(-0.02, 0.02)(random))), 200'000.0, 1e6);
+    return rate;
+  }});
+  walk.run(20s);
+  const auto w = walk.run(120s);
+  INFO("walk: p95 " << w.p95.count() << " ms, LIVE " << w.live << ", sent " << w.sent);
+  CHECK(w.live >= 0.99);
+  CHECK(w.p95 < 1500ms);
+}
+
+TEST_CASE("a competing flow that fills the buffer does not prevent LIVE pictures") {
+  SimulatedCamera s({.rate = constant(2e6), .buffer = 250'000, .competing = [](double t) { return t > 20; }});
+  s.run(40s);
+  const auto r = s.run(60s);
+  INFO("sent " << r.sent << ", p95 " << r.p95.count() << " ms, LIVE " << r.live);
+  CHECK(r.live >= 0.99);
+  CHECK(r.p95 < 3000ms);
+  CHECK(r.sent > 40'000);
+}
+
+TEST_CASE("a link with loss carries LIVE pictures") {
+  SimulatedCamera s({.rate = constant(5e6), .rtt = 100ms, .loss = 0.02});
+  s.run(20s);
+  const auto r = s.run(60s);
+  INFO("sent " << r.sent << ", p95 " << r.p95.count() << " ms, LIVE " << r.live << ", pictures/s " << r.fps);
+  CHECK(r.live >= 0.99);
+  CHECK(r.p95 < 1000ms);
+  CHECK(r.sent > 300'000);
+}
+
+TEST_CASE("a link that stops for some seconds has LIVE pictures soon after") {
+  SimulatedCamera s({.rate = [](double t) { return t > 20 && t < 24 ? 0 : 1e6; }});
+  s.run(24s);
+  s.run(2s);
+  const auto r = s.run(20s);
+  CHECK(r.live >= 0.99);
+  CHECK(r.p95 < 1500ms);
+}
