@@ -23,11 +23,19 @@ target_compile_options(sealcam_cli11 PRIVATE -w)
 # is excluded, because its precompiled headers contain time stamps that defeat a compiler cache.
 set(standard_headers <algorithm> <array> <atomic> <charconv> <chrono> <condition_variable> <cstdint> <deque> <expected> <filesystem>
   <format> <functional> <map> <memory> <mutex> <optional> <set> <span> <string> <string_view> <thread> <utility> <variant> <vector>)
+# sealcam_precompiled_checksum(TARGET CONTENT): GCC writes a precompiled header with other bytes in each folder, so ccache compares this file
+# beside it instead (CCACHE_PCH_EXTSUM). It names what the header is made of; ccache itself compares the options.
+function(sealcam_precompiled_checksum target content)
+  execute_process(COMMAND ${CMAKE_CXX_COMPILER} --version OUTPUT_VARIABLE compiler)
+  file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${target}.dir/cmake_pch.hxx.gch.sum
+    CONTENT "${compiler}${standard_headers}\n${content}\n$<TARGET_PROPERTY:${target},COMPILE_OPTIONS>\n")
+endfunction()
 option(SEALCAM_PRECOMPILE "Precompile the standard library's headers" ON)
 if(SEALCAM_PRECOMPILE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_library(sealcam_precompiled_library OBJECT EXCLUDE_FROM_ALL ${heavy}/nothing.cpp)
   target_precompile_headers(sealcam_precompiled_library PRIVATE ${standard_headers})
   target_link_libraries(sealcam_precompiled_library PRIVATE sealcam_flags)
+  sealcam_precompiled_checksum(sealcam_precompiled_library "")
   # ccache requires this to detect a changed precompiled header.
   target_compile_options(sealcam_flags INTERFACE -fpch-preprocess)
 endif()

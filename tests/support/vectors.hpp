@@ -12,6 +12,7 @@
 
 #include "base/bytes.hpp"
 #include "base/encoding.hpp"
+#include "build_paths.hpp"
 
 namespace sealcam::test {
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Other programs open a backup, and a restored account continues above the versions of its cameras.
+#include "build_paths.hpp"
 #include "owner/sync/observed_state.hpp"
 #include "owner_world.hpp"
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/testing/fakes.hpp"
+#include "build_paths.hpp"
 #include "camera/board_parts.hpp"
 #include "unit/camera/fake_board_tree.hpp"
 

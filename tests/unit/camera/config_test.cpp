@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
 
+#include "build_paths.hpp"
 #include "camera/camera_config.hpp"
 #include "support/temporary_folder.hpp"
 

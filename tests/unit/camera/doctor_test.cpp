@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/testing/fakes.hpp"
+#include "build_paths.hpp"
 #include "camera/board_parts.hpp"
 #include "camera/json_reports.hpp"
 #include "hal/board/catalog.hpp"

@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
 
+#include "build_paths.hpp"
 #include "hal/board/catalog.hpp"
 #include "support/temporary_folder.hpp"
 #include "unit/hal/mini_schema.hpp"

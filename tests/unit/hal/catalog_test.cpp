@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "build_paths.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace sealcam;

@@ -8,6 +8,7 @@
 
 #include "base/encoding.hpp"
 #include "base/file.hpp"
+#include "build_paths.hpp"
 #include "protocol/camera_index.hpp"
 #include "protocol/command.hpp"
 #include "protocol/device_descriptor.hpp"
