@@ -41,15 +41,48 @@ Result<UniqueFd> open_special(const fs::path& path) {
   return fd;
 }
 
+/// The beginning of a temporary name. With six more characters it is shorter than NAME_MAX.
+std::string temporary_name(const fs::path& path) {
+  constexpr std::size_t max_name = 200;
+  return (path.parent_path() / ("." + path.filename().string().substr(0, max_name) + ".")).string();
+}
+
+/// The name of an open file that linkat(2) accepts without privileges (proc(5)).
+std::string open_name(int descriptor) { return sealcam::format("/proc/self/fd/{}", descriptor); }
+
+/// A file that has no name yet. Nothing if the file system cannot have one, or if /proc is missing.
+UniqueFd create_unnamed(const fs::path& folder) {
+  UniqueFd file(::open(folder.empty() ? "." : folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (file && ::access(open_name(file.get()).c_str(), F_OK) != 0) file.reset();
+  return file;
+}
+
+/// Gives the open file the name. False after an error; errno has the reason.
+bool link_open(int descriptor, const std::string& name) {
+  return ::linkat(AT_FDCWD, open_name(descriptor).c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
+}
+
+/// Gives the open file a temporary name beside `path`; empty after an error.
+std::string link_temporary(int descriptor, const fs::path& path) {
+  constexpr int attempts = 100, names = 1'000'000;
+  for (int i = 0; i < attempts; ++i) {
+    auto name = temporary_name(path) + sealcam::format("{:06}", (::getpid() + i) % names);
+    if (link_open(descriptor, name)) return name;
+    if (errno != EEXIST) break;
+  }
+  return {};
+}
+
 }  // namespace
 
-OutputFile::OutputFile(fs::path path, fs::path temporary, UniqueFd file)
-    : path_(std::move(path)), temporary_(std::move(temporary)), file_(std::move(file)) {}
+OutputFile::OutputFile(fs::path path, State state, fs::path temporary, UniqueFd file)
+    : path_(std::move(path)), temporary_(std::move(temporary)), file_(std::move(file)), state_(state) {}
 
 OutputFile::OutputFile(OutputFile&& other) noexcept
-    : path_(std::move(other.path_)), temporary_(std::move(other.temporary_)), file_(std::move(other.file_)) {
-  other.temporary_.clear();
-}
+    : path_(std::move(other.path_)),
+      temporary_(std::exchange(other.temporary_, {})),
+      file_(std::move(other.file_)),
+      state_(other.state_) {}
 
 OutputFile::~OutputFile() {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
@@ -64,26 +97,37 @@ Result<OutputFile> OutputFile::open(const fs::path& path) {
   if (const int stream = exists ? standard_stream(status) : -1; stream >= 0) {
     UniqueFd copy(::fcntl(stream, F_DUPFD_CLOEXEC, 0));
     if (!copy) return fail_errno("opening the output", path);
-    return OutputFile(path, {}, std::move(copy));
+    return OutputFile(path, State::named, {}, std::move(copy));
   }
   if (exists && !S_ISREG(status.st_mode)) {
     auto special = open_special(path);
     if (!special) return std::unexpected(special.error());
-    return OutputFile(path, {}, std::move(*special));
+    return OutputFile(path, State::named, {}, std::move(*special));
   }
-  constexpr std::size_t max_name = 200;  // with the other characters less than NAME_MAX
-  auto name = (path.parent_path() / ("." + path.filename().string().substr(0, max_name) + ".XXXXXX")).string();
+  if (auto file = create_unnamed(path.parent_path())) return OutputFile(path, State::unnamed, {}, std::move(file));
+  auto name = temporary_name(path) + "XXXXXX";
   UniqueFd file(::mkostemp(name.data(), O_CLOEXEC));
   if (!file) return fail_errno("creating a file", path);
-  return OutputFile(path, name, std::move(file));
+  return OutputFile(path, State::temporary, name, std::move(file));
 }
 
 Result<> OutputFile::publish() {
-  if (temporary_.empty()) return {};
+  if (state_ == State::named) return {};
   while (::fsync(file_.get()) != 0)
     if (errno != EINTR) return fail_errno("writing a file", path_);
+  if (state_ == State::unnamed) {
+    if (link_open(file_.get(), path_.string())) {
+      state_ = State::named;
+      return sync_entries_of(path_);
+    }
+    // linkat(2) replaces nothing, so an existing file needs a temporary name for the rename.
+    if (errno == EEXIST) temporary_ = link_temporary(file_.get(), path_);
+    if (temporary_.empty()) return fail_errno("naming a file", path_);
+    state_ = State::temporary;
+  }
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return fail_errno("renaming a file", path_);
   temporary_.clear();
+  state_ = State::named;
   return sync_entries_of(path_);
 }
 

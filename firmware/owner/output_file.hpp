@@ -2,6 +2,7 @@
 /// The output of a command, under a name that a person chose.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 
 #include "base/bytes.hpp"
@@ -13,10 +14,11 @@ namespace sealcam::owner {
 
 /// An existing file keeps its content until publish(). Thread-bound.
 ///
-/// A new file, or one that replaces a regular file or a link to one, is written under a temporary name in the same
-/// folder, with mode 0600. Thus an output never gets into a file that another user prepared, or through a link. FIFOs
-/// and character devices are written directly and are never removed. So are names of standard output and standard
-/// error, such as /dev/stdout.
+/// A new file, or one that replaces a regular file or a link to one, has no name until then, so that nothing stays if
+/// the program is killed. Where the file system requires names (FAT, NFS), it has the temporary name `.NAME.XXXXXX` in
+/// the same folder. A replacement has that name for a moment. The mode is 0600. Thus an output never gets into a file
+/// that another user prepared, or through a link. FIFOs and character devices are written directly and are never
+/// removed. So are names of standard output and standard error, such as /dev/stdout.
 class OutputFile {
  public:
   /// Waits until a FIFO has a reader. Errors: not_found (folder), exists (a folder, a block device, or a FIFO of
@@ -33,10 +35,12 @@ class OutputFile {
   [[nodiscard]] Result<> publish();
 
  private:
-  OutputFile(std::filesystem::path path, std::filesystem::path temporary, UniqueFd file);
+  enum class State : std::uint8_t { unnamed, temporary, named };
+  OutputFile(std::filesystem::path path, State state, std::filesystem::path temporary, UniqueFd file);
 
-  std::filesystem::path path_, temporary_;  ///< `temporary_` is empty if the file has its name
+  std::filesystem::path path_, temporary_;  ///< `temporary_` is empty in the other states
   UniqueFd file_;
+  State state_;
 };
 
 /// Writes a whole output. The failure names the path.

@@ -2,13 +2,21 @@
 #include "owner/output_file.hpp"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <catch2/catch_test_macros.hpp>
+#include <cstddef>
 #include <set>
 #include <string>
+#include <thread>
 
+#include "base/format.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace sealcam::owner {
@@ -34,6 +42,19 @@ void give_up(const fs::path& path) {
   REQUIRE(write_all(file->descriptor(), as_bytes("new")));
 }
 
+/// Rejects O_TMPFILE for this thread, as FAT and NFS do. False if this kernel or emulator cannot.
+bool reject_unnamed_files() {
+  constexpr auto flags = static_cast<std::uint32_t>(O_TMPFILE & ~O_DIRECTORY);
+  std::array<sock_filter, 6> program{{{BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
+                                      {BPF_JMP | BPF_JEQ | BPF_K, 0, 3, SYS_openat},
+                                      {BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, args[2])},
+                                      {BPF_JMP | BPF_JSET | BPF_K, 0, 1, flags},
+                                      {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EOPNOTSUPP},
+                                      {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}}};
+  const sock_fprog filter{program.size(), program.data()};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
 TEST_CASE("an existing file stays until the output is published, and is then replaced by a private one") {
   const test::TemporaryFolder folder;
   const auto path = folder.path() / "x.mp4", second = folder.path() / "second";
@@ -57,6 +78,57 @@ TEST_CASE("an existing file stays until the output is published, and is then rep
   struct stat info{};
   REQUIRE(::stat(path.c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("an output has no name before it is published, so that nothing stays if the program is killed") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "x.mp4";
+  for (const auto* const before : {"", "old"}) {
+    if (*before != 0) REQUIRE(write_file_durably(path, as_bytes(before)));
+    const auto names = names_in(folder.path());
+    const auto file = OutputFile::open(path);
+    REQUIRE(file);
+    REQUIRE(write_all(file->descriptor(), as_bytes("new")));
+    CHECK(names_in(folder.path()) == names);
+  }
+}
+
+TEST_CASE("a file that is named like a temporary one stays") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "x.mp4";
+  const auto other = folder.path() / (".x.mp4." + sealcam::format("{:06}", ::getpid() % 1'000'000));
+  REQUIRE(write_file_durably(path, as_bytes("old")));
+  REQUIRE(write_file_durably(other, as_bytes("other")));
+  REQUIRE(write_output(path, as_bytes("new")));
+  CHECK(text_of(path) == "new");
+  CHECK(text_of(other) == "other");
+  CHECK(names_in(folder.path()).size() == 2);
+}
+
+TEST_CASE("where each file needs a name, an output has a temporary one until it is published") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "x.mp4";
+  REQUIRE(write_file_durably(path, as_bytes("old")));
+  bool possible = false;
+  std::set<std::string> during, given_up;
+  Outcome<> written;
+  std::thread([&] {
+    possible = reject_unnamed_files();
+    if (!possible) return;
+    {
+      const auto file = OutputFile::open(path);
+      during = names_in(folder.path());
+    }
+    given_up = names_in(folder.path());
+    written = write_output(path, as_bytes("new"));
+  }).join();
+  if (!possible) SKIP("this kernel has no seccomp filters");
+  REQUIRE(during.size() == 2);
+  CHECK(during.begin()->starts_with(".x.mp4."));
+  CHECK(given_up == std::set<std::string>{"x.mp4"});
+  CHECK(written);
+  CHECK(text_of(path) == "new");
+  CHECK(names_in(folder.path()) == std::set<std::string>{"x.mp4"});
 }
 
 TEST_CASE("an output replaces a link and never changes its target") {
