@@ -271,11 +271,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
     const auto status = std::ranges::find(statuses, *camera, &watch::CameraStatus::id);
     if (watch::blocked(status->reason)) return write(blocked_response(status->reason));
     if (media.kind == MediaRequest::Kind::live) {
-      if (request_.method == Request::Method::head) {
-        request_.keep_alive = false;  // as the answer to GET
-        output_ = stream_head(request_, "video/mp2t");
-        return send();
-      }
       stream_.expires_never();
       return start_live_stream(stream_.release_socket(), std::move(request_), std::move(count_), *camera, grant.token);
     }

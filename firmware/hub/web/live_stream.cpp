@@ -16,6 +16,8 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
+constexpr std::string_view media_type = "video/mp2t";
+
 // Runs on the worker.
 Result<std::unique_ptr<hal::StreamMuxer>> open_muxer(hal::Media& media) {
   try {
@@ -113,14 +115,15 @@ class LiveStream final : public WebSession, public std::enable_shared_from_this<
     if (!picture) return;
     out_of_step_ = false;
     const auto& info = picture->picture;
+    // Later, because the watcher may be the caller and the end of a session changes the interest.
+    if (request_.method == Request::Method::head)
+      return asio::post(socket_.get_executor(),
+                        [self = shared_from_this()] { self->end(stream_head(self->request_, media_type)); });
     const auto bytes = muxer_->write({.bytes = *picture->unit,
                                       .at = timeline_.next(info.header.captured, info.received),
                                       .key = info.starts_group()});
-    if (!bytes) {
-      // Later, because the watcher may be the caller and close() changes the interest.
-      return asio::post(socket_.get_executor(), [self = shared_from_this()] { self->close(); });
-    }
-    text_ = begun_ ? std::string() : stream_head(request_, "video/mp2t");
+    if (!bytes) return asio::post(socket_.get_executor(), [self = shared_from_this()] { self->close(); });  // as above
+    text_ = begun_ ? std::string() : stream_head(request_, media_type);
     begun_ = writing_ = true;
     asio::async_write(
         socket_,
@@ -136,9 +139,14 @@ class LiveStream final : public WebSession, public std::enable_shared_from_this<
   }
 
   void reject(const Error& error) {
-    if (!remove()) return;
     request_.keep_alive = false;
-    text_ = to_http(request_, media_failure(error));
+    end(to_http(request_, media_failure(error)));
+  }
+
+  /// Sends a whole answer and closes the connection.
+  void end(std::string answer) {
+    if (!remove()) return;
+    text_ = std::move(answer);
     asio::async_write(socket_, asio::buffer(text_), [self = shared_from_this()](error_code, std::size_t) {
       error_code ignored;
       self->socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
