@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/ffmpeg/converter.hpp"
 
+#include <algorithm>
+
 #include "hal/ffmpeg/support.hpp"
 
 extern "C" {
@@ -8,6 +10,20 @@ extern "C" {
 }
 
 namespace sealcam::hal::ffmpeg {
+
+namespace {
+
+constexpr std::array<std::byte, 256> from_limited_range = [] {
+  std::array<std::byte, 256> samples{};
+  constexpr int black = 16, steps = 219;
+  for (int i = 0; i < 256; ++i) {
+    const int in_full_range = ((i - black) * 255 + (i < black ? 0 : steps / 2)) / steps;
+    samples[static_cast<std::size_t>(i)] = static_cast<std::byte>(std::clamp(in_full_range, 0, 255));
+  }
+  return samples;
+}();
+
+}  // namespace
 
 int av_format(PixelFormat format) noexcept {
   switch (format) {
@@ -79,6 +95,22 @@ Result<AVFrame*> Converter::decode_jpeg(const Picture& picture) {
   return jpeg_frame_.get();
 }
 
+/// libswscale treats RGB and gray as full range.
+void Converter::expand_range(const Picture& picture) {
+  const bool always_full = picture.format == PixelFormat::gray || picture.format == PixelFormat::rgb24 ||
+                           picture.format == PixelFormat::bgr24;
+  if (!always_full || picture.colors.full_range) return;
+  const auto row = packed_bytes(picture.format) * static_cast<std::size_t>(size_.width);
+  const auto rows = static_cast<std::size_t>(size_.height);
+  expanded_.resize(row * rows + AV_INPUT_BUFFER_PADDING_SIZE);
+  for (std::size_t y = 0; y < rows; ++y)
+    std::transform(picture.planes[0].data + y * picture.planes[0].stride,
+                   picture.planes[0].data + y * picture.planes[0].stride + row, expanded_.data() + y * row,
+                   [](std::byte sample) { return from_limited_range[std::to_integer<std::size_t>(sample)]; });
+  view_->data[0] = reinterpret_cast<std::uint8_t*>(expanded_.data());
+  view_->linesize[0] = static_cast<int>(row);
+}
+
 Result<AVFrame*> Converter::convert(const Picture& picture) {
   SC_ASSERT(picture.size == size_ && picture.format != PixelFormat::h264);
   const AVFrame* from = view_.get();
@@ -88,6 +120,7 @@ Result<AVFrame*> Converter::convert(const Picture& picture) {
     from = *decoded;
   } else {
     view_planes(*view_, picture);
+    expand_range(picture);
   }
   const auto scaled = scaler_.scale(*from, *target_);
   if (!scaled) return std::unexpected(scaled.error());

@@ -22,10 +22,12 @@ class Converter {
  private:
   Converter(Size size, FramePtr target) : size_(size), target_(std::move(target)) {}
   Result<AVFrame*> decode_jpeg(const Picture& picture);
+  void expand_range(const Picture& picture);
 
   Size size_;
   FramePtr target_;
-  FramePtr view_;  // the picture's planes as a frame
+  FramePtr view_;   // the picture's planes as a frame
+  Bytes expanded_;  // RGB or gray of a sensor with limited range
   // Only for JPEG.
   CodecPtr jpeg_;
   PacketPtr jpeg_packet_;

@@ -64,8 +64,10 @@ ScalerPtr Scaler::open(const Image& from, const Image& to, int flags) noexcept {
   // RGB and gray have no matrix of their own.
   const int matrix_to = to.matrix;
   const int matrix_from = from.matrix == Colors::rgb || is_always_full(from.format) ? matrix_to : from.matrix;
-  // Another matrix means a conversion to RGB and back. Then each rounding counts.
-  if (matrix_from != matrix_to) flags |= SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP;
+  // Another matrix means a conversion to RGB and back. Then each rounding counts. The fast conversion of BGR24 is less
+  // exact than that of RGB24.
+  if (matrix_from != matrix_to || from.matrix == Colors::rgb)
+    flags |= SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP;
   ScalerPtr context(sws_alloc_context());
   if (!context) return nullptr;
   const auto set = [&](const char* name, int value) { return av_opt_set_int(context.get(), name, value, 0) >= 0; };

@@ -61,9 +61,11 @@ Colors to_colors(std::uint32_t fourcc, const ColorFields& fields) noexcept {
   const auto function = fields.transfer == V4L2_XFER_FUNC_DEFAULT
                             ? static_cast<std::uint32_t>(V4L2_MAP_XFER_FUNC_DEFAULT(space))
                             : fields.transfer;
-  // JFIF (ITU-T T.871) is BT.601 with full range. libswscale has gray with full range only.
+  // JFIF (ITU-T T.871) is BT.601 with full range. Gray sensors use all values, also if their driver does not describe
+  // it.
   const bool jpeg = fourcc == V4L2_PIX_FMT_MJPEG || fourcc == V4L2_PIX_FMT_JPEG;
-  const bool full = jpeg || fourcc == V4L2_PIX_FMT_GREY || quantization == V4L2_QUANTIZATION_FULL_RANGE;
+  const bool full_gray = fourcc == V4L2_PIX_FMT_GREY && fields.quantization == V4L2_QUANTIZATION_DEFAULT;
+  const bool full = jpeg || full_gray || quantization == V4L2_QUANTIZATION_FULL_RANGE;
   if (rgb) return {primaries(space), transfer(function), Colors::rgb, full};
   return {primaries(space), transfer(function), jpeg ? Colors::bt601 : matrix(encoding), full};
 }

@@ -34,6 +34,16 @@ struct Described {
   v4l2::ColorFields fields;
 };
 
+/// The formats of sensors that do not encode.
+constexpr std::array<std::pair<const char*, PixelFormat>, 8> formats{{{"YUYV", PixelFormat::yuyv},
+                                                                      {"UYVY", PixelFormat::uyvy},
+                                                                      {"NV12", PixelFormat::nv12},
+                                                                      {"YU12", PixelFormat::yu12},
+                                                                      {"GREY", PixelFormat::gray},
+                                                                      {"RGB3", PixelFormat::rgb24},
+                                                                      {"BGR3", PixelFormat::bgr24},
+                                                                      {"MJPG", PixelFormat::mjpeg}}};
+
 constexpr std::uint8_t wide = 9;  // primaries of BT.2020
 const std::array described{
     Described{"BT.601 limited", {1, 13, Colors::bt601, false}, {V4L2_COLORSPACE_SRGB}},
@@ -50,8 +60,11 @@ const std::array described{
               {V4L2_COLORSPACE_BT2020, V4L2_YCBCR_ENC_DEFAULT, V4L2_QUANTIZATION_FULL_RANGE}},
 };
 
-/// The picture as a YUYV, NV12 or JPEG sensor delivers it.
+bool is_rgb(PixelFormat format) { return format == PixelFormat::rgb24 || format == PixelFormat::bgr24; }
+
+/// The picture as a sensor of the format delivers it.
 Bytes sensor_bytes(const Described& how, PixelFormat format) {
+  if (is_rgb(format)) return flat_rgb(format == PixelFormat::bgr24, how.colors.full_range);
   // A JPEG has the colors of JFIF, also if the driver describes others. convert() makes the range full.
   const Bytes yu12 = flat_picture(format == PixelFormat::mjpeg ? Colors{} : how.colors);
   const auto converted = convert(copy_of(as_picture(yu12, {})), format);
@@ -117,16 +130,16 @@ struct Errors {
   double live = 0, snapshot = 0;
 };
 
-/// What a player of the stream shows, and the snapshot.
-Errors shown(const std::vector<Bytes>& units) {
+/// What a player of the stream shows, and the snapshot. `gray` as in color_error().
+Errors shown(const std::vector<Bytes>& units, std::optional<std::uint8_t> gray = {}) {
   const auto decoder = ffmpeg::FfmpegDecoder::open().value();
   Errors errors;
-  for (const auto& unit : units) errors.live = std::max(errors.live, color_error(*decoder->decode(unit).value()));
+  for (const auto& unit : units) errors.live = std::max(errors.live, color_error(*decoder->decode(unit).value(), gray));
   MemoryLog log;
   modules::MediaModule media(log);
   const std::vector<ByteView> group(units.begin(), units.end());
   const Bytes jpeg = media.open_still_builder().value()->make(group).value();
-  errors.snapshot = color_error(DecodedJpeg(jpeg).picture());
+  errors.snapshot = color_error(DecodedJpeg(jpeg).picture(), gray);
   return errors;
 }
 
@@ -148,6 +161,9 @@ class Sensor {
   Sensor(const char* fourcc, PixelFormat format, const Described& how) {
     fake_.offers.push_back({fourcc, format, {{flat_size, flat_size, {1, 1}, {{30, 30}}}}});
     fake_.colors = how.fields;
+    // The default of RGB and gray is the full range, whatever the colorspace is.
+    if (is_rgb(format) || format == PixelFormat::gray)
+      fake_.colors.quantization = how.colors.full_range ? V4L2_QUANTIZATION_FULL_RANGE : V4L2_QUANTIZATION_LIM_RANGE;
   }
   FrameSource& deliver(const std::vector<Bytes>& contents) {
     for (const auto& content : contents) fake_.script.push_back(V4l2Event::unit(content));
@@ -195,25 +211,24 @@ TEST_CASE("colors stay the same on each path, within 3 of 255") {
   Table table;
   for (const auto& how : described) {
     std::vector<Bytes> stream;
-    for (const auto& [fourcc, format] : {std::pair{"YUYV", PixelFormat::yuyv},
-                                         {"NV12", PixelFormat::nv12},
-                                         {"YU12", PixelFormat::yu12},
-                                         {"MJPG", PixelFormat::mjpeg}}) {
-      const bool jpeg = format == PixelFormat::mjpeg;
+    for (const auto& [fourcc, format] : formats) {
+      // Both are converted: JPEG always has BT.601, and RGB has no matrix.
+      const bool converted = format == PixelFormat::mjpeg || is_rgb(format);
+      const auto gray = format == PixelFormat::gray ? std::optional(how.colors.matrix) : std::nullopt;
       for (const auto& codec : ffmpeg::h264_encoders()) {
         if (codec == "h264_v4l2m2m") continue;  // needs hardware
         Sensor sensor(fourcc, format, how);
         const auto units = encoded(sensor.deliver({3, sensor_bytes(how, format)}), codec.c_str());
         const std::string path = sealcam::format("{} {}", fourcc, codec.substr(3));
-        table.add(path, how, shown(units));
+        table.add(path, how, shown(units, gray));
         INFO(path << ", " << how.name);
         auto expected = how.colors;
-        if (jpeg) {
+        if (converted) {
           expected.matrix = Colors::bt601;
           expected.full_range = false;
         }
         CHECK(vui_of(units[0]) == expected);
-        if (!jpeg) stream = units;
+        if (format == PixelFormat::nv12) stream = units;
       }
     }
     // A sensor that encodes. Either its bytes describe the colors, or its driver does.

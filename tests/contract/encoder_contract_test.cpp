@@ -82,15 +82,18 @@ TEMPLATE_TEST_CASE("key frames come first, at the interval and on request, and a
 }
 
 TEMPLATE_TEST_CASE("pictures of each format are encoded correctly", "", X264, OpenH264, V4l2M2m) {
-  for (const auto configured : {PixelFormat::yu12, PixelFormat::nv12, PixelFormat::yuyv, PixelFormat::mjpeg}) {
+  constexpr std::array formats{PixelFormat::yu12, PixelFormat::nv12, PixelFormat::yuyv, PixelFormat::uyvy,
+                               PixelFormat::mjpeg};
+  for (const auto configured : formats) {
     auto config = small_config();
     config.format = configured;
     config.bitrate = BitsPerSecond(3'000'000);
     const auto encoder = open_encoder<TestType>(config);
     const auto decoder = ffmpeg::FfmpegDecoder::open().value();
     std::uint32_t number = 0;
-    for (const auto format :
-         {configured, PixelFormat::yu12, PixelFormat::nv12, PixelFormat::yuyv, PixelFormat::mjpeg}) {
+    std::vector order{configured};
+    order.insert(order.end(), formats.begin(), formats.end());
+    for (const auto format : order) {
       for (int i = 0; i < 3; ++i) {
         const auto original = busy_picture({640, 360}, number++, 10);
         const auto unit = encode(*encoder, convert(original, format));

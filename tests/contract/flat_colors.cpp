@@ -40,6 +40,12 @@ struct Scale {
 };
 constexpr Scale limited{16, 219, 224}, full{0, 255, 255};
 
+Rgb gray_of(const Rgb& color, std::uint8_t matrix) {
+  const auto [red, blue] = weights(matrix);
+  const double luma = red * color[0] + (1 - red - blue) * color[1] + blue * color[2];
+  return {luma, luma, luma};
+}
+
 std::array<std::byte, 3> to_samples(const Rgb& color, const Colors& meaning) {
   const auto [red, blue] = weights(meaning.matrix);
   const auto& scale = meaning.full_range ? full : limited;
@@ -82,7 +88,21 @@ Bytes flat_picture(const Colors& meaning) {
   return out;
 }
 
-double color_error(const hal::Picture& picture) {
+Bytes flat_rgb(bool blue_first, bool full_range) {
+  const auto& scale = full_range ? full : limited;
+  Bytes out;
+  for (std::size_t y = 0; y < height; ++y) {
+    for (std::size_t x = 0; x < width; ++x) {
+      auto color = fields[y / field_height * columns + x / field_width];
+      if (blue_first) std::swap(color[0], color[2]);
+      for (const double value : color)
+        out.push_back(static_cast<std::byte>(std::lround(scale.offset + scale.luma * value / 255)));
+    }
+  }
+  return out;
+}
+
+double color_error(const hal::Picture& picture, std::optional<std::uint8_t> gray) {
   SC_ASSERT(picture.size == flat_size && picture.format == hal::PixelFormat::yu12);
   double max = 0;
   for (std::size_t field = 0; field < fields.size(); ++field) {
@@ -93,7 +113,8 @@ double color_error(const hal::Picture& picture) {
       return std::to_integer<int>(p.data[y / divide * p.stride + x / divide]);
     };
     const Rgb shown = to_rgb(sample(0, 1), sample(1, 2), sample(2, 2), picture.colors);
-    for (std::size_t i = 0; i < 3; ++i) max = std::max(max, std::abs(shown[i] - fields[field][i]));
+    const Rgb expected = gray ? gray_of(fields[field], *gray) : fields[field];
+    for (std::size_t i = 0; i < 3; ++i) max = std::max(max, std::abs(shown[i] - expected[i]));
   }
   return max;
 }

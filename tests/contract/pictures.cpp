@@ -37,17 +37,26 @@ OwnedPicture to_nv12(const OwnedPicture& from) {
   return out;
 }
 
-OwnedPicture to_yuyv(const OwnedPicture& from) {
-  OwnedPicture out = like(from, PixelFormat::yuyv);
+/// YUYV or UYVY.
+OwnedPicture to_packed(const OwnedPicture& from, PixelFormat format) {
+  OwnedPicture out = like(from, format);
   out.strides = {width(from) * 2, 0, 0};
   for (std::size_t y = 0; y < height(from); ++y) {
     for (std::size_t x = 0; x < width(from); x += 2) {
       const std::size_t chroma = y / 2 * (width(from) / 2) + x / 2;
-      for (const std::byte b : {from.planes[0][y * width(from) + x], from.planes[1][chroma],
-                                from.planes[0][y * width(from) + x + 1], from.planes[2][chroma]})
-        out.planes[0].push_back(b);
+      std::array samples{from.planes[0][y * width(from) + x], from.planes[1][chroma],
+                         from.planes[0][y * width(from) + x + 1], from.planes[2][chroma]};
+      if (format == PixelFormat::uyvy) samples = {samples[1], samples[0], samples[3], samples[2]};
+      out.planes[0].insert(out.planes[0].end(), samples.begin(), samples.end());
     }
   }
+  return out;
+}
+
+OwnedPicture to_gray(const OwnedPicture& from) {
+  OwnedPicture out = like(from, PixelFormat::gray);
+  out.strides = {width(from), 0, 0};
+  out.planes[0] = from.planes[0];
   return out;
 }
 
@@ -126,8 +135,12 @@ OwnedPicture copy_of(const Picture& yu12) {
 OwnedPicture convert(const OwnedPicture& yu12, PixelFormat format) {
   switch (format) {
     case PixelFormat::nv12: return to_nv12(yu12);
-    case PixelFormat::yuyv: return to_yuyv(yu12);
+    case PixelFormat::yuyv:
+    case PixelFormat::uyvy: return to_packed(yu12, format);
+    case PixelFormat::gray: return to_gray(yu12);
     case PixelFormat::mjpeg: return to_mjpeg(yu12);
+    case PixelFormat::rgb24:
+    case PixelFormat::bgr24: SC_ASSERT(false);
     case PixelFormat::yu12:
     case PixelFormat::h264: break;
   }

@@ -23,7 +23,8 @@ struct OwnedPicture {
 
 /// A copy without padding.
 [[nodiscard]] OwnedPicture copy_of(const hal::Picture& yu12);
-/// The same picture in another format; mjpeg is made with FFmpeg's encoder.
+/// The same picture in another format, not RGB. FFmpeg's encoder makes mjpeg, which has the full range; the other
+/// formats keep the samples.
 [[nodiscard]] OwnedPicture convert(const OwnedPicture& yu12, hal::PixelFormat format);
 
 /// A marked scene that is hard to encode: `detail` (0 … 100) is the amplitude of a pattern that moves every picture,

@@ -39,4 +39,5 @@ TEST_CASE("RGB, JPEG and gray have their own rules") {
   CHECK(to_colors(V4L2_PIX_FMT_MJPEG, odd) == Colors{1, 1, Colors::bt601, true});
   CHECK(to_colors(V4L2_PIX_FMT_JPEG, odd) == Colors{1, 1, Colors::bt601, true});
   CHECK(to_colors(V4L2_PIX_FMT_GREY, {V4L2_COLORSPACE_SRGB}).full_range);
+  CHECK_FALSE(to_colors(V4L2_PIX_FMT_GREY, {V4L2_COLORSPACE_SRGB, 0, V4L2_QUANTIZATION_LIM_RANGE}).full_range);
 }
