@@ -63,7 +63,10 @@ class Writer {
     stream_->time_base = milliseconds;
     stream_->sample_aspect_ratio = encoder_->sample_aspect_ratio;
     check(avcodec_parameters_from_context(stream_->codecpar, encoder_.get()));
-    if (config.display_matrix) set_matrix(*config.display_matrix);
+    if (config.display_matrix)
+      std::memcpy(add_side_data(AV_PKT_DATA_DISPLAYMATRIX, sizeof(*config.display_matrix)),
+                  config.display_matrix->data(), sizeof(*config.display_matrix));
+    if (config.cropping) set_cropping(*config.cropping);
     if ((format->oformat->flags & AVFMT_NOFILE) == 0) check(avio_open(&format->pb, path.c_str(), AVIO_FLAG_WRITE));
     check(avformat_write_header(format, nullptr));
   }
@@ -86,11 +89,15 @@ class Writer {
   }
 
  private:
-  void set_matrix(const std::array<std::int32_t, 9>& matrix) {
+  std::uint8_t* add_side_data(AVPacketSideDataType type, std::size_t size) {
     auto& parameters = *stream_->codecpar;
-    auto* const side = av_packet_side_data_new(&parameters.coded_side_data, &parameters.nb_coded_side_data,
-                                               AV_PKT_DATA_DISPLAYMATRIX, sizeof(matrix), 0);
-    std::memcpy(side->data, matrix.data(), sizeof(matrix));
+    return av_packet_side_data_new(&parameters.coded_side_data, &parameters.nb_coded_side_data, type, size, 0)->data;
+  }
+  /// Four numbers of 32 bits, little endian.
+  void set_cropping(const std::array<std::uint8_t, 4>& cropping) {
+    auto* const data = add_side_data(AV_PKT_DATA_FRAME_CROPPING, 16);
+    std::memset(data, 0, 16);
+    for (std::size_t i = 0; i < cropping.size(); ++i) data[i * 4] = cropping[i];
   }
 
   std::unique_ptr<AVCodecContext, Free> encoder_;

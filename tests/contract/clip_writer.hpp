@@ -16,6 +16,7 @@ struct ClipConfig {
   hal::Size size{320, 180};
   std::vector<double> times{};                                  ///< seconds, of each picture
   std::optional<std::array<std::int32_t, 9>> display_matrix{};  ///< as FFmpeg stores it
+  std::optional<std::array<std::uint8_t, 4>> cropping{};        ///< pixels: top, bottom, left, right
   int sar_width = 1, sar_height = 1;                            ///< shape of a pixel
   const char* codec = "mpeg4";                                  ///< of FFmpeg
 };

@@ -175,6 +175,22 @@ TEST_CASE("bars keep the shape of a clip, also if its pixels are not square") {
   check(shape({.size = {320, 16}}, {320, 180}), 200, 18);
 }
 
+TEST_CASE("a clip is cropped as its container describes it, before it is turned") {
+  const TemporaryFolder folder;
+  constexpr std::array<std::uint8_t, 4> first_quarter{0, 90, 0, 160}, right_half{0, 0, 160, 0};
+  for (const auto* const name : {"clip.mp4", "clip.mkv"}) {
+    INFO(name);
+    const auto file = folder.path() / name;
+    write_clip(file, {.times = {0}, .cropping = first_quarter});
+    const Shown quarter({.file = file, .size = {640, 360}});
+    CHECK(quarter.quarters(0.9, 0.9) == std::array{0, 0, 0, 0});
+    write_clip(file, {.times = {0}, .display_matrix = turned_90, .cropping = right_half});
+    const Shown turned({.file = file, .size = {640, 360}});
+    CHECK(turned.quarters(0.9, 0.9) == std::array{3, 1, 3, 1});
+    CHECK_FALSE(turned.is_black(0.5, 0.02));
+  }
+}
+
 TEST_CASE("pictures come at the times of the file") {
   const TemporaryFolder folder;
   const auto file = folder.path() / "phone.mp4";

@@ -37,6 +37,15 @@ Orientation side_orientation(const std::uint8_t* data, std::size_t size) noexcep
   return orientation_of(std::span<const std::int32_t, 9>(reinterpret_cast<const std::int32_t*>(data), 9));
 }
 
+/// The values are little endian.
+Cropping side_cropping(const std::uint8_t* data, std::size_t size) noexcept {
+  std::array<std::size_t, 4> values{};
+  if (data == nullptr || size < values.size() * sizeof(std::uint32_t)) return {};
+  for (std::size_t i = 0; i < values.size() * sizeof(std::uint32_t); ++i)
+    values[i / sizeof(std::uint32_t)] |= std::size_t{data[i]} << (i % sizeof(std::uint32_t) * 8);
+  return {values[0], values[1], values[2], values[3]};
+}
+
 /// Players use these colors if a file does not describe them.
 Colors usual_colors(const AVFrame& frame) noexcept {
   const bool high_definition = frame.width >= 1280 || frame.height > 576;
@@ -91,6 +100,9 @@ Result<> Reader::find_pictures() {
   const auto* const matrix =
       av_packet_side_data_get(parameters.coded_side_data, parameters.nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
   if (matrix != nullptr) orientation_ = side_orientation(matrix->data, matrix->size);
+  const auto* const cropping =
+      av_packet_side_data_get(parameters.coded_side_data, parameters.nb_coded_side_data, AV_PKT_DATA_FRAME_CROPPING);
+  if (cropping != nullptr) cropping_ = side_cropping(cropping->data, cropping->size);
   if (config_.rate > 0) {
     rate_ = config_.rate;
     return {};
@@ -208,7 +220,19 @@ Result<> Reader::prepare(const Rectangle& area, const Orientation& orientation) 
   return {};
 }
 
+/// The decoder has cropped as the stream describes it. The container may crop more (clap in MP4, PixelCrop in
+/// Matroska).
+void Reader::crop() noexcept {
+  frame_->crop_top = cropping_.top;
+  frame_->crop_bottom = cropping_.bottom;
+  frame_->crop_left = cropping_.left;
+  frame_->crop_right = cropping_.right;
+  // If nothing would be left, it fails and changes nothing.
+  (void)av_frame_apply_cropping(frame_.get(), AV_FRAME_CROP_UNALIGNED);
+}
+
 Result<> Reader::draw(MutableBytes out) {
+  crop();
   if (pictures_ == 1) {
     colors_ = ffmpeg::colors_of(*frame_, usual_colors(*frame_));
     if (colors_.matrix == Colors::rgb) colors_ = {.primaries = colors_.primaries, .transfer = colors_.transfer};

@@ -53,6 +53,7 @@ class Reader {
   Result<> rewind();
   Result<bool> decode_next();
   [[nodiscard]] std::chrono::nanoseconds step() noexcept;
+  void crop() noexcept;
   Result<> draw(MutableBytes out);
   Result<> prepare(const Rectangle& area, const Orientation& orientation);
   [[nodiscard]] AVStream& stream() const noexcept;
@@ -66,6 +67,7 @@ class Reader {
   ffmpeg::FramePtr scaled_;  // the picture before it is turned
   ffmpeg::Scaler scaler_;
   Orientation orientation_;  // of the file; a frame may have another one
+  Cropping cropping_;        // of the file
   Colors colors_;
   int stream_ = -1;
   double rate_ = 25;

@@ -21,6 +21,11 @@ struct Orientation {
 /// of 90 degrees.
 [[nodiscard]] Orientation orientation_of(std::span<const std::int32_t, 9> matrix) noexcept;
 
+/// Pixels that are not shown on each side, before the picture is oriented.
+struct Cropping {
+  std::size_t top = 0, bottom = 0, left = 0, right = 0;
+};
+
 /// Even numbers of pixels.
 struct Rectangle {
   int left = 0, top = 0;
