@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hal/video_codec.hpp"
+#include "room.hpp"
 
 namespace sealcam::incident {
 
@@ -14,6 +15,7 @@ namespace sealcam::incident {
 struct Album {
   static constexpr unsigned groups = 3;
   static constexpr unsigned length = 4;  ///< pictures per group
+  static constexpr std::size_t max_unit = 24U << 10;
   struct Unit {
     Bytes bytes;
     bool keyframe = false;
@@ -22,9 +24,10 @@ struct Album {
   std::vector<Unit> units;  ///< groups * length
 };
 
-/// Encodes with the shipped encoder of hal/ffmpeg (libx264). Camera numbers are 1 to `count`. Throws std::runtime_error
-/// if a picture cannot be encoded.
-[[nodiscard]] std::vector<std::shared_ptr<const Album>> make_albums(std::size_t count);
+/// Encodes with the shipped encoder of hal/ffmpeg (libx264). Camera numbers are `first` to `first + count - 1`. Throws
+/// std::runtime_error if a picture cannot be encoded.
+[[nodiscard]] std::vector<std::shared_ptr<const Album>> make_albums(std::size_t count, std::uint16_t first = 1,
+                                                                    const Calendar& calendar = {});
 
 /// A position in an album. A request for a key frame moves it to the next group.
 class AlbumPlayer {

@@ -89,7 +89,7 @@ bool shows_stranger(const Answer& answer, std::size_t account) {
   return shown && shown->camera && !is_own(*shown, account);
 }
 
-/// A request for which the plain arm showed a stranger's room and the sealed arm rejected one.
+/// A request for which the plain arm showed a stranger's room, and the sealed arm rejected one and showed none.
 struct Example {
   std::size_t account, request;
   bool private_room;
@@ -102,7 +102,7 @@ std::vector<Example> examples(const ArmResult& plain, const ArmResult& sealed) {
     const auto& a = plain.hubs[account];
     const auto& b = sealed.hubs[account];
     for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-      if (!shows_stranger(a[i], account) || !b[i].shown.empty() || b[i].strangers.empty()) continue;
+      if (!shows_stranger(a[i], account) || shows_stranger(b[i], account) || b[i].strangers.empty()) continue;
       const auto room = place_of(*worst(a[i], account)->camera).room;
       found.push_back({account, i, room == "bedroom" || room == "nursery"});
       break;

@@ -6,8 +6,8 @@
 
 #include "album.hpp"
 #include "base/clock.hpp"
-#include "cache_link.hpp"
 #include "people.hpp"
+#include "relay.hpp"
 #include "watch/frame_checker.hpp"
 #include "witness.hpp"
 
@@ -51,7 +51,8 @@ struct Site {
   const Brokers& brokers;
   const Clock& clock;
   Log& log;
-  watch::FrameChecker& checker;  ///< for the sealed arm
+  watch::FrameChecker& checker;                ///< for the sealed arm
+  const std::vector<protocol::Route>& routes;  ///< by account, of this wave and of the earlier ones
 };
 
 /// The shipped code: stream::Publisher and its modules.

@@ -9,7 +9,7 @@ namespace {
 using protocol::Leaf;
 using transport::Qos;
 
-constexpr std::uint32_t max_incoming = 64U << 10;
+constexpr std::uint32_t max_incoming = 32U << 10;
 constexpr std::size_t head_size = 1 + protocol::FrameHeader::min_size;
 
 Bytes plain_frame(Kind kind, const protocol::FrameHeader& header, ByteView access_unit) {
@@ -26,11 +26,10 @@ class PlainCamera final : public Camera, private transport::MqttListener {
       : site_(site), person_(site.people[account]), player_(std::move(album)) {}
 
   void connect() override {
-    client_ = test::must(
-        transport::Mqtt5Client::open(site_.io,
-                                     client_config(site_.people, *person_.camera_tls, person_.camera.id().to_string(),
-                                                   site_.brokers.ingest(), max_incoming),
-                                     *this, site_.log));
+    client_ = test::must(transport::Mqtt5Client::open(
+        site_.io,
+        client_config(site_.people, *person_.camera_tls, person_.camera_name, site_.brokers.ingest(), max_incoming),
+        *this, site_.log));
     client_->subscribe(protocol::request_topic(person_.route, person_.hub.id()), Qos::at_most_once);
   }
   [[nodiscard]] bool connected() const override { return client_ && client_->connected(); }

@@ -14,11 +14,12 @@ namespace sealcam::incident {
 class Progress {
  public:
   ~Progress() { end_line(); }
+  /// The next show() writes.
+  [[nodiscard]] bool due() const { return std::chrono::steady_clock::now() - logged_ >= pause(); }
   /// `last`: always written, and not rewritten.
   void show(const std::string& text, bool last = false) {
     const auto now = std::chrono::steady_clock::now();
-    const auto pause = terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(2000);
-    if (!last && now - logged_ < pause) return;
+    if (!last && now - logged_ < pause()) return;
     logged_ = now;
     if (terminal_) std::fprintf(stderr, "\r\033[K%s", text.c_str());
     else std::fprintf(stderr, "%s\n", text.c_str());
@@ -27,6 +28,7 @@ class Progress {
   }
 
  private:
+  [[nodiscard]] std::chrono::milliseconds pause() const { return std::chrono::milliseconds(terminal_ ? 100 : 2000); }
   void end_line() {
     if (open_line_) std::fputc('\n', stderr);
     open_line_ = false;

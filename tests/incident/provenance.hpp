@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Records which camera made a message when the message enters the cache, so that wrong deliveries can be counted at
+/// Records which camera made a message when the message enters the relay, so that wrong deliveries can be counted at
 /// the hub. Shown pictures are judged by their pixels instead.
 #pragma once
 
@@ -8,7 +8,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "faulty_cache.hpp"
+#include "fault.hpp"
 
 namespace sealcam::incident {
 

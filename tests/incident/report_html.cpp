@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <functional>
 
+#include "arm_run.hpp"
 #include "base/format.hpp"
 #include "contact_sheet.hpp"
 #include "report.hpp"
@@ -48,29 +50,20 @@ std::string verdict_line(const RunResult& run) {
   return "<p class=\"verdict good\">Passed: the hubs opened and showed no stranger\u2019s picture</p>";
 }
 
-std::string story(const Options& options) {
+std::string story(const RunResult& run, const Incident& incident) {
   std::string out = "<ol class=\"story\">";
   const auto add = [&](std::string_view kind, const std::string& text) {
     out += sealcam::format("<li><span class=\"chip {}\">{}</span>{}</li>", kind, kind, text);
   };
-  add("published",
-      "In January 2020 the owner of a Xiaomi Mijia camera requested its picture on a Google Nest Hub and saw stills "
-      "from strangers\u2019 homes.");
-  add("published",
-      "Each request showed a different still. Some stills were corrupt. Their timestamps came from other time zones.");
-  add("published",
-      "The vendor named the cause: a cache update of 26 December 2019 that should improve streaming on poor networks. "
-      "1,044 users had such an integration. The vendor disabled it.");
-  add("inferred",
-      "The fault inside the cache was not published. In this test the cache answers for slow cameras, and its key is "
-      "too "
-      "coarse to distinguish cameras.");
-  add("measured",
-      sealcam::format(
-          "{} cameras and {} hubs with their own certificates connect to two real brokers with this cache "
-          "between them. The test runs once with plain and once with sealed frames. It reads from the decoded "
-          "pixels whose room a hub showed.",
-          grouped(options.accounts), grouped(options.accounts)));
+  for (const auto& each : incident.published)
+    add("published", sealcam::format("{} <a href=\"{}\">Source</a>", each.text, each.source));
+  for (const auto& each : run.model) add("inferred", each);
+  add("measured", sealcam::format("{} cameras and {} hubs with their own certificates connect to two real brokers with "
+                                  "this relay between them. The "
+                                  "test runs once with plain and once with sealed frames. It reads from the decoded "
+                                  "pixels whose room a hub showed.",
+                                  grouped(run.accounts), grouped(run.accounts)));
+  add("Sealcam", std::string(incident.sealcam));
   return out + "</ol>";
 }
 
@@ -81,8 +74,8 @@ std::string cards(const RunResult& run) {
     const auto delivered = t.wrong_stills + t.wrong_keys;
     out += sealcam::format(
         "<div class=\"card {}\"><h3>{}</h3><div class=\"big\">{}</div><p><b>strangers\u2019 pictures shown</b>, of {} "
-        "that the cache delivered</p>",
-        name(arm.arm), arm.arm == Arm::plain ? "Plain frames, as in January 2020" : "Sealed frames, as shipped",
+        "that the relay delivered</p>",
+        name(arm.arm), arm.arm == Arm::plain ? "Plain frames, as in the incident" : "Sealed frames, as shipped",
         grouped(t.shown_wrongly), grouped(delivered));
     if (arm.arm == Arm::plain)
       out += sealcam::format(
@@ -122,11 +115,12 @@ std::string table(const RunResult& run) {
   const auto count = [&](std::string_view title, std::uint64_t Tally::* field, std::string_view kind = "") {
     row(title, [field](const ArmResult& a) { return grouped(a.tally.*field); }, kind);
   };
+  row("accounts", [](const ArmResult& a) { return grouped(a.accounts); });
   count("requests", &Tally::requests);
   count("stills delivered to hubs", &Tally::stills);
-  count("of strangers\u2019 cameras, by the cache", &Tally::wrong_stills, "sub");
+  count("of strangers\u2019 cameras, by the relay", &Tally::wrong_stills, "sub");
   count("key frames delivered to hubs", &Tally::keys);
-  count("of strangers\u2019 cameras, by the cache", &Tally::wrong_keys, "sub");
+  count("of strangers\u2019 cameras, by the relay", &Tally::wrong_keys, "sub");
   count("delta frames delivered to hubs", &Tally::deltas);
   count("arrived damaged", &Tally::damaged);
   row(
@@ -146,34 +140,16 @@ std::string table(const RunResult& run) {
       "sub");
   for (const auto& reason : reject_reasons(run))
     row("rejected: " + reason, [&](const ArmResult& a) { return rejected(a, reason); });
+  for (const auto& counter : relay_counters(run))
+    row("relay: " + counter, [&](const ArmResult& a) { return relayed(a, counter); });
   row("seconds", [](const ArmResult& a) { return sealcam::format("{:.1f}", a.seconds); });
   return out + "</table></div>";
 }
 
-std::string model(const FaultModel& m) {
-  return sealcam::format(
-      "<h2>Published and inferred</h2><div class=\"cards\"><div class=\"card\"><span class=\"chip published\">published"
-      "</span><ul class=\"plainlist\"><li>stills of strangers on a hub that requested its own camera</li><li>a "
-      "different "
-      "still for each request</li><li>some stills corrupt</li><li>timestamps of other time zones</li><li>a cache "
-      "update of "
-      "26 December 2019, for poor networks</li><li>1,044 users; the vendor disabled the "
-      "integration</li></ul></div><div "
-      "class=\"card\"><span class=\"chip inferred\">inferred</span><ul class=\"plainlist\"><li>the cache answers if "
-      "the "
-      "camera takes longer than {:.0f} ms</li><li>{:.0f} % of the cameras are on a poor network (mean delay {:.0f} ms, "
-      "other "
-      "cameras {:.0f} ms)</li><li>the key is a hash of the camera modulo {}, and each slot has the newest {} "
-      "pictures</li>"
-      "<li>{:.0f} % of the pictures from the cache are truncated or have flipped bits, {:.0f} % of the other "
-      "pictures</li></ul></div></div>",
-      m.timeout_ms, m.poor_share * 100, m.poor_delay_ms, m.good_delay_ms, m.slots, m.depth, m.damaged_from_cache * 100,
-      m.damaged_direct * 100);
-}
-
 }  // namespace
 
-std::string report_html(const RunResult& run, const Options& options, const std::vector<Bytes>& gallery) {
+std::string report_html(const RunResult& run, const Options& options, const Incident& incident,
+                        const std::vector<Bytes>& gallery) {
   std::string out = sealcam::format(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
       "content=\"width=device-width,initial-scale=1\"><meta http-equiv=\"Content-Security-Policy\" "
@@ -183,14 +159,14 @@ std::string report_html(const RunResult& run, const Options& options, const std:
   out += "<style>\n" + picture_styles(gallery) + "</style></head><body><main>";
   out += sealcam::format(
       "<p class=\"kicker\">Sealcam \u00b7 a published incident, replayed \u00b7 {}</p>"
-      "<h1>A stranger\u2019s room on my screen</h1>",
-      options.scenario);
-  out += verdict_line(run) + story(options) + cards(run);
+      "<h1>{}</h1>",
+      options.scenario, incident.title);
+  out += verdict_line(run) + story(run, incident) + cards(run);
   if (const auto large = large_examples(run); !large.empty())
     out +=
         "<h2>The same request in both runs</h2><p class=\"note\">Above: plain frames. Below: sealed frames. The hub, "
-        "the request "
-        "and the kind of fault are the same.</p>" +
+        "the request and the kind of "
+        "fault are the same.</p>" +
         large;
   out += sealcam::format(
       "<h2>Pictures of each hub</h2><p class=\"note\">One row per account{}, one tile per request. The rooms are "
@@ -198,15 +174,17 @@ std::string report_html(const RunResult& run, const Options& options, const std:
       "video is real H.264. The test reads the black and white squares to identify the camera of a picture.</p><div "
       "class=\"legend\"><span><i class=\"l1\"></i>a stranger\u2019s room, or a damaged picture</span><span><i "
       "class=\"l2\"></i>rejected, no picture shown</span></div>",
-      options.accounts > 40 ? sealcam::format(" (the first 40 of {})", grouped(options.accounts)) : "");
-  out += contact_sheet(run) + "<h2>Figures</h2>" + table(run) + model(options.fault);
+      run.accounts > sheet_hubs ? sealcam::format(" (the first {} of {})", sheet_hubs, grouped(run.accounts)) : "");
+  out += contact_sheet(run) + "<h2>Figures</h2>" + table(run);
   out += sealcam::format(
-      "<footer>Seed {}. {} accounts, {} requests per hub. Keys, certificates and pictures: {:.1f} s. Total: {:.1f} s. "
-      "Maximum "
-      "memory: {} MiB. The seed determines the delays and the choices of the cache. The content of a slot depends on "
-      "the timing "
-      "of the cameras.</footer></main></body></html>\n",
-      options.seed, grouped(options.accounts), options.requests, run.prepare_seconds, run.seconds, run.peak_kib / 1024);
+      "<footer>Seed {}. {} of {} accounts, at most {} connected at once, {} requests per hub. Keys, certificates and "
+      "pictures: "
+      "{:.1f} s. Total: {:.1f} minutes. Maximum memory: {} MiB, {:.0f} KiB for each connected account with the "
+      "brokers. The seed "
+      "determines the choices of the relay. They also depend on the timing of the "
+      "cameras.</footer></main></body></html>\n",
+      options.seed, grouped(run.accounts), grouped(options.accounts), grouped(std::min(options.wave, options.accounts)),
+      options.requests, run.prepare_seconds, run.seconds / 60, run.peak_kib / 1024, run.kib_per_account);
   return out;
 }
 

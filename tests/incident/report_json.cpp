@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -11,30 +12,10 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-Json published() {
-  return {
-      {"when", "January 2020"},
-      {"what",
-       "The owner of a Xiaomi Mijia camera requested its picture on a Google Nest Hub and saw stills from strangers' "
-       "homes. Each request showed a different still. Some stills were corrupt. Their timestamps came from other time "
-       "zones."},
-      {"cause", "a cache update of 26 December 2019 that should improve streaming on poor networks"},
-      {"users_with_the_integration", 1044},
-      {"response", "the vendor disabled the integration"}};
-}
-
-Json inferred(const FaultModel& m) {
-  return {{"note", "The fault inside the cache was not published. This is a model."},
-          {"entered_when", "the camera answers slowly"},
-          {"key", "too coarse: a hash of the camera modulo a small number of slots"},
-          {"slots", m.slots},
-          {"pictures_in_a_slot", m.depth},
-          {"timeout_ms", m.timeout_ms},
-          {"share_of_poor_networks", m.poor_share},
-          {"mean_delay_ms_poor", m.poor_delay_ms},
-          {"mean_delay_ms_good", m.good_delay_ms},
-          {"damaged_from_cache", m.damaged_from_cache},
-          {"damaged_direct", m.damaged_direct}};
+Json published(const Incident& incident) {
+  Json all = Json::array();
+  for (const auto& each : incident.published) all.push_back({{"text", each.text}, {"source", each.source}});
+  return all;
 }
 
 Json tally_json(const Tally& t) {
@@ -56,11 +37,12 @@ Json tally_json(const Tally& t) {
           {"own_share_shown", t.share_shown()},
           {"forced_openings", {{"tried", t.forced}, {"opened", t.forced_opened}, {"control_opened", t.forced_control}}},
           {"rejected", t.rejected},
-          {"inferred", {{"slow_requests", t.slow_requests}}}};
+          {"relay", t.relay}};
 }
 
 Json arm_json(const ArmResult& arm) {
   auto json = tally_json(arm.tally);
+  json["accounts"] = arm.accounts;
   json["connect_seconds"] = arm.connect_seconds;
   json["seconds"] = arm.seconds;
   json["brokers_peak_kib"] = arm.broker_kib;
@@ -77,29 +59,34 @@ void write(const fs::path& path, const std::string& text) {
 
 }  // namespace
 
-std::string report_json(const RunResult& run, const Options& options) {
+std::string report_json(const RunResult& run, const Options& options, const Incident& incident) {
   const auto problems = failures(run);
   Json json = {{"scenario", options.scenario},
-               {"accounts", options.accounts},
+               {"accounts", run.accounts},
+               {"accounts_planned", options.accounts},
+               {"accounts_published", incident.accounts},
+               {"accounts_at_once", std::min(options.wave, options.accounts)},
                {"requests_of_each_hub", options.requests},
                {"seed", options.seed},
                {"passed", problems.empty()},
                {"failures", problems},
-               {"published", published()},
-               {"inferred", inferred(options.fault)},
+               {"published", published(incident)},
+               {"inferred", run.model},
                {"prepare_seconds", run.prepare_seconds},
                {"seconds", run.seconds},
                {"peak_kib", run.peak_kib},
+               {"kib_per_connected_account", run.kib_per_account},
                {"arms", Json::object()}};
   for (const auto& arm : run.arms) json["arms"][name(arm.arm)] = arm_json(arm);
   return json.dump(2, ' ', false, Json::error_handler_t::replace);
 }
 
-void write_reports(const RunResult& run, const Options& options, const std::vector<Bytes>& gallery) {
+void write_reports(const RunResult& run, const Options& options, const Incident& incident,
+                   const std::vector<Bytes>& gallery) {
   std::error_code ec;
   fs::create_directories(options.output, ec);
-  write(options.output / "report.json", report_json(run, options) + "\n");
-  write(options.output / "report.html", report_html(run, options, gallery));
+  write(options.output / "report.json", report_json(run, options, incident) + "\n");
+  write(options.output / "report.html", report_html(run, options, incident, gallery));
 }
 
 }  // namespace sealcam::incident

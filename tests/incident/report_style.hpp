@@ -30,7 +30,7 @@ p{margin:0 0 12px}
 .story .chip{position:absolute;left:0;top:3px;width:100px;text-align:center}
 .chip{display:inline-block;font-size:12px;font-weight:600;border-radius:6px;padding:1px 8px;background:var(--chip);
 color:var(--soft)}
-.chip.published{color:var(--accent)}
+.chip.published,.story a{color:var(--accent)}
 .chip.inferred{color:var(--soft);outline:1px dashed var(--soft);outline-offset:-1px;background:none}
 .cards{display:grid;grid-template-columns:1fr 1fr;gap:20px;margin:30px 0 0}
 .card{background:var(--card);border:1px solid var(--line);border-radius:14px;padding:22px 24px;min-width:0}

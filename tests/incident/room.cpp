@@ -13,7 +13,7 @@ namespace {
 
 constexpr int band = 44;  // mark and caption; gray, as the mark requires
 constexpr int floor_at = 136;
-constexpr int first_shown_minute = 19 * 60 + 40;  // UTC, on 1 January 2020
+constexpr int first_shown_minute = 19 * 60 + 40;  // UTC
 
 constexpr std::array<std::string_view, 8> rooms{"bedroom", "nursery", "living room", "kitchen",
                                                 "hallway", "study",   "playroom",    "terrace"};
@@ -44,8 +44,8 @@ struct Scene {
 struct LocalTime {
   int day, hour, minute;
 };
-LocalTime local_time(const Place& place, unsigned group) noexcept {
-  const int minute = 24 * 60 + first_shown_minute + place.offset_minutes + static_cast<int>(group) * 7;
+LocalTime local_time(const Place& place, int day, unsigned group) noexcept {
+  const int minute = day * 24 * 60 + first_shown_minute + place.offset_minutes + static_cast<int>(group) * 7;
   return {minute / (24 * 60), minute / 60 % 24, minute % 60};
 }
 
@@ -132,7 +132,8 @@ void draw_poster(const Scene& s, std::uint16_t camera) {
   s.canvas.text(x, 54, scale, number, from_hsl(s.hue + 200, 0.75, 0.24));
 }
 
-void draw_caption(const Scene& s, std::uint16_t camera, const Place& place, const LocalTime& time) {
+void draw_caption(const Scene& s, std::uint16_t camera, const Place& place, std::string_view month,
+                  const LocalTime& time) {
   s.canvas.rectangle(0, 0, picture_size.width, band, {});
   constexpr Color white{236, 236, 236};
   std::string room(place.room);
@@ -140,7 +141,7 @@ void draw_caption(const Scene& s, std::uint16_t camera, const Place& place, cons
                          [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
   s.canvas.text(150, 6, 1, sealcam::format("CAMERA {}  {}", camera, room), {170, 170, 170});
   s.canvas.text(150, 17, 2, sealcam::format("{:02}:{:02}", time.hour, time.minute), white);
-  s.canvas.text(218, 17, 1, sealcam::format("2020-01-{:02}", time.day), white);
+  s.canvas.text(218, 17, 1, sealcam::format("{}-{:02}", month, time.day), white);
   s.canvas.text(218, 26, 1, place.zone, {250, 204, 90});
 }
 
@@ -152,7 +153,8 @@ Place place_of(std::uint16_t camera) noexcept {
   return {rooms[(dice >> 16) % rooms.size()], zone.name, zone.minutes};
 }
 
-RoomPicture::RoomPicture() : pixels_(static_cast<std::size_t>(picture_size.width * picture_size.height * 3 / 2)) {
+RoomPicture::RoomPicture(const Calendar& calendar)
+    : calendar_(calendar), pixels_(static_cast<std::size_t>(picture_size.width * picture_size.height * 3 / 2)) {
   const auto width = static_cast<std::size_t>(picture_size.width);
   const auto luma = width * static_cast<std::size_t>(picture_size.height);
   picture_.format = hal::PixelFormat::yu12;
@@ -163,7 +165,7 @@ RoomPicture::RoomPicture() : pixels_(static_cast<std::size_t>(picture_size.width
 
 void RoomPicture::draw(std::uint16_t camera, unsigned group, unsigned step, FrameNumber number) {
   const Place place = place_of(camera);
-  const LocalTime time = local_time(place, group);
+  const LocalTime time = local_time(place, calendar_.day, group);
   const auto dice = spread(camera);
   Canvas canvas(pixels_, picture_size);
   const Scene scene{canvas, dice, static_cast<double>(camera * 47 % 360), time.hour < 7 || time.hour >= 19,
@@ -176,7 +178,7 @@ void RoomPicture::draw(std::uint16_t camera, unsigned group, unsigned step, Fram
   else draw_table(scene);
   draw_lamp(scene);
   draw_pet(scene);
-  draw_caption(scene, camera, place, time);
+  draw_caption(scene, camera, place, calendar_.month, time);
   picture_.number = number;
   hal::fake::draw_mark({pixels_.data(), static_cast<std::size_t>(picture_size.width), picture_size}, {number, camera});
 }

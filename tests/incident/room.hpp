@@ -12,6 +12,12 @@ namespace sealcam::incident {
 
 inline constexpr hal::Size picture_size{320, 180};
 
+/// The date that the first picture shows, in UTC. Contains a view of a literal.
+struct Calendar {
+  std::string_view month = "2020-01";
+  int day = 1;  ///< at most 25
+};
+
 /// Location of a camera. Contains views of literals.
 struct Place {
   std::string_view room;  ///< "bedroom"
@@ -23,13 +29,14 @@ struct Place {
 /// A YU12 picture that owns its pixels. Move-only. Thread-bound.
 class RoomPicture {
  public:
-  RoomPicture();
+  explicit RoomPicture(const Calendar& calendar = {});
   /// `group` changes the scene and the clock by minutes, `step` moves a small object, and `number` is part of the mark.
   void draw(std::uint16_t camera, unsigned group, unsigned step, FrameNumber number);
   /// A view of this object. Valid until the next draw().
   [[nodiscard]] const hal::Picture& picture() const noexcept { return picture_; }
 
  private:
+  Calendar calendar_;
   Bytes pixels_;
   hal::Picture picture_;
 };

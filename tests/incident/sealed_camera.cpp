@@ -9,7 +9,7 @@ namespace sealcam::incident {
 namespace {
 
 constexpr std::uint32_t max_incoming = 16U << 10;  // rosters, view requests
-constexpr BitsPerSecond bitrate{600'000};
+constexpr BitsPerSecond bitrate{250'000};
 
 /// A sensor without pixels. The album has the encoded pictures.
 class AlbumSource final : public hal::FrameSource {
@@ -50,8 +50,12 @@ class AlbumCapture final : public stream::CaptureFactory {
 
 test::CameraOptions options_for(const protocol::Route& route) {
   const stream::Quality quality{bitrate, Album::length, 0};
-  return {.publisher = {.route = route, .rate = {.best = quality}, .lease = lease, .still_interval = still_interval},
-          .queue = {.slots = 8, .bytes = 96U << 10, .max_unit = 48U << 10},
+  return {.publisher = {.route = route,
+                        .rate = {.best = quality},
+                        .lease = lease,
+                        .still_interval = still_interval,
+                        .slow_still_interval = still_interval},
+          .queue = {.slots = 8, .bytes = 48U << 10, .max_unit = Album::max_unit},
           .quality = quality};
 }
 
@@ -66,8 +70,8 @@ class SealedCamera final : public Camera {
                  [this] { run_.publisher.frames_ready(); }) {}
 
   void connect() override {
-    auto config = client_config(site_.people, *person_.camera_tls, person_.camera.id().to_string(),
-                                site_.brokers.ingest(), max_incoming);
+    auto config =
+        client_config(site_.people, *person_.camera_tls, person_.camera_name, site_.brokers.ingest(), max_incoming);
     config.will = test::must(run_.publisher.will());
     client_ = test::must(transport::Mqtt5Client::open(site_.io, std::move(config), run_.publisher, site_.log));
     run_.publisher.attach(*client_);

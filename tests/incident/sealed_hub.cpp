@@ -9,7 +9,7 @@
 namespace sealcam::incident {
 namespace {
 
-constexpr std::uint32_t max_incoming = 64U << 10;
+constexpr std::uint32_t max_incoming = 32U << 10;
 
 class SealedHub final : public Hub, private transport::MqttListener, private watch::PictureSink {
  public:
@@ -63,7 +63,7 @@ class SealedHub final : public Hub, private transport::MqttListener, private wat
     const auto* const origin = witness_.arrived(message.payload);
     if (origin == nullptr || (origin->kind != Kind::still && origin->kind != Kind::key)) return;
     auto& tally = witness_.tally();
-    const auto opened = forced_.open(message.payload, site_.people[origin->source].route);
+    const auto opened = forced_.open(message.payload, site_.routes.at(origin->source));
     if (!witness_.is_own(*origin)) {
       ++tally.forced;
       if (opened) ++tally.forced_opened;

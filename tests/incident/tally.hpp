@@ -16,7 +16,7 @@ enum class Arm : std::uint8_t { sealed, plain };
 /// "Pictures" are stills and key frames, unless deltas are named.
 struct Tally {
   std::uint64_t requests = 0;
-  std::uint64_t slow_requests = 0;  ///< requests to a slow camera, by the inferred model
+  std::map<std::string, std::uint64_t> relay;  ///< counters of the inferred model
 
   // Delivered to the hubs.
   std::uint64_t stills = 0;
@@ -64,6 +64,7 @@ struct Answer {
 struct ArmResult {
   Arm arm = Arm::sealed;
   Tally tally;
+  std::size_t accounts = 0;               ///< that ran
   std::vector<std::vector<Answer>> hubs;  ///< by account, then by request; for the contact sheet only
   double connect_seconds = 0;
   double seconds = 0;

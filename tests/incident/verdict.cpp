@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verdict.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <functional>
+#include <set>
 
 #include "base/format.hpp"
 
@@ -11,7 +13,7 @@ namespace {
 
 void judge_sealed(const Tally& t, std::vector<std::string>& problems) {
   if (t.wrong_stills == 0)
-    problems.emplace_back("sealed: the cache delivered no stranger's still, so the run proves nothing");
+    problems.emplace_back("sealed: the relay delivered no stranger's still, so the run proves nothing");
   if (t.shown_wrongly != 0)
     problems.push_back(sealcam::format("sealed: the hubs showed {} strangers' pictures", t.shown_wrongly));
   if (t.shown_unreadable != 0)
@@ -31,7 +33,7 @@ void judge_sealed(const Tally& t, std::vector<std::string>& problems) {
 }
 
 void judge_plain(const Tally& t, std::vector<std::string>& problems) {
-  if (t.wrong_stills == 0) problems.emplace_back("plain: the cache delivered no stranger's still");
+  if (t.wrong_stills == 0) problems.emplace_back("plain: the relay delivered no stranger's still");
   if (t.shown_wrongly == 0)
     problems.emplace_back("plain: the control showed no stranger's picture, so the test proves nothing");
 }
@@ -61,8 +63,20 @@ std::string rejected(const ArmResult& arm, const std::string& reason) {
   return found == arm.tally.rejected.end() ? "-" : number(found->second);
 }
 
+std::vector<std::string> relay_counters(const RunResult& run) {
+  std::set<std::string> names;
+  for (const auto& arm : run.arms)
+    for (const auto& [name, n] : arm.tally.relay) names.insert(name);
+  return {names.begin(), names.end()};
+}
+
+std::string relayed(const ArmResult& arm, const std::string& counter) {
+  const auto found = arm.tally.relay.find(counter);
+  return found == arm.tally.relay.end() ? "0" : number(found->second);
+}
+
 void print_table(const RunResult& run, const Options& options) {
-  std::printf("%s: %zu accounts, seed %llu\n\n%-52s", options.scenario.c_str(), options.accounts,
+  std::printf("%s: %zu of %zu accounts, seed %llu\n\n%-52s", options.scenario.c_str(), run.accounts, options.accounts,
               static_cast<unsigned long long>(options.seed), "");
   for (const auto& arm : run.arms) std::printf("%12s", name(arm.arm));
   std::printf("\n");
@@ -78,11 +92,12 @@ void print_table(const RunResult& run, const Options& options) {
   const auto sealed_count = [&](const char* title, std::uint64_t Tally::* field) {
     row(title, [field](const ArmResult& a) { return a.arm == Arm::plain ? "-" : number(a.tally.*field); });
   };
+  row("accounts", [](const ArmResult& a) { return number(a.accounts); });
   count("requests", &Tally::requests);
   count("stills delivered", &Tally::stills);
-  count("  of strangers' cameras, by the cache", &Tally::wrong_stills);
+  count("  of strangers' cameras, by the relay", &Tally::wrong_stills);
   count("key frames delivered", &Tally::keys);
-  count("  of strangers' cameras, by the cache", &Tally::wrong_keys);
+  count("  of strangers' cameras, by the relay", &Tally::wrong_keys);
   count("delta frames delivered", &Tally::deltas);
   count("arrived damaged", &Tally::damaged);
   sealed_count("opened wrongly", &Tally::opened_wrongly);
@@ -100,12 +115,17 @@ void print_table(const RunResult& run, const Options& options) {
   sealed_count("own frames opened in the same way (control)", &Tally::forced_control);
   for (const auto& reason : reject_reasons(run))
     row(sealcam::format("rejected: {}", reason).c_str(), [&](const ArmResult& a) { return rejected(a, reason); });
+  for (const auto& counter : relay_counters(run))
+    row(("relay: " + counter).c_str(), [&](const ArmResult& a) { return relayed(a, counter); });
   row("seconds", [](const ArmResult& a) { return sealcam::format("{:.1f}", a.seconds); });
   row("  to connect all devices", [](const ArmResult& a) { return sealcam::format("{:.1f}", a.connect_seconds); });
   row("memory of both brokers, MiB",
       [](const ArmResult& a) { return sealcam::format("{:.1f}", static_cast<double>(a.broker_kib) / 1024); });
-  std::printf("\nkeys, certificates and pictures: %.1f s, total: %.1f s, maximum memory of this process: %.0f MiB\n",
-              run.prepare_seconds, run.seconds, static_cast<double>(run.peak_kib) / 1024);
+  std::printf(
+      "\nkeys, certificates and pictures: %.1f s, total: %.1f minutes, maximum memory of this process: %.0f MiB, "
+      "%zu accounts connected at once, %.0f KiB for each with the brokers\n",
+      run.prepare_seconds, run.seconds / 60, static_cast<double>(run.peak_kib) / 1024,
+      std::min(options.wave, options.accounts), run.kib_per_account);
 }
 
 }  // namespace sealcam::incident

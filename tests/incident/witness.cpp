@@ -11,12 +11,14 @@ Witness::Witness(std::uint32_t account, const Dependencies& deps) : account_(acc
 
 void Witness::begin_request() {
   answers_.emplace_back();
+  answered_ = false;
   ++deps_.tally.requests;
 }
 
 const Origin* Witness::arrived(ByteView message) {
   const auto* const origin = deps_.provenance.find(message);
   if (origin == nullptr) return nullptr;
+  answered_ = true;
   auto& t = deps_.tally;
   const bool wrong = !is_own(*origin);
   if (origin->kind == Kind::still) ++t.stills, t.wrong_stills += wrong ? 1 : 0;

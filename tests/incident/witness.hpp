@@ -29,6 +29,8 @@ class Witness {
   [[nodiscard]] Tally& tally() noexcept { return deps_.tally; }
   [[nodiscard]] bool is_own(const Origin& origin) const noexcept { return origin.source == account_; }
   void begin_request();
+  /// A picture arrived since begin_request().
+  [[nodiscard]] bool answered() const noexcept { return answered_; }
   /// A message of the topic `video` or `still` arrived. Returns null if its origin is unknown.
   const Origin* arrived(ByteView message);
   /// The origin of a message. Null if it is unknown. Counts nothing.
@@ -51,6 +53,7 @@ class Witness {
   std::set<FrameNumber> own_whole_;
   std::set<FrameNumber> own_shown_;
   std::vector<Answer> answers_;
+  bool answered_ = false;
 };
 
 }  // namespace sealcam::incident

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Connects the cameras' broker and the hubs' broker. Rosters, requests, grants and status pass unchanged. Pictures
-/// pass through the faulty cache. Consists of two MQTT clients with the rights of the operator.
+/// Connects the cameras' broker and the hubs' broker. Rosters, requests, grants and status pass unchanged. The fault
+/// decides which hubs receive a picture. Consists of two MQTT clients with the rights of the operator.
 #pragma once
 
 #include <map>
@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/log.hpp"
-#include "faulty_cache.hpp"
+#include "fault.hpp"
 #include "people.hpp"
 #include "protocol/envelope.hpp"
 #include "provenance.hpp"
@@ -19,20 +19,20 @@ namespace sealcam::incident {
 using KindReader = Kind (*)(ByteView message);
 
 /// Thread-bound to the thread that runs `io`.
-class CacheLink {
+class Relay {
  public:
   struct Dependencies {
     const People& people;
     const Brokers& brokers;
-    FaultyCache& cache;
+    Fault& fault;
     Provenance& provenance;
     KindReader kind_of;
     Log& log;
   };
-  CacheLink(boost::asio::io_context& io, const Dependencies& deps);
+  Relay(boost::asio::io_context& io, const Dependencies& deps);
   [[nodiscard]] bool connected() const { return ingest_.client->connected() && delivery_.client->connected(); }
   /// Publishes a retained roster and the hub's list of cameras at the hubs' broker, as the owner's program does. The
-  /// link passes it to the camera.
+  /// relay passes it to the camera.
   void publish_roster(std::uint32_t account);
   /// Number of messages that could not be forwarded.
   [[nodiscard]] std::uint64_t failed() const noexcept { return failed_; }
@@ -49,6 +49,9 @@ class CacheLink {
   void open(boost::asio::io_context& io, Side& side, const test::Mosquitto& broker);
   void from_cameras(const transport::Message& message);
   void from_hubs(const transport::Message& message);
+  /// Not retained, so that the messages of the own camera stay at the broker.
+  void copy_to_viewers(std::uint32_t camera, protocol::Leaf leaf, ByteView payload);
+  void pass_request(std::uint32_t hub, const protocol::Topic& topic, ByteView payload);
   void pass_picture(std::uint32_t account, const protocol::Topic& topic, ByteView payload);
   void forward(Side& to, const transport::Publication& publication);
 
