@@ -14,6 +14,7 @@ PROVIDERS = {
     "Threads": None, "PkgConfig": None, "nlohmann_json": "nlohmann-json", "CLI11": "cli11", "Boost": "boost", "MbedTLS": "mbedtls",
     "libcbor": "libcbor", "libavcodec": "ffmpeg", "libavformat": "ffmpeg", "libavutil": "ffmpeg", "libswscale": "ffmpeg",
     "libv4l2": "v4l-utils", "libcamera": "libcamera", "libsystemd": "systemd", "libqrencode": "qrencode", "libgpiod": "libgpiod",
+    "sqlite3": "sqlite3",
 }
 
 FOLDERS = {"core": "meta", "openembedded-layer": "meta-oe", "networking-layer": "meta-networking", "multimedia-layer": "meta-multimedia"}

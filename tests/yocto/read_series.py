@@ -20,7 +20,7 @@ import bb.tinfoil  # noqa: E402
 FACTS = pathlib.Path(__file__).with_name("series.json")
 # The dependencies of meta-sealcam's recipes, the recipes that it appends to, and those of the packages that it installs.
 APPENDED = ["ffmpeg", "mbedtls", "x264"]
-FIRST = APPENDED + ["boost", "cli11", "e2fsprogs", "libcamera", "libcbor", "libgpiod", "nlohmann-json", "qrencode", "systemd", "util-linux",
+FIRST = APPENDED + ["boost", "cli11", "e2fsprogs", "libcamera", "libcbor", "libgpiod", "nlohmann-json", "qrencode", "sqlite3", "systemd", "util-linux",
                     "v4l-utils"]
 PACKAGES = ["e2fsprogs-e2fsck", "util-linux-fsck"]
 
