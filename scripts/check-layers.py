@@ -25,7 +25,7 @@ limited = {
     "stream": {"transport": r"transport/mqtt/mqtt\.hpp"},
     "watch": {"transport": r"transport/mqtt/mqtt\.hpp", "hal": None},
 }
-adapters = re.compile(r"<(libav|libsw|mbedtls/|psa/|linux/videodev2|libv4l2|libcamera/|boost/mqtt5|nlohmann/|cbor\.h|gpiod\.h|systemd/|CLI/)")
+adapters = re.compile(r"<(libav|libsw|mbedtls/|psa/|linux/videodev2|libv4l2|libcamera/|boost/mqtt5|nlohmann/|cbor\.h|sqlite3\.h|gpiod\.h|systemd/|CLI/)")
 include = re.compile(r'^\s*#include\s+(["<][^">]+[">])')
 max_lines = {".hpp": 200, ".cpp": 400}
 problems = []

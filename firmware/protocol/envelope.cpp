@@ -25,6 +25,7 @@ std::string_view name(MessageName message) noexcept {
     case MessageName::pairing_proof: return "pairing-proof";
     case MessageName::pairing_claim: return "pairing-claim";
     case MessageName::enrollment: return "enrollment";
+    case MessageName::receipt: return "receipt";
   }
   return "";
 }

@@ -35,7 +35,8 @@ enum class MessageName {
   authorization,
   pairing_proof,
   pairing_claim,
-  enrollment
+  enrollment,
+  receipt  ///< of a file with recordings, signed by a hub
 };
 [[nodiscard]] std::string_view name(MessageName name) noexcept;
 

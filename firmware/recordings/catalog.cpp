@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recordings/catalog.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "base/format.hpp"
+
+namespace sealcam::recordings {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr TimeRange all_times{{std::chrono::microseconds::min()}, {std::chrono::microseconds::max()}};
+
+std::unexpected<Error> list_failed(const std::error_code& ec, const fs::path& path) {
+  return fail_errno("listing recordings", path, ec.value());
+}
+
+/// The names in a folder that `accept` accepts, in ascending order. A folder that disappears counts as empty.
+template <class Accept>
+Result<std::vector<std::string>> names_in(const fs::path& folder, Accept accept) {
+  std::vector<std::string> names;
+  std::error_code ec;
+  fs::directory_iterator entries(folder, ec);
+  for (; !ec && entries != fs::directory_iterator(); entries.increment(ec))
+    if (auto name = entries->path().filename().string(); accept(name)) names.push_back(std::move(name));
+  if (ec && ec.value() != ENOENT && ec.value() != ENOTDIR) return list_failed(ec, folder);
+  std::ranges::sort(names);
+  return names;
+}
+
+}  // namespace
+
+Result<std::vector<ListedFile>> list_files(const fs::path& folder, const DeviceId& camera) {
+  std::vector<ListedFile> files;
+  const auto below = folder / camera.to_string();
+  const auto days = names_in(below, is_day_name);
+  if (!days) return std::unexpected(days.error());
+  for (const auto& day : *days) {
+    const auto names = names_in(below / day, is_file_name);
+    if (!names) return std::unexpected(names.error());
+    for (const auto& name : *names) {
+      std::error_code ec;
+      const fs::directory_entry entry(below / day / name, ec);
+      if (ec || !entry.is_regular_file(ec) || entry.is_symlink(ec)) continue;
+      const auto size = entry.file_size(ec);
+      if (!ec) files.push_back({{camera, day, name}, size});
+    }
+  }
+  return files;
+}
+
+Result<std::vector<ListedFile>> list_files(const fs::path& folder) {
+  std::error_code ec;
+  if (!fs::is_directory(folder, ec))
+    return list_failed(ec ? ec : std::error_code(ENOENT, std::generic_category()), folder);
+  const auto cameras = names_in(folder, [](const std::string& name) { return DeviceId::parse(name).has_value(); });
+  if (!cameras) return std::unexpected(cameras.error());
+  std::vector<ListedFile> files;
+  for (const auto& name : *cameras) {
+    auto more = list_files(folder, *DeviceId::parse(name));
+    if (!more) return more;
+    files.insert(files.end(), std::make_move_iterator(more->begin()), std::make_move_iterator(more->end()));
+  }
+  return files;
+}
+
+Result<Difference> compare(Index& index, const std::vector<ListedFile>& files) {
+  Difference difference;
+  std::map<FileName, const ListedFile*> listed;
+  for (const auto& file : files) listed.emplace(file.file, &file);
+  const auto cameras = index.cameras();
+  if (!cameras) return std::unexpected(cameras.error());
+  std::set<FileName> known;
+  for (const auto& camera : *cameras) {
+    const auto indexed = index.files(camera, all_times);
+    if (!indexed) return std::unexpected(indexed.error());
+    for (const auto& file : *indexed) {
+      const auto found = listed.find(file.file);
+      if (found == listed.end()) difference.missing.push_back(file.file);
+      else if (file.reason != EndReason::open && found->second->bytes == file.bytes) known.insert(file.file);
+    }
+  }
+  for (const auto& file : files)
+    if (!known.contains(file.file)) difference.unknown.push_back(file);
+  return difference;
+}
+
+Result<VerifiedHeader> FileInspector::verify(const FileHeader& header, const DeviceId& camera) {
+  const auto known = known_.find(camera);
+  if (known != known_.end() && known->second.header.owner == header.owner &&
+      known->second.header.roster == header.roster && known->second.header.grants == header.grants) {
+    auto verifier = crypto::Verifier::open(known->second.roster.camera_identity);
+    if (!verifier) return std::unexpected(verifier.error());
+    return VerifiedHeader{
+        {account_, camera}, known->second.roster, known->second.grants, header.number, std::move(*verifier)};
+  }
+  if (header.owner.account() != account_) return fail(Errc::wrong_key, "the file is of another account");
+  auto verified = verify_header(header, camera);
+  if (verified) known_.insert_or_assign(camera, Known{header, verified->roster, verified->grants});
+  return verified;
+}
+
+Result<FileContent> FileInspector::begin(const RecordingFile& file, const DeviceId& camera) {
+  auto header = file.read_header();
+  if (!header) return std::unexpected(header.error());
+  auto verified = verify(header->header, camera);
+  if (!verified) return std::unexpected(verified.error());
+  return FileContent{std::move(*header), std::move(*verified), {}, {}, {}, 0};
+}
+
+Result<FileContent> FileInspector::scanned(const RecordingFile& file, FileContent content) {
+  auto found = scan(file, content.header.size);
+  if (!found) return std::unexpected(found.error());
+  content.groups = std::move(found->groups);
+  content.end = found->end;
+  return content;
+}
+
+Result<FileContent> FileInspector::read(const RecordingFile& file, const DeviceId& camera) {
+  auto content = begin(file, camera);
+  if (!content) return content;
+  auto receipt = file.read_receipt(content->header, content->verified);
+  if (!receipt && receipt.error().code == Errc::not_found) return scanned(file, std::move(*content));
+  if (!receipt) return std::unexpected(receipt.error());
+  content->groups = receipt->receipt.groups;
+  content->end = content->header.size;
+  for (const auto& group : content->groups) content->end += group.size;
+  content->hub = receipt->hub;
+  content->receipt = std::move(receipt->receipt);
+  return content;
+}
+
+Result<FileContent> FileInspector::read_without_receipt(const RecordingFile& file, const DeviceId& camera) {
+  auto content = begin(file, camera);
+  if (!content) return content;
+  return scanned(file, std::move(*content));
+}
+
+Result<FrameFacts> first_frame(const RecordingFile& file, std::uint64_t group) {
+  std::array<std::byte, 16 + frame_facts_size> room{};
+  const auto bytes = file.read(group, room);
+  if (!bytes) return std::unexpected(bytes.error());
+  const auto mark = item_head(*bytes);
+  if (!mark) return std::unexpected(mark.error());
+  if (mark->kind != ItemKind::mark) return fail(Errc::malformed, "a group does not begin with its time");
+  return frame_facts(bytes->subspan(mark->size));
+}
+
+Result<FileInspector::Facts> FileInspector::inspect(const fs::path& folder, const FileName& name) {
+  const auto file = RecordingFile::open(name.below(folder));
+  if (!file) return std::unexpected(file.error());
+  const auto content = read(*file, name.camera);
+  if (!content) return std::unexpected(located(content.error(), file->path().native()));
+  if (content->groups.empty())
+    return std::unexpected(located({Errc::malformed, 0, "the file has no frame"}, file->path().native()));
+  Facts facts;
+  facts.file = {.file = name,
+                .number = content->header.header.number,
+                .epoch = content->verified.grants.epoch,
+                .time = {content->groups.front().time, content->groups.back().time},
+                .bytes = file->size()};
+  if (!content->receipt) return facts;
+  facts.file.time.end = content->receipt->end;
+  facts.file.reason = content->receipt->reason;
+  std::vector<std::uint64_t> places;
+  for (std::uint64_t at = content->header.size; const auto& group : content->groups)
+    places.push_back(std::exchange(at, at + group.size));
+  facts.gaps = locate(content->receipt->gaps, facts.file.epoch, content->groups, content->receipt->end,
+                      [&](std::size_t group) -> std::optional<std::uint64_t> {
+                        const auto frame = first_frame(*file, places[group]);
+                        if (!frame) return std::nullopt;
+                        return frame->counter.value();
+                      });
+  return facts;
+}
+
+}  // namespace sealcam::recordings

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recordings/file_archive.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "base/device_names.hpp"
+#include "recordings/picture_source.hpp"
+
+namespace sealcam::recordings {
+
+namespace {
+
+constexpr CaptureTime first_time{std::chrono::microseconds::min()};
+constexpr CaptureTime last_time{std::chrono::microseconds::max()};
+constexpr TimeRange all_times{first_time, last_time};
+/// Files that picture_at() tries, if the newest ones cannot be opened.
+constexpr int max_tries = 3;
+
+std::chrono::sys_time<std::chrono::microseconds> civil(CaptureTime time) {
+  return std::chrono::sys_time<std::chrono::microseconds>(time.since_epoch);
+}
+
+}  // namespace
+
+Result<std::vector<CameraSummary>> FileArchive::do_cameras() {
+  const auto ids = index_.cameras();
+  if (!ids) return std::unexpected(ids.error());
+  std::vector<CameraSummary> summaries;
+  for (const auto& id : *ids) {
+    const auto files = index_.files(id, all_times);
+    if (!files) return std::unexpected(files.error());
+    if (files->empty()) continue;
+    CameraSummary summary{.camera = id, .name = {}, .time = files->front().time};
+    summary.ended = files->back().reason;
+    for (const auto& file : *files) {
+      summary.time.end = std::max(summary.time.end, file.time.end);
+      summary.bytes += file.bytes;
+      ++summary.files;
+    }
+    std::optional<Epoch> tried;
+    for (auto file = files->rbegin(); keys_ != nullptr && summary.name.empty() && file != files->rend(); ++file) {
+      if (tried == file->epoch) continue;
+      tried = file->epoch;
+      if (const auto key = keys_->load(id, file->epoch)) summary.name = shown_device_name(key->camera_name);
+    }
+    summaries.push_back(std::move(summary));
+  }
+  return summaries;
+}
+
+Result<std::vector<Day>> FileArchive::do_days(const DeviceId& camera) {
+  const auto files = index_.files(camera, all_times);
+  if (!files) return std::unexpected(files.error());
+  std::map<std::chrono::sys_days, Day> days;
+  for (const auto& file : *files) {
+    const auto first = std::chrono::floor<std::chrono::days>(civil(file.time.begin));
+    // The index may be damaged.
+    const auto last =
+        std::min(std::chrono::floor<std::chrono::days>(civil(file.time.end)), first + std::chrono::days(1));
+    for (auto day = first; day <= last; day += std::chrono::days(1)) {
+      auto& entry = days[day];
+      entry.date = day;
+      const auto begin = std::max<std::chrono::sys_time<std::chrono::microseconds>>(civil(file.time.begin), day);
+      const auto end =
+          std::min<std::chrono::sys_time<std::chrono::microseconds>>(civil(file.time.end), day + std::chrono::days(1));
+      entry.recorded += end - begin;
+      if (day == first) entry.bytes += file.bytes;
+    }
+  }
+  std::vector<Day> all;
+  for (auto& [day, entry] : days) all.push_back(entry);
+  return all;
+}
+
+Result<RecordedTimeline> FileArchive::do_timeline(const DeviceId& camera, const TimeRange& range) {
+  const auto files = index_.files(camera, range);
+  if (!files) return std::unexpected(files.error());
+  RecordedTimeline timeline;
+  std::map<Epoch, bool> openable;
+  for (const auto& file : *files) {
+    auto known = openable.find(file.epoch);
+    if (known == openable.end())
+      known = openable.emplace(file.epoch, keys_ != nullptr && keys_->contains(camera, file.epoch)).first;
+    auto* const last = timeline.spans.empty() ? nullptr : &timeline.spans.back();
+    const bool joins = last != nullptr && last->openable == known->second &&
+                       file.time.begin.since_epoch - last->time.end.since_epoch <= max_pause;
+    if (!joins) {
+      timeline.spans.push_back({file.time, file.bytes, known->second});
+      continue;
+    }
+    last->time.end = std::max(last->time.end, file.time.end);
+    last->bytes += file.bytes;
+  }
+  auto gaps = index_.gaps(camera, range);
+  if (!gaps) return std::unexpected(gaps.error());
+  timeline.gaps = std::move(*gaps);
+  return timeline;
+}
+
+Result<std::unique_ptr<PictureReader>> FileArchive::do_read(const DeviceId& camera, const TimeRange& range,
+                                                            Pictures which) {
+  auto files = index_.files(camera, range);
+  if (!files) return std::unexpected(files.error());
+  if (files->empty()) return fail(Errc::not_found, "no recording in this time");
+  return make_reader(folder_, account_, keys_, std::move(*files), range, which);
+}
+
+Result<Moment> FileArchive::do_picture_at(const DeviceId& camera, CaptureTime time, Pictures which) {
+  auto before = time;
+  for (int i = 0; i < max_tries; ++i) {
+    const auto file = index_.at_or_before(camera, before);
+    if (!file) return std::unexpected(file.error());
+    if (!*file) break;
+    auto moment = find_moment(folder_, account_, keys_, **file, time, which);
+    if (moment || moment.error().code == Errc::io) return moment;
+    before = CaptureTime{(*file)->time.begin.since_epoch - std::chrono::microseconds(1)};
+  }
+  return fail(Errc::not_found, "no picture at this time can be opened");
+}
+
+Result<Erased> FileArchive::do_erase(const DeviceId& camera, const TimeRange& range) {
+  if (recorder_ != nullptr) return recorder_->erase(camera, range);
+  const auto files = index_.files(camera, range);
+  if (!files) return std::unexpected(files.error());
+  Erased erased;
+  for (const auto& file : *files) {
+    if (file.reason == EndReason::open) continue;  // a running hub writes it
+    // Without keys, the program has no right to the state folder.
+    if (keys_ == nullptr) return fail(Errc::permission, "deleting needs the hub's state folder");
+    if (auto r = delete_recording(folder_, index_, *keys_, file, false); !r) return std::unexpected(r.error());
+    erased.time.begin = erased.files == 0 ? file.time.begin : std::min(erased.time.begin, file.time.begin);
+    erased.time.end = std::max(erased.time.end, file.time.end);
+    ++erased.files;
+    erased.bytes += file.bytes;
+  }
+  return erased;
+}
+
+Status FileArchive::do_status() { return recorder_ != nullptr ? recorder_->status() : Status(); }
+
+Result<> fill_index(Index& index, const std::filesystem::path& folder, const AccountId& account, Log& log) {
+  const auto files = list_files(folder);
+  if (!files) return std::unexpected(files.error());
+  FileInspector inspector(account);
+  for (const auto& file : *files) {
+    const auto facts = inspector.inspect(folder, file.file);
+    if (!facts) log.warning("skipping a file: {}", to_string(facts.error()));
+    else if (auto r = index.put(facts->file, facts->gaps); !r) return r;
+  }
+  return {};
+}
+
+}  // namespace sealcam::recordings

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The index of the recordings: an SQLite database in the hub's state folder. It contains only facts that the files
+/// contain too, so a missing or damaged index is built again (catalog.hpp).
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "recordings/archive.hpp"
+#include "recordings/format.hpp"
+
+namespace sealcam::recordings {
+
+/// The name of a file below the folder of recordings.
+struct FileName {
+  DeviceId camera;
+  std::string day;   ///< see day_name()
+  std::string name;  ///< see file_name()
+  [[nodiscard]] std::filesystem::path below(const std::filesystem::path& folder) const {
+    return folder / camera.to_string() / day / name;
+  }
+  friend auto operator<=>(const FileName&, const FileName&) = default;
+};
+
+struct IndexedFile {
+  FileName file;
+  FileNumber number;
+  Epoch epoch;
+  TimeRange time;  ///< from the first to the last frame
+  std::uint64_t bytes = 0;
+  EndReason reason = EndReason::open;
+};
+
+struct Usage {
+  std::uint64_t bytes = 0;
+  std::uint64_t files = 0;
+};
+
+/// Thread-safe. Errors of all functions: malformed (damaged; call rebuild()), io (also if the disk is full),
+/// permission.
+class Index {
+ public:
+  /// Opens or creates the file. Errors: also malformed if it is damaged, or has the form of another version.
+  [[nodiscard]] static Result<std::unique_ptr<Index>> open(const std::filesystem::path& path);
+  /// In memory, for a program that reads recordings without a state folder.
+  [[nodiscard]] static Result<std::unique_ptr<Index>> open_in_memory();
+  Index(const Index&) = delete;
+  Index& operator=(const Index&) = delete;
+  ~Index();
+
+  /// Deletes the database and creates an empty one.
+  [[nodiscard]] Result<> rebuild();
+  /// Deletes the files of a database that nobody has open. Errors: permission, io.
+  [[nodiscard]] static Result<> delete_files(const std::filesystem::path& path);
+
+  /// Adds the file, or replaces what is known about it.
+  [[nodiscard]] Result<> put(const IndexedFile& file, const std::vector<Gap>& gaps);
+  [[nodiscard]] Result<> remove(const FileName& file);
+
+  /// By ascending id.
+  [[nodiscard]] Result<std::vector<DeviceId>> cameras();
+  /// Files that overlap the range, in the order of time and number.
+  [[nodiscard]] Result<std::vector<IndexedFile>> files(const DeviceId& camera, const TimeRange& range);
+  [[nodiscard]] Result<std::vector<Gap>> gaps(const DeviceId& camera, const TimeRange& range);
+  /// The newest file that begins at or before `time`.
+  [[nodiscard]] Result<std::optional<IndexedFile>> at_or_before(const DeviceId& camera, CaptureTime time);
+  /// Of all cameras, without files that are being written.
+  [[nodiscard]] Result<std::optional<IndexedFile>> oldest();
+  /// The end of the newest file of all cameras.
+  [[nodiscard]] Result<std::optional<CaptureTime>> newest();
+  /// Of all cameras, without files that are being written.
+  [[nodiscard]] Result<Usage> usage();
+  [[nodiscard]] Result<std::uint64_t> files_of_epoch(const DeviceId& camera, Epoch epoch);
+  /// 0 if there are none.
+  [[nodiscard]] Result<FileNumber> max_number(const DeviceId& camera);
+
+ private:
+  struct Database;
+  explicit Index(std::unique_ptr<Database> database);
+  std::unique_ptr<Database> database_;
+};
+
+}  // namespace sealcam::recordings

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recordings/recorder.hpp"
+
+#include <utility>
+
+namespace sealcam::recordings {
+
+namespace {
+
+constexpr std::chrono::seconds tick_interval{1};
+constexpr std::size_t max_spare = 32;
+constexpr std::size_t max_spare_size = 512U << 10;
+
+}  // namespace
+
+Recorder::Recorder(RecorderConfig config, const RecorderDependencies& deps)
+    : core_(std::move(config), deps), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+Recorder::~Recorder() {
+  thread_.request_stop();
+  changed_.notify_all();
+}
+
+void Recorder::add(const AcceptedFrame& frame) {
+  const std::scoped_lock lock(mutex_);
+  const auto& camera = frame.epoch->route.camera;
+  if (frame.stored) {
+    auto& wait = wait_for_key_[camera];
+    if (frame.kind == protocol::FrameKind::key) wait = false;
+    if (wait || queued_bytes_ + frame.message.size() > max_queue_bytes || queue_.size() >= max_queue_length) {
+      wait = true;
+      ++dropped_[camera];
+      return;
+    }
+  } else if (queue_.size() >= max_queue_length) {
+    return;
+  }
+  Frame copy{frame.epoch, frame.kind, frame.counter, {}, frame.received, frame.stored};
+  if (frame.stored) {
+    if (!spare_.empty()) {
+      copy.message = std::move(spare_.back());
+      spare_.pop_back();
+    }
+    copy.message.assign(frame.message.begin(), frame.message.end());
+    queued_bytes_ += copy.message.size();
+  }
+  queue_.emplace_back(std::move(copy));
+  changed_.notify_one();
+}
+
+void Recorder::push(Event event) {
+  const std::scoped_lock lock(mutex_);
+  queue_.push_back(std::move(event));
+  changed_.notify_one();
+}
+
+void Recorder::end(const DeviceId& camera, EndReason reason) { push(End{camera, reason}); }
+
+void Recorder::set_modes(std::vector<std::pair<DeviceId, Mode>> modes) { push(Modes{std::move(modes)}); }
+
+Result<Erased> Recorder::erase(const DeviceId& camera, const TimeRange& range) {
+  auto done = std::make_shared<std::promise<Result<Erased>>>();
+  auto result = done->get_future();
+  push(Erase{camera, range, done});
+  return result.get();
+}
+
+void Recorder::run(const std::stop_token& stop) {
+  core_.start();
+  bool more_work = true;
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    if (queue_.empty() && !more_work) changed_.wait_for(lock, stop, tick_interval, [this] { return !queue_.empty(); });
+    if (queue_.empty() && stop.stop_requested()) break;
+    const auto dropped = std::exchange(dropped_, {});
+    std::optional<Event> event;
+    if (!queue_.empty()) {
+      event.emplace(std::move(queue_.front()));
+      queue_.pop_front();
+    }
+    lock.unlock();
+    for (const auto& [camera, frames] : dropped) core_.note_dropped(camera, frames);
+    if (event) handle(*event);
+    // Frames first: files of an earlier start can wait.
+    if (!event || core_due_ <= std::chrono::steady_clock::now()) {
+      more_work = core_.tick();
+      core_due_ = std::chrono::steady_clock::now() + tick_interval;
+    }
+  }
+  core_.end_all(EndReason::stopped);
+}
+
+void Recorder::handle(Event& event) {
+  if (auto* const frame = std::get_if<Frame>(&event)) {
+    if (!frame->stored) return core_.leave_out(*frame->epoch, frame->counter);
+    core_.add(frame->epoch, frame->kind, frame->counter, frame->message, frame->received);
+    const std::scoped_lock lock(mutex_);
+    queued_bytes_ -= frame->message.size();
+    if (spare_.size() < max_spare && frame->message.capacity() <= max_spare_size)
+      spare_.push_back(std::move(frame->message));
+    return;
+  }
+  if (const auto* const end = std::get_if<End>(&event)) return core_.end(end->camera, end->reason);
+  if (auto* const modes = std::get_if<Modes>(&event)) return core_.set_modes(std::move(modes->modes));
+  auto& erase = std::get<Erase>(event);
+  erase.done->set_value(core_.erase(erase.camera, erase.range));
+}
+
+}  // namespace sealcam::recordings
