@@ -56,5 +56,6 @@ void web_seeds(Seeds& seeds);
 void h264_seeds(Seeds& seeds);
 void watcher_seeds(Seeds& seeds);
 void pairing_seeds(Seeds& seeds);
+void recording_seeds(Seeds& seeds);
 
 }  // namespace sealcam::fuzz

@@ -33,5 +33,6 @@ int main(int argc, char** argv) {
   h264_seeds(seeds);
   watcher_seeds(seeds);
   pairing_seeds(seeds);
+  recording_seeds(seeds);
   std::printf("%zu seeds, %zu bytes\n", seeds.count(), seeds.bytes());
 }
