@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Seeds from pictures: access units of the encoder, and sequences of steps for watcher_fuzz.
+#include <algorithm>
 #include <vector>
 
 #include "base/log.hpp"
@@ -7,6 +8,7 @@
 #include "corpus_parts.hpp"
 #include "hal/fake/fake_source.hpp"
 #include "hal/ffmpeg/encoder.hpp"
+#include "hal/h264.hpp"
 #include "watcher_steps.hpp"
 
 namespace sealcam::fuzz {
@@ -30,22 +32,46 @@ std::vector<Bytes> encoded(hal::Size size, int threads) {
   return units;
 }
 
+/// The access units as buffers of a sensor: [length, 2 bytes][bytes] …
+Bytes buffers_of(const std::vector<Bytes>& units) {
+  Bytes all;
+  for (const auto& unit : units) {
+    std::array<std::byte, 2> length{};
+    store_be(length, static_cast<std::uint16_t>(unit.size()));
+    all.insert(all.end(), length.begin(), length.end());
+    all.insert(all.end(), unit.begin(), unit.end());
+  }
+  return all;
+}
+
+/// Parameter sets that do not describe the matrix, as many devices write them.
+void remove_colors(Bytes& unit) {
+  Bytes out;
+  hal::NalReader reader(unit);
+  while (const auto nal = reader.next()) {
+    constexpr auto none = hal::Colors::unspecified;
+    if (nal->type() == hal::NalType::sps) hal::append_with_colors(out, *nal, {none, none, none, false});
+    else hal::append(out, *nal);
+  }
+  unit = std::move(out);
+}
+
 }  // namespace
 
 void h264_seeds(Seeds& seeds) {
   for (const auto& [name, size, threads] :
        {std::tuple{"small", hal::Size{32, 32}, 1}, std::tuple{"two-slices", hal::Size{96, 64}, 2}}) {
-    Bytes all;
-    for (const auto& unit : encoded(size, threads)) {
-      const auto number = all.size();
+    auto units = encoded(size, threads);
+    std::size_t number = 0;
+    for (const auto& unit : units) {
       seeds.put("h264_fuzz", std::string(name) + "-" + std::to_string(number), {}, unit);
-      std::array<std::byte, 2> length{};
-      store_be(length, static_cast<std::uint16_t>(unit.size()));
-      all.insert(all.end(), length.begin(), length.end());
-      all.insert(all.end(), unit.begin(), unit.end());
+      number += 2 + unit.size();
     }
-    seeds.put("decoder_fuzz", name, {}, all);
-    seeds.put("h264_splitter_fuzz", name, {}, all);
+    seeds.put("decoder_fuzz", name, {}, buffers_of(units));
+    seeds.put("h264_splitter_fuzz", name, {0}, buffers_of(units));
+    std::ranges::for_each(units, remove_colors);
+    // BT.709 with full range, from the driver.
+    seeds.put("h264_splitter_fuzz", std::string(name) + "-driver-colors", {3, 1, 1, 1}, buffers_of(units));
   }
 }
 

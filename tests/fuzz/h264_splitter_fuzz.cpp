@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Consecutive buffers of a sensor that encodes: [length, 2 bytes][bytes] … The same bytes as a JPEG picture.
+// Consecutive buffers of a sensor that encodes: [length, 2 bytes][bytes] … The same bytes as a JPEG picture. The first
+// byte decides whether the driver describes the colors; then three bytes with the colors follow.
+#include <optional>
+
 #include "hal/h264_splitter.hpp"
 #include "hal/jpeg.hpp"
 #include "input.hpp"
@@ -20,11 +23,35 @@ void check_jpeg(ByteView buffer) {
   SC_ASSERT(fuzz::inside({picture.planes[0].data, picture.planes[0].stride}, buffer));
 }
 
+/// The colors of the driver, if it describes any.
+std::optional<Colors> read_colors(fuzz::Input& input) {
+  const auto choice = input.byte();
+  if ((choice & 1U) == 0) return std::nullopt;
+  Colors colors;
+  colors.primaries = input.byte();
+  colors.transfer = input.byte();
+  colors.matrix = input.byte();
+  colors.full_range = (choice & 2U) != 0;
+  return colors;
+}
+
+/// Each parameter set that can be read has a matrix if the driver has one.
+void check_colors(ByteView unit, const Colors& driver) {
+  NalReader reader(unit);
+  while (const auto nal = reader.next()) {
+    if (nal->type() != NalType::sps) continue;
+    const auto colors = sps_colors(*nal);
+    SC_ASSERT(!colors || colors->matrix != Colors::unspecified || driver.matrix == Colors::unspecified);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input input(data, size);
   H264Splitter splitter;
+  const auto colors = read_colors(input);
+  if (colors) splitter.set_colors(*colors);
   Bytes scratch;
   while (!input.empty()) {
     const std::size_t length = input.number<std::uint16_t>();
@@ -41,6 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       SC_ASSERT(info && info->keyframe == unit.keyframe);
       SC_ASSERT(fuzz::inside(unit.bytes, buffer) || fuzz::inside(unit.bytes, scratch));
       if (unit.keyframe) SC_ASSERT(unit.size != Size());
+      if (unit.keyframe && colors) check_colors(unit.bytes, *colors);
     }
   }
   return 0;
