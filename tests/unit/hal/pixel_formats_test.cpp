@@ -27,6 +27,9 @@ std::array<int, 3> decoded(PixelFormat format, std::initializer_list<int> two_pi
   Picture picture;
   picture.format = format;
   picture.size = size;
+  // RGB and gray use all values here.
+  picture.colors.full_range =
+      format == PixelFormat::rgb24 || format == PixelFormat::bgr24 || format == PixelFormat::gray;
   picture.planes[0] = {pixels.data(), packed_bytes(format) * static_cast<std::size_t>(size.width)};
   REQUIRE(pixels.size() == picture.planes[0].stride * static_cast<std::size_t>(size.height));
   const auto unit = encoder->encode(picture).value();
