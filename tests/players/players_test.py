@@ -10,10 +10,12 @@ Each player must decode the pictures of the sensor without an error: sealcam-psn
 import argparse
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve()
@@ -47,7 +49,7 @@ class Scene:
         self.snapshot = self.hub.access.address(f"/snapshot/{self.camera.id}.jpg")
         self.token = self.hub.access.file("view")
 
-    def run(self, *argv, seconds=60, codes=(0,), **more):
+    def run(self, *argv, seconds=120, codes=(0,), **more):
         """Runs a player in a folder of its own and returns its output."""
         done = subprocess.run([str(a) for a in argv], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                               text=True, timeout=seconds, errors="replace", **more)
@@ -74,12 +76,16 @@ class Scene:
 
 
 def ffplay(s):
-    out = s.run("ffplay", "-v", "warning", "-nostats", "-fflags", "nobuffer", "-flags", "low_delay", "-t", "4", "-autoexit", s.live,
-                env={**os.environ, "SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"})
+    """A live stream has no end, and ffplay drops what follows the time of -t. So a signal ends it."""
+    command = ["timeout", "--signal=INT", "10", "ffplay", "-fflags", "nobuffer", "-flags", "low_delay", s.live]
+    dummy = {**os.environ, "SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"}
+    out = s.run(*command, "-v", "warning", "-nostats", env=dummy, codes=(124,))
     must(all("renderer" in line for line in out.splitlines()), f"ffplay reports:\n{out}")  # there is no graphics card
-    out = s.run("ffplay", "-v", "info", "-stats", "-t", "3", "-autoexit", s.live,
-                env={**os.environ, "SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"})
+    out = s.run(*command, "-v", "info", "-stats", env=dummy, codes=(124,))
     must("Video: h264" in out and SIZE in out, f"ffplay does not play:\n{out[-2000:]}")
+    clock = [float(t) for t in re.findall(r"([0-9.]+) M-V:", out)]
+    must(clock and clock[-1] - clock[0] > 3, f"the clock of ffplay does not advance:\n{out[-2000:]}")
+    return f"clock from {clock[0]:.1f} to {clock[-1]:.1f} s"
 
 
 def mpv(s):
@@ -91,8 +97,10 @@ def mpv(s):
 
 def vlc(s):
     folder = s.output("vlc")
+    width, height = SIZE.split("x")  # by default, the filter makes pictures of another height
     out = s.run(*AS_USER, "cvlc", "-v", "--no-audio", "--vout", "vdummy", "--video-filter", "scene", "--scene-format", "png",
-                "--scene-ratio", "1", "--scene-path", folder, "--run-time", "5", "--play-and-exit", s.live, "vlc://quit",
+                "--scene-ratio", "1", "--scene-width", width, "--scene-height", height, "--scene-path", folder,
+                "--run-time", "5", "--play-and-exit", s.live, "vlc://quit",
                 env={**os.environ, "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)})
     for line in out.splitlines():
         must("PCR" not in line and "h264" not in line.lower(), f"VLC reports: {line}")
@@ -132,9 +140,13 @@ def restart(s):
               "    last, count = packet.dts, count + 1\n"
               "    print(count, flush=True)\n")
     with subprocess.Popen([sys.executable, "-c", script, s.live], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as player:
-        count = 0
+        limit = threading.Timer(120, player.kill)
+        limit.start()
+        count, report = 0, []
         for line in player.stdout:
-            must(line.strip().isdigit(), f"PyAV reports: {line}{player.stdout.read()}")
+            if not line.strip().isdigit():
+                report.append(line)
+                continue
             count = int(line)
             if count == 45:
                 s.camera.process.stop()
@@ -142,7 +154,9 @@ def restart(s):
             if count == 150:
                 player.terminate()
                 break
-        must(count == 150, f"the stream ended after {count} pictures")
+        limit.cancel()
+    must(not report, f"PyAV reports: {''.join(report)}")
+    must(count == 150, f"the stream ended after {count} pictures")
     return count
 
 
@@ -237,7 +251,7 @@ def main():
                 try:
                     result = PLAYERS[name](scene)
                     print(f"{name}: passed, {'' if result is None else result} ({time.monotonic() - begun:.1f} s)", flush=True)
-                except (Failure, subprocess.TimeoutExpired) as failure:
+                except (Failure, TimeoutError, subprocess.TimeoutExpired) as failure:
                     failed += 1
                     print(f"{name}: FAILED: {failure}", flush=True)
     return 1 if failed else 0
