@@ -16,14 +16,15 @@ CameraWatch::CameraWatch(CameraDependencies& deps, const protocol::Route& route,
       queue_(deps.checker.add_queue([this](FrameCheck& frame) { on_checked(frame); })),
       epochs_(max_counter),
       requester_(deps, route),
-      shown_(route.camera, deps.cache, deps.sink, deps.clock) {}
+      shown_(route.camera, deps.cache, deps.sink, deps.clock),
+      recorded_(deps.frames, deps.owner) {}
 
 CameraWatch::~CameraWatch() {
   deps_.checker.remove_queue(queue_);
   shown_.forget();
 }
 
-Result<> CameraWatch::on_roster(const protocol::Roster& roster, const RosterMark& mark) {
+Result<> CameraWatch::on_roster(const protocol::Roster& roster, const RosterMark& mark, ByteView message) {
   if (!camera_keys_) {
     auto verifier = crypto::Verifier::open(roster.camera_identity);
     if (!verifier) return std::unexpected(verifier.error());
@@ -37,7 +38,9 @@ Result<> CameraWatch::on_roster(const protocol::Roster& roster, const RosterMark
     deps_.log.info("camera {}: {}", route_.camera.to_string(),
                    membership_.suspended() ? "the roster suspends this hub" : "the roster no longer lists this hub");
     forget();
+    recorded_.end(route_.camera, FrameSink::End::removed);
   }
+  recorded_.set_roster(message);
   if (!membership_.may_switch_privacy()) requester_.end_privacy();
   report_state();
   return {};
@@ -88,6 +91,7 @@ void CameraWatch::on_grants(ByteView message) {
   requester_.clear_unopened();
   auto& epoch = epochs_.add_candidate(std::move(*opened));
   take_name(epoch);
+  recorded_.set_grants(epoch, message);
   deps_.log.info("camera {}: received the key of epoch {:016x}", route_.camera.to_string(), grants->epoch.value());
   request_due();
   for (auto& frame : held_.take(grants->epoch)) {
@@ -158,10 +162,6 @@ void CameraWatch::on_frame(ByteView message, bool retained) {
   }
 }
 
-void CameraWatch::submit(std::unique_ptr<FrameCheck> frame) {
-  counters_.overload += deps_.checker.submit(queue_, std::move(frame));
-}
-
 // Frames without grants are checked without a key, so that forged frames and frames for other hubs are counted apart.
 void CameraWatch::submit_excess() {
   const auto now = deps_.clock.boot();
@@ -189,8 +189,10 @@ void CameraWatch::on_checked(FrameCheck& frame) {
     if (!again) counters_.rejected.add(RejectReason::replayed);
     return;
   }
-  if (verdict == StreamOrder::Verdict::out_of_order) return counters_.rejected.add(RejectReason::out_of_order);
-  on_accepted(*epoch, verdict, frame);
+  const bool ordered = verdict != StreamOrder::Verdict::out_of_order;
+  if (ordered) on_accepted(*epoch, verdict, frame);
+  else counters_.rejected.add(RejectReason::out_of_order);
+  recorded_.forward(epochs_.current(), frame, video && ordered);
 }
 
 // The frame is rejected, but it is opened before: it may complete the proof of a clone, or be the first activity of
@@ -219,6 +221,7 @@ void CameraWatch::on_cloned(Epoch epoch, Epoch other) {
                   other == Epoch() ? "a device uses an old copy of the camera's card"
                                    : sealcam::format("epoch {:016x} replaced it", other.value()));
   forget();
+  recorded_.end(route_.camera, FrameSink::End::cloned);
   report_cloned();
   report_state();
 }
@@ -288,6 +291,7 @@ void CameraWatch::promote(EpochState& epoch, ChallengeSerial echoed) {
       deps_.log.error("camera {}: cannot store the newest epoch; after a restart, the hub may accept an older one: {}",
                       route_.camera.to_string(), to_string(r.error()));
   take_name(epoch);
+  recorded_.begin(epoch);
   last_still_.reset();
   deps_.log.info("camera {}: epoch {:016x} is live", route_.camera.to_string(), epoch.epoch.value());
   if (!epoch.shown)
@@ -328,10 +332,6 @@ void CameraWatch::request_due() {
   if (!watched_ || blocked() || !requester_.connected()) return;
   if (!answered_) answered_ = deps_.clock.boot();
   requester_.request_due(epochs_, clones_);
-}
-
-bool CameraWatch::unanswered(BootTime now) const noexcept {
-  return watched_ && answered_ && now - *answered_ > answer_timeout;
 }
 
 CameraState CameraWatch::state(BootTime now) const {

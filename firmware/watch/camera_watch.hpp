@@ -4,6 +4,7 @@
 
 #include "protocol/roster.hpp"
 #include "protocol/status.hpp"
+#include "watch/frame_sink.hpp"
 #include "watch/membership.hpp"
 #include "watch/shown_pictures.hpp"
 #include "watch/view_requester.hpp"
@@ -25,8 +26,9 @@ class CameraWatch {
   CameraWatch& operator=(const CameraWatch&) = delete;
   ~CameraWatch();
 
-  /// Applies a verified roster that is newer than the last one. Errors: crypto, malformed (the camera's key).
-  [[nodiscard]] Result<> on_roster(const protocol::Roster& roster, const RosterMark& mark);
+  /// Applies a verified roster that is newer than the last one. `message`: its encoding. Errors: crypto,
+  /// malformed (the camera's key).
+  [[nodiscard]] Result<> on_roster(const protocol::Roster& roster, const RosterMark& mark, ByteView message);
   void on_roster_conflict();
   void on_grants(ByteView message);
   void on_status(ByteView message);
@@ -57,7 +59,8 @@ class CameraWatch {
  private:
   [[nodiscard]] std::optional<RejectReason> blocked() const noexcept;
   [[nodiscard]] Result<EpochState> open_epoch(const protocol::Grants& grants) {
-    return watch::open_epoch(grants, route_, deps_.keys, deps_.prekeys, requester_.challenges().next());
+    return watch::open_epoch(grants, route_, deps_.keys, deps_.prekeys, requester_.challenges().next(),
+                             recorded_.needs_keys());
   }
   void on_closed_grants(const protocol::Grants& grants);
   void on_checked(FrameCheck& frame);
@@ -83,11 +86,15 @@ class CameraWatch {
   [[nodiscard]] bool may_show(const EpochState& epoch) const noexcept {
     return epochs_.current() != nullptr ? &epoch == epochs_.current() : &epoch == epochs_.preferred();
   }
-  void submit(std::unique_ptr<FrameCheck> frame);
+  void submit(std::unique_ptr<FrameCheck> frame) {
+    counters_.overload += deps_.checker.submit(queue_, std::move(frame));
+  }
   void submit_excess();
   void forget();
   void request_due();
-  [[nodiscard]] bool unanswered(BootTime now) const noexcept;
+  [[nodiscard]] bool unanswered(BootTime now) const noexcept {
+    return watched_ && answered_ && now - *answered_ > answer_timeout;
+  }
   [[nodiscard]] CameraState state(BootTime now) const;
   [[nodiscard]] Reason reason(CameraState state, BootTime now) const;
   void report_state();
@@ -109,6 +116,7 @@ class CameraWatch {
   HeldFrames held_;
   RateLimit cloned_log_limit_{std::chrono::hours(1)};
   ShownPictures shown_;
+  FrameForwarder recorded_;
   std::optional<BootTime> answered_;     ///< last echo of this hub's challenge, or start of the requests
   std::optional<BootTime> newest_echo_;  ///< time at which the newest echoed challenge was made
   std::optional<bool> reports_online_;

@@ -17,7 +17,7 @@ std::optional<protocol::ReceiverReport> ReceivedVideo::report() const noexcept {
 }
 
 Result<EpochState> open_epoch(const protocol::Grants& grants, const protocol::Route& route,
-                              const crypto::DeviceKeys& keys, Prekeys* prekeys, ChallengeSerial next) {
+                              const crypto::DeviceKeys& keys, Prekeys* prekeys, ChallengeSerial next, bool keep_key) {
   PrekeyNumber used;
   const auto key_of = [&](PrekeyNumber number) -> const crypto::AgreementKey* {
     used = number;
@@ -29,13 +29,18 @@ Result<EpochState> open_epoch(const protocol::Grants& grants, const protocol::Ro
   if (used != PrekeyNumber()) prekeys->note_used(used);
   auto key = crypto::sframe::OpeningKey::open(grants.suite, grants.epoch, content->base_key);
   if (!key) return std::unexpected(key.error());
-  return EpochState{
+  EpochState state{
       .epoch = grants.epoch,
       .key = std::make_shared<const crypto::sframe::OpeningKey>(std::move(*key)),
       .camera_name = shown_device_name(content->camera_name),
       .grant_key = used,
       .known_since = next,
   };
+  if (keep_key)
+    state.recorded =
+        std::make_shared<device::RecordedEpoch>(route, crypto::PublicKey(), Bytes(), Bytes(), grants.epoch,
+                                                std::move(content->base_key), std::move(content->camera_name));
+  return state;
 }
 
 EpochState& EpochSet::add_candidate(EpochState epoch) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "crypto/sframe.hpp"
+#include "device/recorded_epoch.hpp"
 #include "protocol/roster.hpp"
 #include "protocol/view_request.hpp"
 #include "watch/freshness.hpp"
@@ -49,15 +50,19 @@ struct EpochState {
   StreamOrder order{};
   PictureGroup held{held_limit};  ///< pictures before the first echo; shown together with it
   bool shown = false;             ///< its pictures are on the screen, possibly as STALE
+  /// For a hub that records, otherwise null. Nothing changes it after the epoch became current.
+  std::shared_ptr<device::RecordedEpoch> recorded{};
   ReceivedVideo received{};
   std::uint32_t requests = 0;
   BootTime next_request{};
 };
 
-/// Opens this hub's grant. `prekeys`: null if the hub has none. `next`: the serial of the next challenge. Errors:
-/// not_found (no grant for this hub), not_decryptable (also if the hub has no such key), malformed, crypto.
+/// Opens this hub's grant. `prekeys`: null if the hub has none. `next`: the serial of the next challenge. `keep_key`:
+/// sets `recorded`, without the messages. Errors: not_found (no grant for this hub), not_decryptable (also if the hub
+/// has no such key), malformed, crypto.
 [[nodiscard]] Result<EpochState> open_epoch(const protocol::Grants& grants, const protocol::Route& route,
-                                            const crypto::DeviceKeys& keys, Prekeys* prekeys, ChallengeSerial next);
+                                            const crypto::DeviceKeys& keys, Prekeys* prekeys, ChallengeSerial next,
+                                            bool keep_key);
 
 /// The current epoch, which echoed a challenge of this hub, up to two candidates that may become current, and the
 /// closed epochs. Thread-bound.

@@ -18,6 +18,8 @@
 
 namespace sealcam::watch {
 
+class FrameSink;
+
 /// Shared by all cameras of a hub. All references must outlive the cameras.
 struct CameraDependencies {
   crypto::DeviceKeys keys;
@@ -30,7 +32,9 @@ struct CameraDependencies {
   PictureCache& cache;
   device::MaxEpochStore& max_epochs;
   PictureRule rule = nullptr;
-  Prekeys* prekeys = nullptr;  ///< null: cameras seal to the key in the roster
+  Prekeys* prekeys = nullptr;   ///< null: cameras seal to the key in the roster
+  FrameSink* frames = nullptr;  ///< null: the hub does not record
+  crypto::PublicKey owner{};
 };
 
 /// Requests pictures from each epoch that may be the camera's. An epoch that does not answer was offered by a broker,

@@ -54,7 +54,7 @@ Result<> Watcher::load() {
                                      sealcam::format("rosters/{}/{}", account_.to_string(), camera.to_string())));
     const auto mark = mark_of(*roster, message);
     if (!mark) return std::unexpected(mark.error());
-    adopt(route, *roster, *mark);
+    adopt(route, *roster, *mark, message);
   }
   return {};
 }
@@ -70,8 +70,8 @@ Watcher::Watcher(crypto::Verifier owner, const crypto::DeviceKeys& keys, const W
       owner_(std::move(owner)),
       account_(owner_.key().account()),
       sequence_(deps.sequence),
-      camera_deps_{keys,     nullptr,   deps.checker, sequence_,       deps.clock,
-                   deps.log, deps.sink, cache_,       deps.max_epochs, deps.rule} {}
+      camera_deps_{keys,   nullptr,         deps.checker, sequence_, deps.clock,  deps.log,    deps.sink,
+                   cache_, deps.max_epochs, deps.rule,    nullptr,   deps.frames, owner_.key()} {}
 
 void Watcher::start(transport::MqttClient& client) {
   camera_deps_.client = &client;
@@ -167,12 +167,13 @@ void Watcher::on_roster(const protocol::Route& route, ByteView message) {
   }
   if (auto r = deps_.rosters.store(route.camera, message); !r)
     return deps_.log.error("cannot store a roster, not applying it: {}", to_string(r.error()));
-  adopt(route, *roster, *mark);
+  adopt(route, *roster, *mark, message);
 }
 
-void Watcher::adopt(const protocol::Route& route, const protocol::Roster& roster, const RosterMark& mark) {
+void Watcher::adopt(const protocol::Route& route, const protocol::Roster& roster, const RosterMark& mark,
+                    ByteView message) {
   auto& camera = find_or_add(route);
-  if (auto r = camera.on_roster(roster, mark); !r) return reject_roster(route, to_reject_reason(r.error()));
+  if (auto r = camera.on_roster(roster, mark, message); !r) return reject_roster(route, to_reject_reason(r.error()));
   marks_.insert_or_assign(route.camera, mark);
   update_subscriptions();
   if (!camera.member()) return;

@@ -25,7 +25,8 @@ struct WatcherDependencies {
   const Clock& clock;
   Log& log;
   PictureSink& sink;
-  PictureRule rule = nullptr;  ///< for opened pictures; frames that it rejects are malformed. Null: no rule
+  PictureRule rule = nullptr;   ///< for opened pictures; frames that it rejects are malformed. Null: no rule
+  FrameSink* frames = nullptr;  ///< null: the hub does not record
 };
 
 /// Finds the cameras of the account by the owner's index for this hub and by the stored rosters. Verifies and opens
@@ -86,7 +87,7 @@ class Watcher final : public transport::MqttListener {
   void report_missing_index();
   void on_roster(const protocol::Route& route, ByteView message);
   void on_control(const protocol::Topic& topic, ByteView message);
-  void adopt(const protocol::Route& route, const protocol::Roster& roster, const RosterMark& mark);
+  void adopt(const protocol::Route& route, const protocol::Roster& roster, const RosterMark& mark, ByteView message);
   void keep_early(const protocol::Topic& topic, ByteView message);
   [[nodiscard]] bool within_budget(const protocol::Topic& topic);
   void overloaded(const protocol::Route& route);

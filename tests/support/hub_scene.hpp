@@ -58,6 +58,7 @@ class HubScene {
   MemoryPrekeyStore prekeys;
   InlineChecker checker;
   watch::PictureRule rule;
+  watch::FrameSink* frames = nullptr;  ///< set it before restart()
   std::unique_ptr<watch::Watcher> watcher;
   std::optional<protocol::Roster> newest_roster;  ///< the last delivered one
 
@@ -78,7 +79,7 @@ class HubScene {
     watcher->set_watched(true, {});
   }
   [[nodiscard]] watch::WatcherDependencies dependencies() {
-    return {checker, rosters, sequence, max_epochs, &prekeys, clock, log, sink, rule};
+    return {checker, rosters, sequence, max_epochs, &prekeys, clock, log, sink, rule, frames};
   }
   void deliver(Leaf leaf, ByteView payload, bool retained = false) { deliver(route, leaf, payload, retained); }
   void deliver(const protocol::Route& to, Leaf leaf, ByteView payload, bool retained = false) {
