@@ -29,7 +29,7 @@ class Firefox:
             if self.child.poll() is not None:
                 raise Failure(f"Firefox ended:\n{pathlib.Path(log).read_text(errors='replace')[-2000:]}")
             try:
-                return socket.create_connection(("127.0.0.1", port), 60)
+                return socket.create_connection(("127.0.0.1", port), 240)
             except OSError:
                 return None
 
