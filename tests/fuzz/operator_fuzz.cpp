@@ -34,7 +34,7 @@ struct Scene {
         account.keys().identity));
     const auto local = owner::local_operator(broker);
     authority = local->authority().value();
-    certificate = local->authorize(request).value().pem;
+    certificate = local->authorize(request).value();
   }
 };
 const Scene& scene() {
@@ -83,7 +83,7 @@ void check_answer(std::string_view text) {
   if (!answer) return;
   const auto authority = (*answer)->authority().value();
   const auto given = (*answer)->authorize(scene().request);
-  if (given) SC_ASSERT(transport::check_certificate(authority, given->pem).has_value());
+  if (given) SC_ASSERT(transport::check_certificate(authority, *given).has_value());
 }
 
 /// A name of a file leads to no other folder.

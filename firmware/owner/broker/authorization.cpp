@@ -116,18 +116,26 @@ Outcome<AuthorizedDevice> authorize(const BrokerFiles& files, const Authorizatio
   if (!settings) return std::unexpected(settings.error());
   const auto entry = check_statement(request);
   if (!entry) return std::unexpected(entry.error());
-  const auto lock = retry_while_locked([&] { return lock_folder(files.folder); });
-  if (!lock) return failure(lock.error(), sealcam::format("cannot lock the folder {}", files.folder.string()));
+  const auto lock = lock_broker(files);
+  if (!lock) return std::unexpected(lock.error());
   auto record = check_account(files, *settings, *entry);
   if (!record) return std::unexpected(record.error());
   auto certificate = sign(files, request.request_pem, *entry);
   if (!certificate) return std::unexpected(certificate.error());
   if (auto r = record_certificate(files, std::move(*record), *certificate); !r) return std::unexpected(r.error());
+  return AuthorizedDevice{*entry, std::move(*certificate)};
+}
+
+Outcome<bool> apply_authorizations(const BrokerFiles& files) {
+  const auto settings = read_broker(files);
+  if (!settings) return std::unexpected(settings.error());
+  const auto lock = lock_broker(files);
+  if (!lock) return std::unexpected(lock.error());
   if (auto r = write_access(files, settings->kind); !r) return std::unexpected(r.error());
-  AuthorizedDevice out{*entry, std::move(*certificate), reload_broker(files, settings->kind)};
+  const bool reloaded = reload_broker(files, settings->kind);
   // A revocation while the broker was not running is completed here. The next command repeats it after a failure.
-  if (out.reloaded) (void)clear_revoked(files, settings->kind);
-  return out;
+  if (reloaded) (void)clear_revoked(files, settings->kind);
+  return reloaded;
 }
 
 Outcome<Authorized> check_authorization(const BrokerFiles& files, const AuthorizationRequest& request) {

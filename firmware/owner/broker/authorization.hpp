@@ -23,15 +23,19 @@ struct AuthorizationRequest {
 struct AuthorizedDevice {
   Authorized device;
   std::string certificate_pem;
-  bool reloaded = false;  ///< a running broker read its access list again
 };
 
 /// Compares id, role and TLS key in the device's descriptor, in the owner's authorization and in the certificate
-/// request. Signs the certificate, and writes the record of the device and the permissions of its account. An account
-/// can authorize its device again. A device of another account must be revoked first. Otherwise anyone who saw its
-/// request could move the device to another account. Errors: EX_NOPERM (they differ, another account, or the account
-/// has too many devices), EX_CONFIG (damaged).
+/// request. Signs the certificate, and writes the record of the device. The broker accepts the device after
+/// apply_authorizations(). An account can authorize its device again. A device of another account must be revoked
+/// first. Otherwise anyone who saw its request could move the device to another account. Errors: EX_NOPERM (they
+/// differ, another account, or the account has too many devices), EX_CONFIG (damaged).
 [[nodiscard]] Outcome<AuthorizedDevice> authorize(const BrokerFiles& files, const AuthorizationRequest& request);
+
+/// Writes the permissions of all authorized devices, and tells the running broker to read them. Returns whether such a
+/// broker runs on this machine. RabbitMQ needs seconds for it. Therefore a command calls this function once, after
+/// the last device.
+[[nodiscard]] Outcome<bool> apply_authorizations(const BrokerFiles& files);
 
 /// Makes the checks of authorize() and writes nothing.
 [[nodiscard]] Outcome<Authorized> check_authorization(const BrokerFiles& files, const AuthorizationRequest& request);

@@ -9,6 +9,7 @@
 #include "base/encoding.hpp"
 #include "base/file.hpp"
 #include "base/format.hpp"
+#include "owner/account/account.hpp"
 
 namespace sealcam::owner {
 
@@ -155,6 +156,16 @@ Outcome<std::vector<DeviceRecord>> read_devices(const BrokerFiles& files) {
     return failure(EX_IOERR, sealcam::format("cannot read the folder {}: {}", files.devices().string(), ec.message()));
   std::ranges::sort(out, {}, [](const DeviceRecord& record) { return record.device.device; });
   return out;
+}
+
+Outcome<UniqueFd> lock_broker(const BrokerFiles& files) {
+  // Each of them takes five seconds.
+  constexpr int attempts = 12;
+  auto lock = retry_while_locked([&] { return lock_folder(files.folder); });
+  for (int i = 1; i < attempts && !lock && lock.error().code == Errc::conflict; ++i)
+    lock = retry_while_locked([&] { return lock_folder(files.folder); });
+  if (!lock) return failure(lock.error(), sealcam::format("cannot lock the folder {}", files.folder.string()));
+  return std::move(*lock);
 }
 
 Outcome<Revocations> read_revocations(const BrokerFiles& files) {

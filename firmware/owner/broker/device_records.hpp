@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file.hpp"
 #include "owner/broker/access_list.hpp"
 #include "owner/broker/broker_setup.hpp"
 
@@ -49,6 +50,9 @@ struct Revocations {
 [[nodiscard]] Outcome<> remove_device(const BrokerFiles& files, const DeviceId& device);
 /// In ascending order of the id.
 [[nodiscard]] Outcome<std::vector<DeviceRecord>> read_devices(const BrokerFiles& files);
+
+/// Locks the broker's folder. Waits for another command, which may import definitions into RabbitMQ meanwhile.
+[[nodiscard]] Outcome<UniqueFd> lock_broker(const BrokerFiles& files);
 
 [[nodiscard]] Outcome<Revocations> read_revocations(const BrokerFiles& files);
 [[nodiscard]] Outcome<> write_revocations(const BrokerFiles& files, const Revocations& revocations);

@@ -36,11 +36,12 @@ class LocalOperator final : public Operator {
     if (!pem) return std::unexpected(pem.error());
     return std::string(as_text(*pem));
   }
-  [[nodiscard]] Outcome<Certificate> authorize(const AuthorizationRequest& request) const override {
+  [[nodiscard]] Outcome<std::string> authorize(const AuthorizationRequest& request) const override {
     auto authorized = owner::authorize(files_, request);
     if (!authorized) return std::unexpected(authorized.error());
-    return Certificate{std::move(authorized->certificate_pem), authorized->reloaded};
+    return std::move(authorized->certificate_pem);
   }
+  [[nodiscard]] Outcome<bool> apply() const override { return apply_authorizations(files_); }
   [[nodiscard]] std::filesystem::path folder() const override { return files_.folder; }
 
  private:
@@ -53,7 +54,7 @@ class RemoteOperator final : public Operator {
 
   [[nodiscard]] Outcome<Address> address() const override { return answer_.address; }
   [[nodiscard]] Outcome<std::string> authority() const override { return answer_.authority_pem; }
-  [[nodiscard]] Outcome<Certificate> authorize(const AuthorizationRequest& request) const override {
+  [[nodiscard]] Outcome<std::string> authorize(const AuthorizationRequest& request) const override {
     const auto name = transport::requested_name(request.request_pem);
     const auto key = transport::requested_key(request.request_pem);
     if (!name || !key)
@@ -68,12 +69,13 @@ class RemoteOperator final : public Operator {
                        sealcam::format("the operator's certificate for device {} is for another key or from another "
                                        "authority; make a new request with --request",
                                        *name));
-      return Certificate{pem, false};
+      return pem;
     }
     return failure(EX_CONFIG, sealcam::format("the operator's answer contains no certificate for device {}; make a "
                                               "request with --request",
                                               *name));
   }
+  [[nodiscard]] Outcome<bool> apply() const override { return false; }
   [[nodiscard]] std::filesystem::path folder() const override { return {}; }
 
  private:

@@ -25,17 +25,15 @@ class Operator {
     std::string host;
     std::uint16_t port = 0;
   };
-  struct Certificate {
-    std::string pem;
-    bool reloaded = false;  ///< a running broker on this machine read its access list again
-  };
-
   virtual ~Operator() = default;
   [[nodiscard]] virtual Outcome<Address> address() const = 0;
   /// The certificate of the operator's authority (PEM).
   [[nodiscard]] virtual Outcome<std::string> authority() const = 0;
-  /// Returns the certificate for a request.
-  [[nodiscard]] virtual Outcome<Certificate> authorize(const AuthorizationRequest& request) const = 0;
+  /// Returns the certificate for a request (PEM). The broker accepts the device after apply().
+  [[nodiscard]] virtual Outcome<std::string> authorize(const AuthorizationRequest& request) const = 0;
+  /// apply_authorizations(), if the broker's folder is on this machine. A command calls it once, after the last device.
+  /// An operator on another machine did it before the answer, and the result is false.
+  [[nodiscard]] virtual Outcome<bool> apply() const = 0;
   /// The broker's folder on this machine; empty if the broker is on another machine.
   [[nodiscard]] virtual std::filesystem::path folder() const = 0;
 };
@@ -53,10 +51,10 @@ class Operator {
 /// the hub of the owner's machine.
 inline constexpr std::size_t max_requests = 16;
 
-/// Authorizes every device of a file of requests, in its order. All entries are checked first; if one is rejected, no
-/// device is authorized and the failure names the entry. If the broker's folder becomes unwritable, the failure
-/// contains the number of authorized devices, and the call can be repeated. Errors: those of authorize(); EX_CONFIG for
-/// more than `max_requests`, two accounts, or one device twice.
+/// Authorizes every device of a file of requests, in its order. The broker accepts them after apply_authorizations().
+/// All entries are checked first; if one is rejected, no device is authorized and the failure names the entry. If the
+/// broker's folder becomes unwritable, the failure contains the number of authorized devices, and the call can be
+/// repeated. Errors: those of authorize(); EX_CONFIG for more than `max_requests`, two accounts, or one device twice.
 [[nodiscard]] Outcome<std::vector<AuthorizedDevice>> authorize_all(const BrokerFiles& files,
                                                                    const std::vector<AuthorizationRequest>& requests);
 

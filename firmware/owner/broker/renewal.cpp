@@ -31,14 +31,6 @@ constexpr std::string_view devices = "devices/";
 /// The files of a backup, except the records of devices. The last one is optional.
 constexpr std::array names = {"broker.json", "ca.pem", "server.key", "server.pem", "revoked.json", "acl.own"};
 
-auto lock_broker(const BrokerFiles& files) {
-  return retry_while_locked([&] { return lock_folder(files.folder); });
-}
-
-std::unexpected<Failure> not_locked(const Error& error, const BrokerFiles& files) {
-  return failure(error, sealcam::format("cannot lock the folder {}", files.folder.string()));
-}
-
 Outcome<Json> collect_files(const BrokerFiles& files) {
   Json out = Json::object();
   for (const auto* name : names) {
@@ -99,7 +91,7 @@ Outcome<bool> renew_server(const BrokerFiles& files, const std::vector<std::stri
   if (!settings) return std::unexpected(settings.error());
   if (auto r = crypto::init(); !r) return failure(r.error(), "cannot start the crypto library");
   const auto lock = lock_broker(files);
-  if (!lock) return not_locked(lock.error(), files);
+  if (!lock) return std::unexpected(lock.error());
   if (!hosts.empty()) settings->hosts = hosts;
   const auto authority = read_authority(files);
   if (!authority) return std::unexpected(authority.error());
@@ -112,7 +104,7 @@ Outcome<> renew_authority(const BrokerFiles& files) {
   if (auto r = read_broker(files); !r) return std::unexpected(r.error());
   if (auto r = crypto::init(); !r) return failure(r.error(), "cannot start the crypto library");
   const auto lock = lock_broker(files);
-  if (!lock) return not_locked(lock.error(), files);
+  if (!lock) return std::unexpected(lock.error());
   const auto authority = read_authority(files);
   if (!authority) return std::unexpected(authority.error());
   const auto name = transport::certificate_name(authority->certificate_pem);
@@ -130,7 +122,7 @@ Outcome<> back_up_broker(const BrokerFiles& files, const fs::path& file, const c
   if (fs::exists(fs::symlink_status(file, ec)))
     return failure(EX_CANTCREAT, sealcam::format("{} already exists; choose another name", file.string()));
   const auto lock = lock_broker(files);
-  if (!lock) return not_locked(lock.error(), files);
+  if (!lock) return std::unexpected(lock.error());
   const auto authority = read_authority(files);
   if (!authority) return std::unexpected(authority.error());
   const auto scalar = authority->key.reveal_scalar();

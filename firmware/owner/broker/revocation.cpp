@@ -116,8 +116,8 @@ Outcome<Revoked> clear_revoked(const BrokerFiles& files, BrokerKind kind) {
 Outcome<Revoked> revoke(const BrokerFiles& files, const DeviceId& device) {
   const auto settings = read_broker(files);
   if (!settings) return std::unexpected(settings.error());
-  const auto lock = retry_while_locked([&] { return lock_folder(files.folder); });
-  if (!lock) return failure(lock.error(), sealcam::format("cannot lock the folder {}", files.folder.string()));
+  const auto lock = lock_broker(files);
+  if (!lock) return std::unexpected(lock.error());
   const auto record = read_device(files, device);
   if (record) {
     if (auto r = note_revoked(files, settings->kind, *record); !r) return std::unexpected(r.error());

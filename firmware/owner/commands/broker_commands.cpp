@@ -107,16 +107,18 @@ Outcome<> authorize_device(const Dependencies& deps, const BrokerArguments& argu
   const auto authorized =
       authorize(files, {std::string(as_text(*request)), std::move(*descriptor), std::move(*authorization)});
   if (!authorized) return std::unexpected(authorized.error());
+  const auto reloaded = apply_authorizations(files);
+  if (!reloaded) return std::unexpected(reloaded.error());
   if (arguments.output == "-") {
     sealcam::print("{}", authorized->certificate_pem);
     return {};
   }
   if (auto r = write_output(arguments.output, as_bytes(authorized->certificate_pem)); !r) return r;
   if (deps.json)
-    print_json(to_json(authorized->device).add("certificate", arguments.output).add("reloaded", authorized->reloaded));
+    print_json(to_json(authorized->device).add("certificate", arguments.output).add("reloaded", *reloaded));
   else
     sealcam::println("authorized {}; {}\ncertificate: {}\nauthority: {}", device_text(authorized->device),
-                     reload_text(authorized->reloaded), arguments.output, files.authority().string());
+                     reload_text(*reloaded), arguments.output, files.authority().string());
   return {};
 }
 
@@ -132,16 +134,18 @@ Outcome<> answer_requests(const Dependencies& deps, const BrokerArguments& argum
   if (!requests) return std::unexpected(requests.error());
   const auto devices = authorize_all(files, *requests);
   if (!devices) return std::unexpected(devices.error());
+  const auto reloaded = apply_authorizations(files);
+  if (!reloaded) return std::unexpected(reloaded.error());
   Answer answer{std::move(*address), std::move(*authority), {}};
   JsonArray authorized;
-  for (const auto& [device, certificate_pem, reloaded] : *devices) {
+  for (const auto& [device, certificate_pem] : *devices) {
     answer.certificates_pem.push_back(certificate_pem);
     if (deps.json) authorized.add(to_json(device));
-    else sealcam::println("authorized {}; {}", device_text(device), reload_text(reloaded));
+    else sealcam::println("authorized {}", device_text(device));
   }
   if (auto r = write_answer(arguments.output, answer); !r) return r;
   if (deps.json) print_json(JsonObject().add("authorized", authorized).add("answer", arguments.output));
-  else sealcam::println("send this file to the owner: {}", arguments.output);
+  else sealcam::println("{}\nsend this file to the owner: {}", reload_text(*reloaded), arguments.output);
   return {};
 }
 

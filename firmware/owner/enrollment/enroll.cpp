@@ -42,24 +42,22 @@ Outcome<> check_owner(const Account& account, const StateFiles& files) {
   return failure(before.error(), sealcam::format("cannot read {}", files.enrollment().string()));
 }
 
-/// Authorizes a device and returns its enrollment. The flag is Certificate::reloaded.
-Outcome<std::pair<Enrollment, bool>> authorize_device(const Account& account, const DeviceRequest& device,
-                                                      const Operator& broker, const Address& address,
-                                                      std::string name) {
+/// Authorizes a device and returns its enrollment.
+Outcome<Enrollment> authorize_device(const Account& account, const DeviceRequest& device, const Operator& broker,
+                                     const Address& address, std::string name) {
   const auto request = authorization_request(account, device);
   if (!request) return std::unexpected(request.error());
-  auto authorized = broker.authorize(*request);
-  if (!authorized) return std::unexpected(authorized.error());
+  auto certificate = broker.authorize(*request);
+  if (!certificate) return std::unexpected(certificate.error());
   auto authority = broker.authority();
   if (!authority) return std::unexpected(authority.error());
-  return std::pair{Enrollment{.role = device.descriptor.role,
-                              .owner = account.key().public_key(),
-                              .broker_host = address.host,
-                              .broker_port = address.port,
-                              .ca_pem = std::move(*authority),
-                              .certificate_pem = std::move(authorized->pem),
-                              .name = std::move(name)},
-                   authorized->reloaded};
+  return Enrollment{.role = device.descriptor.role,
+                    .owner = account.key().public_key(),
+                    .broker_host = address.host,
+                    .broker_port = address.port,
+                    .ca_pem = std::move(*authority),
+                    .certificate_pem = std::move(*certificate),
+                    .name = std::move(name)};
 }
 
 Outcome<> store_enrollment(const StateFiles& files, const Enrollment& enrollment) {
@@ -81,12 +79,15 @@ bool same_key(std::string_view one_pem, std::string_view other_pem) {
   return one && other && *one == *other;
 }
 
-/// Enrolls the owner and this machine's hub, if they are not enrolled yet.
-Outcome<> enroll_this_machine(const Account& account, const Operator& broker, const Address& address) {
+/// Enrolls the owner and this machine's hub, if they are not enrolled yet. Returns whether it authorized one of them.
+Outcome<bool> enroll_this_machine(const Account& account, const Operator& broker) {
+  const auto address = broker.address();
+  if (!address) return std::unexpected(address.error());
   const auto authority = broker.authority();
   if (!authority) return std::unexpected(authority.error());
   const auto both = this_machine(account);
   if (!both) return std::unexpected(both.error());
+  bool authorized = false;
   for (const auto& [files, role] : *both) {
     const auto before = device::read_enrollment(files);
     if (before && !same_key(before->ca_pem, *authority))
@@ -97,11 +98,12 @@ Outcome<> enroll_this_machine(const Account& account, const Operator& broker, co
     if (before) continue;
     const auto device = read_device_request(files, role);
     if (!device) return std::unexpected(device.error());
-    const auto enrollment = authorize_device(account, *device, broker, address, "");
+    const auto enrollment = authorize_device(account, *device, broker, *address, "");
     if (!enrollment) return std::unexpected(enrollment.error());
-    if (auto r = store_enrollment(files, enrollment->first); !r) return r;
+    if (auto r = store_enrollment(files, *enrollment); !r) return std::unexpected(r.error());
+    authorized = true;
   }
-  return {};
+  return authorized;
 }
 
 template <class Record>
@@ -195,9 +197,10 @@ Outcome<std::vector<AuthorizationRequest>> requests_of_this_machine(const Accoun
 }
 
 Outcome<> connect_account(const Account& account, const Operator& broker) {
-  const auto advertised = broker.address();
-  if (!advertised) return std::unexpected(advertised.error());
-  return enroll_this_machine(account, broker, *advertised);
+  if (auto r = enroll_this_machine(account, broker); !r) return std::unexpected(r.error());
+  // Also if both are enrolled, because the command that enrolled them may have been interrupted.
+  if (auto r = broker.apply(); !r) return std::unexpected(r.error());
+  return {};
 }
 
 Outcome<> check_enrollment_options(const Account& account, const EnrollmentOptions& options, Role role,
@@ -208,10 +211,10 @@ Outcome<> check_enrollment_options(const Account& account, const EnrollmentOptio
                               : check_name_free(file.hubs, device, options.name);
 }
 
-Outcome<> prepare_enrollment(const Account& account, const EnrollmentOptions& options, Role role,
-                             const DeviceId& device) {
-  if (auto r = check_enrollment_options(account, options, role, device); !r) return r;
-  return connect_account(account, *options.broker);
+Outcome<bool> prepare_enrollment(const Account& account, const EnrollmentOptions& options, Role role,
+                                 const DeviceId& device) {
+  if (auto r = check_enrollment_options(account, options, role, device); !r) return std::unexpected(r.error());
+  return enroll_this_machine(account, *options.broker);
 }
 
 Outcome<EnrollmentBundle> make_enrollment_bundle(Account& account, const DeviceRequest& device,
@@ -220,17 +223,34 @@ Outcome<EnrollmentBundle> make_enrollment_bundle(Account& account, const DeviceR
   const auto address = address_for_device(options);
   if (!address) return std::unexpected(address.error());
   const bool is_camera = descriptor.role == Role::camera;
-  auto authorized = authorize_device(account, device, *options.broker, *address, is_camera ? options.name : "");
-  if (!authorized) return std::unexpected(authorized.error());
+  auto enrollment = authorize_device(account, device, *options.broker, *address, is_camera ? options.name : "");
+  if (!enrollment) return std::unexpected(enrollment.error());
+  const auto reloaded = options.broker->apply();
+  if (!reloaded) return std::unexpected(reloaded.error());
   if (auto r = add_device(account, descriptor, options.name); !r) return std::unexpected(r.error());
   if (auto r = renew_rosters(account, clock); !r) return std::unexpected(r.error());
-  EnrollmentBundle bundle{std::move(authorized->first), std::nullopt, authorized->second};
+  EnrollmentBundle bundle{std::move(*enrollment), std::nullopt, *reloaded};
   if (!is_camera) return bundle;
   const auto camera = std::ranges::find(account.file().cameras, descriptor.identity.id(), &CameraRecord::id);
   auto roster = signed_roster(account, *camera);
   if (!roster) return std::unexpected(roster.error());
   bundle.roster = std::move(*roster);
   return bundle;
+}
+
+/// The steps of enroll() after prepare_enrollment().
+static Outcome<Enrolled> enroll_prepared(Account& account, const EnrollRequest& request, const StateFiles& files,
+                                         const DeviceRequest& device, const Clock& clock) {
+  const auto id = device.descriptor.identity.id();
+  const auto bundle = make_enrollment_bundle(account, device, request.options, clock);
+  if (!bundle) return std::unexpected(bundle.error());
+  if (bundle->roster) {
+    const auto camera = std::ranges::find(account.file().cameras, id, &CameraRecord::id);
+    if (auto r = install_roster(account, *camera, files.folder); !r) return std::unexpected(r.error());
+  }
+  // Written last, because it marks the device as enrolled.
+  if (auto r = store_enrollment(files, bundle->enrollment); !r) return std::unexpected(r.error());
+  return Enrolled{id, bundle->reloaded, "", ""};
 }
 
 Outcome<DeviceRequest> local_device(const Account& account, Role role, const std::filesystem::path& state) {
@@ -249,16 +269,12 @@ Outcome<Enrolled> enroll(Account& account, const EnrollRequest& request, const C
   const auto device = local_device(account, request.role, request.state);
   if (!device) return std::unexpected(device.error());
   const auto id = device->descriptor.identity.id();
-  if (auto r = prepare_enrollment(account, request.options, request.role, id); !r) return std::unexpected(r.error());
-  const auto bundle = make_enrollment_bundle(account, *device, request.options, clock);
-  if (!bundle) return std::unexpected(bundle.error());
-  if (bundle->roster) {
-    const auto camera = std::ranges::find(account.file().cameras, id, &CameraRecord::id);
-    if (auto r = install_roster(account, *camera, files.folder); !r) return std::unexpected(r.error());
-  }
-  // Written last, because it marks the device as enrolled.
-  if (auto r = store_enrollment(files, bundle->enrollment); !r) return std::unexpected(r.error());
-  return Enrolled{id, bundle->reloaded, "", ""};
+  const auto connected = prepare_enrollment(account, request.options, request.role, id);
+  if (!connected) return std::unexpected(connected.error());
+  auto enrolled = enroll_prepared(account, request, files, *device, clock);
+  // Otherwise the broker would not know this machine.
+  if (!enrolled && *connected) (void)request.options.broker->apply();
+  return enrolled;
 }
 
 }  // namespace sealcam::owner

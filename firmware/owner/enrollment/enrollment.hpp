@@ -62,7 +62,8 @@ struct DeviceRequest {
 /// The requests of the owner's own connection and of this machine's hub, if they are not authorized yet.
 [[nodiscard]] Outcome<std::vector<AuthorizationRequest>> requests_of_this_machine(const Account& account);
 
-/// Authorizes the owner's own connection and this machine's hub, if they are not authorized yet.
+/// Authorizes the owner's own connection and this machine's hub, if they are not authorized yet, and makes the broker
+/// accept them.
 [[nodiscard]] Outcome<> connect_account(const Account& account, const Operator& broker);
 
 /// Everything that a new device needs.
@@ -75,11 +76,13 @@ struct EnrollmentBundle {
 /// Checks that the name is valid and that no other device has it.
 [[nodiscard]] Outcome<> check_enrollment_options(const Account& account, const EnrollmentOptions& options,
                                                  protocol::Role role, const DeviceId& device);
-/// The steps that can fail before the device is involved: checks the options, and calls connect_account().
-[[nodiscard]] Outcome<> prepare_enrollment(const Account& account, const EnrollmentOptions& options,
-                                           protocol::Role role, const DeviceId& device);
-/// After prepare_enrollment(): authorizes the device at the broker, adds it to the account and renews the rosters.
-/// Sends nothing to the device.
+/// The steps that can fail before the device is involved: checks the options, and authorizes the owner's own connection
+/// and this machine's hub, if they are not authorized yet. Returns whether it authorized one of them; the broker
+/// accepts it after make_enrollment_bundle() or Operator::apply().
+[[nodiscard]] Outcome<bool> prepare_enrollment(const Account& account, const EnrollmentOptions& options,
+                                               protocol::Role role, const DeviceId& device);
+/// After prepare_enrollment(): authorizes the device, makes the broker accept it, adds it to the account and renews the
+/// rosters. Sends nothing to the device.
 [[nodiscard]] Outcome<EnrollmentBundle> make_enrollment_bundle(Account& account, const DeviceRequest& device,
                                                                const EnrollmentOptions& options, const Clock& clock);
 

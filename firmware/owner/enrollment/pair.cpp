@@ -109,6 +109,18 @@ Outcome<Claimed> claim(const Account& account, const PairRequest& request) {
   return Claimed{std::move(*client), std::move(*device), std::move(*csr)};
 }
 
+/// The steps of pair() after prepare_enrollment().
+Outcome<Enrolled> pair_prepared(Account& account, const PairRequest& request, const Clock& clock) {
+  auto claimed = claim(account, request);
+  if (!claimed) return std::unexpected(claimed.error());
+  const auto& device = claimed->device;
+  const auto bundle = make_enrollment_bundle(account, claimed->request(), request.options, clock);
+  if (!bundle) return std::unexpected(bundle.error());
+  if (auto r = claimed->client.enroll(to_message(*bundle, request), account.key()); !r)
+    return std::unexpected(explain(r.error(), request, address_of(request).to_string(), Step::after_code));
+  return Enrolled{device.descriptor.identity.id(), bundle->reloaded, device.model, device.version};
+}
+
 }  // namespace
 
 Outcome<DeviceRequest> request_from_device(const Account& account, const PairRequest& request) {
@@ -120,16 +132,12 @@ Outcome<DeviceRequest> request_from_device(const Account& account, const PairReq
 }
 
 Outcome<Enrolled> pair(Account& account, const PairRequest& request, const Clock& clock) {
-  if (auto r = prepare_enrollment(account, request.options, request.role, request.shown.device); !r)
-    return std::unexpected(r.error());
-  auto claimed = claim(account, request);
-  if (!claimed) return std::unexpected(claimed.error());
-  const auto& device = claimed->device;
-  const auto bundle = make_enrollment_bundle(account, claimed->request(), request.options, clock);
-  if (!bundle) return std::unexpected(bundle.error());
-  if (auto r = claimed->client.enroll(to_message(*bundle, request), account.key()); !r)
-    return std::unexpected(explain(r.error(), request, address_of(request).to_string(), Step::after_code));
-  return Enrolled{device.descriptor.identity.id(), bundle->reloaded, device.model, device.version};
+  const auto connected = prepare_enrollment(account, request.options, request.role, request.shown.device);
+  if (!connected) return std::unexpected(connected.error());
+  auto enrolled = pair_prepared(account, request, clock);
+  // Otherwise the broker would not know this machine.
+  if (!enrolled && *connected) (void)request.options.broker->apply();
+  return enrolled;
 }
 
 }  // namespace sealcam::owner
