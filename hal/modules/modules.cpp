@@ -117,6 +117,10 @@ Result<std::unique_ptr<StreamMuxer>> MediaModule::do_open_muxer() {
   return media().and_then([](Media* loaded) { return loaded->open_muxer(); });
 }
 
+Result<std::unique_ptr<Mp4Muxer>> MediaModule::do_open_mp4_muxer(Size size) {
+  return media().and_then([&](Media* loaded) { return loaded->open_mp4_muxer(size); });
+}
+
 Result<std::unique_ptr<StillBuilder>> MediaModule::do_open_still_builder() {
   return media().and_then([](Media* loaded) { return loaded->open_still_builder(); });
 }

@@ -43,6 +43,7 @@ class MediaModule final : public Media {
 
  private:
   Result<std::unique_ptr<StreamMuxer>> do_open_muxer() override;
+  Result<std::unique_ptr<Mp4Muxer>> do_open_mp4_muxer(Size size) override;
   Result<std::unique_ptr<StillBuilder>> do_open_still_builder() override;
   [[nodiscard]] Result<Media*> media();
 

@@ -35,6 +35,9 @@ const std::string token(43, 't');
 // A media module that is not installed. Each request for a snapshot or stream ends with an error.
 class NoMedia final : public hal::Media {
   Result<std::unique_ptr<hal::StreamMuxer>> do_open_muxer() override { return fail(Errc::not_found, "no module"); }
+  Result<std::unique_ptr<hal::Mp4Muxer>> do_open_mp4_muxer(hal::Size) override {
+    return fail(Errc::not_found, "no module");
+  }
   Result<std::unique_ptr<hal::StillBuilder>> do_open_still_builder() override {
     return fail(Errc::not_found, "no module");
   }

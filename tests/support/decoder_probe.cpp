@@ -98,6 +98,9 @@ class ProbeBuilder final : public hal::StillBuilder {
 
 class ProbeMedia final : public hal::Media {
   Result<std::unique_ptr<hal::StreamMuxer>> do_open_muxer() override { return fail(Errc::unsupported, "probe"); }
+  Result<std::unique_ptr<hal::Mp4Muxer>> do_open_mp4_muxer(hal::Size) override {
+    return fail(Errc::unsupported, "probe");
+  }
   Result<std::unique_ptr<hal::StillBuilder>> do_open_still_builder() override {
     (void)test::forbidden_actions();  // allocated before the sandbox
     (void)earlier_thread();

@@ -23,6 +23,9 @@ class DecoderProcesses final : public hal::Media {
  private:
   class Builder;
   Result<std::unique_ptr<hal::StreamMuxer>> do_open_muxer() override { return local_.open_muxer(); }
+  Result<std::unique_ptr<hal::Mp4Muxer>> do_open_mp4_muxer(hal::Size size) override {
+    return local_.open_mp4_muxer(size);
+  }
   /// make() also fails with `io`: the process did not start, ended without an answer, or was killed after the timeout.
   Result<std::unique_ptr<hal::StillBuilder>> do_open_still_builder() override;
 

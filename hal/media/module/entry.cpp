@@ -2,6 +2,7 @@
 #include "hal/ffmpeg/decoder.hpp"
 #include "hal/ffmpeg/jpeg_encoder.hpp"
 #include "hal/media/module/mpegts_muxer.hpp"
+#include "hal/media/mp4/mp4_muxer.hpp"
 #include "hal/modules/plugin_abi.hpp"
 
 using namespace sealcam;
@@ -31,6 +32,7 @@ class FfmpegStillBuilder final : public StillBuilder {
 
 class FfmpegMedia final : public Media {
   Result<std::unique_ptr<StreamMuxer>> do_open_muxer() override { return media::MpegTsMuxer::open(); }
+  Result<std::unique_ptr<Mp4Muxer>> do_open_mp4_muxer(Size size) override { return media::open_mp4_muxer(size); }
   Result<std::unique_ptr<StillBuilder>> do_open_still_builder() override {
     return std::make_unique<FfmpegStillBuilder>();
   }

@@ -202,6 +202,9 @@ TEST_CASE("a player that sends more data, and a missing module") {
   CHECK(w.eventually([&] { return w.server->clients() == 0; }));
   class NoMedia final : public hal::Media {
     Result<std::unique_ptr<hal::StreamMuxer>> do_open_muxer() override { return fail(Errc::not_found, "no module"); }
+    Result<std::unique_ptr<hal::Mp4Muxer>> do_open_mp4_muxer(hal::Size) override {
+      return fail(Errc::not_found, "no module");
+    }
     Result<std::unique_ptr<hal::StillBuilder>> do_open_still_builder() override {
       return fail(Errc::not_found, "no module");
     }

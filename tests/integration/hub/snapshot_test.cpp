@@ -41,6 +41,9 @@ class FakeMedia final : public hal::Media {
     FakeMedia& media_;
   };
   Result<std::unique_ptr<hal::StreamMuxer>> do_open_muxer() override { return fail(Errc::not_found, "no module"); }
+  Result<std::unique_ptr<hal::Mp4Muxer>> do_open_mp4_muxer(hal::Size) override {
+    return fail(Errc::not_found, "no module");
+  }
   Result<std::unique_ptr<hal::StillBuilder>> do_open_still_builder() override {
     return std::make_unique<Builder>(*this);
   }
