@@ -91,7 +91,8 @@ class FakeSocket {
 
 Object.assign(globalThis, {
   window: globalThis, VideoDecoder: FakeDecoder, EncodedVideoChunk: class { constructor(init) { Object.assign(this, init); } },
-  WebSocket: FakeSocket, ResizeObserver: class { observe() {} },
+  WebSocket: FakeSocket, ResizeObserver: class { observe() {} }, MutationObserver: class { observe() {} }, Option: class {},
+  fetch: () => Promise.reject(new Error("there is no hub")),
   document: { getElementById: element, importNode: () => new Element(), createElement: () => new Element(), querySelector: () => null,
               addEventListener() {}, body: new Element(), documentElement: new Element(), hidden: false },
   location: { host: "127.0.0.1:8420", hash: "", pathname: "/" }, localStorage: { getItem: () => null, setItem() {} },

@@ -17,6 +17,8 @@
 #include "hub/web/live_stream.hpp"
 #include "hub/web/media_request.hpp"
 #include "hub/web/messages.hpp"
+#include "hub/web/recorded_stream.hpp"
+#include "hub/web/recording_pool.hpp"
 #include "hub/web/web_session.hpp"
 
 namespace sealcam::hub::web {
@@ -54,9 +56,10 @@ void read_absolute_target(Request& request) {
 }
 
 Request to_request(const BeastRequest& request, bool has_body) {
-  Request out{.method = request.method() == http::verb::get    ? Request::Method::get
-                        : request.method() == http::verb::head ? Request::Method::head
-                                                               : Request::Method::other,
+  Request out{.method = request.method() == http::verb::get       ? Request::Method::get
+                        : request.method() == http::verb::head    ? Request::Method::head
+                        : request.method() == http::verb::delete_ ? Request::Method::erase
+                                                                  : Request::Method::other,
               .target = std::string(request.target()),
               .hosts = values(request, http::field::host),
               .origins = values(request, http::field::origin),
@@ -259,6 +262,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
       std::make_shared<PageSocket>(std::move(stream_), parser_->release(), std::move(count_), *grant)->start();
       return;
     }
+    if (is_recording_target(request_.target)) return answer_recording_request(*grant);
     if (const auto media = parse_media_request(request_.target)) return answer_media(*media, *grant);
     write(respond(request_, *shared.backend));
   }
@@ -277,6 +281,54 @@ class Connection : public std::enable_shared_from_this<Connection> {
     shared.snapshots->request(*camera, media.stale_allowed, [self = shared_from_this()](const Result<Snapshot>& r) {
       self->write(r ? snapshot_response(*r) : media_failure(r.error()));
     });
+  }
+
+  void answer_recording_request(const access::Grant& grant) {
+    auto& shared = count_.shared();
+    auto parsed = parse_recording_request(request_);
+    if (!parsed) return write(parsed.error());
+    const auto now = shared.clock->wall();
+    if (shared.archive == nullptr) return write(answer_without_archive(*parsed, now));
+    auto known = known_cameras(shared.backend->statuses());
+    using Kind = RecordingRequest::Kind;
+    if (parsed->kind == Kind::video || parsed->kind == Kind::units) {
+      stream_.expires_never();
+      return start_recorded_stream(stream_.release_socket(), std::move(request_), std::move(count_), std::move(*parsed),
+                                   std::move(known), grant.token);
+    }
+    if (parsed->kind == Kind::still) return answer_still(std::move(*parsed), std::move(known));
+    on_reader([recording = std::move(*parsed), known = std::move(known),
+               now](recordings::Archive& archive) { return answer_recording(archive, recording, known, now); },
+              [](Connection& self, const Response& response) { self.write(response); });
+  }
+
+  void answer_still(RecordingRequest recording, KnownCameras known) {
+    on_reader([recording = std::move(recording), known = std::move(known)](
+                  recordings::Archive& archive) { return read_still(archive, recording, known); },
+              [](Connection& self, Result<RecordedStill> still) {
+                if (!still) return self.write(recording_failure(still.error()));
+                self.count_.shared().snapshots->decode(
+                    still->camera, std::move(still->moment.group),
+                    [self = self.shared_from_this(), facts = still->moment.facts](const Result<Bytes>& jpeg) {
+                      self->write(jpeg ? recorded_still(facts, *jpeg) : media_failure(jpeg.error()));
+                    });
+              });
+  }
+
+  /// Runs `read` on a thread of the pool and `use` with its result on the network thread, which destroys this object.
+  template <class Read, class Use>
+  void on_reader(Read read, Use use) {
+    auto& shared = count_.shared();
+    stream_.expires_never();  // the disk may be slow
+    auto job = [archive = shared.archive, post = shared.post, self = shared_from_this(), read = std::move(read),
+                use]() mutable {
+      auto result = read(*archive);
+      post([self = std::move(self), use, result = std::move(result)]() mutable {
+        if (self->count_.shared().backend != nullptr) use(*self, std::move(result));
+      });
+    };
+    if (!shared.recording_pool->submit(std::move(job)))
+      write(recording_failure({Errc::exhausted, 0, "too many requests wait"}));
   }
 
   void write(const Response& response) {

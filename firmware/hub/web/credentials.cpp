@@ -97,8 +97,9 @@ std::vector<std::string> presented_tokens(const Request& request, std::uint16_t 
   return tokens;
 }
 
-Rights needed_rights(std::string_view target) noexcept {
-  return path_of(target) == "/metrics" ? Rights::metrics : Rights::view;
+Rights needed_rights(const Request& request) noexcept {
+  if (request.method == Request::Method::erase) return Rights::privacy;
+  return path_of(request.target) == "/metrics" ? Rights::metrics : Rights::view;
 }
 
 std::expected<access::Grant, Response> authorize(const Request& request, access::Access& access, std::uint16_t port) {
@@ -110,8 +111,10 @@ std::expected<access::Grant, Response> authorize(const Request& request, access:
   if (!grant)
     return std::unexpected(
         unauthorized(request, std::string("This hub needs an access token.\n\n") + std::string(how_to_enter)));
-  if (!allows(grant->rights, needed_rights(request.target)))
-    return std::unexpected(plain(403, "This token gives access to /metrics only."));
+  if (const auto needed = needed_rights(request); !allows(grant->rights, needed))
+    return std::unexpected(plain(403, needed == Rights::privacy
+                                          ? "Deleting recordings needs a token with the right privacy."
+                                          : "This token gives access to /metrics only."));
   return *grant;
 }
 

@@ -24,8 +24,9 @@ inline constexpr std::string_view open_path = "/open";
 /// The cookie of the hub with this port. Browsers share cookies between all ports of a machine.
 [[nodiscard]] std::string cookie_name(std::uint16_t port);
 
-/// The right that a target needs. The same for all cameras, known or not.
-[[nodiscard]] access::Rights needed_rights(std::string_view target) noexcept;
+/// The right that a request needs. The same for all cameras, known or not. Deleting recordings needs `privacy`, which
+/// browsers have, because programs that only show pictures must not be able to destroy evidence.
+[[nodiscard]] access::Rights needed_rights(const Request& request) noexcept;
 
 /// The access of a request, or the answer that rejects it: 401 without a valid token, 403 if the token lacks the right.
 /// The answer does not depend on cameras.

@@ -11,24 +11,6 @@
 namespace sealcam::hub::web {
 namespace {
 
-/// Returns nothing if a '%' does not start a percent-encoding.
-std::optional<std::string> percent_decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out.push_back(text[i]);
-      continue;
-    }
-    unsigned value = 0;
-    const auto digits = text.substr(i + 1, 2);
-    const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
-    if (digits.size() != 2 || ec != std::errc() || end != digits.data() + 2) return std::nullopt;
-    out.push_back(static_cast<char>(value));
-    i += 2;
-  }
-  return out;
-}
-
 bool has_parameter(std::string_view query, std::string_view parameter) {
   while (!query.empty()) {
     const auto end = query.find('&');
@@ -50,6 +32,23 @@ std::optional<std::string> utc(CaptureTime time, const char* format) {
 }
 
 }  // namespace
+
+std::optional<std::string> percent_decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out.push_back(text[i]);
+      continue;
+    }
+    unsigned value = 0;
+    const auto digits = text.substr(i + 1, 2);
+    const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+    if (digits.size() != 2 || ec != std::errc() || end != digits.data() + 2) return std::nullopt;
+    out.push_back(static_cast<char>(value));
+    i += 2;
+  }
+  return out;
+}
 
 std::optional<MediaRequest> parse_media_request(std::string_view target) {
   struct Form {

@@ -31,6 +31,9 @@ struct MediaRequest {
 [[nodiscard]] Response blocked_response(watch::Reason reason);
 [[nodiscard]] Response snapshot_response(const Snapshot& snapshot);
 
+/// Returns nothing if a '%' does not start a percent-encoding (RFC 3986 section 2.1).
+[[nodiscard]] std::optional<std::string> percent_decoded(std::string_view text);
+
 /// 2026-09-01T12:00:00.250Z. Nothing for a time that is not between the years 0 and 9999.
 [[nodiscard]] std::optional<std::string> rfc3339(CaptureTime time);
 /// Tue, 01 Sep 2026 12:00:00 GMT (RFC 9110 section 5.6.7). Nothing for a time that is not between the years 0 and 9999.

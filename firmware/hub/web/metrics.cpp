@@ -6,6 +6,7 @@
 #include <concepts>
 #include <initializer_list>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "base/format.hpp"
@@ -98,6 +99,36 @@ void write_rejections(Writer& w, const std::vector<CameraStatus>& cameras) {
       w.sample({{"camera", c.id.to_string()}, {"reason", name(why)}}, c.counters.rejected_control[why]);
 }
 
+void write_recordings(Writer& w, const recordings::Status& s) {
+  using enum recordings::RecorderFault;
+  w.metric("recordings_enabled", "gauge", "1 if the hub records a camera.");
+  w.sample({}, s.enabled ? 1 : 0);
+  w.metric("recordings_fault", "gauge", "1 for the reason why the hub does not record, 0 for the others.");
+  for (const auto fault : {full, read_only, missing, io, slow, index})
+    w.sample({{"reason", name(fault)}}, s.fault == fault ? 1 : 0);
+  const std::array<std::tuple<std::string_view, std::string_view, std::string_view, std::uint64_t>, 8> values{
+      {{"recordings_bytes", "gauge", "Size of all recordings.", s.bytes},
+       {"recordings_files", "gauge", "Number of files.", s.files},
+       {"recordings_quota_bytes", "gauge", "Limit of recordings_bytes; 0 if there is none.", s.quota},
+       {"recordings_disk_free_bytes", "gauge", "Free space; 0 if the folder is missing.", s.disk_free},
+       {"recordings_stored_frames_total", "counter", "Frames stored.", s.stored_frames},
+       {"recordings_stored_bytes_total", "counter", "Bytes stored.", s.stored_bytes},
+       {"recordings_dropped_frames_total", "counter", "Frames lost because of a fault or a slow disk.",
+        s.dropped_frames},
+       {"recordings_deleted_files_total", "counter", "Files deleted for the limits of size and age.",
+        s.deleted_files}}};
+  for (const auto& [metric, type, help, value] : values) {
+    w.metric(metric, type, help);
+    w.sample({}, value);
+  }
+  if (s.oldest) {
+    w.metric("recordings_oldest_time_seconds", "gauge", "Time of the oldest picture, in seconds since the Unix epoch.");
+    w.sample({}, sealcam::format("{:.3f}", static_cast<double>(s.oldest->since_epoch.count()) / 1e6));
+  }
+  w.metric("camera_recording", "gauge", "1 if a picture was stored within the last 10 s; only recorded cameras.");
+  for (const auto& c : s.cameras) w.sample({{"camera", c.camera.to_string()}}, c.recording ? 1 : 0);
+}
+
 template <class Number>
 struct PerCamera {
   std::string_view name, type, help;
@@ -149,6 +180,7 @@ std::string metrics_text(const Metrics& metrics) {
     w.metric(metric.name, metric.type, metric.help);
     for (const auto& c : metrics.cameras) w.sample({{"camera", c.id.to_string()}}, metric.value(c));
   }
+  if (metrics.recordings) write_recordings(w, *metrics.recordings);
   return w.take();
 }
 

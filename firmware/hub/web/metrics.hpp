@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "recordings/status.hpp"
 #include "watch/picture_sink.hpp"
 
 namespace sealcam::hub::web {
@@ -20,6 +22,7 @@ struct Metrics {
   watch::RejectCounts rejected;  ///< of all cameras, known and unknown
   watch::RejectCounts rejected_control;
   std::vector<watch::CameraStatus> cameras;
+  std::optional<recordings::Status> recordings;  ///< nothing if the hub has no archive
 };
 
 /// Writes HELP and TYPE of each metric once, then its samples, without timestamps.

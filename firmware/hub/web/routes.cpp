@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "base/format.hpp"
+#include "hub/web/recording_request.hpp"
 
 namespace sealcam::hub::web {
 namespace {
@@ -106,12 +107,12 @@ std::string to_http(const Request& request, const Response& response) {
   return text;
 }
 
-std::string stream_head(const Request& request, std::string_view type) {
+std::string stream_head(const Request& request, std::string_view type, std::string_view more) {
   return status_line(request, 200) +
          sealcam::format(
              "Content-Type: {}\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-             "Cross-Origin-Resource-Policy: same-origin\r\nConnection: close\r\n\r\n",
-             type);
+             "Cross-Origin-Resource-Policy: same-origin\r\n{}Connection: close\r\n\r\n",
+             type, more);
 }
 
 Response respond_with(unsigned status, std::string_view type, std::string body) {
@@ -170,7 +171,9 @@ std::optional<Response> reject(const Request& request) {
     return plain(400, "The request needs exactly one field Host.");
   if (!allowed(request))
     return plain(403, "The hub answers only this machine. Use the address http://127.0.0.1 or http://localhost.");
-  if (request.method == Request::Method::other || request.has_body)
+  const bool erases_recording = request.method == Request::Method::erase && is_recording_target(request.target);
+  const bool reads = request.method == Request::Method::get || request.method == Request::Method::head;
+  if ((!reads && !erases_recording) || request.has_body)
     return method_rejection("GET, HEAD", "The hub accepts only GET and HEAD, without a body.");
   return std::nullopt;
 }

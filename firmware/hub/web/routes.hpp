@@ -16,7 +16,7 @@ namespace sealcam::hub::web {
 
 /// The parts of an HTTP request that the hub uses.
 struct Request {
-  enum class Method : std::uint8_t { get, head, other } method = Method::get;
+  enum class Method : std::uint8_t { get, head, erase, other } method = Method::get;
   std::string target;
   std::vector<std::string> hosts;    ///< the values of all Host fields
   std::vector<std::string> origins;  ///< the values of all Origin fields
@@ -43,11 +43,13 @@ struct Response {
 /// The bytes of a response (RFC 9112). A response to HEAD has no body.
 [[nodiscard]] std::string to_http(const Request& request, const Response& response);
 /// The bytes before a body without length: the body ends with the connection, which every player understands.
-[[nodiscard]] std::string stream_head(const Request& request, std::string_view type);
+/// `more`: further fields, each with its line end.
+[[nodiscard]] std::string stream_head(const Request& request, std::string_view type, std::string_view more = {});
 
 /// The answers for the page, /api/state and /metrics; 404 for other paths. Includes reject(). Never fails.
 [[nodiscard]] Response respond(const Request& request, const WebBackend& backend);
 /// The rejection if Host, Origin, the site or the method are wrong, or there is a body. It depends on nothing else.
+/// Only recordings accept DELETE.
 [[nodiscard]] std::optional<Response> reject(const Request& request);
 /// True if Host and Origin belong to the page of this machine and the request is not cross-site. A link may lead to
 /// /open from everywhere, because it needs a code.

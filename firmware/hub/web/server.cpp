@@ -8,6 +8,7 @@
 
 #include "base/format.hpp"
 #include "hub/web/connection.hpp"
+#include "hub/web/recording_pool.hpp"
 #include "hub/web/snapshots.hpp"
 #include "hub/web/web_session.hpp"
 
@@ -100,25 +101,29 @@ class Server::Listener {
 
 Result<std::unique_ptr<Server>> Server::open(asio::io_context& io, const std::string& host, std::uint16_t port,
                                              WebBackend& backend, access::Access& access, hal::Media& media,
-                                             const Clock& clock, Log& log) {
+                                             const Clock& clock, Log& log, recordings::Archive* archive) {
   boost::system::error_code ec;
   const auto address = asio::ip::make_address(host, ec);
   if (ec || !address.is_loopback()) return fail(Errc::invalid_argument, "the web server needs a loopback address");
-  auto server = std::unique_ptr<Server>(new Server(io, backend, access, media, clock));
+  auto server = std::unique_ptr<Server>(new Server(io, backend, access, media, clock, archive));
   server->listener_ = std::make_unique<Listener>(io, server->shared_, log);
   if (auto r = server->listener_->open({address, port}); !r) return std::unexpected(r.error());
   server->shared_->port = server->listener_->port();
   return server;
 }
 
-Server::Server(asio::io_context& io, WebBackend& backend, access::Access& access, hal::Media& media, const Clock& clock)
-    : worker_(std::make_unique<Worker>()) {
+Server::Server(asio::io_context& io, WebBackend& backend, access::Access& access, hal::Media& media, const Clock& clock,
+               recordings::Archive* archive)
+    : worker_(std::make_unique<Worker>()),
+      recording_pool_(archive == nullptr ? nullptr : std::make_unique<RecordingPool>()) {
   shared_ = std::make_shared<ServerShared>(
       ServerShared{.backend = &backend,
                    .access = &access,
                    .clock = &clock,
                    .media = &media,
                    .worker = worker_.get(),
+                   .recording_pool = recording_pool_.get(),
+                   .archive = archive,
                    .post = [executor = io.get_executor()](auto job) { asio::post(executor, std::move(job)); },
                    .snapshots = {},
                    .sessions = {}});
@@ -128,6 +133,7 @@ Server::Server(asio::io_context& io, WebBackend& backend, access::Access& access
 
 Server::~Server() {
   stop();
+  recording_pool_.reset();
   worker_.reset();
 }
 

@@ -19,11 +19,13 @@ class Server {
  public:
   /// Listens on `host`, a numeric loopback address; port 0 lets the system choose one. All references must outlive the
   /// server. The server uses `media` on a thread of its own.
+  /// `archive`: the recordings of the hub; null if it has none. The server reads it on threads of its own.
   /// Errors: invalid_argument (no loopback address), permission, conflict (the port is in use), io.
   [[nodiscard]] static Result<std::unique_ptr<Server>> open(boost::asio::io_context& io, const std::string& host,
                                                             std::uint16_t port, WebBackend& backend,
                                                             access::Access& access, hal::Media& media,
-                                                            const Clock& clock, Log& log);
+                                                            const Clock& clock, Log& log,
+                                                            recordings::Archive* archive = nullptr);
   ~Server();
 
   void on_picture(const DeviceId& camera, const watch::PictureInfo& picture, ByteView access_unit);
@@ -46,10 +48,11 @@ class Server {
  private:
   class Listener;
   Server(boost::asio::io_context& io, WebBackend& backend, access::Access& access, hal::Media& media,
-         const Clock& clock);
+         const Clock& clock, recordings::Archive* archive);
 
   std::shared_ptr<ServerShared> shared_;
-  std::unique_ptr<Worker> worker_;  // its destructor ends the jobs, which use `shared_`
+  std::unique_ptr<Worker> worker_;                 // its destructor ends the jobs, which use `shared_`
+  std::unique_ptr<RecordingPool> recording_pool_;  // as `worker_`, which its jobs use
   std::unique_ptr<Listener> listener_;
 };
 

@@ -11,10 +11,12 @@
 
 #include "hal/media.hpp"
 #include "hub/access/access.hpp"
+#include "recordings/archive.hpp"
 #include "watch/picture_sink.hpp"
 
 namespace sealcam::hub::web {
 
+class RecordingPool;
 class Snapshots;
 class WebSession;
 class Worker;
@@ -45,12 +47,15 @@ using NetworkPost = std::function<void(std::move_only_function<void()>)>;
 /// Pending handlers keep it alive, also after the end of the server.
 struct ServerShared {
   static constexpr std::size_t max_connections = 32;
-  WebBackend* backend;  ///< null after the server stopped; `access`, `media` and `worker` are then invalid, too
+  /// Null after the server stopped. The pointers up to `archive` are then invalid, too.
+  WebBackend* backend;
   access::Access* access;
   const Clock* clock;
   hal::Media* media;  ///< used by the worker's jobs
   Worker* worker;
-  NetworkPost post;  ///< for the results of the worker's jobs
+  RecordingPool* recording_pool;  ///< null without an archive
+  recordings::Archive* archive;   ///< used by the pool's jobs
+  NetworkPost post;               ///< for the results of the worker's jobs
   std::shared_ptr<Snapshots> snapshots;
   std::vector<WebSession*> sessions;  ///< open ones; each removes itself
   std::uint16_t port = 0;             ///< of the listening socket

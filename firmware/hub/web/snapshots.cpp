@@ -81,11 +81,11 @@ bool is_blocked(const WebBackend& backend, const DeviceId& camera) {
 std::unexpected<Error> blocked_error() { return fail(Errc::permission, "the camera is blocked"); }
 
 // Runs on the worker.
-Result<Bytes> make_still(hal::Media& media, const GroupCopy& group) {
+Result<Bytes> make_still(hal::Media& media, const std::vector<Bytes>& group) {
   try {
     const auto builder = media.open_still_builder();
     if (!builder) return fail(Errc::unsupported, builder.error().what, builder.error().native);
-    const std::vector<ByteView> units(group.units.begin(), group.units.end());
+    const std::vector<ByteView> units(group.begin(), group.end());
     return (*builder)->make(units);
   } catch (const std::exception&) {
     return fail(Errc::no_memory, "decode a snapshot");
@@ -143,7 +143,7 @@ void Snapshots::withdraw(const DeviceId& camera) {
 // All waiters are for one camera and share one picture.
 void Snapshots::serve(Waiters waiters) {
   const auto camera = waiters.front().camera;
-  if (const auto pause = pauses_.find(camera); pause != pauses_.end() && clock_.boot() < pause->second.until) {
+  if (paused(camera)) {
     for (const auto& w : waiters) w.done(fail(Errc::io, "the decoder failed shortly before"));
     return;
   }
@@ -156,7 +156,7 @@ void Snapshots::serve(Waiters waiters) {
   }
   // The network thread must destroy the objects that the handlers hold. So the job moves its share back to that thread.
   auto job = [&media = media_, post = post_, group, self = shared_from_this(), waiters = shared]() mutable {
-    auto jpeg = make_still(media, *group);
+    auto jpeg = make_still(media, group->units);
     post([self = std::move(self), group = std::move(group), waiters = std::move(waiters),
           jpeg = std::move(jpeg)]() mutable { self->finish(*waiters, group->newest, std::move(jpeg)); });
   };
@@ -175,6 +175,28 @@ void Snapshots::finish(const Waiters& waiters, const watch::PictureInfo& picture
     const bool only_stale = made && !freshness.live && !w.stale_allowed;
     w.done(only_stale ? fail(Errc::stale, "no live picture") : made);
   }
+}
+
+void Snapshots::decode(const DeviceId& camera, std::vector<Bytes> group,
+                       std::function<void(const Result<Bytes>&)> done) {
+  if (stopped_) return done(fail(Errc::canceled, "the hub stops"));
+  if (paused(camera)) return done(fail(Errc::io, "the decoder failed shortly before"));
+  const auto handler = std::make_shared<const std::function<void(const Result<Bytes>&)>>(std::move(done));
+  // As in serve(): the job moves what the handler holds back to the network thread.
+  auto job = [&media = media_, post = post_, group = std::move(group), self = shared_from_this(), camera,
+              handler]() mutable {
+    auto jpeg = make_still(media, group);
+    post([self = std::move(self), camera, handler = std::move(handler), jpeg = std::move(jpeg)] {
+      self->note_decoder(camera, jpeg);
+      (*handler)(self->stopped_ ? fail(Errc::canceled, "the hub stops") : jpeg);
+    });
+  };
+  if (!worker_.submit(camera, std::move(job))) (*handler)(fail(Errc::exhausted, "too many snapshots wait"));
+}
+
+bool Snapshots::paused(const DeviceId& camera) const {
+  const auto pause = pauses_.find(camera);
+  return pause != pauses_.end() && clock_.boot() < pause->second.until;
 }
 
 // Without the pause, a camera whose pictures stop decoders would use the worker all the time.

@@ -74,6 +74,9 @@ class Snapshots : public std::enable_shared_from_this<Snapshots> {
   /// Returns the newest picture if a client watches the camera, otherwise a picture that the sensor took after this
   /// call. `stale_allowed` accepts a picture that is not LIVE. May call `done` before it returns.
   void request(const DeviceId& camera, bool stale_allowed, Handler done);
+  /// Decodes a group of another source, in turn with the snapshots of the camera and with the same pause after a crash
+  /// of the decoder. May call `done` before it returns. Errors: those of Handler after decoding, exhausted, canceled.
+  void decode(const DeviceId& camera, std::vector<Bytes> group, std::function<void(const Result<Bytes>&)> done);
   /// Does not change interest(), because the watcher is the caller.
   void on_picture(const DeviceId& camera, const watch::PictureInfo& picture);
   /// Rejects the requests for a blocked camera. Does not change interest(), because the watcher is the caller.
@@ -99,6 +102,7 @@ class Snapshots : public std::enable_shared_from_this<Snapshots> {
 
   void serve(Waiters waiters);
   void finish(const Waiters& waiters, const watch::PictureInfo& picture, Result<Bytes> jpeg);
+  [[nodiscard]] bool paused(const DeviceId& camera) const;
   void note_decoder(const DeviceId& camera, const Result<Bytes>& jpeg);
 
   NetworkPost post_;

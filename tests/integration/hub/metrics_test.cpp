@@ -68,6 +68,28 @@ TEST_CASE("the metrics contain the counters of the hub") {
   CHECK_FALSE(text.contains("Bedroom"));  // names are private
 }
 
+TEST_CASE("the metrics of recordings exist only with an archive") {
+  auto m = one_camera();
+  CHECK_FALSE(metrics_text(m).contains("recording"));
+  auto& status = m.recordings.emplace();
+  status.enabled = true;
+  status.fault = recordings::RecorderFault::full;
+  status.fault_text = "/media/disk is full";
+  status.bytes = 5000;
+  status.oldest = CaptureTime{1'790'000'000'250'000us};
+  status.dropped_frames = 3;
+  status.cameras = {{DeviceId(), recordings::Mode::continuous, true, std::nullopt}};
+  const auto text = metrics_text(m);
+  for (const auto* line :
+       {"sealcam_hub_recordings_enabled 1\n", "sealcam_hub_recordings_fault{reason=\"full\"} 1\n",
+        "sealcam_hub_recordings_fault{reason=\"missing\"} 0\n", "sealcam_hub_recordings_bytes 5000\n",
+        "sealcam_hub_recordings_oldest_time_seconds 1790000000.250\n",
+        "sealcam_hub_recordings_dropped_frames_total 3\n"})
+    CHECK(text.contains(line));
+  CHECK(text.contains("sealcam_hub_camera_recording{camera=\"" + id + "\"} 1\n"));
+  CHECK_FALSE(text.contains("media"));  // a path may be private
+}
+
 TEST_CASE("an unknown age has no sample") {
   auto m = one_camera();
   m.cameras[0].age.reset();
@@ -77,6 +99,9 @@ TEST_CASE("an unknown age has no sample") {
 TEST_CASE("every line follows the format, and each metric has HELP and TYPE once before its samples") {
   auto m = one_camera();
   m.cameras.push_back(m.cameras[0]);
+  auto& status = m.recordings.emplace();
+  status.oldest = CaptureTime{1'790'000'000s};
+  status.cameras.resize(1);
   const std::regex sample(R"re(([a-z_]+)(\{[a-z_]+="[^"\\\n]*"(,[a-z_]+="[^"\\\n]*")*\})? [0-9]+(\.[0-9]+)?)re");
   std::istringstream lines(metrics_text(m));
   std::map<std::string, int> helps, types;

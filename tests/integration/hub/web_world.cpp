@@ -23,13 +23,14 @@ struct World::Network {
   asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};  // keeps io running after stop()
 };
 
-World::World(hal::Media* other) : network_(std::make_unique<Network>()) {
+World::World(hal::Media* other, recordings::Archive* archive) : network_(std::make_unique<Network>()) {
   REQUIRE(crypto::init());
   tokens.add("privacy", access::Rights::privacy, privacy_token);
   tokens.add("view", access::Rights::view, view_token);
   tokens.add("metrics", access::Rights::metrics, metrics_token);
   REQUIRE(access.load());
-  auto opened = Server::open(network_->io, "127.0.0.1", 0, backend, access, other ? *other : media, clock, log);
+  auto opened =
+      Server::open(network_->io, "127.0.0.1", 0, backend, access, other ? *other : media, clock, log, archive);
   REQUIRE(opened);
   server = std::move(*opened);
   const auto address = server->address();

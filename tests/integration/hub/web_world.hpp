@@ -70,7 +70,7 @@ class World {
   std::unique_ptr<Server> server;
   std::uint16_t port = 0;
 
-  explicit World(hal::Media* other = nullptr);
+  explicit World(hal::Media* other = nullptr, recordings::Archive* archive = nullptr);
   ~World();
   /// Ends like the hub.
   void stop();

@@ -3,6 +3,7 @@
 import { arrange } from "./layout.js";
 import { Link } from "./link.js";
 import { supported } from "./player.js";
+import { Recordings } from "./recordings.js";
 import { Tile } from "./tile.js";
 import * as texts from "./text.js";
 
@@ -18,6 +19,10 @@ const link = new Link({
   open: () => setLinked(true),
   closed: () => setLinked(false),
 });
+
+// Reads its addresses only while recordings are shown. A page that shows recordings requests no live pictures.
+let recordings = null;
+if (supported()) attempt(() => { recordings = new Recordings(choose); });
 
 // After a decoder error of one camera.
 function resend(camera) {
@@ -120,7 +125,7 @@ function choose() {
   const tile = chosen();
   document.body.classList.toggle("one", tile !== undefined);
   for (const other of tiles.values()) other.element.classList.toggle("chosen", other === tile);
-  const next = document.hidden ? [] : tile ? [tile.id] : "all";
+  const next = document.hidden || recordings?.open ? [] : tile ? [tile.id] : "all";
   if (String(next) !== String(watched)) link.watch((watched = next));
   if (!tile) arrange(grid, tiles.size);
 }
@@ -178,7 +183,7 @@ function switchPrivacy(tile, on) {
 
 const keys = {
   Escape: showAll, Backspace: showAll, f: fullScreen, d: switchTheme, p: privacy,
-  r: () => openDialog("rejected-dialog"), "?": () => openDialog("help-dialog"),
+  t: () => recordings?.available && recordings.show(chosen()?.id), r: () => openDialog("rejected-dialog"), "?": () => openDialog("help-dialog"),
   ArrowRight: () => step(1), ArrowLeft: () => step(-1), PageDown: () => step(1), PageUp: () => step(-1),
   ArrowDown: () => step(columns()), ArrowUp: () => step(-columns()),
 };
@@ -186,6 +191,10 @@ const columns = () => (chosen() ? 1 : Number(grid.style.getPropertyValue("--colu
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || document.querySelector("dialog[open]")) return;
+  if (recordings?.open) {
+    if (recordings.key(event)) event.preventDefault();
+    return;
+  }
   const tile = event.target.closest?.(".tile");
   if ((event.key === "Enter" || event.key === " ") && tile && event.target === tile && !chosen()) {
     event.preventDefault();
@@ -243,7 +252,11 @@ function switchTheme() {
 const theme = localStorage.getItem("theme");
 if (theme) document.documentElement.dataset.theme = theme;
 
-addEventListener("hashchange", choose);
+addEventListener("hashchange", route);
+function route() {
+  recordings?.route();
+  choose();
+}
 // A hidden page requests no pictures.
 document.addEventListener("visibilitychange", choose);
 new ResizeObserver(() => arrange(grid, tiles.size)).observe(grid);
@@ -257,3 +270,4 @@ setInterval(() => {
   });
 }, 200);
 showLink();
+route();
