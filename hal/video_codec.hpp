@@ -23,6 +23,7 @@ struct EncoderLimits {
 struct EncoderConfig {
   std::string codec = "auto";  ///< auto, h264_v4l2m2m, libx264, libopenh264
   Size size;
+  Size picture{};  ///< of the pictures, if the encoder must scale them to `size`; empty: the same
   PixelFormat format = PixelFormat::yu12;           ///< of most pictures; yu12 and nv12 are not copied
   Colors colors{};                                  ///< of most pictures; the stream contains them (VUI)
   double rate = 30;                                 ///< pictures per second, 1 … 120
@@ -47,11 +48,11 @@ class VideoEncoder {
  public:
   virtual ~VideoEncoder() = default;
 
-  /// Encodes one picture of the configured size, in any format but h264, and converts it to the colors of the stream.
-  /// These are the configured ones, but RGB and JPEG become BT.601 with limited range. The caller may destroy the
-  /// picture afterwards. Software encoders return its access unit at once. A hardware encoder may return the unit of an
-  /// earlier picture, or none yet. Errors: malformed (a JPEG that does not decode; go on with the next picture),
-  /// invalid_argument (size or format), device_lost (open a new encoder), io.
+  /// Encodes one picture of the configured size, in any format but h264, and converts it to the size and the colors of
+  /// the stream. The colors are the configured ones, but RGB and JPEG become BT.601 with limited range. The caller may
+  /// destroy the picture afterwards. Software encoders return its access unit at once. A hardware encoder may return
+  /// the unit of an earlier picture, or none yet. Errors: malformed (a JPEG that does not decode; go on with the next
+  /// picture), invalid_argument (size or format), device_lost (open a new encoder), io.
   [[nodiscard]] Result<std::optional<AccessUnit>> encode(const Picture& picture) { return do_encode(picture); }
 
   /// The next picture becomes a key frame.

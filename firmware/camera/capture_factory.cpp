@@ -97,15 +97,8 @@ SensorChoice::Source SensorChoice::try_libcamera(const SourceConfig& source) {
   return opened;
 }
 
-/// Halves width and height in each step. The result is even and within the limits of every encoder.
-static hal::Size downscaled(hal::Size size, int steps) noexcept {
-  const auto side = [steps](int pixels) { return std::max((pixels >> steps) & ~1, std::min(pixels, 64)); };
-  return {side(size.width), side(size.height)};
-}
-
-Result<std::unique_ptr<hal::FrameSource>> ConfiguredCapture::do_open_source(int downscale) {
+Result<std::unique_ptr<hal::FrameSource>> ConfiguredCapture::do_open_source() {
   SourceConfig source = config().source;
-  source.size = downscaled(source.size, downscale);
   source.unusable = unusable_;
   source_log_.next_attempt();
   return sensors_.open(source);
@@ -115,7 +108,8 @@ Result<std::unique_ptr<hal::VideoEncoder>> ConfiguredCapture::do_open_encoder(co
                                                                               hal::Size size,
                                                                               const stream::Quality& quality) {
   hal::EncoderConfig config = this->config().encoder;
-  config.size = size;
+  config.size = stream::encoded_size(size, quality.downscale);
+  config.picture = size;
   config.colors = source.colors();
   const auto encoded = stream::encoded_rate(source, quality);
   config.rate = encoded.full;

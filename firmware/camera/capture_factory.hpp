@@ -117,7 +117,7 @@ class ConfiguredCapture final : public stream::CaptureFactory {
     const std::scoped_lock lock(mutex_);
     return config_;
   }
-  Result<std::unique_ptr<hal::FrameSource>> do_open_source(int downscale) override;
+  Result<std::unique_ptr<hal::FrameSource>> do_open_source() override;
   Result<std::unique_ptr<hal::VideoEncoder>> do_open_encoder(const hal::FrameSource& source, hal::Size size,
                                                              const stream::Quality& quality) override;
   void do_format_failed(const hal::FrameSource& source) override;

@@ -122,7 +122,8 @@ Json requests_of(const stream::RequestCounters& counters) {
   return {{"accepted", counters.accepted}, {"verified", counters.verified}, {"rejected", std::move(rejected)}};
 }
 
-void put_capture(Json& json, const stream::CaptureLoop& capture, const stream::Quality& quality) {
+void put_capture(Json& json, const stream::CaptureLoop& capture, const stream::CaptureControl& control) {
+  const stream::Quality quality = control.quality();
   const auto& c = capture.counters();
   json["captured"] = c.captured.load();
   json["encoded"] = c.encoded.load();
@@ -138,6 +139,7 @@ void put_capture(Json& json, const stream::CaptureLoop& capture, const stream::Q
   json["bitrate"] = quality.bitrate.value();
   json["keyframe_interval"] = quality.keyframe_interval;
   json["downscale"] = quality.downscale;
+  json["keyframes_alone"] = control.keyframes_alone();
   json["min_interval_ms"] = quality.min_interval.count();
 }
 
@@ -217,7 +219,7 @@ std::string StatusReport::line(bool connected) {
             {"roster_version", roster != nullptr ? Json(roster->version.value()) : Json(nullptr)},
             {"first_publish_ms", first ? Json(milliseconds(*first - deps_.started)) : Json(nullptr)}};
   put_network(json, deps_);
-  put_capture(json, deps_.capture, deps_.control.quality());
+  put_capture(json, deps_.capture, deps_.control);
   const std::uint64_t frames = published - published_before_;
   json["cpu_ms"] = milliseconds(now.cpu);
   json["cpu_ms_per_frame"] =

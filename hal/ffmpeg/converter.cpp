@@ -62,7 +62,7 @@ Result<Converter> Converter::open(Size size, PixelFormat target, const Colors& c
   frame->height = size.height;
   if (const int rc = av_frame_get_buffer(frame.get(), 0); rc < 0) return av_fail(rc, Errc::no_memory, "making a frame");
   set_colors(*frame, colors);
-  Converter converter(size, std::move(frame));
+  Converter converter(std::move(frame));
   converter.view_.reset(av_frame_alloc());
   if (!converter.view_) return fail(Errc::no_memory, "making a frame");
   return converter;
@@ -88,10 +88,10 @@ Result<AVFrame*> Converter::decode_jpeg(const Picture& picture) {
   if (rc >= 0) rc = avcodec_receive_frame(jpeg_.get(), jpeg_frame_.get());
   if (rc < 0) return av_fail(rc, Errc::malformed, "decoding a JPEG picture");
   // A larger picture is cropped: adopt_jpeg() has compared the sizes.
-  if (jpeg_frame_->width < size_.width || jpeg_frame_->height < size_.height)
+  if (jpeg_frame_->width < picture.size.width || jpeg_frame_->height < picture.size.height)
     return fail(Errc::malformed, "size of a JPEG picture");
-  jpeg_frame_->width = size_.width;
-  jpeg_frame_->height = size_.height;
+  jpeg_frame_->width = picture.size.width;
+  jpeg_frame_->height = picture.size.height;
   return jpeg_frame_.get();
 }
 
@@ -100,8 +100,8 @@ void Converter::expand_range(const Picture& picture) {
   const bool always_full = picture.format == PixelFormat::gray || picture.format == PixelFormat::rgb24 ||
                            picture.format == PixelFormat::bgr24;
   if (!always_full || picture.colors.full_range) return;
-  const auto row = packed_bytes(picture.format) * static_cast<std::size_t>(size_.width);
-  const auto rows = static_cast<std::size_t>(size_.height);
+  const auto row = packed_bytes(picture.format) * static_cast<std::size_t>(picture.size.width);
+  const auto rows = static_cast<std::size_t>(picture.size.height);
   expanded_.resize(row * rows + AV_INPUT_BUFFER_PADDING_SIZE);
   for (std::size_t y = 0; y < rows; ++y)
     std::transform(picture.planes[0].data + y * picture.planes[0].stride,
@@ -112,7 +112,7 @@ void Converter::expand_range(const Picture& picture) {
 }
 
 Result<AVFrame*> Converter::convert(const Picture& picture) {
-  SC_ASSERT(picture.size == size_ && picture.format != PixelFormat::h264);
+  SC_ASSERT(is_valid(picture.size) && picture.format != PixelFormat::h264);
   const AVFrame* from = view_.get();
   if (picture.format == PixelFormat::mjpeg) {
     const auto decoded = decode_jpeg(picture);

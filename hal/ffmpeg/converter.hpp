@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Converts a picture to the input format of an encoder.
+/// Converts a picture to the input format and the size of an encoder.
 #pragma once
 
 #include "base/result.hpp"
@@ -12,19 +12,18 @@ namespace sealcam::hal::ffmpeg {
 /// Converts into one frame that it owns. Thread-bound.
 class Converter {
  public:
-  /// `target` is yu12 or nv12, `colors` are those of the result. Errors: no_memory.
+  /// `target` is yu12 or nv12, `size` and `colors` are those of the result. Errors: no_memory.
   [[nodiscard]] static Result<Converter> open(Size size, PixelFormat target, const Colors& colors = {});
 
-  /// Returns a frame that is valid until the next call. `picture` has the size given to open() and is not h264. Errors:
-  /// malformed (a JPEG that does not decode or is smaller), unsupported, no_memory.
+  /// Returns a frame that is valid until the next call. `picture` is not h264. Errors: malformed (a JPEG that does not
+  /// decode or is smaller), unsupported, no_memory.
   [[nodiscard]] Result<AVFrame*> convert(const Picture& picture);
 
  private:
-  Converter(Size size, FramePtr target) : size_(size), target_(std::move(target)) {}
+  explicit Converter(FramePtr target) : target_(std::move(target)) {}
   Result<AVFrame*> decode_jpeg(const Picture& picture);
   void expand_range(const Picture& picture);
 
-  Size size_;
   FramePtr target_;
   FramePtr view_;   // the picture's planes as a frame
   Bytes expanded_;  // RGB or gray of a sensor with limited range

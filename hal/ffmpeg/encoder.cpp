@@ -28,7 +28,8 @@ Result<> check_bitrate(BitsPerSecond bitrate) {
 }
 
 Result<> check(const EncoderConfig& c) {
-  if (!is_valid(c.size)) return fail(Errc::invalid_argument, "size of the encoder: even, 32 to 4096");
+  if (!is_valid(c.size) || (c.picture != Size{} && !is_valid(c.picture)))
+    return fail(Errc::invalid_argument, "size of the encoder: even, 32 to 4096");
   if (c.format == PixelFormat::h264)
     return fail(Errc::invalid_argument, "format of the encoder: h264 is encoded already");
   if (!(c.rate >= 1 && c.rate <= 120)) return fail(Errc::invalid_argument, "rate of the encoder");
@@ -210,7 +211,8 @@ Result<> FfmpegEncoder::do_set_bitrate(BitsPerSecond bitrate, double rate, std::
 }
 
 Result<AVFrame*> FfmpegEncoder::input_frame(const Picture& picture) {
-  if (picture.format != input_format(config_) || picture.colors != config_.colors) return converter_.convert(picture);
+  const bool same = picture.size == config_.size && picture.colors == config_.colors;
+  if (!same || picture.format != input_format(config_)) return converter_.convert(picture);
   view_planes(*frame_, picture);
   return frame_.get();
 }
@@ -232,7 +234,8 @@ Result<> FfmpegEncoder::send(AVFrame& frame, FrameNumber number) {
 
 Result<std::optional<AccessUnit>> FfmpegEncoder::do_encode(const Picture& picture) {
   if (broken_) return fail(Errc::device_lost, "the encoder has already failed");
-  if (picture.size != config_.size) return fail(Errc::invalid_argument, "size of a picture to encode");
+  if (picture.size != (config_.picture == Size{} ? config_.size : config_.picture))
+    return fail(Errc::invalid_argument, "size of a picture to encode");
   if (picture.format == PixelFormat::h264 || picture.planes[0].data == nullptr)
     return fail(Errc::invalid_argument, "format of a picture to encode");
   const auto frame = input_frame(picture);

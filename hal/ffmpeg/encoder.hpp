@@ -13,8 +13,9 @@
 
 namespace sealcam::hal::ffmpeg {
 
-/// Pictures of the configured format (yu12, nv12) are not copied; others are converted. It adds SPS and PPS to each key
-/// frame if the encoder writes them only once, and colors to SPS if the encoder does not write them. Thread-bound.
+/// Pictures of the configured format (yu12, nv12) and size are not copied; others are converted. It adds SPS and PPS to
+/// each key frame if the encoder writes them only once, and colors to SPS if the encoder does not write them.
+/// Thread-bound.
 class FfmpegEncoder final : public VideoEncoder {
  public:
   /// "auto" tries h264_v4l2m2m, libx264, libopenh264. Logs the result and why earlier encoders failed.

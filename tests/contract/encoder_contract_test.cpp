@@ -47,6 +47,21 @@ std::vector<unsigned> slice_types(ByteView access_unit) {
   return types;
 }
 
+/// The mean of each four pixels of the luma. Chroma is not set.
+OwnedPicture halved(const OwnedPicture& yu12) {
+  OwnedPicture half{.size = {yu12.size.width / 2, yu12.size.height / 2}, .planes = {}, .number = yu12.number};
+  half.strides[0] = static_cast<std::size_t>(half.size.width);
+  half.planes[0].resize(half.strides[0] * static_cast<std::size_t>(half.size.height));
+  for (std::size_t i = 0; i < half.planes[0].size(); ++i) {
+    const std::size_t from = i / half.strides[0] * 2 * yu12.strides[0] + i % half.strides[0] * 2;
+    unsigned sum = 2;
+    for (const std::size_t at : {from, from + 1, from + yu12.strides[0], from + yu12.strides[0] + 1})
+      sum += std::to_integer<unsigned>(yu12.planes[0][at]);
+    half.planes[0][i] = static_cast<std::byte>(sum / 4);
+  }
+  return half;
+}
+
 }  // namespace
 
 TEMPLATE_TEST_CASE("an encoder returns one numbered access unit per picture without delay and without B-frames", "",
@@ -105,6 +120,27 @@ TEMPLATE_TEST_CASE("pictures of each format are encoded correctly", "", X264, Op
       }
     }
   }
+}
+
+TEMPLATE_TEST_CASE("pictures of each format are scaled to the size of the encoder", "", X264, OpenH264, V4l2M2m) {
+  auto config = small_config();
+  config.picture = {1280, 720};
+  config.bitrate = BitsPerSecond(3'000'000);
+  const auto encoder = open_encoder<TestType>(config);
+  const auto decoder = ffmpeg::FfmpegDecoder::open().value();
+  std::uint32_t number = 0;
+  for (const auto format : {PixelFormat::yu12, PixelFormat::nv12, PixelFormat::yuyv, PixelFormat::mjpeg}) {
+    const auto original = busy_picture({1280, 720}, number++, 10);
+    const auto unit = encode(*encoder, convert(original, format));
+    const auto shown = decoder->decode(unit.bytes).value();
+    REQUIRE(shown);
+    INFO("picture " << static_cast<int>(format));
+    CHECK(shown->size == Size{640, 360});
+    CHECK(luma_psnr(halved(original).view(), *shown) > 30);
+  }
+  const auto wrong = encoder->encode(busy_picture({640, 360}, number, 10).view());
+  REQUIRE_FALSE(wrong);
+  CHECK(wrong.error().code == Errc::invalid_argument);
 }
 
 TEMPLATE_TEST_CASE("the caller may overwrite a picture as soon as the encoder returns", "", X264, OpenH264, V4l2M2m) {

@@ -37,7 +37,7 @@ class AlbumCapture final : public stream::CaptureFactory {
   AlbumCapture(const Clock& clock, std::shared_ptr<const Album> album) : clock_(clock), album_(std::move(album)) {}
 
  private:
-  Result<std::unique_ptr<hal::FrameSource>> do_open_source(int) override {
+  Result<std::unique_ptr<hal::FrameSource>> do_open_source() override {
     return std::make_unique<AlbumSource>(clock_);
   }
   Result<std::unique_ptr<hal::VideoEncoder>> do_open_encoder(const hal::FrameSource&, hal::Size,

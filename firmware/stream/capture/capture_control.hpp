@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -11,6 +12,9 @@
 #include "protocol/status.hpp"
 
 namespace sealcam::stream {
+
+/// Bytes that a frame has on the connection beyond its access unit: signature, headers, topic, TLS record.
+inline constexpr std::size_t frame_overhead = 300;
 
 /// Upper bound of the picture quality at the moment.
 struct Quality {
@@ -47,7 +51,9 @@ class CaptureControl {
   void set_hold(bool hold) noexcept { hold_.store(hold, std::memory_order_release); }
   [[nodiscard]] bool hold() const noexcept { return hold_.load(std::memory_order_acquire); }
 
-  void set_quality(const Quality& q) noexcept {
+  /// `reduced`: the network does not carry the configured quality.
+  void set_quality(const Quality& q, bool reduced = false) noexcept {
+    reduced_.store(reduced, std::memory_order_release);
     const auto vbv = static_cast<std::uint64_t>(q.vbv.count() / 10);
     const auto interval = static_cast<std::uint64_t>(q.min_interval.count());
     quality_.store(std::uint64_t{q.bitrate.value()} << 33 | vbv << 24 | interval << 12 |
@@ -62,6 +68,12 @@ class CaptureControl {
             .min_interval = std::chrono::milliseconds(packed >> 12 & 0xfff),
             .vbv = std::chrono::milliseconds((packed >> 24 & 0x1ff) * 10)};
   }
+
+  [[nodiscard]] bool reduced() const noexcept { return reduced_.load(std::memory_order_acquire); }
+
+  /// Of the pictures of a sensor that encodes, only key frames are sent, because the network does not carry the others.
+  void set_keyframes_alone(bool alone) noexcept { keyframes_alone_.store(alone, std::memory_order_release); }
+  [[nodiscard]] bool keyframes_alone() const noexcept { return keyframes_alone_.load(std::memory_order_acquire); }
 
   /// Why the camera sends no pictures; nothing without a fault.
   void set_fault(std::optional<protocol::CameraFault> fault) noexcept {
@@ -78,6 +90,8 @@ class CaptureControl {
   std::atomic<bool> closed_ = false;
   std::atomic<bool> reopen_ = false;
   std::atomic<bool> hold_ = false;
+  std::atomic<bool> reduced_ = false;
+  std::atomic<bool> keyframes_alone_ = false;
   std::atomic<std::uint8_t> fault_ = 0;
   std::atomic<std::uint64_t> quality_ = 0;  // one word, so that a reader sees the values of one call
 };

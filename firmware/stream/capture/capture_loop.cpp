@@ -26,6 +26,7 @@ CaptureLoop::CaptureLoop(const Dependencies& deps, std::function<void()> wake)
     : deps_(deps),
       wake_(std::move(wake)),
       controller_(deps.log),
+      filter_(deps.log, deps.control),
       quality_(deps.control.quality()),
       source_backoff_(first_pause, max_pause),
       encoder_backoff_(first_pause, max_pause) {}
@@ -81,7 +82,7 @@ std::chrono::nanoseconds CaptureLoop::step() {
     clear_fault();
     return closed_pause;
   }
-  if (source_ && (deps_.control.take_reopen_request() || requested.downscale != quality_.downscale)) lose_source();
+  if (source_ && deps_.control.take_reopen_request()) lose_source();
   if (!source_) {
     if (!source_backoff_.due(now)) return source_backoff_.remaining(now);
     if (!open_source()) return source_backoff_.remaining(deps_.clock.monotonic());
@@ -98,7 +99,7 @@ std::chrono::nanoseconds CaptureLoop::step() {
 bool CaptureLoop::open_source() {
   (void)deps_.control.take_reopen_request();  // this call fulfills it
   const Quality requested = deps_.control.quality();
-  auto source = deps_.factory.open_source(requested.downscale);
+  auto source = deps_.factory.open_source();
   const MonotonicTime now = deps_.clock.monotonic();
   if (!source) {
     if (source.error().code != Errc::canceled && !std::exchange(source_logged_, true))
@@ -109,14 +110,14 @@ bool CaptureLoop::open_source() {
   }
   source_ = std::move(*source);
   show_activity(true);  // before the first picture is fetched
-  quality_.downscale = requested.downscale;
   first_number_ = next_number_;
   opened_ = last_picture_ = last_usable_ = now;
   picture_size_ = source_->size();
   ++counters_.source_opened;
+  filter_.reset();
   if (source_->format() == hal::PixelFormat::h264) {
     controller_.attach(source_->controls());
-    controller_.follow(requested);
+    controller_.follow(requested, false);
     set_encoder_name("sensor");
   }
   if (description_ != source_->describe()) {
@@ -288,9 +289,7 @@ bool CaptureLoop::changed_enough(const Quality& quality) const noexcept {
 }
 
 void CaptureLoop::apply(const Quality& quality) {
-  const auto downscale = quality_.downscale;  // of the source
   quality_ = quality;
-  quality_.downscale = downscale;
   const EncodedRate encoded = encoded_rate(*source_, quality);
   const auto bits = encoded.bitrate.value() * encoded.rate / encoded.full;
   const auto set =
@@ -321,9 +320,10 @@ bool CaptureLoop::keyframe_needed() {
 
 void CaptureLoop::encode(const hal::Picture& picture, const protocol::Echoes& echoes) {
   picture_size_ = picture.size;
-  if (encoder_ && encoder_size_ != picture_size_) encoder_.reset();
-  if (!encoder_ && encoder_backoff_.due(deps_.clock.monotonic())) (void)open_encoder(deps_.control.quality());
-  if (encoder_) follow_quality(deps_.control.quality());
+  const Quality quality = deps_.control.quality();
+  if (encoder_size_ != picture_size_ || quality_.downscale != quality.downscale) encoder_.reset();
+  if (!encoder_ && encoder_backoff_.due(deps_.clock.monotonic())) (void)open_encoder(quality);
+  if (encoder_) follow_quality(quality);
   if (!encoder_) return;
   if (keyframe_needed() || ++since_keyframe_ >= quality_.keyframe_interval) {
     encoder_->request_keyframe();
@@ -357,22 +357,25 @@ void CaptureLoop::encode(const hal::Picture& picture, const protocol::Echoes& ec
     return;
   }
   if ((*unit)->keyframe) since_keyframe_ = 0;
-  put((*unit)->bytes, {(*unit)->number, origin->captured, origin->echoes, picture.size, (*unit)->keyframe});
+  put((*unit)->bytes, {(*unit)->number, origin->captured, origin->echoes,
+                       encoded_size(picture.size, quality_.downscale), (*unit)->keyframe});
 }
 
 void CaptureLoop::pass_through(const hal::Picture& picture, const protocol::Echoes& echoes) {
-  controller_.follow(deps_.control.quality());
+  controller_.follow(deps_.control.quality(), filter_.keyframes_alone());
   const ByteView bytes(picture.planes[0].data, picture.planes[0].stride);
   const auto info = hal::check_access_unit(bytes);
   if (!info) {
     ++counters_.corrupt;
     unusable(info.error());
   }
-  // The reference of this access unit was lost, damaged, or captured while the control was inactive.
-  const bool broken = !info || (!info->keyframe && picture.number != next_unit_);
+  const bool sent = info && filter_.pass(picture.captured, bytes.size(), info->keyframe);
+  // The reference of this access unit was lost, damaged, not sent, or captured while the control was inactive.
+  const bool broken = !info || (sent && !info->keyframe && picture.number != next_unit_);
   if (broken) deps_.queue.break_group();
   if (keyframe_needed()) controller_.request_keyframe();
   if (!info) return;
+  if (!sent) return usable();
   next_unit_ = picture.number.next();
   put(bytes, {picture.number, picture.captured, echoes, picture.size, info->keyframe});
 }

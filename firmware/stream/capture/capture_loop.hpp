@@ -16,6 +16,7 @@
 #include "hal/video_codec.hpp"
 #include "stream/capture/access_unit_queue.hpp"
 #include "stream/capture/capture_control.hpp"
+#include "stream/capture/group_filter.hpp"
 #include "stream/capture/received_challenges.hpp"
 #include "stream/capture/source_controller.hpp"
 
@@ -25,13 +26,10 @@ namespace sealcam::stream {
 class CaptureFactory {
  public:
   virtual ~CaptureFactory() = default;
-  /// `downscale`: how many times to halve width and height. A sensor that cannot do this ignores it.
   /// Errors: those of the back-end. The caller tries again later.
-  [[nodiscard]] Result<std::unique_ptr<hal::FrameSource>> open_source(int downscale) {
-    return do_open_source(downscale);
-  }
-  /// Opens an encoder for pictures of `source` with this size. Errors: those of the encoder. The caller tries again
-  /// later.
+  [[nodiscard]] Result<std::unique_ptr<hal::FrameSource>> open_source() { return do_open_source(); }
+  /// Opens an encoder for pictures of `source` with this size, which encodes them with encoded_size(). Errors: those of
+  /// the encoder. The caller tries again later.
   [[nodiscard]] Result<std::unique_ptr<hal::VideoEncoder>> open_encoder(const hal::FrameSource& source, hal::Size size,
                                                                         const Quality& quality) {
     return do_open_encoder(source, size, quality);
@@ -42,12 +40,19 @@ class CaptureFactory {
   void encoder_failed(std::string_view name) { do_encoder_failed(name); }
 
  private:
-  virtual Result<std::unique_ptr<hal::FrameSource>> do_open_source(int downscale) = 0;
+  virtual Result<std::unique_ptr<hal::FrameSource>> do_open_source() = 0;
   virtual Result<std::unique_ptr<hal::VideoEncoder>> do_open_encoder(const hal::FrameSource& source, hal::Size size,
                                                                      const Quality& quality) = 0;
   virtual void do_format_failed(const hal::FrameSource&) {}
   virtual void do_encoder_failed(std::string_view) {}
 };
+
+/// The size of the encoded pictures: Quality::downscale halves both sides. Even, and within the limits of every
+/// encoder.
+[[nodiscard]] inline hal::Size encoded_size(hal::Size size, int downscale) noexcept {
+  const auto side = [downscale](int pixels) { return std::max((pixels >> downscale) & ~1, std::min(pixels, 64)); };
+  return {side(size.width), side(size.height)};
+}
 
 /// What an encoder needs so that it encodes `quality`, if its time runs at the rate of the sensor.
 struct EncodedRate {
@@ -80,8 +85,9 @@ struct CaptureCounters {
 /// once. If the sensor delivers, but no picture could be sent for five seconds, this is a fault too: the loop opens the
 /// sensor again, with another format if it has one. If the control is closed, the loop destroys both within the 200 ms
 /// for which it waits for a picture. Frame numbers continue after the source is opened again. For a sensor that
-/// delivers H.264, the loop checks each access unit, and sends bitrate and requests for key frames to the sensor.
-/// Allocates nothing per picture. Thread-bound, except for the counters.
+/// delivers H.264, the loop checks each access unit, and sends bitrate and requests for key frames to the sensor. If
+/// the sensor still sends more than the network carries, only key frames pass. Allocates nothing per picture.
+/// Thread-bound, except for the counters.
 class CaptureLoop {
  public:
   struct Dependencies {
@@ -141,8 +147,9 @@ class CaptureLoop {
   std::unique_ptr<hal::FrameSource> source_;
   std::unique_ptr<hal::VideoEncoder> encoder_;
   SourceController controller_;
+  GroupFilter filter_;
   std::string description_;  // of the source, as last logged
-  Quality quality_;          // of source and encoder
+  Quality quality_;          // of the encoder
   hal::PictureRing<InFlightPicture> in_flight_;
   Backoff source_backoff_;
   Backoff encoder_backoff_;
@@ -151,9 +158,9 @@ class CaptureLoop {
   FrameNumber next_unit_;  // of a sensor that encodes: continues the last access unit that was passed on
   MonotonicTime opened_;   // the source
   MonotonicTime last_picture_;
-  MonotonicTime last_usable_;  // the last picture that could be sent, or was not needed
-  hal::Size picture_size_;     // of the last picture
-  hal::Size encoder_size_;
+  MonotonicTime last_usable_;         // the last picture that could be sent, or was not needed
+  hal::Size picture_size_;            // of the last picture
+  hal::Size encoder_size_;            // of the pictures that the encoder takes
   std::vector<std::string> logged_;   // causes of unusable pictures
   std::uint64_t dropped_groups_ = 0;  // of the queue, when it took the last unit
   std::size_t held_back_ = 0;         // pictures that the encoder took since its last access unit

@@ -32,8 +32,8 @@ void SourceController::attach(hal::SourceControls* controls) {
   missing_ = missing;
   if (!missing.empty())
     log_.warning(
-        "the sensor encodes and has no control for {}; on a poor network the camera drops whole groups of "
-        "pictures",
+        "the sensor encodes and has no control for {}; if the network carries less than the sensor sends, the camera "
+        "sends key frames alone",
         missing);
 }
 
@@ -46,10 +46,13 @@ void SourceController::set(const std::optional<hal::ControlInfo>& info, double v
   log_.warning("cannot set the sensor's control {}: {}", hal::name(info->control), to_string(done.error()));
 }
 
-void SourceController::follow(const Quality& quality) {
+void SourceController::follow(const Quality& quality, bool keyframes_alone) {
   if (!applied_ || applied_->bitrate != quality.bitrate) set(bitrate_, quality.bitrate.value());
   // A sensor that encodes delivers all pictures, also on a slow network.
-  const auto keyframe_interval = quality.min_interval == 0ms ? quality.keyframe_interval : slow_keyframe_interval;
+  if (quality.min_interval == 0ms) usual_interval_ = quality.keyframe_interval;
+  const bool usual = keyframes_alone && usual_interval_ != 0;
+  const std::uint16_t slow = usual ? usual_interval_ : slow_keyframe_interval;
+  const auto keyframe_interval = quality.min_interval == 0ms ? quality.keyframe_interval : slow;
   if (!applied_ || keyframe_interval_ != keyframe_interval) set(interval_, keyframe_interval);
   keyframe_interval_ = keyframe_interval;
   applied_ = quality;

@@ -21,8 +21,9 @@ class SourceController {
   /// A source that encodes was opened. `controls` must outlive the call of detach(). Null: the source has no controls.
   void attach(hal::SourceControls* controls);
   void detach() noexcept { controls_ = nullptr; }
-  /// Sets bitrate and key frame interval if they differ from the last values.
-  void follow(const Quality& quality);
+  /// Sets bitrate and key frame interval if they differ from the last values. `keyframes_alone`: deltas are not sent,
+  /// so the interval stays as configured.
+  void follow(const Quality& quality, bool keyframes_alone);
   void request_keyframe();
 
  private:
@@ -32,7 +33,7 @@ class SourceController {
   hal::SourceControls* controls_ = nullptr;
   std::optional<hal::ControlInfo> bitrate_, interval_, keyframe_;  // controls that can be set
   std::optional<Quality> applied_;
-  std::uint16_t keyframe_interval_ = 0;
+  std::uint16_t keyframe_interval_ = 0, usual_interval_ = 0;
   std::string missing_;  // as last logged
   bool failed_ = false;
 };

@@ -30,7 +30,7 @@ Publisher::Publisher(const PublisherConfig& config, const Dependencies& deps)
       roster_log_limit_(10s),
       seal_log_limit_(10s) {
   reports_.reserve(protocol::Roster::max_hubs);
-  deps_.control.set_quality(rate_.quality());
+  deps_.control.set_quality(rate_.quality(), rate_.reduced());
 }
 
 Result<transport::Will> Publisher::will() const {
@@ -72,7 +72,7 @@ void Publisher::follow(const CommandExecutor::Change& change) {
   if (change.best) {
     config_.rate.best = *change.best;
     rate_ = RateController(config_.rate);
-    deps_.control.set_quality(rate_.quality());
+    deps_.control.set_quality(rate_.quality(), rate_.reduced());
   }
   update_active();
   if (change.privacy && connected_) publish_status(true);
@@ -187,8 +187,7 @@ void Publisher::publish_status(bool online) {
     if (stopping_) stopped_ = true;
     return;
   }
-  const std::string topic = protocol::topic(config_.route, Leaf::status);
-  client_->publish({.topic = topic, .payload = *payload, .qos = Qos::at_least_once, .retain = true},
+  client_->publish({protocol::topic(config_.route, Leaf::status), *payload, Qos::at_least_once, true, {}},
                    [this, online](const Result<>&) {
                      if (!online) stopped_ = true;
                    });
@@ -310,7 +309,7 @@ void Publisher::tick() {
   const std::uint64_t dropped = deps_.queue.counters().dropped_groups;
   if (std::exchange(dropped_before_, dropped) != dropped) rate_.dropped();
   measure();
-  if (rate_.tick(now)) deps_.control.set_quality(rate_.quality());
+  if (rate_.tick(now)) deps_.control.set_quality(rate_.quality(), rate_.reduced());
   send_queued();
 }
 
@@ -380,6 +379,7 @@ bool Publisher::publish_frame(const Result<ByteView>& message, bool still) {
                                 .retain = still,
                                 .expiry = still ? config_.still_expiry : config_.video_expiry};
   const std::size_t slot = backlog_.add(message->size());
+  rate_.sent(message->size());
   client_->publish(publication, [this, slot](const Result<>& result) { frame_answered(slot, result); });
   return true;
 }

@@ -146,6 +146,7 @@ class Publisher final : public transport::MqttListener {
     return !last_still_ || now - *last_still_ >= interval;
   }
   void measure() noexcept {
+    rate_.set_partial(deps_.control.keyframes_alone());
     rate_.measured(backlog_.measure(deps_.clock.monotonic(), client_->send_progress()));
     deps_.control.set_hold(rate_.hold());
   }

@@ -11,15 +11,16 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
 static constexpr auto period = 500ms;
-static constexpr nanoseconds short_delay = 100ms;    // the queues are empty again
 static constexpr nanoseconds max_hub_delay = 300ms;  // a report has a resolution of one frame
 static constexpr auto max_report_age = 2500ms;
 static constexpr double share = 0.88;  // of what a full path carries, so that its queue becomes empty
 static constexpr double slow_share = 0.95;
 static constexpr double near_capacity = 1.15;
 static constexpr double small_growth = 0.03, max_growth = 0.5;
-static constexpr std::uint64_t min_budget = 4'000;  // bit/s
-static constexpr std::uint64_t overhead = 300 * 8;  // bits of a frame: signature, headers, topic, TLS record
+static constexpr std::uint64_t min_budget = 4'000;             // bit/s
+static constexpr std::uint64_t overhead = frame_overhead * 8;  // bits of a frame
+static constexpr double used_share = 0.6;                      // of the budget; an encoder does not reach it exactly
+static constexpr double memory = 0.75;                         // of the earlier half seconds, in each half second
 static constexpr nanoseconds first_improve_after = 2s, max_improve_after = 160s;
 static constexpr auto too_early = 10s;  // congestion sooner after an improvement doubles the wait
 
@@ -71,6 +72,8 @@ void RateController::idle() noexcept {
   hub_at_.reset();
   dropped_ = congested_ = false;
   judged_ = {};
+  sent_bytes_ = 0;
+  sent_bits_ = allowed_bits_ = 0;
 }
 
 nanoseconds RateController::hold_limit() const noexcept {
@@ -88,18 +91,22 @@ std::uint64_t RateController::threshold(std::size_t level) const noexcept {
 
 bool RateController::tick(MonotonicTime now) noexcept {
   if (judged_ == MonotonicTime{}) judged_ = now;
-  if (now - judged_ < period) return false;
+  const nanoseconds elapsed = now - judged_;
+  if (elapsed < period) return false;
   judged_ = now;
   const PathEstimate own = least_.value_or(PathEstimate{});
   const PathEstimate hub = hub_at_ && now - *hub_at_ <= max_report_age ? hub_ : PathEstimate{};
   const bool own_full = own.delay > target_delay;
-  const bool hub_full = hub.delay > max_hub_delay;
+  const nanoseconds hub_delay = hub.delay - own.other;
+  const bool hub_full = hub_delay > max_hub_delay;
   congested_ = own_full || hub_full || dropped_;
+  if (!congested_) count_sent(elapsed);
+  sent_bytes_ = 0;
   const Quality before = quality_;
   if (own_full) decrease(now, own);
   else if (hub_full) decrease(now, hub);
   else if (dropped_) lost(now);
-  else if (own.delay < short_delay && hub.delay < target_delay) increase();
+  else if (own.delay < short_delay && hub_delay < target_delay) increase();
   choose_level(now);
   apply();
   least_.reset();
@@ -137,12 +144,25 @@ void RateController::reduce_to(MonotonicTime now, std::uint64_t budget, std::uin
   improved_.reset();
 }
 
+void RateController::count_sent(nanoseconds elapsed) noexcept {
+  const double seconds = std::chrono::duration<double>(elapsed).count();
+  sent_bits_ = sent_bits_ * memory + static_cast<double>(sent_bytes_ * 8);
+  allowed_bits_ = allowed_bits_ * memory + static_cast<double>(budget_) * seconds;
+}
+
+/// Below the first level, the encoder's smallest pictures can need less than the budget although the next level would
+/// need more. These levels have a margin and a wait instead.
+bool RateController::unused() const noexcept {
+  return level_ == 0 && !partial_ && sent_bits_ < allowed_bits_ * used_share;
+}
+
 void RateController::increase() noexcept {
   const std::uint64_t top = config_.best.bitrate.value() + overhead_of(0);
   if (budget_ >= top) {
     capacity_ = 0;
     return;
   }
+  if (unused()) return;
   const bool near_full = static_cast<double>(budget_) < static_cast<double>(capacity_) * near_capacity;
   growth_ = near_full ? small_growth : std::min(growth_ * 2, max_growth);
   budget_ = std::min(top, static_cast<std::uint64_t>(static_cast<double>(budget_) * (1 + growth_)) + 1);

@@ -2,7 +2,9 @@
 /// Adapts the picture quality to the network.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -22,7 +24,8 @@ struct RateControllerConfig {
 /// connection and, end to end, of the hub with the best path. Judges twice a second.
 ///
 /// If the delay stays above the target, the bitrate becomes a little less than what the path carried meanwhile. If the
-/// delay is short, the bitrate grows: by small steps near the rate at which the path was full, faster above it. Below
+/// delay is short, the bitrate grows: by small steps near the rate at which the path was full, faster above it. It does
+/// not grow while the encoder sends much less, because then the short delay says nothing about a higher rate. Below
 /// `min_bitrate` the camera sends 15, 5, then 1 picture a second, then smaller pictures, then key frames alone, one in
 /// 2 s. A step back has a margin; if the path is full soon afterwards, the wait before the next one doubles.
 /// Has no clock and no thread. Allocates nothing. Thread-bound.
@@ -39,6 +42,10 @@ class RateController {
   void measured(const PathEstimate& connection) noexcept;
   /// A receiver report arrived; `best_hub` is the path to the hub with the shortest delay.
   void reported(MonotonicTime now, const PathEstimate& best_hub) noexcept;
+  /// A frame of this size was passed to the connection.
+  void sent(std::size_t bytes) noexcept { sent_bytes_ += bytes; }
+  /// Only a part of the pictures of a sensor is sent, so that an unused bitrate has no meaning.
+  void set_partial(bool partial) noexcept { partial_ = partial; }
   /// The queue dropped groups.
   void dropped() noexcept { dropped_ = true; }
   /// Call this often. It judges when half a second has passed. Returns true if quality() changed.
@@ -49,7 +56,7 @@ class RateController {
   [[nodiscard]] const Quality& quality() const noexcept { return quality_; }
   [[nodiscard]] bool congested() const noexcept { return congested_; }
   /// A picture that is encoded now would wait too long.
-  [[nodiscard]] bool hold() const noexcept { return connection_.delay > hold_limit(); }
+  [[nodiscard]] bool hold() const noexcept { return std::max(connection_.delay, connection_.pause) > hold_limit(); }
   /// The network does not carry the configured quality.
   [[nodiscard]] bool reduced() const noexcept { return quality_ != config_.best; }
 
@@ -58,6 +65,8 @@ class RateController {
   void lost(MonotonicTime now) noexcept;
   void reduce_to(MonotonicTime now, std::uint64_t budget, std::uint64_t capacity) noexcept;
   void increase() noexcept;
+  void count_sent(std::chrono::nanoseconds elapsed) noexcept;
+  [[nodiscard]] bool unused() const noexcept;
   void choose_level(MonotonicTime now) noexcept;
   void apply() noexcept;
   [[nodiscard]] std::uint64_t media(std::size_t level) const noexcept;
@@ -66,10 +75,14 @@ class RateController {
 
   RateControllerConfig config_;
   Quality quality_;
-  std::uint64_t budget_;        // bit/s on the connection, with the overhead of frames
-  std::uint64_t capacity_ = 0;  // bit/s that the path carried when it was full last; 0: unknown
-  double growth_ = 0;           // of the budget in half a second
-  std::size_t level_ = 0;       // index of the table of levels
+  std::uint64_t budget_;          // bit/s on the connection, with the overhead of frames
+  std::uint64_t capacity_ = 0;    // bit/s that the path carried when it was full last; 0: unknown
+  double growth_ = 0;             // of the budget in half a second
+  std::size_t level_ = 0;         // index of the table of levels
+  std::uint64_t sent_bytes_ = 0;  // since the last judgment
+  double sent_bits_ = 0,
+         allowed_bits_ = 0;  // in the last seconds in which the path was not full; older ones count less
+  bool partial_ = false;
   PathEstimate connection_, hub_;
   std::optional<PathEstimate> least_;  // with the shortest delay since the last judgment
   std::optional<MonotonicTime> hub_at_, improved_;

@@ -13,6 +13,15 @@ using std::chrono::nanoseconds;
 
 static constexpr nanoseconds max_delay = 60s;
 static constexpr nanoseconds min_elapsed = 100ms;  // for a rate
+static constexpr nanoseconds late_after = 150ms;   // then the first byte waited in a queue
+static constexpr nanoseconds full_delay = 200ms;   // in the network
+static constexpr std::uint64_t segment_bits = 1448 * 8;
+
+static nanoseconds time_for(std::size_t bytes, std::uint64_t rate) noexcept {
+  if (rate == 0) return max_delay;
+  const std::chrono::duration<double> time(static_cast<double>(bytes) * 8 / static_cast<double>(rate));
+  return std::chrono::duration_cast<nanoseconds>(std::min<std::chrono::duration<double>>(time, max_delay));
+}
 
 void SendBacklog::add(const Sample& added) noexcept {
   while (used_ > 1 && (used_ == samples_.size() || added.at - sample(1).at >= window)) {
@@ -22,14 +31,23 @@ void SendBacklog::add(const Sample& added) noexcept {
   sample(used_++) = added;
 }
 
-void SendBacklog::measure_other(MonotonicTime now, const transport::SendProgress& progress) noexcept {
-  if (now - other_at_ > other_lifetime) other_ = 0ns;
-  if (!first_byte_ || progress.acknowledged == sample(0).acknowledged) return;
+/// The path carries the camera's bytes again. All earlier ones were acknowledged, so a delay is that of other traffic.
+void SendBacklog::first_byte(MonotonicTime now, const transport::SendProgress& progress) noexcept {
   first_byte_ = false;
-  constexpr nanoseconds resolution = 100ms;  // of the calls
-  other_ = std::clamp<nanoseconds>(now - busy_since_ - progress.min_rtt - resolution, 0ns, max_other);
-  other_at_ = now;
-  used_ = 0;  // the path carries the camera's bytes from now on
+  // On a slow path, the first segment itself needs a while.
+  const nanoseconds segment(rate_ == 0 ? 0 : segment_bits * std::nano::den / rate_);
+  const nanoseconds delay = first_byte_missing_ - busy_since_ - progress.min_rtt;
+  late_ = delay > std::max(late_after, segment * 3 / 2) ? late_ + 1 : 0;
+  if (late_ == 0) shared_ = false;
+  test_ = late_ == 1;
+  if (late_ >= 2) {
+    const bool recent = shared_until_ != MonotonicTime{} && now - shared_until_ < max_lifetime;
+    lifetime_ = recent ? std::min<nanoseconds>(lifetime_ * 2, max_lifetime) : first_lifetime;
+    shared_ = true;
+    shared_until_ = now + lifetime_;
+    other_ = std::min<nanoseconds>(delay, max_other);
+  }
+  used_ = 0;
   add({now, progress.acknowledged});
 }
 
@@ -60,31 +78,66 @@ std::size_t SendBacklog::waiting(std::size_t unsent) const noexcept {
   return oldest == nullptr ? 0 : bytes - std::min(oldest->bytes, unsent);
 }
 
+/// Bytes on the way, by the rate at which they are acknowledged.
+nanoseconds SendBacklog::network_delay(const transport::SendProgress& progress) noexcept {
+  const std::size_t sent = progress.unacknowledged - std::min(progress.unsent, progress.unacknowledged);
+  return std::max<nanoseconds>(0ns, time_for(sent, rate_) - progress.min_rtt);
+}
+
+PathEstimate SendBacklog::estimate(nanoseconds wait, std::uint64_t rate) const noexcept {
+  const nanoseconds other = shared_ ? other_ : 0ns;
+  return {.delay = std::max<nanoseconds>(0ns, wait - other), .rate = rate, .other = other};
+}
+
+/// All bytes must be acknowledged before the next picture, which takes `delay`. This says nothing about the rate.
+PathEstimate SendBacklog::pause(nanoseconds delay) const noexcept {
+  return {
+      .delay = std::max<nanoseconds>(short_delay, delay - max_other), .other = shared_ ? other_ : 0ns, .pause = delay};
+}
+
+void SendBacklog::judge_network(MonotonicTime now, const transport::SendProgress& progress) noexcept {
+  const nanoseconds network = network_delay(progress);
+  if (network < full_delay) not_full_ = now;
+  if (shared_) {
+    other_ = std::min<nanoseconds>(network, max_other);
+    if (network < short_delay) {
+      late_ = 0;
+      shared_ = false;
+    }
+    test_ = shared_ && now > shared_until_;
+  } else if (now - not_full_ > test_after && now >= next_test_) {
+    test_ = true;
+    next_test_ = now + test_interval;
+  }
+}
+
 PathEstimate SendBacklog::measure(MonotonicTime now, const transport::SendProgress& progress) noexcept {
   const std::size_t outstanding = progress.unacknowledged + waiting(progress.unsent);
   const bool other_connection = used_ > 0 && progress.acknowledged < sample(used_ - 1).acknowledged;
+  if (first_byte_ && used_ > 0 && progress.acknowledged > sample(0).acknowledged) first_byte(now, progress);
   if (outstanding == 0 || used_ == 0 || other_connection) {
     used_ = 0;
     busy_since_ = now;
     first_byte_ = true;
+    first_byte_missing_ = not_full_ = now;
     add({now, progress.acknowledged});
-    return {};
+    return estimate(0ns, 0);
   }
-  measure_other(now, progress);
+  if (first_byte_) first_byte_missing_ = now;
   constexpr auto spacing = window / 40;
   if (now - sample(used_ - 1).at >= spacing) add({now, progress.acknowledged});
-  if (now - busy_since_ < min_busy + progress.min_rtt) return {};
+  if (now - busy_since_ < min_busy + progress.min_rtt) return estimate(0ns, 0);
   const Sample& from = sample(0);
   const nanoseconds elapsed = now - from.at;
   const std::uint64_t acknowledged = progress.acknowledged - from.acknowledged;
-  if (!first_byte_ && elapsed < min_elapsed) return {};
-  if (acknowledged == 0) return {.delay = std::max<nanoseconds>(0ns, elapsed - progress.min_rtt - other_), .rate = 0};
-  const double seconds = std::chrono::duration<double>(elapsed).count();
-  const double rate = static_cast<double>(acknowledged) / seconds;
-  const std::chrono::duration<double> wait(static_cast<double>(outstanding) / rate);
-  const auto delay = std::chrono::duration_cast<nanoseconds>(std::min<std::chrono::duration<double>>(wait, max_delay));
-  return {.delay = std::max<nanoseconds>(0ns, delay - progress.min_rtt - other_),
-          .rate = static_cast<std::uint64_t>(rate * 8)};
+  if (first_byte_) return pause(now - busy_since_ - progress.min_rtt);
+  if (elapsed < min_elapsed) return estimate(0ns, 0);
+  if (acknowledged == 0) return estimate(elapsed - progress.min_rtt, 0);
+  rate_ = static_cast<std::uint64_t>(static_cast<double>(acknowledged) * 8 /
+                                     std::chrono::duration<double>(elapsed).count());
+  judge_network(now, progress);
+  if (test_) return pause(max_other);
+  return estimate(time_for(outstanding, rate_) - progress.min_rtt, rate_);
 }
 
 }  // namespace sealcam::stream

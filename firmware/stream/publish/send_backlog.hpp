@@ -12,23 +12,36 @@
 
 namespace sealcam::stream {
 
+/// With a shorter delay, the queues of a path count as empty.
+inline constexpr std::chrono::milliseconds short_delay{100};
+
 /// Measured on one path.
 struct PathEstimate {
-  std::chrono::nanoseconds delay{};  ///< time that data waits in queues
+  std::chrono::nanoseconds delay{};  ///< time that data waits in queues, without `other`
   std::uint64_t rate = 0;            ///< bit/s that the path carried while it was busy; 0: none, or unknown
+  std::chrono::nanoseconds other{};  ///< delay in the queues of the network because of other traffic
+  std::chrono::nanoseconds pause{};  ///< if longer than `delay`: a new picture should wait, but not because of the rate
 };
 
 /// Compares the unacknowledged bytes with the rate at which the broker's TCP acknowledges them. While the connection
 /// was busy without a pause, their quotient is the time that a new byte waits. A burst that leaves within `min_busy`
-/// does not count. The time until the first byte after a pause is acknowledged is the delay of other traffic in the
-/// same queues, and does not count either: a lower bitrate would not change it. Has no clock. Allocates nothing.
-/// Thread-bound.
+/// does not count.
+///
+/// A lower bitrate does not shorten a queue that other traffic fills. It is recognized after a pause in which all bytes
+/// of the camera were acknowledged: if the first new byte is late twice in succession, other traffic fills the queue.
+/// If the network is full for `test_after`, estimates ask for such a pause.
+/// Then the delay in the network is `other`, up to `max_other`, and only the bytes that wait in this machine count: TCP
+/// sends as many as its share of the path. This ends when the delay in the network is short. After a time that doubles
+/// with each confirmation, a pause shows whether the camera fills the queue itself.
+/// Has no clock. Allocates nothing. Thread-bound.
 class SendBacklog {
  public:
   static constexpr std::chrono::milliseconds window{1000};
   static constexpr std::chrono::milliseconds min_busy{150};
-  static constexpr std::chrono::seconds max_other{1};  ///< delay of other traffic; LIVE needs recent pictures
-  static constexpr std::chrono::seconds other_lifetime{10};
+  static constexpr std::chrono::seconds max_other{1};  ///< LIVE needs recent pictures
+  static constexpr std::chrono::milliseconds test_after{1500};
+  static constexpr std::chrono::seconds test_interval{10};
+  static constexpr std::chrono::seconds first_lifetime{10}, max_lifetime{60};  ///< of the recognition
 
   /// `frames`: the maximum number that the connection has not taken yet.
   explicit SendBacklog(std::size_t frames) : frames_(frames) {}
@@ -44,7 +57,9 @@ class SendBacklog {
   /// Forgets everything, because the connection or the watching ended.
   void reset() noexcept {
     used_ = 0;
-    other_ = {};
+    late_ = 0;
+    shared_ = test_ = false;
+    shared_until_ = {};
   }
 
  private:
@@ -55,7 +70,11 @@ class SendBacklog {
   [[nodiscard]] Sample& sample(std::size_t index) noexcept { return samples_[(first_ + index) % samples_.size()]; }
   void add(const Sample& sample) noexcept;
   [[nodiscard]] std::size_t waiting(std::size_t unsent) const noexcept;
-  void measure_other(MonotonicTime now, const transport::SendProgress& progress) noexcept;
+  void first_byte(MonotonicTime now, const transport::SendProgress& progress) noexcept;
+  [[nodiscard]] std::chrono::nanoseconds network_delay(const transport::SendProgress& progress) noexcept;
+  [[nodiscard]] PathEstimate estimate(std::chrono::nanoseconds wait, std::uint64_t rate) const noexcept;
+  void judge_network(MonotonicTime now, const transport::SendProgress& progress) noexcept;
+  [[nodiscard]] PathEstimate pause(std::chrono::nanoseconds delay) const noexcept;
 
   struct Frame {
     std::size_t bytes = 0;  // 0: free
@@ -69,8 +88,15 @@ class SendBacklog {
   std::size_t used_ = 0;
   MonotonicTime busy_since_;
   bool first_byte_ = false;           // after the pause, is not acknowledged yet
-  std::chrono::nanoseconds other_{};  // delay of other traffic
-  MonotonicTime other_at_;
+  MonotonicTime first_byte_missing_;  // when its acknowledgment was missing last
+  std::uint64_t rate_ = 0;            // bit/s, the last one that was measured
+  int late_ = 0;                      // first bytes, in succession
+  bool shared_ = false;               // other traffic fills a queue
+  bool test_ = false;                 // a pause is necessary to know whether this is so
+  MonotonicTime shared_until_;
+  MonotonicTime not_full_, next_test_;  // when the network was not full last; earliest time of a test
+  std::chrono::nanoseconds other_{};    // as of the last measurement
+  std::chrono::nanoseconds lifetime_ = first_lifetime;
 };
 
 }  // namespace sealcam::stream

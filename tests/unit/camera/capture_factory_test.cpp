@@ -17,7 +17,7 @@ namespace {
 
 /// Opens an encoder like the capture thread. Returns whether the hardware encoder was tried.
 bool tries_hardware(ConfiguredCapture& factory, MemoryLog& log) {
-  const auto source = factory.open_source(0);
+  const auto source = factory.open_source();
   REQUIRE(source);
   const auto before = log.lines().size();
   REQUIRE(factory.open_encoder(**source, (*source)->size(), {}));
@@ -90,7 +90,7 @@ TEST_CASE("why a recording cannot be opened is logged once") {
   config.source.backend = "replay";
   config.source.file = "/nowhere/clip.mp4";
   ConfiguredCapture factory(config, std::nullopt, clock, log);
-  for (int i = 0; i < 5; ++i) CHECK(factory.open_source(0).error().code == Errc::not_found);
+  for (int i = 0; i < 5; ++i) CHECK(factory.open_source().error().code == Errc::not_found);
   CHECK(std::ranges::count_if(log.lines(), [](const auto& line) { return line.contains("replay"); }) == 1);
 }
 

@@ -87,7 +87,7 @@ struct Board {
       factory = std::make_unique<ConfiguredCapture>(config, std::nullopt, clock, log,
                                                     SensorOpeners{dev.path(), opener, &libcamera});
     }
-    return factory->open_source(0);
+    return factory->open_source();
   }
   /// The backend that was opened, or the error.
   std::string takes() {

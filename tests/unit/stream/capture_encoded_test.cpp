@@ -181,6 +181,41 @@ TEST_CASE("H.264 that cannot be sent at all is a fault at once, and the sensor i
   CHECK(s.control.fault() == CameraFault::pictures);
 }
 
+TEST_CASE("on a slow network, key frames of the sensor are sent alone; all pictures follow from a key frame on") {
+  EncodedScene s;
+  s.factory.controls.erase(s.factory.controls.begin());  // the bitrate
+  s.control.set_active(true);
+  Bytes large = CaptureFakes::delta_unit();
+  large.resize(8'000, std::byte{0x55});
+  const auto group = [&] {
+    s.key();
+    for (int n = 0; n < 29; ++n) s.give(large);
+  };
+  const auto sent = [&s] {
+    const std::string text = drain(s.queue);
+    return std::pair(std::ranges::count(text, 'I'), std::ranges::count(text, 'P'));
+  };
+  for (int n = 0; n < 5; ++n) group();
+  (void)sent();
+  s.control.set_quality({BitsPerSecond(100'000), 60, 0, 200ms}, true);
+  for (int n = 0; n < 9; ++n) {
+    group();
+    (void)sent();
+  }
+  CHECK(s.control.keyframes_alone());
+  CHECK(s.set().back() == "keyframe_interval 60");  // not that of a slow network with all pictures
+  for (int n = 0; n < 3; ++n) group();
+  CHECK(sent() == std::pair<std::ptrdiff_t, std::ptrdiff_t>(3, 0));
+  CHECK(s.set().empty());  // no request for a key frame after each one
+  CHECK_FALSE(s.control.fault());
+  s.control.set_quality({BitsPerSecond(2'500'000), 60, 0}, false);
+  while (s.control.keyframes_alone()) s.give(large);
+  CHECK(sent().second == 0);
+  CHECK(s.set() == Settings{"keyframe 0"});
+  group();
+  CHECK(sent() == std::pair<std::ptrdiff_t, std::ptrdiff_t>(1, 29));
+}
+
 TEST_CASE("missing controls of a sensor that encodes are logged once, and its pictures continue") {
   EncodedScene s;
   s.factory.controls.clear();

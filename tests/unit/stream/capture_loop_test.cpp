@@ -106,8 +106,9 @@ TEST_CASE("a failed encoder is replaced, and the stream continues with a key fra
   CHECK(s.loop.counters().encoder_opened == 2);
 }
 
-TEST_CASE("a new size needs a new encoder; a new bitrate, rate or group length does not") {
+TEST_CASE("a new size needs a new encoder; a new bitrate, rate or group length does not; the sensor stays open") {
   CaptureScene s;
+  s.factory.source_size = {320, 240};
   s.control.set_active(true);
   s.steps(1);
   s.control.set_quality({BitsPerSecond(500'000), 60, 0});
@@ -120,12 +121,25 @@ TEST_CASE("a new size needs a new encoder; a new bitrate, rate or group length d
   CHECK(s.loop.counters().source_opened == 1);
   CHECK(s.factory.rate == 5);
   CHECK(s.factory.vbv == 300ms);
+  (void)drain(s.queue);
   s.control.set_quality({BitsPerSecond(500'000), 300, 1});
-  s.steps(1);
-  CHECK(s.loop.counters().source_opened == 2);
+  s.steps(2);
   CHECK(s.factory.downscale == 1);
+  CHECK(s.factory.encoder_size == hal::Size{320, 240});
   CHECK(s.factory.interval == 300);
   CHECK(s.loop.counters().encoder_opened == 2);
+  for (const bool keyframe : {true, false}) {
+    const auto unit = s.queue.take();
+    REQUIRE(unit);
+    CHECK(unit->info.keyframe == keyframe);
+    CHECK(unit->info.size == hal::Size{160, 120});
+    s.queue.release();
+  }
+  s.control.set_quality({BitsPerSecond(500'000), 300, 0});
+  s.steps(1);
+  CHECK(s.queue.take()->info.size == hal::Size{320, 240});
+  CHECK(s.loop.counters().encoder_opened == 3);
+  CHECK(s.loop.counters().source_opened == 1);
 }
 
 TEST_CASE("an encoder that cannot change its bitrate is opened again, but not for small changes") {

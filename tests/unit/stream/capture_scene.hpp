@@ -24,11 +24,11 @@ class CaptureFakes final : public stream::CaptureFactory {
   std::size_t encoder_delay = 0;  ///< pictures
   bool bitrate_unsupported = false;
   hal::PixelFormat format = hal::PixelFormat::yu12;
-  Bytes unit;                        ///< of a source that encodes
-  std::uint32_t bitrate = 0;         ///< of the encoder that is open
-  double rate = 0;                   ///< of the last change of the bitrate
-  std::chrono::milliseconds vbv{0};  ///< the same
-  int interval = 0, downscale = -1;
+  Bytes unit;                              ///< of a source that encodes
+  std::uint32_t bitrate = 0;               ///< of the encoder that is open
+  double rate = 0;                         ///< of the last change of the bitrate
+  std::chrono::milliseconds vbv{0};        ///< the same
+  int interval = 0, downscale = -1;        ///< of the encoder that was opened last
   std::uint32_t lose = 0;                  ///< pictures that are lost before the next one
   std::vector<hal::ControlInfo> controls;  ///< of a source that encodes
   std::vector<std::string> set;            ///< controls that were set, with their values
@@ -39,6 +39,7 @@ class CaptureFakes final : public stream::CaptureFactory {
   std::function<void()> before_next;   ///< called before each picture is fetched
   std::vector<std::string> failed;     ///< encoders reported as failed
   int formats_failed = 0;              ///< reports of formats whose pictures cannot be sent
+  hal::Size source_size{64, 48};       ///< of the source
   std::optional<hal::Size> real_size;  ///< of pictures, if the source reports another one
   hal::Size encoder_size;              ///< of the encoder that was opened last
 
@@ -71,7 +72,7 @@ class CaptureFakes final : public stream::CaptureFactory {
       fakes_.captured[fakes_.total++] = picture.captured;
       return picture;
     }
-    [[nodiscard]] hal::Size do_size() const override { return {64 >> fakes_.downscale, 48 >> fakes_.downscale}; }
+    [[nodiscard]] hal::Size do_size() const override { return fakes_.source_size; }
     [[nodiscard]] hal::PixelFormat do_format() const override { return fakes_.format; }
     [[nodiscard]] double do_rate() const override { return 30; }
     [[nodiscard]] std::string do_describe() const override { return "set by the test"; }
@@ -117,12 +118,11 @@ class CaptureFakes final : public stream::CaptureFactory {
     bool keyframe_ = true;
   };
 
-  Result<std::unique_ptr<hal::FrameSource>> do_open_source(int requested) override {
+  Result<std::unique_ptr<hal::FrameSource>> do_open_source() override {
     if (open_fails > 0) {
       --open_fails;
       return fail(Errc::not_found, "set by the test");
     }
-    downscale = requested;
     return std::make_unique<Source>(*this);
   }
   Result<std::unique_ptr<hal::VideoEncoder>> do_open_encoder(const hal::FrameSource&, hal::Size size,
@@ -130,6 +130,7 @@ class CaptureFakes final : public stream::CaptureFactory {
     encoder_size = size;
     bitrate = q.bitrate.value();
     interval = q.keyframe_interval;
+    downscale = q.downscale;
     return std::make_unique<Encoder>(*this);
   }
   void do_format_failed(const hal::FrameSource&) override { ++formats_failed; }

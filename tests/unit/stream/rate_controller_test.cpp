@@ -17,9 +17,11 @@ struct Scene {
   FakeClock clock;
   RateController controller{{.best = best}};
   SendBacklog backlog{4};
+  double used = 1;  ///< share of the bitrate that the encoder sends
   void run(std::chrono::nanoseconds length, const PathEstimate& path) {
     for (const auto end = clock.monotonic() + length; clock.monotonic() < end; clock.advance(100ms)) {
       controller.measured(path);
+      controller.sent(static_cast<std::size_t>(static_cast<double>(sent()) * used / 80));
       controller.tick(clock.monotonic());
     }
   }
@@ -50,7 +52,7 @@ TEST_CASE("the quality stays the same on a good network") {
 TEST_CASE("frames that the connection does not take, unacknowledged bytes and dropped groups each reduce the bitrate") {
   Scene waiting, unacknowledged, dropped;
   waiting.backlog.add(5000);
-  for (int n = 0; n < 15; ++n) {
+  for (int n = 0; n < 25; ++n) {
     waiting.run(100ms, waiting.backlog.measure(waiting.clock.monotonic(), {}));
     unacknowledged.run(100ms, unacknowledged.backlog.measure(unacknowledged.clock.monotonic(),
                                                              {.acknowledged = 1'000, .unacknowledged = 200'000}));
@@ -141,6 +143,36 @@ TEST_CASE("the full quality returns within ten seconds after the network recover
   }
 }
 
+TEST_CASE(
+    "the bitrate does not grow while the encoder sends much less, except if only a part of the pictures is sent") {
+  Scene s;
+  s.run(3s, {.delay = 500ms, .rate = 600'000});
+  s.used = 0.4;
+  s.run(5s, empty);
+  const auto before = s.bitrate();
+  CHECK(before < 700'000);  // the last seconds with more pictures count for a while
+  s.run(60s, empty);
+  CHECK(s.bitrate() == before);
+  s.used = 0.8;
+  s.run(10s, empty);
+  CHECK(s.controller.quality() == best);
+  s.run(3s, {.delay = 500ms, .rate = 600'000});
+  s.used = 0.1;
+  s.controller.set_partial(true);
+  s.run(10s, empty);
+  CHECK(s.controller.quality() == best);
+}
+
+TEST_CASE("with few pictures, the bitrate grows also if the encoder sends less, so that the pictures come back") {
+  Scene s;
+  s.run_limited(20s, 64'000);
+  CHECK(s.controller.quality().min_interval == 200ms);
+  s.used = 0.1;
+  s.run(20s, empty);
+  CHECK(s.controller.quality().min_interval == 0ms);
+  CHECK(s.bitrate() < 600'000);
+}
+
 TEST_CASE("a stall does not reduce the bitrate below the minimum") {
   Scene s;
   s.run(60s, stalled);
@@ -183,6 +215,47 @@ TEST_CASE("a picture that would wait too long is held") {
   CHECK(s.controller.hold());
   s.run(100ms, empty);
   CHECK_FALSE(s.controller.hold());
+}
+
+TEST_CASE("if the first bytes after two pauses are late, other traffic fills the queue and its delay does not count") {
+  FakeClock clock;
+  SendBacklog backlog(2);
+  std::uint64_t acknowledged = 1'000;
+  PathEstimate path;
+  // 40 kB in the network and 5 kB that wait in this machine, at 400 kbit/s. The first byte needs the time `first`.
+  const auto stream = [&](std::chrono::milliseconds first, std::chrono::milliseconds length) {
+    const auto step = [&](std::size_t bytes) {
+      clock.advance(50ms);
+      acknowledged += bytes;
+      path = backlog.measure(clock.monotonic(), {acknowledged, 45'000, 5'000, 20ms});
+    };
+    backlog.measure(clock.monotonic(), {acknowledged, 0, 0, 20ms});
+    for (auto end = clock.monotonic() + first; clock.monotonic() < end;) step(0);
+    for (auto end = clock.monotonic() + length; clock.monotonic() < end;) step(2'500);
+    return path;
+  };
+  const auto alone = stream(50ms, 2s);
+  CHECK(alone.pause > RateController::hold_delay);  // to learn what fills the queue
+  CHECK(alone.other == 0ms);
+  CHECK(stream(50ms, 2s).delay > 800ms);  // the camera itself
+  const auto once = stream(600ms, 300ms);
+  CHECK(once.pause > RateController::hold_delay);  // so that there is another pause
+  CHECK(once.delay < RateController::target_delay);
+  CHECK(once.other == 0ms);
+  const auto shared = stream(600ms, 3s);
+  CHECK(shared.other > 700ms);
+  CHECK(shared.other < 850ms);
+  CHECK(shared.delay < 150ms);
+  CHECK(shared.pause == 0ms);
+  CHECK(shared.rate > 380'000);
+  CHECK(stream(600ms, 15s).pause == 0ms);  // the time is twice as long now
+  const auto test = stream(600ms, 65s);
+  CHECK(test.pause > RateController::hold_delay);
+  CHECK(test.delay < RateController::target_delay);
+  CHECK(stream(600ms, 3s).other > 700ms);
+  const auto over = stream(50ms, 1s);
+  CHECK(over.other == 0ms);
+  CHECK(over.delay > 800ms);
 }
 
 TEST_CASE("a short burst is no backlog, a long one waits for the rate of the connection") {

@@ -7,7 +7,7 @@
 #include <random>
 
 #include "base/testing/fakes.hpp"
-#include "unit/stream/simulated_link.hpp"
+#include "unit/stream/simulated_camera.hpp"
 
 using namespace sealcam;
 using namespace sealcam::stream;
@@ -101,14 +101,49 @@ TEST_CASE("the bitrate follows a ramp and a random walk") {
   CHECK(w.p95 < 1500ms);
 }
 
-TEST_CASE("a competing flow that fills the buffer does not prevent LIVE pictures") {
-  SimulatedCamera s({.rate = constant(2e6), .buffer = 250'000, .competing = [](double t) { return t > 20; }});
-  s.run(40s);
-  const auto r = s.run(60s);
-  INFO("sent " << r.sent << ", p95 " << r.p95.count() << " ms, LIVE " << r.live);
-  CHECK(r.live >= 0.99);
-  CHECK(r.p95 < 3000ms);
-  CHECK(r.sent > 40'000);
+TEST_CASE("while the scene needs less than the link carries, the bitrate does not grow above the rate of the link") {
+  const auto scene = [](double t) { return t > 30 && t < 100 ? 150'000.0 : 1e9; };
+  SimulatedCamera s({.rate = constant(500'000), .buffer = 40'000}, scene);
+  s.run(30s);
+  const auto quiet = s.run(70s);
+  INFO("quiet scene: bitrate " << quiet.low << " to " << quiet.high << ", sent " << quiet.sent);
+  CHECK(quiet.high < 500'000 * 1.15);
+  CHECK(quiet.live == 1);
+  const auto busy = s.run(20s);
+  INFO("busy scene: p95 " << busy.p95.count() << " ms, max " << busy.max.count() << " ms, LIVE " << busy.live);
+  CHECK(busy.live == 1);
+  CHECK(busy.max < 1500ms);
+}
+
+TEST_CASE("the full rate returns also if the scene needs it only later") {
+  const auto scene = [](double t) { return t < 60 ? 100'000.0 : 1e9; };
+  SimulatedCamera s({.rate = [](double t) { return t > 10 && t < 30 ? 300'000.0 : 20e6; }}, scene);
+  s.run(60s);
+  s.run(10s);
+  const auto r = s.run(5s);
+  CHECK(r.low == 2'000'000);
+  CHECK(r.fps > 29);
+}
+
+TEST_CASE("beside a connection that fills the buffer, the camera keeps a share of the link and LIVE pictures") {
+  for (const std::size_t buffer : {60'000U, 125'000U, 250'000U}) {
+    SimulatedCamera s(
+        {.rate = constant(2e6), .buffer = buffer, .competing = [](double t) { return t > 20 && t < 140; }});
+    s.run(40s);
+    const auto r = s.run(100s);
+    INFO("buffer of " << buffer << " bytes: sent " << r.sent << ", the other connection " << r.other << ", p95 "
+                      << r.p95.count() << " ms, max " << r.max.count() << " ms, LIVE " << r.live << ", pictures/s "
+                      << r.fps);
+    CHECK(r.live >= 0.99);
+    CHECK(r.p95 < 2000ms);
+    CHECK(r.sent > 300'000);
+    CHECK(r.fps > 15);
+    s.run(15s);
+    const auto alone = s.run(30s);
+    INFO("alone again: p95 " << alone.p95.count() << " ms, pictures/s " << alone.fps << ", sent " << alone.sent);
+    CHECK(alone.p95 < 600ms);
+    CHECK(alone.fps > 28);
+  }
 }
 
 TEST_CASE("a link with loss carries LIVE pictures") {

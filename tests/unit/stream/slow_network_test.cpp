@@ -13,7 +13,7 @@ TEST_CASE("congestion reduces the quality") {
   s.run();
   s.receive_request(s.hub);
   s.client.progress.unacknowledged = 1'000'000;
-  for (int n = 0; n < 20; ++n) {
+  for (int n = 0; n < 30; ++n) {
     s.clock.advance(100ms);
     s.publisher.tick();
   }

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stream/capture/group_filter.hpp"
+
+#include <algorithm>
+
+namespace sealcam::stream {
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+
+static constexpr auto window = 2s;         // sensors send a key frame every one or two seconds
+static constexpr double tolerance = 1.25;  // the rate of a sensor varies
+static constexpr nanoseconds first_wait = 10s, max_wait = 160s;
+static constexpr auto too_early = 15s;  // for key frames alone after an attempt with all units
+static constexpr std::uint64_t bits_per_byte = 8;
+
+namespace {
+
+/// What the sensor may send, with the overhead of its frames.
+double allowed(const Quality& quality) noexcept {
+  const std::chrono::duration<double> interval = quality.min_interval;
+  const double pictures = interval.count() == 0 ? 30 : 1 / interval.count();
+  return quality.bitrate.value() + pictures * static_cast<double>(frame_overhead * bits_per_byte);
+}
+
+}  // namespace
+
+void GroupFilter::reset() noexcept {
+  window_ = {};
+  keyframes_alone_ = false;
+  control_.set_keyframes_alone(false);
+}
+
+void GroupFilter::change(MonotonicTime captured, bool keyframes_alone) {
+  const auto kbit = static_cast<std::uint64_t>(rate_ / 1000);
+  if (keyframes_alone) {
+    const bool again = changed_ != MonotonicTime{} && captured - changed_ < too_early;
+    wait_ = again ? std::min(wait_ * 2, max_wait) : first_wait;
+    log_.warning("the network does not carry the {} kbit/s of the sensor; sending key frames alone", kbit);
+  } else {
+    log_.info("the network may carry the {} kbit/s of the sensor; sending all pictures", kbit);
+  }
+  changed_ = captured;
+  keyframes_alone_ = keyframes_alone;
+  windows_above_ = 0;
+  next_keyframe_ = {};
+  control_.set_keyframes_alone(keyframes_alone);
+}
+
+void GroupFilter::end_window(MonotonicTime captured, double seconds) {
+  const double now = static_cast<double>(bits_) / seconds;
+  rate_ = std::max(previous_, now);
+  previous_ = now;
+  window_ = captured;
+  bits_ = 0;
+  const double limit = allowed(control_.quality());
+  windows_above_ = control_.reduced() && now > limit * tolerance ? windows_above_ + 1 : 0;
+  // The sensor received the bitrate during the first of them, and may need the second one to follow.
+  if (!keyframes_alone_ && windows_above_ >= 3) change(captured, true);
+  else if (keyframes_alone_ && captured - changed_ >= wait_ && (!control_.reduced() || rate_ <= limit))
+    change(captured, false);
+}
+
+void GroupFilter::measure(MonotonicTime captured, std::size_t bytes) {
+  // No hub watched, or the sensor paused.
+  if (window_ == MonotonicTime{} || captured - window_ > 3 * window) {
+    window_ = captured;
+    bits_ = 0;
+    previous_ = rate_ = 0;
+    windows_above_ = 0;
+  }
+  const std::chrono::duration<double> elapsed = captured - window_;
+  if (elapsed >= window) end_window(captured, elapsed.count());
+  bits_ += (bytes + frame_overhead) * bits_per_byte;
+}
+
+bool GroupFilter::pass(MonotonicTime captured, std::size_t bytes, bool keyframe) {
+  measure(captured, bytes);
+  if (!keyframes_alone_) return true;
+  if (!keyframe || control_.hold() || captured < next_keyframe_) return false;
+  const double seconds = static_cast<double>(bytes + frame_overhead) * bits_per_byte / allowed(control_.quality());
+  next_keyframe_ = captured + std::chrono::duration_cast<nanoseconds>(std::chrono::duration<double>(seconds));
+  return true;
+}
+
+}  // namespace sealcam::stream
