@@ -10,42 +10,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from support.pauses import Pauses  # noqa: E402
 from support.world import Failure, World, cpu_and_memory, free_port, read_json, wait_for  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 CLIP = "/usr/share/doc/opencv-doc/examples/data/vtest.avi"
 RATE = 30
 KILLS = 3
-
-
-class Pauses:
-    """Measures how late this machine runs a thread that is due. The programs under test cannot block this thread."""
-
-    def __init__(self):
-        self.late = []
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self.run, daemon=True)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.thread.join()
-
-    def run(self):
-        while not self.ended.is_set():
-            due = time.monotonic() + 0.005
-            time.sleep(0.005)
-            self.late.append((time.monotonic() - due) * 1000)
-
-    def p95(self):
-        return statistics.quantiles(self.late, n=20)[-1]
 
 
 def main_job(options):

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The processes of 'scripts/bench network'. Both sides exchange files in one folder: ready, live, stop, seen.json, bitrate."""
-import base64
-import bisect
+"""The processes of 'scripts/bench network'. Both sides exchange files in one folder: ready, live, stop, flow, seen.json, bitrate.
+
+    bench_network.py site|camera|second|flow|report FOLDER PROGRAM      PROGRAM is sealcam or ffmpeg
+"""
 import json
 import os
 import pathlib
@@ -14,59 +15,17 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from support import ffmpeg_stream  # noqa: E402
+from support.viewer import Viewer, live_share, percentile  # noqa: E402
 from support.world import TOP, World, read_json, wait_for  # noqa: E402
 
 BUILD = TOP / "build/dev"
 CLIP = "/usr/share/doc/opencv-doc/examples/data/vtest.avi"
-BROKER = ("10.77.0.2", 38883)
+SIZE = os.environ.get("SEALCAM_BENCH_SIZE", "1920x1080")
+RATE, BITRATE, MIN_BITRATE = 30, 2_000_000, 150_000
+BROKER = ("broker.test", 38883)  # network.sh writes the address into /etc/hosts
+FFMPEG_PORT, FLOW_PORT = 38884, 38885
 HUB = ("127.0.0.1", 38420)
-MAX_AGE = 5  # seconds; a hub shows an older picture as stale
-PICTURE_HEADER = 80  # bytes; firmware/docs/hub-api.md
-
-
-class Viewer:
-    """Receives pictures from the hub's WebSocket as the page does."""
-
-    def __init__(self, folder, token):
-        self.folder, self.token = folder, token
-        self.seen = []  # (time received, latency in ms, live)
-
-    def run(self):
-        self.socket = socket.create_connection(HUB)
-        self.stream = self.socket.makefile("rb")
-        key = base64.b64encode(os.urandom(16)).decode()
-        self.socket.sendall((f"GET /ws HTTP/1.1\r\nHost: {HUB[0]}:{HUB[1]}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                             f"Origin: http://{HUB[0]}:{HUB[1]}\r\nAuthorization: Bearer {self.token}\r\n"
-                             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n").encode())
-        while self.stream.readline().strip():
-            pass
-        self.send(1, b'{"watch": "all"}')
-        while True:
-            head = self.stream.read(2)
-            if len(head) < 2:
-                return
-            size = head[1] & 127
-            if size == 126:
-                size = struct.unpack(">H", self.stream.read(2))[0]
-            elif size == 127:
-                size = struct.unpack(">Q", self.stream.read(8))[0]
-            body = self.stream.read(size)
-            if head[0] & 15 == 9:  # ping
-                self.send(10, body)
-            if head[0] & 15 == 2 and len(body) >= PICTURE_HEADER and body[1] == 1:
-                self.add(body)
-
-    def send(self, opcode, body):
-        mask = os.urandom(4)
-        masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(body))
-        self.socket.sendall(bytes([0x80 | opcode, 0x80 | len(body)]) + mask + masked)
-
-    def add(self, body):
-        now = time.time()
-        captured = struct.unpack(">q", body[28:36])[0] / 1e6
-        self.seen.append((now, (now - captured) * 1000, body[2] == 1))
-        if not (self.folder / "live").exists():
-            (self.folder / "live").write_text("live")
 
 
 def wait_stop(folder):
@@ -74,39 +33,119 @@ def wait_stop(folder):
         time.sleep(0.2)
 
 
-def site(folder):
-    """Runs the broker, the hub and a viewer."""
+def take_flow():
+    """Receives the other connection, and reads as fast as it can."""
+    server = socket.create_server(("", FLOW_PORT))
+
+    def run():
+        while True:
+            connection, _ = server.accept()
+            threading.Thread(target=lambda c=connection: drain(c), daemon=True).start()
+
+    def drain(connection):
+        try:
+            while connection.recv(1 << 20):
+                pass
+        except OSError:
+            pass
+
+    threading.Thread(target=run, daemon=True).start()
+
+
+def flow(folder, _):
+    """While the file 'flow' exists, another connection has data without end."""
+    connection = None
+    while not (folder / "stop").exists():
+        if not (folder / "flow").exists():
+            if connection:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.close()
+                connection = None
+            time.sleep(0.2)
+            continue
+        try:
+            connection = connection or socket.create_connection(("10.77.0.2", FLOW_PORT), 2)
+            connection.send(bytes(16384))
+        except OSError:
+            connection = None
+            time.sleep(0.2)
+
+
+def ffmpeg_site(folder):
+    seen = []
+
+    def arrived(at, captured):
+        seen.append((at, (at - captured) * 1000, True))
+        if not (folder / "live").exists():
+            (folder / "live").write_text("live")
+
+    ffmpeg_stream.Receiver(folder, ("", FFMPEG_PORT), arrived)
+    take_flow()
+    (folder / "ready").write_text("ready")
+    wait_stop(folder)
+    # The time until ffmpeg's first picture is unknown. The fastest picture counts as 0 ms.
+    least = min(latency for _, latency, _ in seen)
+    (folder / "seen.json").write_text(json.dumps([(at, latency - least, live) for at, latency, live in seen]))
+
+
+def site(folder, program):
+    """Runs the broker, the hub and a viewer, or the server for ffmpeg."""
+    if program == "ffmpeg":
+        return ffmpeg_site(folder)
+    take_flow()
     with World(BUILD, folder / "world") as world:
         world.account("a")
         world.port = BROKER[1]
         broker = world.folder / "broker"
-        world.run(world.program("sealcam"), "broker", "init", broker, "--port", BROKER[1], "--listen", BROKER[0], "--host", BROKER[0])
+        world.run(world.program("sealcam"), "broker", "init", broker, "--port", BROKER[1], "--listen", "0.0.0.0", "--host", BROKER[0])
         world.broker = world.spawn("mosquitto", "/usr/sbin/mosquitto", "-c", broker / "mosquitto.conf")
-        for kind in ("camera", "hub"):
-            world.run(world.program(f"sealcam-{kind}"), "--state", world.folder / kind, "keys")
+        world.run(world.program("sealcam-camera"), "--state", world.folder / "camera", "keys")
         world.owner("a", "camera", "enroll", world.folder / "camera", "--name", "Camera", "--broker", broker)
-        world.owner("a", "hub", "enroll", world.folder / "hub", "--broker", broker)
-        status = world.folder / "hub.status"
-        hub = world.spawn("hub", world.program("sealcam-hub"), "--state", world.folder / "hub",
-                          "--listen", f"{HUB[0]}:{HUB[1]}", "--status", status)
-        wait_for("the hub is ready", lambda: read_json(status), 20, hub)
-        (folder / "ready").write_text("ready")
-        token = world.run(world.program("sealcam-hub"), "--state", world.folder / "hub", "token", "create", "bench",
-                          "--rights", "view").strip()
-        viewer = Viewer(folder, token)
-        threading.Thread(target=viewer.run, daemon=True).start()
+        for name in ("hub", "second"):
+            world.run(world.program("sealcam-hub"), "--state", world.folder / name, "keys")
+            world.owner("a", "hub", "enroll", world.folder / name, "--broker", broker)
+        viewer = start_hub(world, "hub", folder / "ready")
+        wait_for("the hub shows a LIVE picture", lambda: viewer.seen, 30)
+        (folder / "live").write_text("live")
         wait_stop(folder)
         (folder / "seen.json").write_text(json.dumps(viewer.seen))
+    return None
 
 
-def camera(folder):
-    """Runs the camera and records its bitrate, published bytes and memory twice per second."""
+def start_hub(world, name, ready=None):
+    """Starts the hub with this state. Returns a viewer of its pictures."""
+    status = world.folder / f"{name}.status"
+    hub = world.spawn(name, world.program("sealcam-hub"), "--state", world.folder / name, "--listen", f"{HUB[0]}:{HUB[1]}",
+                      "--status", status)
+    wait_for("the hub is ready", lambda: read_json(status), 20, hub)
+    if ready:
+        ready.write_text("ready")
+    token = world.run(world.program("sealcam-hub"), "--state", world.folder / name, "token", "create", "bench", "--rights",
+                      "view").strip()
+    return Viewer(HUB, token).start()
+
+
+def second(folder, _):
+    """Runs another hub of the account, in another network namespace."""
     while not (folder / "ready").exists():
         time.sleep(0.2)
+    with World(BUILD, folder / "world") as world:
+        viewer = start_hub(world, "second")
+        wait_stop(folder)
+        (folder / "second.json").write_text(json.dumps(viewer.seen))
+
+
+def camera(folder, program):
+    """Runs the camera and records its bitrate, published bytes and memory twice per second; or runs ffmpeg."""
+    while not (folder / "ready").exists():
+        time.sleep(0.2)
+    if program == "ffmpeg":
+        (folder / "bitrate").write_text("")
+        return ffmpeg_stream.send(CLIP, SIZE, RATE, BITRATE, (BROKER[0], FFMPEG_PORT), lambda: not (folder / "stop").exists())
     config, status = folder / "camera.json", folder / "camera.status"
     config.write_text(json.dumps({
-        "source": {"backend": "replay", "file": CLIP, "size": "1920x1080", "rate": 30, "loop": True},
-        "encoder": {"bitrate": 2_000_000, "min_bitrate": 150_000, "keyframe_interval": 60}}))
+        "source": {"backend": "replay", "file": CLIP, "size": SIZE, "rate": RATE, "loop": True},
+        "encoder": {"bitrate": BITRATE, "min_bitrate": MIN_BITRATE, "keyframe_interval": 2 * RATE}}))
     process = subprocess.Popen([BUILD / "bin/sealcam-camera", "--state", folder / "world/camera", "--config", config,
                                 "--status", status])
     with (folder / "bitrate").open("w") as out:
@@ -116,51 +155,41 @@ def camera(folder):
             print(time.time(), now.get("bitrate"), now.get("published_bytes"), now.get("rss_kib"), file=out, flush=True)
     process.terminate()
     process.wait()
+    return None
 
 
-def live_share(arrivals, begin, end):
-    """The share of moments at which the newest picture that arrived was at most MAX_AGE old."""
-    times = [arrived for arrived, _ in arrivals]
-    newest, latest = [], 0
-    for _, captured in arrivals:
-        latest = max(latest, captured)
-        newest.append(latest)
-    moments = [begin + 0.2 * i for i in range(int((end - begin) / 0.2))]
-    live = sum(1 for moment in moments
-               if (i := bisect.bisect_right(times, moment)) and moment - newest[i - 1] <= MAX_AGE)
-    return round(live / max(1, len(moments)), 3)
+def report(folder, program):
+    """Prints one line of JSON per phase, for each hub."""
+    report_of(folder, program, "seen.json")
+    if (folder / "second.json").exists():
+        report_of(folder, "sealcam, second hub", "second.json")
 
 
-def report(folder):
-    """Prints one line of JSON per phase, then all of them."""
-    seen = json.loads((folder / "seen.json").read_text())
+def report_of(folder, program, file):
+    seen = json.loads((folder / file).read_text())
     marks = [line.split() for line in (folder / "phases").read_text().splitlines()]
     samples = [line.split() for line in (folder / "bitrate").read_text().splitlines()]
+    samples = [(float(at), int(bitrate), int(sent), int(rss)) for at, bitrate, sent, rss in samples if "None" not in (bitrate, sent, rss)]
     arrivals = [(at, at - latency / 1000) for at, latency, live in seen if live]
-    rows = []
     for (name, begin), (_, end) in zip(marks, marks[1:]):
         begin, end = float(begin), float(end)
         latencies = sorted(latency for at, latency, live in seen if begin <= at < end and live)
-        # The rate controller needs a few seconds to adapt.
-        bitrates = [int(s[1]) for s in samples if begin + 5 <= float(s[0]) < end and s[1] != "None"]
-        memory = [int(s[3]) for s in samples if begin <= float(s[0]) < end and s[3] != "None"]
+        of_phase = [s for s in samples if begin <= s[0] < end]
+        settled = [s for s in of_phase if s[0] >= begin + 5]  # the rate controller needs a few seconds
 
-        def percentile(share):
-            return round(latencies[int(len(latencies) * share)]) if latencies else None
-
-        rows.append({
+        print(json.dumps({
+            "program": program,
             "phase": name,
             "live_share": live_share(arrivals, begin, end),
             "fps": round(len(latencies) / (end - begin), 1),
-            "p50": percentile(0.5),
-            "p95": percentile(0.95),
+            "p50": percentile(latencies, 0.5),
+            "p95": percentile(latencies, 0.95),
             "max": round(latencies[-1]) if latencies else None,
-            "bitrate_min_max": [min(bitrates), max(bitrates)] if bitrates else None,
-            "rss_kib": max(memory) if memory else None,
-        })
-        print(json.dumps(rows[-1]))
-    print(json.dumps({"rows": rows}))
+            "bitrate_min_max": [min(s[1] for s in settled), max(s[1] for s in settled)] if settled else None,
+            "sent_kbit_s": round((settled[-1][2] - settled[0][2]) * 8 / 1000 / (settled[-1][0] - settled[0][0])) if settled[1:] else None,
+            "rss_kib": max(s[3] for s in of_phase) if of_phase else None,
+        }), flush=True)
 
 
 if __name__ == "__main__":
-    {"site": site, "camera": camera, "report": report}[sys.argv[1]](pathlib.Path(sys.argv[2]))
+    {"site": site, "camera": camera, "second": second, "flow": flow, "report": report}[sys.argv[1]](pathlib.Path(sys.argv[2]), sys.argv[3])
