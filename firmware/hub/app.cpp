@@ -24,6 +24,7 @@
 #include "hub/access/access.hpp"
 #include "hub/access/open_socket.hpp"
 #include "hub/decoder/decoder_process.hpp"
+#include "hub/recording.hpp"
 #include "hub/web/credentials.hpp"
 #include "hub/web/messages.hpp"
 #include "hub/web/metrics.hpp"
@@ -96,8 +97,15 @@ class App final : private watch::PictureSink, private web::WebBackend {
     return watcher_->newest(camera);
   }
   Result<> switch_privacy(const DeviceId& camera, bool on) override { return watcher_->switch_privacy(camera, on); }
-  void on_interest(bool all, std::set<DeviceId> cameras) override { watcher_->set_watched(all, std::move(cameras)); }
+  void on_interest(bool all, std::set<DeviceId> cameras) override {
+    all_watched_ = all;
+    watched_ = std::move(cameras);
+    update_watched();
+  }
 
+  void open_recording(const device::DeviceState& state, const device::Enrollment& enrollment);
+  /// A camera that is recorded is watched, as if a browser watched it.
+  void update_watched();
   void open_socket(const std::filesystem::path& folder);
   [[nodiscard]] std::string page_address(std::string_view user);
   void log_address();
@@ -122,6 +130,9 @@ class App final : private watch::PictureSink, private web::WebBackend {
   device::MaxEpochFile epochs_;
   device::PrekeyFile prekeys_;
   watch::VerifyPool pool_;
+  std::unique_ptr<Recording> recording_;  ///< null if the hub does not record
+  bool all_watched_ = false;              ///< by browsers and players
+  std::set<DeviceId> watched_;            ///< by browsers and players
   std::unique_ptr<watch::Watcher> watcher_;
   std::unique_ptr<web::Server> server_;
   std::unique_ptr<access::OpenSocket> open_socket_;
@@ -135,9 +146,10 @@ class App final : private watch::PictureSink, private web::WebBackend {
 };
 
 Result<> App::open(const device::DeviceState& state, const device::Enrollment& enrollment) {
-  auto watcher =
-      watch::Watcher::create(enrollment.owner, state.keys(),
-                             {pool_, rosters_, sequence_, epochs_, &prekeys_, clock_, log_, *this, hal::is_picture});
+  open_recording(state, enrollment);
+  auto watcher = watch::Watcher::create(
+      enrollment.owner, state.keys(),
+      {pool_, rosters_, sequence_, epochs_, &prekeys_, clock_, log_, *this, hal::is_picture, recording_.get()});
   if (!watcher) return std::unexpected(watcher.error());
   watcher_ = std::move(*watcher);
 
@@ -163,8 +175,23 @@ Result<> App::open(const device::DeviceState& state, const device::Enrollment& e
                                              *watcher_, log_);
   if (!client) return std::unexpected(client.error());
   client_ = std::move(*client);
+  update_watched();
   watcher_->start(*client_);
   return {};
+}
+
+// A hub that cannot record still shows live pictures.
+void App::open_recording(const device::DeviceState& state, const device::Enrollment& enrollment) {
+  if (!config_.settings.recordings.enabled()) return;
+  auto recording = Recording::open(config_.settings.recordings, state, enrollment.owner.account(), clock_, log_);
+  if (recording) recording_ = std::move(*recording);
+  else log_.error("the hub does not record until it is restarted: {}", to_string(recording.error()));
+}
+
+void App::update_watched() {
+  auto cameras = watched_;
+  if (recording_) cameras.insert(recording_->recorded().begin(), recording_->recorded().end());
+  watcher_->set_watched(all_watched_, std::move(cameras));
 }
 
 void App::run() {
@@ -208,6 +235,10 @@ void App::log_address() {
 void App::on_state(const watch::CameraStatus& camera) {
   // The watcher applies the stored rosters before the server exists.
   if (server_ && !stopping_ && watch::blocked(camera.reason)) server_->withdraw(camera.id);
+  if (recording_ && camera.member && recording_->note_camera(camera.id))
+    asio::post(io_, [this] {
+      if (!stopping_) update_watched();
+    });
   if (std::exchange(state_changed_, true)) return;
   asio::post(io_, [this] {
     state_changed_ = false;

@@ -91,15 +91,6 @@ bool open_browser(const fs::path& file) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-std::optional<fs::path> find_state(const std::string& given, Log& log) {
-  const auto own = given.empty() ? state_folder("hub") : fs::absolute(given);
-  if (has_hub(own)) return own;
-  if (given.empty() && has_hub(service_state)) return service_state;
-  log.error("there is no hub in {}: start 'sealcam-hub' first, or name its folder with --state{}", own.string(),
-            given.empty() ? "; for the hub of the service use sudo" : "");
-  return std::nullopt;
-}
-
 Result<> write_all(int fd, std::string_view text) {
   if (::write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size()) || ::fsync(fd) != 0)
     return fail(Errc::io, "write the token", errno);
@@ -137,6 +128,15 @@ Result<> store_token(const fs::path& folder, const access::Token& token) {
 }
 
 }  // namespace
+
+std::optional<fs::path> find_state(const std::string& given, Log& log) {
+  const auto own = given.empty() ? state_folder("hub") : fs::absolute(given);
+  if (has_hub(own)) return own;
+  if (given.empty() && has_hub(service_state)) return service_state;
+  log.error("there is no hub in {}: start 'sealcam-hub' first, or name its folder with --state{}", own.string(),
+            given.empty() ? "; for the hub of the service use sudo" : "");
+  return std::nullopt;
+}
 
 int open_command(const OpenOptions& options, Log& log) {
   const auto address = access::request_address(socket_of(options), user_name());

@@ -3,11 +3,15 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "base/log.hpp"
 
 namespace sealcam::hub {
+
+/// The state folder of `--state DIR`; without it that of this user, or else of the service. Logs a failure.
+[[nodiscard]] std::optional<std::filesystem::path> find_state(const std::string& given, Log& log);
 
 /// The address of the page for this user's browser, with a one-time code.
 struct OpenOptions {

@@ -15,6 +15,7 @@
 #include "hub/app.hpp"
 #include "hub/commands.hpp"
 #include "hub/decoder/decoder_child.hpp"
+#include "hub/recordings_commands.hpp"
 #include "pairing/pairing_service.hpp"
 
 namespace {
@@ -37,6 +38,7 @@ struct Options {
   pairing::PairingServiceOptions pairing;
   hub::OpenOptions open;
   hub::TokenOptions token;
+  hub::RecordingsOptions recordings;
 };
 
 /// The command that the hub logs; it opens the page of this hub.
@@ -137,7 +139,31 @@ int main(int argc, char** argv) {
   list->add_flag("--json", options.token.json, "print JSON");
   auto* remove = token->add_subcommand("delete", "delete a token and end its connections");
   remove->add_option("NAME", options.token.name, "name of the token")->required();
-  for (auto* command : {open, token, create, list, remove}) command->fallthrough();
+  auto* recordings = app.add_subcommand("recordings", "recordings of this hub");
+  recordings->require_subcommand(1);
+  auto& recorded = options.recordings;
+  auto* show = recordings->add_subcommand("list", "list the recorded times, and gaps");
+  show->add_option("CAMERA", recorded.camera, "id, beginning of an id, or name of a camera");
+  auto* write = recordings->add_subcommand("export", "write a time of a camera into an MP4 file");
+  write->add_option("CAMERA", recorded.camera, "id, beginning of an id, or name of a camera")->required();
+  write->add_option("FROM", recorded.from, "first time, such as 2026-11-30T14:05:00Z")->required();
+  write->add_option("TO", recorded.to, "last time")->required();
+  write->add_option("-o,--output", recorded.output, "file")->type_name("FILE")->required();
+  auto* verify =
+      recordings->add_subcommand("verify", "check signatures, order, gaps and receipts; needs no secret key");
+  verify->add_option("CAMERA", recorded.camera, "id of a camera (default: all)");
+  verify->add_option("--account", recorded.account, "id of the account (default: that of this hub)")->type_name("ID");
+  auto* erase = recordings->add_subcommand("delete", "delete the recordings of a camera, or of a time");
+  erase->add_option("CAMERA", recorded.camera, "id, beginning of an id, or name of a camera")->required();
+  erase->add_option("FROM", recorded.from, "first time (default: all)");
+  erase->add_option("TO", recorded.to, "last time (default: all)");
+  erase->add_flag("--yes", recorded.yes, "confirm the deletion");
+  for (auto* command : {show, verify}) command->add_flag("--json", recorded.json, "print JSON");
+  for (auto* command : {show, write, verify})
+    command->add_option("--folder", recorded.folder, "folder with recordings (default: as in the configuration)")
+        ->type_name("DIR");
+  for (auto* command : {open, token, create, list, remove, recordings, show, write, verify, erase})
+    command->fallthrough();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -146,7 +172,8 @@ int main(int argc, char** argv) {
   options.keys = keys->parsed();
   options.reset = reset->parsed();
   if (!options.open_socket.empty()) options.open_socket = fs::absolute(options.open_socket);
-  options.open.state = options.token.state = options.state;
+  options.open.state = options.token.state = options.recordings.state = options.state;
+  options.recordings.config = options.config;
   options.open.socket = options.open_socket;
   if (!options.pairing_file.empty()) options.pairing.file = fs::absolute(options.pairing_file);
   std::signal(SIGPIPE, SIG_IGN);
@@ -156,6 +183,10 @@ int main(int argc, char** argv) {
     if (create->parsed()) return hub::create_token(options.token, log);
     if (list->parsed()) return hub::list_tokens(options.token, log);
     if (remove->parsed()) return hub::delete_token(options.token, log);
+    if (show->parsed()) return hub::list_recordings(options.recordings, log);
+    if (write->parsed()) return hub::export_recording(options.recordings, log);
+    if (verify->parsed()) return hub::verify_recordings(options.recordings, log);
+    if (erase->parsed()) return hub::delete_recordings(options.recordings, log);
     return run(options);
   });
 }

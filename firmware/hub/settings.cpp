@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hub/settings.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/config.hpp"
@@ -22,6 +23,42 @@ std::optional<Address> parse_listen(const std::string& text) {
   return address;
 }
 
+bool RecordingSettings::enabled() const noexcept {
+  return mode != recordings::Mode::off ||
+         std::ranges::any_of(cameras, [](const auto& camera) { return camera.second != recordings::Mode::off; });
+}
+
+namespace {
+
+recordings::Mode read_mode(ConfigReader& reader, const std::string& pointer, std::string_view text) {
+  if (text == "continuous") return recordings::Mode::continuous;
+  if (text == "motion") reader.reject(pointer, "this version cannot record motion only; use 'continuous' or 'off'");
+  else if (text != "off") reader.reject(pointer, "must be 'off' or 'continuous'");
+  return recordings::Mode::off;
+}
+
+RecordingSettings read_recordings(ConfigReader& reader) {
+  RecordingSettings settings;
+  settings.folder = reader.text("/recordings/folder", "");
+  if (!settings.folder.empty() && !settings.folder.is_absolute())
+    reader.reject("/recordings/folder", "must be an absolute path");
+  settings.max_gib = reader.integer("/recordings/max_gib", settings.max_gib, 0, 1'000'000);
+  settings.max_days = reader.integer("/recordings/max_days", settings.max_days, 0, 36'500);
+  settings.reserve_mib = reader.integer("/recordings/reserve_mib", settings.reserve_mib, 64, 1'000'000);
+  settings.mode = read_mode(reader, "/recordings/mode", reader.text("/recordings/mode", "off"));
+  for (const auto& name : reader.keys("/recordings/cameras")) {
+    const auto pointer = "/recordings/cameras/" + name;
+    const auto mode = read_mode(reader, pointer, reader.text(pointer, "off"));
+    // Names are not unique, and people change them.
+    const auto id = DeviceId::parse(name);
+    if (!id) reader.reject(pointer, "must be the id of a camera; list the ids with 'sealcam camera list'");
+    else settings.cameras.emplace(*id, mode);
+  }
+  return settings;
+}
+
+}  // namespace
+
 std::optional<Settings> read_settings(const std::filesystem::path& file, bool optional, std::string& why) {
   auto reader = ConfigReader::from_file(file, optional);
   Settings settings;
@@ -29,6 +66,7 @@ std::optional<Settings> read_settings(const std::filesystem::path& file, bool op
   if (!parse_listen(settings.listen)) reader.reject("/listen", "must be a loopback address with a port");
   settings.log = device::read_log_level(reader, "/log");
   settings.verify_threads = static_cast<unsigned>(reader.integer("/verify_threads", 0, 0, 64));
+  settings.recordings = read_recordings(reader);
   if (const auto wrong = reader.finish()) {
     why = *wrong;
     return std::nullopt;

@@ -2,20 +2,41 @@
 /// The hub's configuration file.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 
+#include "base/id.hpp"
 #include "base/log.hpp"
+#include "recordings/status.hpp"
 
 namespace sealcam::hub {
+
+/// Recordings of this hub. Without a camera whose mode is `continuous`, the hub records nothing.
+struct RecordingSettings {
+  std::filesystem::path folder;                   ///< absolute; empty: recordings/ in the state folder
+  std::int64_t max_gib = 0;                       ///< 0: until the disk is full, less the reserve
+  std::int64_t max_days = 0;                      ///< 0: no limit
+  std::int64_t reserve_mib = 1024;                ///< of the file system; stays free
+  recordings::Mode mode = recordings::Mode::off;  ///< of cameras that are not listed
+  std::map<DeviceId, recordings::Mode> cameras;
+
+  [[nodiscard]] recordings::Mode mode_of(const DeviceId& camera) const {
+    const auto found = cameras.find(camera);
+    return found == cameras.end() ? mode : found->second;
+  }
+  [[nodiscard]] bool enabled() const noexcept;
+};
 
 /// The configuration file hub.json; firmware/docs/configuration.md lists the settings.
 struct Settings {
   std::string listen = "127.0.0.1:8420";
   LogLevel log = LogLevel::info;
   unsigned verify_threads = 0;  ///< 0: the number of cores minus one
+  RecordingSettings recordings;
 };
 
 struct Address {

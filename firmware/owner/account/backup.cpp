@@ -6,7 +6,7 @@
 #include "base/config.hpp"
 #include "base/file.hpp"
 #include "base/format.hpp"
-#include "owner/output_file.hpp"
+#include "owner/write_output.hpp"
 
 namespace sealcam::owner {
 

@@ -8,7 +8,7 @@
 #include "base/file.hpp"
 #include "base/format.hpp"
 #include "base/json.hpp"
-#include "owner/output_file.hpp"
+#include "owner/write_output.hpp"
 #include "protocol/pairing.hpp"
 #include "transport/tls/certificate.hpp"
 

@@ -16,7 +16,7 @@
 #include "owner/broker/device_records.hpp"
 #include "owner/broker/operator_connection.hpp"
 #include "owner/broker/revocation.hpp"
-#include "owner/output_file.hpp"
+#include "owner/write_output.hpp"
 
 namespace sealcam::owner {
 

@@ -8,7 +8,7 @@
 #include "owner/broker/revocation.hpp"
 #include "owner/commands/commands.hpp"
 #include "owner/commands/json_output.hpp"
-#include "owner/output_file.hpp"
+#include "owner/write_output.hpp"
 #include "protocol/pairing.hpp"
 
 namespace sealcam::owner {

@@ -4,7 +4,7 @@
 #include "owner/account/passphrase_input.hpp"
 #include "owner/commands/change.hpp"
 #include "owner/enrollment/enrollment.hpp"
-#include "owner/output_file.hpp"
+#include "owner/write_output.hpp"
 
 namespace sealcam::owner {
 

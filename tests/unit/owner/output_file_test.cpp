@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "owner/output_file.hpp"
+#include "base/output_file.hpp"
 
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "base/format.hpp"
+#include "owner/write_output.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace sealcam::owner {

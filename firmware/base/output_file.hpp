@@ -8,9 +8,8 @@
 #include "base/bytes.hpp"
 #include "base/file.hpp"
 #include "base/result.hpp"
-#include "owner/failure.hpp"
 
-namespace sealcam::owner {
+namespace sealcam {
 
 /// An existing file keeps its content until publish(). Thread-bound.
 ///
@@ -43,7 +42,4 @@ class OutputFile {
   State state_;
 };
 
-/// Writes a whole output. The failure names the path.
-[[nodiscard]] Outcome<> write_output(const std::filesystem::path& path, ByteView content);
-
-}  // namespace sealcam::owner
+}  // namespace sealcam

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "owner/output_file.hpp"
+#include "base/output_file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,9 +9,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "base/format.hpp"
-
-namespace sealcam::owner {
+namespace sealcam {
 
 namespace fs = std::filesystem;
 
@@ -131,15 +129,4 @@ Result<> OutputFile::publish() {
   return sync_entries_of(path_);
 }
 
-Outcome<> write_output(const fs::path& path, ByteView content) {
-  const auto written = [&]() -> Result<> {
-    auto file = OutputFile::open(path);
-    if (!file) return std::unexpected(file.error());
-    if (!write_all(file->descriptor(), content)) return fail_errno("writing a file", path);
-    return file->publish();
-  }();
-  if (!written) return failure(written.error(), sealcam::format("cannot write {}", path.string()));
-  return {};
-}
-
-}  // namespace sealcam::owner
+}  // namespace sealcam

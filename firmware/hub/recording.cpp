@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hub/recording.hpp"
+
+namespace sealcam::hub {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::uint64_t gib = std::uint64_t{1} << 30;
+constexpr std::uint64_t mib = std::uint64_t{1} << 20;
+
+recordings::RecorderConfig config_of(const RecordingSettings& settings, const RecordingFolders& folders) {
+  return {.folder = folders.recordings,
+          .quota = static_cast<std::uint64_t>(settings.max_gib) * gib,
+          .max_age = std::chrono::days(settings.max_days),
+          .reserve = static_cast<std::uint64_t>(settings.reserve_mib) * mib};
+}
+
+}  // namespace
+
+RecordingFolders::RecordingFolders(const RecordingSettings& settings, const fs::path& state)
+    : recordings(settings.folder.empty() ? state / "recordings" : settings.folder),
+      index(state / "recordings.db"),
+      keys(state / "recording-keys") {}
+
+Result<std::unique_ptr<Recording>> Recording::open(const RecordingSettings& settings, const device::DeviceState& state,
+                                                   const AccountId& account, const Clock& clock, Log& log) {
+  const RecordingFolders folders(settings, state.files().folder);
+  if (settings.folder.empty())
+    if (auto r = make_private_folder(folders.recordings); !r) return std::unexpected(r.error());
+  auto keys = recordings::KeyFolder::open(folders.keys, recordings::KeyFolder::Create::yes);
+  if (!keys) return std::unexpected(keys.error());
+  auto index = recordings::Index::open(folders.index);
+  if (!index && index.error().code == Errc::malformed) {
+    log.warning("recordings: {}; building it again", to_string(index.error()));
+    if (auto r = recordings::Index::delete_files(folders.index); !r) return std::unexpected(r.error());
+    index = recordings::Index::open(folders.index);
+  }
+  if (!index) return std::unexpected(index.error());
+  return std::make_unique<Recording>(settings, folders, std::move(*keys), std::move(*index), state, account, clock,
+                                     log);
+}
+
+Recording::Recording(const RecordingSettings& settings, const RecordingFolders& folders, recordings::KeyFolder keys,
+                     std::unique_ptr<recordings::Index> index, const device::DeviceState& state,
+                     const AccountId& account, const Clock& clock, Log& log)
+    : settings_(settings),
+      clock_(clock),
+      keys_(std::move(keys)),
+      index_(std::move(index)),
+      recorder_(config_of(settings, folders), {*index_, keys_, state.keys().identity, account, clock, log}),
+      archive_(folders.recordings, account, *index_, &keys_, &recorder_) {
+  for (const auto& [camera, mode] : settings.cameras) (void)note_camera(camera);
+}
+
+bool Recording::note_camera(const DeviceId& camera) {
+  if (!known_.insert(camera).second) return false;
+  if (settings_.mode_of(camera) == recordings::Mode::off) return false;
+  recorded_.insert(camera);
+  std::vector<std::pair<DeviceId, recordings::Mode>> modes;
+  for (const auto& id : recorded_) modes.emplace_back(id, settings_.mode_of(id));
+  recorder_.set_modes(std::move(modes));
+  return true;
+}
+
+void Recording::on_frame(const std::shared_ptr<const device::RecordedEpoch>& epoch, const watch::FrameCheck& frame,
+                         bool playable) {
+  if (settings_.mode_of(epoch->route.camera) == recordings::Mode::off) return;
+  // The frame waited for its check.
+  const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(clock_.boot() - frame.received);
+  recorder_.add({.epoch = epoch,
+                 .kind = frame.frame->kind,
+                 .counter = frame.frame->counter,
+                 .message = frame.message,
+                 .received = CaptureTime{clock_.wall().since_epoch - waited},
+                 .stored = playable});
+}
+
+void Recording::on_end(const DeviceId& camera, End why) {
+  recorder_.end(camera, why == End::cloned ? recordings::EndReason::cloned : recordings::EndReason::removed);
+}
+
+}  // namespace sealcam::hub

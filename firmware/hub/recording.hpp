@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Connects the watcher to the recorder, for the cameras whose mode is not off.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+
+#include "device/device_state.hpp"
+#include "hub/settings.hpp"
+#include "recordings/file_archive.hpp"
+#include "watch/frame_sink.hpp"
+
+namespace sealcam::hub {
+
+/// The folders of a hub's recordings.
+struct RecordingFolders {
+  std::filesystem::path recordings;
+  std::filesystem::path index;  ///< a file
+  std::filesystem::path keys;
+
+  RecordingFolders(const RecordingSettings& settings, const std::filesystem::path& state);
+};
+
+/// Thread-bound to the network thread, except archive().
+class Recording final : public watch::FrameSink {
+ public:
+  /// Makes the default folder, the archive key and the index. A folder that the settings name must exist, because it
+  /// may be a disk that is not mounted. A damaged index is built again. All references must outlive the object. Errors:
+  /// not_found, permission, io, malformed (the archive key), crypto.
+  [[nodiscard]] static Result<std::unique_ptr<Recording>> open(const RecordingSettings& settings,
+                                                               const device::DeviceState& state,
+                                                               const AccountId& account, const Clock& clock, Log& log);
+
+  /// Returns true if the camera is new and must be watched.
+  bool note_camera(const DeviceId& camera);
+  /// Known cameras that must be watched.
+  [[nodiscard]] const std::set<DeviceId>& recorded() const noexcept { return recorded_; }
+  [[nodiscard]] recordings::Archive& archive() noexcept { return archive_; }
+  [[nodiscard]] recordings::Status status() const { return recorder_.status(); }
+
+  Recording(const RecordingSettings& settings, const RecordingFolders& folders, recordings::KeyFolder keys,
+            std::unique_ptr<recordings::Index> index, const device::DeviceState& state, const AccountId& account,
+            const Clock& clock, Log& log);
+
+ private:
+  void on_frame(const std::shared_ptr<const device::RecordedEpoch>& epoch, const watch::FrameCheck& frame,
+                bool playable) override;
+  void on_end(const DeviceId& camera, End why) override;
+
+  const RecordingSettings& settings_;
+  const Clock& clock_;
+  recordings::KeyFolder keys_;
+  std::unique_ptr<recordings::Index> index_;
+  recordings::Recorder recorder_;
+  recordings::FileArchive archive_;
+  std::set<DeviceId> known_, recorded_;
+};
+
+}  // namespace sealcam::hub

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hub/settings.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "base/file.hpp"
+#include "support/actors.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace sealcam::hub {
+namespace {
+
+using recordings::Mode;
+
+struct Read {
+  std::optional<Settings> settings;
+  std::string why;
+};
+Read read(const std::string& json) {
+  const test::TemporaryFolder folder;
+  const auto file = folder.path() / "hub.json";
+  test::must(write_file_durably(file, as_bytes(json)));
+  Read result;
+  result.settings = read_settings(file, false, result.why);
+  return result;
+}
+
+TEST_CASE("without settings, the hub records nothing") {
+  const auto result = read("{}");
+  REQUIRE(result.settings);
+  CHECK_FALSE(result.settings->recordings.enabled());
+  CHECK(result.settings->recordings.mode_of(DeviceId()) == Mode::off);
+}
+
+TEST_CASE("a camera has its own mode, or that of all cameras") {
+  const test::Actor camera, other;
+  const auto id = camera.id().to_string();
+  auto result = read(R"({"recordings": {"mode": "continuous", "cameras": {")" + id + R"(": "off"}}})");
+  REQUIRE(result.settings);
+  CHECK(result.settings->recordings.enabled());
+  CHECK(result.settings->recordings.mode_of(camera.id()) == Mode::off);
+  CHECK(result.settings->recordings.mode_of(other.id()) == Mode::continuous);
+  result = read(R"({"recordings": {"cameras": {")" + id + R"(": "continuous"}, "max_gib": 5, "max_days": 7}})");
+  REQUIRE(result.settings);
+  CHECK(result.settings->recordings.enabled());
+  CHECK(result.settings->recordings.mode_of(other.id()) == Mode::off);
+  CHECK(result.settings->recordings.max_gib == 5);
+  CHECK(result.settings->recordings.max_days == 7);
+}
+
+TEST_CASE(
+    "a mode that this version does not have, a name and a relative folder are errors that explain the next step") {
+  CHECK(read(R"({"recordings": {"mode": "motion"}})").why.contains("cannot record motion only"));
+  CHECK(read(R"({"recordings": {"mode": "always"}})").why.contains("must be 'off' or 'continuous'"));
+  CHECK(
+      read(R"({"recordings": {"cameras": {"Front door": "continuous"}}})").why.contains("must be the id of a camera"));
+  CHECK(read(R"({"recordings": {"folder": "recordings"}})").why.contains("must be an absolute path"));
+  CHECK(read(R"({"recordings": {"max_gib": -1}})").why.contains("/recordings/max_gib"));
+}
+
+}  // namespace
+}  // namespace sealcam::hub
