@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/format.hpp"
+
 namespace sealcam {
 
 namespace fs = std::filesystem;

@@ -85,7 +85,8 @@ class App final : private watch::PictureSink, private web::WebBackend {
                               .dropped_for_slow_clients = server_->dropped(),
                               .rejected = watcher_->rejected(),
                               .rejected_control = watcher_->rejected_control(),
-                              .cameras = watcher_->cameras()});
+                              .cameras = watcher_->cameras(),
+                              .recordings = recording_ ? std::optional(recording_->status()) : std::nullopt});
   }
   [[nodiscard]] std::vector<watch::CameraStatus> statuses() const override { return watcher_->cameras(); }
   [[nodiscard]] std::set<DeviceId> cameras() const override {
@@ -159,7 +160,8 @@ Result<> App::open(const device::DeviceState& state, const device::Enrollment& e
   }
   const auto listen = parse_listen(config_.settings.listen);
   if (!listen) return fail(Errc::invalid_argument, "the address of the page is not a loopback address with a port");
-  auto server = web::Server::open(io_, listen->host, listen->port, *this, access_, media_, clock_, log_);
+  auto server = web::Server::open(io_, listen->host, listen->port, *this, access_, media_, clock_, log_,
+                                  recording_ ? &recording_->archive() : nullptr);
   if (!server) return std::unexpected(server.error());
   server_ = std::move(*server);
   open_socket(state.files().folder);
