@@ -154,9 +154,12 @@ def version(world):
         yield f"{world.checkout.path.name}: the version of the project is {world.version()}"
 
 
+PKG_CONFIG = r"^ *pkg_check_modules\(\w+(?: REQUIRED| IMPORTED_TARGET)* (\w+)(?:>=[\d.]+)?\)"
+
+
 def dependencies(world):
     text = (world.top / "firmware/cmake/dependencies.cmake").read_text()
-    names = re.findall(r"^ *find_package\((\w+)", text, re.M) + re.findall(r"^ *pkg_check_modules\(\w+[^)]*?(lib\w+)(?:>=[\d.]+)?\)", text, re.M)
+    names = re.findall(r"^ *find_package\((\w+)", text, re.M) + re.findall(PKG_CONFIG, text, re.M)
     unknown = [n for n in names if n not in PROVIDERS]
     if unknown:
         yield f"CMake uses {unknown}; add the recipe to PROVIDERS"
@@ -168,8 +171,7 @@ def dependencies(world):
         yield f"CMake uses {sorted(required - given)}, which DEPENDS of the recipe lacks"
     if given - required:
         yield f"DEPENDS of the recipe contains {sorted(given - required)}, which CMake does not use"
-    if (world.top / "firmware/cmake/dependencies.cmake").read_text().count("pkg_check_modules(") != len(
-            re.findall(r"pkg_check_modules\(\w+[^)]*?lib\w+", text)):
+    if text.count("pkg_check_modules(") != len(re.findall(PKG_CONFIG, text, re.M)):
         yield "this test does not understand a call of pkg_check_modules"
 
 

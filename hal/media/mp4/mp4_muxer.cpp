@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "hal/ffmpeg/support.hpp"
 #include "hal/h264.hpp"
@@ -59,6 +60,7 @@ class FfmpegMp4Muxer final : public Mp4Muxer {
   Result<> begin(ByteView key_frame);
   Result<> write_held(std::chrono::microseconds next);
   Result<> end();
+  void clear_output() noexcept;
   static int take(void* self, const std::uint8_t* data, int size) noexcept;
 
   Size size_;
@@ -69,7 +71,7 @@ class FfmpegMp4Muxer final : public Mp4Muxer {
   Bytes held_;
   std::chrono::microseconds held_at_{0}, last_step_ = one_picture;
   bool held_key_ = false;
-  bool begun_ = false, first_fragment_written_ = false;
+  bool begun_ = false, header_waits_ = false, first_fragment_written_ = false;
 };
 
 int FfmpegMp4Muxer::take(void* self, const std::uint8_t* data, int size) noexcept {
@@ -130,15 +132,17 @@ Result<ByteView> FfmpegMp4Muxer::do_write(const StreamUnit& unit) {
   const ffmpeg::LogCapture quiet;
   if (begun_ ? unit.at <= held_at_ : !unit.key) return fail(Errc::invalid_argument, "order of a file's pictures");
   if (unit.bytes.empty()) return fail(Errc::malformed, "access unit of a file");
-  out_.clear();
-  if (!begun_)
+  const bool first = !begun_;
+  clear_output();
+  if (first)
     if (auto r = begin(unit.bytes); !r) return std::unexpected(r.error());
-  const bool first = held_.empty();
   if (auto r = write_held(unit.at); !r) return std::unexpected(r.error());
   held_.assign(unit.bytes.begin(), unit.bytes.end());
   held_at_ = unit.at;
   held_key_ = unit.key;
-  if (!first) avio_flush(io_.get());
+  header_waits_ = first;
+  if (first) return ByteView();
+  avio_flush(io_.get());
   return out_;
 }
 
@@ -163,9 +167,14 @@ Result<> FfmpegMp4Muxer::write_held(std::chrono::microseconds next) {
 }
 
 Result<ByteView> FfmpegMp4Muxer::do_finish() {
-  out_.clear();
+  clear_output();
   if (auto r = end(); !r) return std::unexpected(r.error());
   return out_;
+}
+
+// The header stays until a picture follows it.
+void FfmpegMp4Muxer::clear_output() noexcept {
+  if (!std::exchange(header_waits_, false)) out_.clear();
 }
 
 // Only av_write_trailer() frees libavformat's memory of a file.
