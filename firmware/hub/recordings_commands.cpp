@@ -105,7 +105,7 @@ std::expected<OpenedRecordings, int> open_recordings(const RecordingsOptions& op
   opened.account = *account;
   const RecordingFolders folders({}, *state);
   auto keys = recordings::KeyFolder::open(folders.keys, recordings::KeyFolder::Create::no);
-  if (keys) opened.keys.emplace(std::move(*keys));
+  if (keys) opened.keys = std::make_unique<recordings::KeyFolder>(std::move(*keys));
   else log.warning("no picture can be opened: {}", to_string(keys.error()));
   // A missing index would be created, and the running hub would not fill it.
   std::error_code ec;
@@ -121,7 +121,7 @@ std::expected<OpenedRecordings, int> open_recordings(const RecordingsOptions& op
   }
   opened.index = std::move(*index);
   opened.archive = std::make_unique<recordings::FileArchive>(opened.folder, opened.account, *opened.index,
-                                                             opened.keys ? &*opened.keys : nullptr, nullptr);
+                                                             opened.keys.get(), nullptr);
   return opened;
 }
 

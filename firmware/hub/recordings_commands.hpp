@@ -34,7 +34,7 @@ struct OpenedRecordings {
   std::filesystem::path folder;
   AccountId account;
   std::unique_ptr<recordings::Index> index;
-  std::optional<recordings::KeyFolder> keys;
+  std::unique_ptr<recordings::KeyFolder> keys;  ///< null: no picture can be opened. The archive refers to it
   std::unique_ptr<recordings::FileArchive> archive;
 };
 /// Logs each failure and returns the exit code. Without an index that can be used, it reads the facts from the files.
