@@ -53,7 +53,7 @@ class Index {
 
   /// Deletes the database and creates an empty one.
   [[nodiscard]] Result<> rebuild();
-  /// Deletes the files of a database that nobody has open. Errors: permission, io.
+  /// Deletes the files of a database that no program has open. Errors: permission, io.
   [[nodiscard]] static Result<> delete_files(const std::filesystem::path& path);
 
   /// Adds the file, or replaces what is known about it.

@@ -46,7 +46,7 @@ class RecorderCore {
 
   RecorderCore(RecorderConfig config, const RecorderDependencies& deps);
 
-  /// Lists the folder. Files that are new, or that nobody completed, become work for tick().
+  /// Lists the folder. Files that are new, or that are not complete, become work for tick().
   void start();
   /// A key frame or delta that passed every check, and arrived at `now`.
   void add(const std::shared_ptr<const RecordedEpoch>& epoch, protocol::FrameKind kind, Counter counter,
