@@ -37,9 +37,7 @@ class AlbumCapture final : public stream::CaptureFactory {
   AlbumCapture(const Clock& clock, std::shared_ptr<const Album> album) : clock_(clock), album_(std::move(album)) {}
 
  private:
-  Result<std::unique_ptr<hal::FrameSource>> do_open_source() override {
-    return std::make_unique<AlbumSource>(clock_);
-  }
+  Result<std::unique_ptr<hal::FrameSource>> do_open_source() override { return std::make_unique<AlbumSource>(clock_); }
   Result<std::unique_ptr<hal::VideoEncoder>> do_open_encoder(const hal::FrameSource&, hal::Size,
                                                              const stream::Quality&) override {
     return std::make_unique<AlbumEncoder>(album_);
