@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who may watch a camera, and rosters that nobody published.
+// Who may watch a camera, and rosters without a publication.
 #include "watch/membership.hpp"
 
 #include <catch2/catch_test_macros.hpp>
