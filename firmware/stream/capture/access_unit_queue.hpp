@@ -29,6 +29,7 @@ struct UnitInfo {
   protocol::Echoes echoes;  ///< chosen when the sensor delivered the picture
   hal::Size size;
   bool keyframe = false;
+  bool motion = false;  ///< the camera detects motion at this time
 };
 
 struct QueueCounters {

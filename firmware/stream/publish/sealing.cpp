@@ -94,6 +94,7 @@ Result<ByteView> FrameBuilder::picture(SealingKey& key, protocol::FrameKind kind
   const Counter counter = key.next_counter();
   SC_ASSERT(!video || decodable(key, unit.info.keyframe));
   protocol::FrameHeader header;
+  header.motion = unit.info.motion;
   header.width = static_cast<std::uint16_t>(unit.info.size.width);
   header.height = static_cast<std::uint16_t>(unit.info.size.height);
   header.captured = to_capture_time(unit.info.captured, clock_);

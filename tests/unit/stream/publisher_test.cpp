@@ -43,6 +43,21 @@ TEST_CASE("a hub that sends a request receives a report and pictures that it can
   CHECK(sent.back()->expiry == 5s);
 }
 
+TEST_CASE("the header of a picture shows whether the camera detected motion") {
+  CameraScene s;
+  s.run();
+  s.receive_request(s.hub);
+  s.capture("I");
+  s.motion = true;
+  s.capture("PI");
+  s.motion = false;
+  s.capture("P");
+  s.client.settle();
+  std::string motion;
+  for (const auto& frame : s.video_of(s.hub)) motion += frame.header.motion ? '1' : '0';
+  CHECK(motion == "0110");
+}
+
 TEST_CASE("the camera encodes and sends no pictures without a request") {
   CameraScene s;
   s.run();
