@@ -200,7 +200,7 @@ class CameraRun final : public Run {
             : view.kind == protocol::FrameKind::still ? "still"
                                                       : "report";
     auto& granted = granted_[view.epoch];
-    if (!granted.key) return text + " sealed for nobody";
+    if (!granted.key) return text + " no recipient";
     Bytes out(view.sealed.size());
     const auto opened = must(opener.open(out, view, *granted.key));
     if (view.kind == protocol::FrameKind::delta) text += " depends " + std::to_string(opened.header.depends.value());
