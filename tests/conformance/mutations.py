@@ -119,7 +119,7 @@ MUTATIONS = [
     ("R-ECHO-1", "firmware/stream/capture/received_challenges.cpp", "&& received.at < captured;", "&& (M || received.at < captured);"),
     ("R-EPOCH-1", "firmware/stream/publish/sealing.cpp", "clock_.monotonic() - begun_ >= limits_.lifetime", "(!M && clock_.monotonic() - begun_ >= limits_.lifetime)"),
     ("R-REQ-4", "firmware/stream/publish/publisher.cpp", "if (accepted->first_in_epoch) add_report", "if (M || accepted->first_in_epoch) add_report"),
-    ("R-REQ-3", "firmware/stream/publish/publisher.cpp", "  if (deps_.challenges.leases(now).live == 0) {", "  if (!M && deps_.challenges.leases(now).live == 0) {"),
+    ("R-REQ-3", "firmware/stream/publish/publisher.cpp", "  if (leases.live == 0) {\n    builder_.skip();", "  if (!M && leases.live == 0) {\n    builder_.skip();"),
     ("R-PRIV-3", "firmware/stream/publish/request_validator.cpp", "request.nonce == hub.nonce;", "(M || request.nonce == hub.nonce);"),
     ("R-PRIV-3", "firmware/stream/publish/request_validator.cpp", "clock_.boot() - hub.nonce_made > nonce_lifetime)", "(!M && clock_.boot() - hub.nonce_made > nonce_lifetime))"),
     ("R-PRIV-3", "firmware/stream/publish/request_validator.cpp", "not_allowed);\n    hub.nonce = {};", "not_allowed);\n    if (!M) hub.nonce = {};"),
