@@ -8,6 +8,7 @@
 #include "base/clock.hpp"
 #include "crypto/cbor.hpp"
 #include "crypto/keys.hpp"
+#include "protocol/status.hpp"
 
 namespace sealcam::protocol {
 
@@ -44,13 +45,18 @@ inline Result<> read_time(crypto::CborReader& reader, std::int64_t key, CaptureT
 
 /// Eight bytes that are not all zero. For numbers with a Strong type of 64 bits.
 template <class Number>
-Result<> read_eight_bytes(crypto::CborReader& reader, std::int64_t key, Number& out) {
-  if (auto r = reader.key(key); !r) return r;
+Result<> read_eight_bytes(crypto::CborReader& reader, Number& out) {
   const auto bytes = reader.bytes(8);
   if (!bytes) return std::unexpected(bytes.error());
   out = Number(load_be<std::uint64_t>(*bytes));
   if (out == Number()) return fail(Errc::malformed, "eight bytes that must be random are all zero");
   return {};
+}
+
+template <class Number>
+Result<> read_eight_bytes(crypto::CborReader& reader, std::int64_t key, Number& out) {
+  if (auto r = reader.key(key); !r) return r;
+  return read_eight_bytes(reader, out);
 }
 
 template <class Number>
@@ -69,11 +75,24 @@ inline Result<> read_digest(crypto::CborReader& reader, std::int64_t key, crypto
 }
 
 /// A flag. An unset flag is absent, so that each message has one encoding.
-inline Result<> read_true(crypto::CborReader& reader, std::int64_t key) {
-  if (auto r = reader.key(key); !r) return r;
+inline Result<> read_true(crypto::CborReader& reader) {
   const auto value = reader.boolean();
   if (!value) return std::unexpected(value.error());
   if (!*value) return fail(Errc::malformed, "flag is present but false");
+  return {};
+}
+
+inline Result<> read_true(crypto::CborReader& reader, std::int64_t key) {
+  if (auto r = reader.key(key); !r) return r;
+  return read_true(reader);
+}
+
+/// Newer cameras may report other faults.
+inline Result<> read_fault(crypto::CborReader& reader, CameraFault& out) {
+  const auto value = reader.unsigned_integer();
+  if (!value) return std::unexpected(value.error());
+  if (*value == 0 || *value > 255) return fail(Errc::malformed, "fault is out of range");
+  out = static_cast<CameraFault>(std::min<std::uint64_t>(*value, static_cast<int>(CameraFault::other)));
   return {};
 }
 

@@ -15,6 +15,7 @@
 #include "base/clock.hpp"
 #include "protocol/envelope.hpp"
 #include "protocol/numbers.hpp"
+#include "protocol/status.hpp"
 
 namespace sealcam::protocol {
 
@@ -131,11 +132,14 @@ class FrameOpener {
   Bytes aad_;
 };
 
-/// Content of FrameKind::report, CBOR after the frame header: the roster of the camera when it received the challenge.
+/// Content of FrameKind::report, CBOR after the frame header: roster and state of the camera when it sealed the report.
+/// The echo shows that this is after the hub made the challenge. A status shows no such thing.
 struct Report {
   RosterVersion roster_version;
   crypto::Digest roster_hash{};
   std::optional<Nonce> nonce{};  ///< for one privacy-off request of the hub whose challenge the frame echoes
+  bool privacy = false;          ///< the sensor is closed until an authorized request opens it
+  std::optional<CameraFault> fault{};
 };
 /// The nonce is not zero.
 [[nodiscard]] Bytes encode_report(const Report& report);

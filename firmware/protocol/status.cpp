@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocol/status.hpp"
 
-#include <algorithm>
-
 #include "crypto/cbor.hpp"
 #include "protocol/fields.hpp"
 
@@ -23,19 +21,9 @@ Result<Bytes> encode_status(const Status& status, const Route& route, const cryp
 
 /// The value of the optional field `key`.
 static Result<> read_field(crypto::CborReader& reader, std::int64_t key, Status& status) {
-  if (key == 5) {
-    const auto value = reader.unsigned_integer();
-    if (!value) return std::unexpected(value.error());
-    if (*value == 0 || *value > 255) return fail(Errc::malformed, "fault is out of range");
-    // Newer cameras may report other faults.
-    status.fault = static_cast<CameraFault>(std::min<std::uint64_t>(*value, static_cast<int>(CameraFault::other)));
-    return {};
-  }
-  const auto value = reader.boolean();
-  if (!value) return std::unexpected(value.error());
-  if (!*value) return fail(Errc::malformed, "flag is present but false");
+  if (key == 5) return read_fault(reader, status.fault.emplace());
   (key == 3 ? status.privacy : status.reset) = true;
-  return {};
+  return read_true(reader);
 }
 
 Result<Status> decode_status(ByteView message, const Route& route, const crypto::Verifier& camera) {

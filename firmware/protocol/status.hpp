@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A camera's signed status. `online` is only a hint: a recent echo overrides it. `reset` is binding: the camera
-/// deletes its owner.
+/// A camera's signed status. It is a hint, because the broker may deliver an old one at any time. A report
+/// (frame.hpp) proves the state of the camera now. `reset` is binding: the camera deletes its owner.
 #pragma once
 
 #include <optional>

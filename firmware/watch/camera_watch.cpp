@@ -62,6 +62,7 @@ void CameraWatch::forget() {
   restored_.reset();
   answered_.reset();
   newest_echo_.reset();
+  reported_state_.clear_proof();
   requester_.clear_privacy();
   requester_.clear_unopened();
 }
@@ -118,11 +119,7 @@ void CameraWatch::on_status(ByteView message) {
   if (const auto reason = blocked()) return reject_control(*reason);
   const auto status = protocol::decode_status(message, route_, camera_keys_->verifier);
   if (!status) return reject_control(to_reject_reason(status.error()));
-  reports_online_ = status->online;
-  fault_ = status->fault;
-  if (!status->privacy) privacy_.reset();
-  else if (!privacy_) privacy_ = deps_.clock.wall();
-  requester_.on_status(status->online, status->privacy);
+  reported_state_.on_status(*status, deps_.clock.wall());
   // A camera publishes its status after it connected. It did not receive earlier requests.
   const auto now = deps_.clock.boot();
   if (status->online && (!status_request_ || now - *status_request_ >= ViewRequester::request_interval)) {
@@ -237,6 +234,7 @@ void CameraWatch::on_accepted(EpochState& epoch, StreamOrder::Verdict verdict, c
   accept_echo(epoch, frame);
   if (cloned_) return;
   if (view.kind == protocol::FrameKind::report) on_report(epoch, frame);
+  else if (&epoch == epochs_.current()) reported_state_.on_picture(view.counter);
   if (view.kind == protocol::FrameKind::still) last_still_ = view.counter;
   if (verdict == StreamOrder::Verdict::show) {
     const PictureInfo picture{view.kind,    CameraState::stale, frame.header,   view.epoch,
@@ -276,6 +274,11 @@ void CameraWatch::on_report(const EpochState& epoch, const FrameCheck& frame) {
   const auto report = protocol::decode_report(frame.content);
   if (!report) return;
   membership_.note_applied({report->roster_version, report->roster_hash}, deps_.clock.boot());
+  const auto made = requester_.challenges().made(frame.header.echoes);
+  if (made && &epoch == epochs_.current()) {
+    reported_state_.on_report(frame.frame->counter, made->at, *report);
+    requester_.on_proven_privacy(made->serial, report->privacy);
+  }
   if (report->nonce) requester_.on_nonce(epoch, frame.header.echoes, *report->nonce);
 }
 
@@ -284,6 +287,7 @@ void CameraWatch::promote(EpochState& epoch, ChallengeSerial echoed) {
   if (const auto* before = epochs_.current()) clones_.on_replaced(*before, epoch.epoch, echoed, next);
   clones_.on_promoted(epoch.epoch, next);
   shown_.begin_epoch(epoch.epoch);
+  reported_state_.clear_proof();
   restored_.reset();
   requester_.clear_unopened();
   if (epochs_.promote(epoch))
@@ -313,10 +317,6 @@ Result<> CameraWatch::switch_privacy(bool on) {
     return fail(Errc::permission, "this hub is not permitted to switch the camera's privacy");
   if (!requester_.connected()) return fail(Errc::connection, "not connected to the broker");
   requester_.begin_privacy(on, epochs_);
-  // If the status reports the value already, no new status follows. LIVE pictures contradict a status "closed".
-  const bool done =
-      reports_online_ == true && privacy_.has_value() == on && !(on && state(deps_.clock.boot()) == CameraState::live);
-  if (done) requester_.end_privacy();
   report_state();
   return {};
 }
@@ -337,7 +337,7 @@ void CameraWatch::request_due() {
 CameraState CameraWatch::state(BootTime now) const {
   if (blocked() || !shown_.newest()) return CameraState::offline;
   if (epochs_.current() != nullptr && shown_.live(now)) return CameraState::live;
-  if (reports_online_ == false || unanswered(now)) return CameraState::offline;
+  if (reported_state_.offline(now) || unanswered(now)) return CameraState::offline;
   return CameraState::stale;
 }
 
@@ -351,9 +351,7 @@ Reason CameraWatch::reason(CameraState state, BootTime now) const {
   if (restored_) return Reason::restored;
   if (m.unpublished(now)) return Reason::unpublished_roster;
   if (state == CameraState::live) return shown_.clock_ahead() ? Reason::clock : Reason::none;
-  if (reports_online_ == false) return Reason::deregistered;
-  if (privacy_) return Reason::privacy;
-  if (fault_) return to_reason(*fault_);
+  if (const auto reported = reported_state_.reason(now); reported != Reason::none) return reported;
   if (unanswered(now)) return Reason::no_answer;
   return shown_.newest() ? Reason::none : Reason::waiting;
 }
@@ -370,9 +368,7 @@ CameraStatus CameraWatch::status() const {
   s.members = membership_.members();
   s.members_changed = membership_.changed();
   s.watched = watched_;
-  s.reports_online = reports_online_;
-  s.privacy = privacy_.has_value();
-  s.observed_privacy = privacy_;
+  reported_state_.describe(s, now);
   s.may_switch_privacy = membership_.may_switch_privacy();
   s.requested_privacy = requester_.requested_privacy();
   s.privacy_failed = requester_.failed_privacy();

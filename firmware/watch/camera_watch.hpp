@@ -6,6 +6,7 @@
 #include "protocol/status.hpp"
 #include "watch/frame_sink.hpp"
 #include "watch/membership.hpp"
+#include "watch/reported_state.hpp"
 #include "watch/shown_pictures.hpp"
 #include "watch/view_requester.hpp"
 
@@ -109,7 +110,6 @@ class CameraWatch {
   /// The camera's epoch counter went back. Challenges from this serial on were made after the proof.
   std::optional<ChallengeSerial> restored_;
   bool watched_ = false;
-  std::optional<CaptureTime> privacy_;  ///< time of the first status that reports a closed sensor
   EpochSet epochs_;
   CloneDetector clones_;
   ViewRequester requester_;
@@ -119,9 +119,8 @@ class CameraWatch {
   FrameForwarder recorded_;
   std::optional<BootTime> answered_;     ///< last echo of this hub's challenge, or start of the requests
   std::optional<BootTime> newest_echo_;  ///< time at which the newest echoed challenge was made
-  std::optional<bool> reports_online_;
-  std::optional<protocol::CameraFault> fault_;  ///< from its newest status
-  std::optional<BootTime> status_request_;      ///< last time at which a status caused a request
+  ReportedState reported_state_;
+  std::optional<BootTime> status_request_;  ///< last time at which a status caused a request
   std::optional<Counter> last_still_;
   std::string name_;
   std::uint32_t name_counter_ = 0;  ///< of the epoch whose grants contained the name

@@ -22,6 +22,7 @@ static std::optional<RejectReason> check(FrameCheck& f) {
   const bool picture = f.frame->kind != protocol::FrameKind::report;
   if (picture != (opened->header.codec == protocol::Codec::h264_annex_b) || (picture && opened->content.empty()))
     return RejectReason::malformed;
+  if (!picture && !protocol::decode_report(opened->content)) return RejectReason::malformed;
   const auto rule = f.camera->rule;
   const bool key = f.frame->kind != protocol::FrameKind::delta;
   if (picture && rule != nullptr && !rule(opened->content, opened->header.width, opened->header.height, key))

@@ -29,6 +29,7 @@ std::string_view name(Reason reason) noexcept {
     case Reason::sensor_fault: return "sensor_fault";
     case Reason::picture_fault: return "picture_fault";
     case Reason::encoder_fault: return "encoder_fault";
+    case Reason::unconfirmed: return "unconfirmed";
     case Reason::no_answer: return "no_answer";
     case Reason::waiting: return "waiting";
   }
@@ -38,7 +39,7 @@ std::string_view name(Reason reason) noexcept {
 bool CameraStatus::same_report(const CameraStatus& o) const {
   return state == o.state && reason == o.reason && name == o.name && member == o.member &&
          roster_conflict == o.roster_conflict && watched == o.watched && reports_online == o.reports_online &&
-         epoch == o.epoch && privacy == o.privacy && may_switch_privacy == o.may_switch_privacy &&
+         epoch == o.epoch && privacy == o.privacy && hint == o.hint && may_switch_privacy == o.may_switch_privacy &&
          requested_privacy == o.requested_privacy && privacy_failed == o.privacy_failed &&
          roster_version == o.roster_version && width == o.width && height == o.height;
 }

@@ -42,11 +42,12 @@ enum class Reason : std::uint8_t {
   restored,            ///< its epoch counter went back: the camera has an old copy of its card. Reset it
   unpublished_roster,  ///< it follows a roster that nobody published
   clock,               ///< LIVE, but the clocks of camera and hub differ by more than a minute
-  privacy,             ///< not LIVE, and its status reports that the sensor is closed
+  privacy,             ///< not LIVE, and a report proves that the sensor is closed
   deregistered,        ///< not LIVE, and its status or will reports that it is offline
-  sensor_fault,        ///< not LIVE, and its status reports a missing or failing sensor
-  picture_fault,       ///< not LIVE, and its status reports pictures that it cannot send
-  encoder_fault,       ///< not LIVE, and its status reports a missing or failing encoder
+  sensor_fault,        ///< not LIVE, and a report proves that its sensor is missing or fails
+  picture_fault,       ///< not LIVE, and a report proves that it cannot send its pictures
+  encoder_fault,       ///< not LIVE, and a report proves that its encoder is missing or fails
+  unconfirmed,         ///< not LIVE; its status has privacy or a fault, and no report proves it; see CameraStatus::hint
   no_answer,           ///< not LIVE, and it does not answer requests
   waiting,             ///< no picture was shown yet
 };
@@ -102,12 +103,14 @@ struct CameraStatus {
   std::optional<CaptureTime> captured;              ///< of the newest picture
   std::optional<std::chrono::seconds> clock_ahead;  ///< camera's clock minus hub's, if more than a minute apart
   std::uint16_t width = 0, height = 0;
-  bool privacy = false;                         ///< its newest signed status reports a closed sensor; a hint
-  std::optional<CaptureTime> observed_privacy;  ///< time of the first such status, by the hub's wall clock
-  bool may_switch_privacy = false;              ///< from this hub's entry on the roster
-  std::optional<bool> requested_privacy;        ///< the hub requests this value at the moment
-  std::optional<bool> privacy_failed;           ///< the last requested value, if the camera did not apply it
-  std::optional<Epoch> epoch;                   ///< the epoch that echoed a challenge of this hub
+  bool privacy = false;                   ///< a report proves that the sensor is closed
+  std::optional<BootTime> proven_until;   ///< a report proves privacy, a fault, or that there is neither, until then
+  Reason hint = Reason::none;             ///< privacy or a fault of its newest status, which may be an old one
+  std::optional<CaptureTime> hint_since;  ///< time of the first status with this hint, by the hub's wall clock
+  bool may_switch_privacy = false;        ///< from this hub's entry on the roster
+  std::optional<bool> requested_privacy;  ///< the hub requests this value at the moment
+  std::optional<bool> privacy_failed;     ///< the last requested value, if the camera did not apply it
+  std::optional<Epoch> epoch;             ///< the epoch that echoed a challenge of this hub
   RosterVersion roster_version;
   std::vector<Member> members;  ///< hubs on the newest roster, by ascending id
   CaptureTime members_changed;  ///< see Membership::changed()

@@ -79,7 +79,7 @@ void ViewRequester::request_replaced(CloneDetector& clones, BootTime now) {
 
 void ViewRequester::begin_privacy(bool on, EpochSet& epochs) {
   const auto now = deps_.clock.boot();
-  privacy_ = PrivacyRequest{.on = on, .until = now + privacy_timeout, .next_request = now};
+  privacy_ = PrivacyRequest{.on = on, .since = challenges_.next(), .until = now + privacy_timeout, .next_request = now};
   failed_privacy_.reset();
   deps_.log.info("camera {}: requesting to {} the sensor", route_.camera.to_string(), on ? "close" : "open");
   request_privacy(epochs);
@@ -118,9 +118,10 @@ void ViewRequester::on_nonce(const EpochState& epoch, const protocol::Echoes& ec
   (void)send(std::move(request), now);
 }
 
-void ViewRequester::on_status(bool online, bool privacy) noexcept {
-  if (privacy_ && online && privacy == privacy_->on) privacy_.reset();
-  if (online && failed_privacy_ == privacy) failed_privacy_.reset();
+// A report that was sealed before the request may have the same value, and another hub may have changed it since.
+void ViewRequester::on_proven_privacy(ChallengeSerial echoed, bool privacy) noexcept {
+  if (privacy_ && echoed >= privacy_->since && privacy == privacy_->on) privacy_.reset();
+  if (failed_privacy_ == privacy) failed_privacy_.reset();
 }
 
 void ViewRequester::clear_privacy() noexcept {

@@ -43,7 +43,7 @@ class ViewRequester {
  public:
   static constexpr std::chrono::seconds request_interval{1};
   static constexpr std::chrono::seconds replaced_interval{2};  ///< between two requests to replaced epochs
-  static constexpr std::chrono::seconds privacy_timeout{10};   ///< for a status that reports the requested privacy
+  static constexpr std::chrono::seconds privacy_timeout{10};   ///< for a report that proves the requested privacy
 
   ViewRequester(const CameraDependencies& deps, const protocol::Route& route) : deps_(deps), route_(route) {}
 
@@ -59,17 +59,18 @@ class ViewRequester {
   void set_unopened(Epoch epoch) noexcept;
   void clear_unopened() noexcept { unopened_.reset(); }
 
-  /// Starts a privacy request. It replaces an earlier one. The camera receives it each second until its status reports
-  /// the value, for at most privacy_timeout. Before the sensor may open, the hub requests a nonce of the camera, so
-  /// that a broker can hold back the request for no longer than the nonce is valid. Requires connected().
+  /// Starts a privacy request. It replaces an earlier one. The camera receives it each second until a report that
+  /// echoes a later challenge has the value, for at most privacy_timeout. Before the sensor may open, the hub requests
+  /// a nonce of the camera, so that a broker can hold back the request for no longer than the nonce is valid. Requires
+  /// connected().
   void begin_privacy(bool on, EpochSet& epochs);
   /// Sends the privacy request if it is due. Requests from all known epochs, because a camera with a closed sensor
   /// sends no frame that would show which epoch is the current one.
   void request_privacy(EpochSet& epochs);
   /// A verified report of this epoch contains a nonce, and echoes these challenges. Uses the nonce once.
   void on_nonce(const EpochState& epoch, const protocol::Echoes& echoes, protocol::Nonce nonce);
-  /// The camera's signed status reports `privacy`.
-  void on_status(bool online, bool privacy) noexcept;
+  /// A report of the current epoch that echoes this challenge has this value.
+  void on_proven_privacy(ChallengeSerial echoed, bool privacy) noexcept;
   /// Ends the privacy request. A failure stays recorded.
   void end_privacy() noexcept { privacy_.reset(); }
   void clear_privacy() noexcept;
@@ -90,6 +91,7 @@ class ViewRequester {
 
   struct PrivacyRequest {
     bool on = false;
+    ChallengeSerial since;  ///< the first challenge after the request of a person
     BootTime until;
     BootTime next_request;
     std::vector<protocol::Challenge> nonce_challenges{};  ///< of the requests for a nonce since the last one was used

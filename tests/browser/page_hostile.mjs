@@ -15,7 +15,7 @@ const honest = new Uint8Array(20).fill(255);
 const A = "a".repeat(32), B = "7".repeat(32);
 
 const camera = (id, fields = {}) => ({
-  id, name: id === A ? "Yard" : "Door", state: "STALE", reason: null, clock_ahead_s: null, observed_privacy_us: null, privacy: false,
+  id, name: id === A ? "Yard" : "Door", state: "STALE", reason: null, clock_ahead_s: null, proven_until_us: null, hint: null, hint_since_us: null, privacy: false,
   may_switch_privacy: false, requested_privacy: null, privacy_failed: null, rejected: {}, rejected_control: {}, ...fields,
 });
 const state = (a = {}, b = {}, more = {}) => page.receive(JSON.stringify({
@@ -26,7 +26,7 @@ test("times, ages and durations of any size have a text", () => {
   assert.throws(() => new Intl.DateTimeFormat("en").format(new Date(9e15)), RangeError);  // control
   for (const ms of [9e15, -9e15, 2 ** 53, -(2 ** 53), 2 ** 63 / 1000, NaN, Infinity, 1e308]) {
     assert.equal(texts.moment(ms), "an impossible time");
-    for (const text of [texts.age(ms), texts.span(ms), texts.reason({ reason: "clock", clock_ahead_s: ms }), texts.reason({ reason: "privacy", observed_privacy_us: ms })])
+    for (const text of [texts.age(ms), texts.span(ms), texts.reason({ reason: "clock", clock_ahead_s: ms }), texts.reason({ reason: "unconfirmed", hint: "privacy", hint_since_us: ms })])
       assert.equal(typeof text, "string");
   }
   assert.notEqual(texts.moment(253_402_300_799_999), "an impossible time");
@@ -72,6 +72,23 @@ test("a camera with an impossible time does not keep its neighbor LIVE", () => {
   assert.equal(page.part(A, ".taken").textContent, "an impossible time");
   for (let i = 0; i < 30; ++i) page.advance(200);
   assert.deepEqual(shown(B).slice(0, 2), ["STALE", "STALE 6 s"]);
+});
+
+test("privacy is shown as a fact until the hub's proof ends, also if no other state arrives", () => {
+  const closed = { state: "OFFLINE", reason: "privacy", privacy: true };
+  state({ ...closed, proven_until_us: 1000 * (page.time() + 3000) });
+  assert.equal(shown(A)[1], "PRIVACY");
+  for (let i = 0; i < 14; ++i) page.advance(200);
+  assert.equal(shown(A)[1], "PRIVACY");
+  for (let i = 0; i < 2; ++i) page.advance(200);
+  assert.equal(shown(A)[1], "OFFLINE");
+  assert.match(page.part(A, ".why").textContent, /no new state/);
+  state(closed);
+  assert.equal(shown(A)[1], "OFFLINE");
+  state({ state: "OFFLINE", reason: "unconfirmed", hint: "privacy", hint_since_us: 1e15 });
+  assert.equal(shown(A)[1], "OFFLINE");
+  assert.match(page.part(A, ".why").textContent, /reported that its sensor is closed\. This is not confirmed/);
+  state();
 });
 
 test("a tile with a fault shows FAULT and no picture, and the others continue", () => {

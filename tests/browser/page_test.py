@@ -249,16 +249,18 @@ def texts(s):
     b = s.browser
     now = int(time.time() * 1e6)
     blocked = {"state": "OFFLINE", "age_ms": None}
+    proven = {"state": "OFFLINE", "proven_until_us": 9e15}
     reasons = {
         "cloned": (blocked, "NOT SHOWN", "Reset the camera and pair it again."),
         "suspended": ({**blocked, "member": False}, "SUSPENDED", "when the owner resumes it"),
         "removed": ({**blocked, "member": False}, "REMOVED", "Ask the owner"),
         "deregistered": ({"state": "OFFLINE", "reports_online": False}, "OFFLINE", "Check its power"),
-        "sensor_fault": ({"state": "OFFLINE"}, "OFFLINE", "sensor is missing"),
-        "picture_fault": ({"state": "OFFLINE"}, "OFFLINE", "cannot send the pictures"),
-        "encoder_fault": ({"state": "OFFLINE"}, "OFFLINE", "encoder does not work"),
+        "sensor_fault": (proven, "OFFLINE", "sensor is missing"),
+        "picture_fault": (proven, "OFFLINE", "cannot send the pictures"),
+        "encoder_fault": (proven, "OFFLINE", "encoder does not work"),
+        "unconfirmed": ({"state": "OFFLINE", "hint": "privacy", "hint_since_us": now}, "OFFLINE", "This is not confirmed"),
         "no_answer": ({"state": "OFFLINE"}, "OFFLINE", "does not answer"),
-        "privacy": ({"state": "OFFLINE", "privacy": True, "observed_privacy_us": now, "may_switch_privacy": True}, "PRIVACY",
+        "privacy": ({**proven, "privacy": True, "may_switch_privacy": True}, "PRIVACY",
                     "sensor is closed"),
     }
     s.open_live(patched=True)

@@ -204,8 +204,8 @@ test("every reason of a camera's state has its own text, and unknown reasons hav
   const { readFile } = await import("node:fs/promises");
   const source = await readFile(new URL("../../firmware/watch/picture_sink.cpp", import.meta.url), "utf8");
   const reasons = [...source.matchAll(/case Reason::\w+: return "(\w+)";/g)].map((match) => match[1]);
-  assert.equal(reasons.length, 14);
-  const all = reasons.map((reason) => texts.reason({ reason, clock_ahead_s: 90, observed_privacy_us: 1_790_000_000_000_000 }));
+  assert.equal(reasons.length, 15);
+  const all = reasons.map((reason) => texts.reason({ reason, clock_ahead_s: 90, hint: "privacy", hint_since_us: 1_790_000_000_000_000 }));
   assert.equal(new Set(all).size, reasons.length);
   for (const text of all) assert.match(text, /^[A-Z].*\.$/, text);
   for (const blocked of texts.BLOCKED) assert.ok(reasons.includes(blocked), blocked);
@@ -220,10 +220,18 @@ test("the text about a clock has the difference and its direction", () => {
   assert.deepEqual([61, 600, 86_400, 10 * 86_400, 56 * 31_557_600].map(texts.span), ["61 s", "10 min", "24 h", "10 days", "56 years"]);
 });
 
-test("the text about privacy has the time of the status and who can open the sensor", () => {
-  const camera = { reason: "privacy", observed_privacy_us: Date.now() * 1000, may_switch_privacy: true };
-  assert.match(texts.reason(camera), /sensor is closed\. The hub received this status at \d\d:\d\d:\d\d .*You can open the sensor here\.$/);
+test("the text about privacy names the proof, and who can open the sensor", () => {
+  const camera = { reason: "privacy", may_switch_privacy: true };
+  assert.match(texts.reason(camera), /sensor is closed\. The camera proved this .*You can open the sensor here\.$/);
   assert.match(texts.reason({ ...camera, may_switch_privacy: false }), /The camera's owner can open the sensor\.$/);
+});
+
+test("the text about an unconfirmed status has its time and its content", () => {
+  for (const reason of texts.PROVEN) {
+    const text = texts.reason({ reason: "unconfirmed", hint: reason, hint_since_us: Date.now() * 1000 });
+    assert.match(text, /^At \d\d:\d\d:\d\d .*the camera reported that .*This is not confirmed/);
+  }
+  assert.match(texts.reason({ reason: "unconfirmed", hint: "new", hint_since_us: 0 }), /it sends no pictures\. This is not confirmed/);
 });
 
 test("a privacy request has a text while it is pending and after it failed", () => {

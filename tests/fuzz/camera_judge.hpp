@@ -88,6 +88,7 @@ class CameraJudge {
     if (frame.kind != protocol::FrameKind::report) return;
     const auto report = must(protocol::decode_report(opened.content));
     SC_ASSERT(report.roster_version == roster_->version);
+    SC_ASSERT(report.privacy == closed);
     if (report.nonce) nonce_ = *report.nonce;
   }
 

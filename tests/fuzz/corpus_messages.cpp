@@ -178,6 +178,8 @@ void frame_seeds(Seeds& seeds) {
   seeds.put("frame_fuzz", "header", {1}, ByteView(frame_plaintext(Codec::h264_annex_b, {})));
   seeds.put("frame_fuzz", "report", {2}, report);
   seeds.put("frame_fuzz", "report-nonce", {2}, encode_report({RosterVersion(3), {}, Nonce(6)}));
+  seeds.put("frame_fuzz", "report-state", {2},
+            encode_report({RosterVersion(3), {}, Nonce(6), true, CameraFault::sensor}));
   seeds.put("frame_fuzz", "plaintext-delta", {3 + 1 * 4},
             frame_plaintext(Codec::h264_annex_b, as_bytes("access unit")));
   seeds.put("frame_fuzz", "plaintext-key", {3}, frame_plaintext(Codec::h264_annex_b, as_bytes("access unit")));

@@ -49,6 +49,9 @@ class PictureChecker final : public watch::PictureSink {
     if (status.reason == watch::Reason::cloned)
       SC_ASSERT(camera_.went_back() && status.state == watch::CameraState::offline);
     if (!status.member) forget();
+    // A status never proves privacy. A report proves it for 5 s.
+    if (status.privacy) SC_ASSERT(camera_.closed_at() && now_ - *camera_.closed_at() <= watch::Freshness::live_for);
+    SC_ASSERT(status.privacy || status.reason != watch::Reason::privacy);
     if (status.state != watch::CameraState::live) return;
     SC_ASSERT(status.member && last_.has_value() && status.epoch.has_value());
     const auto age = now_ - last_->when;

@@ -52,13 +52,15 @@ class HonestCamera {
     return (*all)[i];
   }
 
-  /// Takes a picture, or repeats the last key frame as a still. Seals and records it.
+  /// Takes a picture, or repeats the last key frame as a still. Seals and records it. A report proves a closed sensor
+  /// if `skipped` is odd.
   const Bytes& frame(std::size_t epoch, protocol::FrameKind kind, std::uint32_t skipped, protocol::Challenge echo,
                      MonotonicTime now) {
     Taken taken{kind, {}, {}, now};
     if (kind == protocol::FrameKind::still && last_key_[epoch]) taken = *last_key_[epoch];
     else taken = take(epoch, kind, skipped, echo, now);
     taken.kind = kind;
+    if (kind == protocol::FrameKind::report && skipped % 2 != 0) closed_at_ = now;
     const auto counter = keys_[epoch].next_counter();
     const bool delta = kind == protocol::FrameKind::delta;
     taken.header.depends = delta ? video_[epoch] : counter;
@@ -85,6 +87,8 @@ class HonestCamera {
   [[nodiscard]] protocol::Counter next_counter(std::size_t epoch) const { return keys_[epoch].next_counter(); }
   /// Returns whether the camera returned to an earlier epoch. A single camera never does.
   [[nodiscard]] bool went_back() const noexcept { return went_back_; }
+  /// When the camera last sealed a report about a closed sensor.
+  [[nodiscard]] std::optional<MonotonicTime> closed_at() const noexcept { return closed_at_; }
   /// Frames in the order of sealing.
   [[nodiscard]] const std::vector<Bytes>& made() const noexcept { return made_; }
   /// Returns null if the camera did not seal this frame.
@@ -101,7 +105,7 @@ class HonestCamera {
     if (kind == protocol::FrameKind::report) {
       taken.header.codec = protocol::Codec::none;
       taken.header.number = FrameNumber(numbers_[epoch]);
-      taken.content = protocol::encode_report({});
+      taken.content = protocol::encode_report({{}, {}, {}, skipped % 2 != 0});
       return taken;
     }
     numbers_[epoch] += 1 + skipped;
@@ -121,6 +125,7 @@ class HonestCamera {
   std::array<protocol::Counter, epochs> video_{};  ///< newest key frame or delta
   std::optional<std::size_t> last_epoch_;
   bool went_back_ = false;
+  std::optional<MonotonicTime> closed_at_;
   std::map<FrameName, Taken> genuine_;
   std::vector<Bytes> made_;
 };

@@ -214,9 +214,10 @@ class Run {
     else watcher_->on_disconnected({Errc::connection});
   }
   void status() {
-    const bool online = in_.byte() % 2 == 0;
-    deliver(Leaf::status,
-            must(protocol::encode_status({online, {}}, parties().route, parties().camera.keys().identity)), true);
+    const auto fields = in_.byte();
+    const protocol::Status status{.online = fields % 2 == 0, .started = {}, .privacy = (fields & 2U) != 0};
+    deliver(Leaf::status, must(protocol::encode_status(status, parties().route, parties().camera.keys().identity)),
+            true);
   }
   void raw() {
     const auto to = leaf(in_.byte());

@@ -90,7 +90,13 @@ def household(w, steps):
 
     w.change("ann", "camera", "privacy", "Ann's back door", "on")
     w.confirmed("ann", c1)
-    wait_for("the hub shows privacy", lambda: (w.camera_at(h1, c1) or {}).get("privacy") is True, 10)
+    shown = lambda: w.camera_at(h1, c1) or {}
+    wait_for("a status with privacy, without a viewer", lambda: (shown().get("hint"), shown().get("privacy")) == ("privacy", False), 10)
+    page = w.watch(h1)
+    try:
+        wait_for("the hub proves privacy for a viewer", lambda: (shown().get("reason"), shown().get("privacy")) == ("privacy", True), 10)
+    finally:
+        page.stop()
     w.blind(h1, c1)
     w.change("ann", "camera", "privacy", "Ann's back door", "off")
     w.confirmed("ann", c1)

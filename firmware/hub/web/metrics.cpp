@@ -77,6 +77,11 @@ void write_states(Writer& w, const std::vector<CameraStatus>& cameras) {
   for (const auto& c : cameras)
     for (const auto state : {CameraState::live, CameraState::stale, CameraState::offline})
       w.sample({{"camera", c.id.to_string()}, {"state", lower(name(state))}}, c.state == state ? 1 : 0);
+  w.metric("camera_privacy", "gauge", "1 while a fresh report of the camera proves that its sensor is closed.");
+  for (const auto& c : cameras) w.sample({{"camera", c.id.to_string()}}, c.privacy ? 1 : 0);
+  w.metric("camera_unconfirmed", "gauge", "1 while only a status, which may be old, reports privacy or a fault.");
+  for (const auto& c : cameras)
+    w.sample({{"camera", c.id.to_string()}}, c.reason == watch::Reason::unconfirmed ? 1 : 0);
   w.metric("camera_picture_age_seconds", "gauge", "Upper bound of the newest picture's age; missing if it is unknown.");
   for (const auto& c : cameras)
     if (c.age)

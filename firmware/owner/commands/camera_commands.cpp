@@ -192,10 +192,10 @@ Outcome<> list_cameras(const Dependencies& deps, const CameraArguments&) {
       continue;
     }
     const auto why = pending_text(camera), fault = wifi_text(camera);
-    sealcam::println("{} '{}', {} hubs may watch{}{}{}{}{}", camera.id.to_string(), camera.name,
-                     watchers(*account, camera).size(),
-                     camera.command.privacy && camera.command.privacy->value ? ", privacy on" : "",
-                     why.empty() ? "" : "; ", why, fault.empty() ? "" : "; ", fault);
+    sealcam::println(
+        "{} '{}', {} hubs may watch{}{}{}{}{}", camera.id.to_string(), camera.name, watchers(*account, camera).size(),
+        camera.command.privacy && camera.command.privacy->value ? ", privacy on in the owner's command" : "",
+        why.empty() ? "" : "; ", why, fault.empty() ? "" : "; ", fault);
   }
   if (deps.json) print_json(json);
   else if (account->cameras.empty()) sealcam::println("no cameras; pair one with 'sealcam camera pair'");

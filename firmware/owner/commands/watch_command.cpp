@@ -103,6 +103,8 @@ std::string Recording::why_no_picture() const {
   if (!camera) return "the broker has no roster of the camera; run 'sealcam sync'";
   if (camera->roster_conflict) return "the broker has two rosters of one version; run 'sealcam sync --all'";
   if (!camera->member) return "this machine is not on the camera's roster; run 'sealcam sync'";
+  if (camera->reason == watch::Reason::privacy)
+    return "the camera's sensor is closed; open it with 'sealcam camera privacy'";
   if (camera->reason == watch::Reason::sensor_fault)
     return "the camera's sensor is missing or fails; see the camera's log";
   if (camera->reason == watch::Reason::picture_fault)

@@ -165,7 +165,7 @@ void Inspector::status(Inspection& out, const Camera& camera, ByteView message) 
   out.verified = status.has_value();
   if (status)
     out.content =
-        sealcam::format("{}{}{}, started at {} by the camera's clock",
+        sealcam::format("{}{}{}, started at {} by the camera's clock; it may be an old one",
                         status->online  ? "online"
                         : status->reset ? "reset"
                                         : "offline",
@@ -254,7 +254,8 @@ void Inspector::frame(Inspection& out, const Camera& camera, ByteView message) c
   const auto& header = opened->header;
   if (view->kind == FrameKind::report) {
     if (const auto report = protocol::decode_report(opened->content))
-      out.content = sealcam::format("the camera uses roster {}", report->roster_version.value());
+      out.content = sealcam::format("the camera uses roster {}{}{}", report->roster_version.value(),
+                                    report->privacy ? ", privacy on" : "", fault_text(report->fault));
     return;
   }
   out.content =

@@ -251,22 +251,19 @@ void Publisher::on_request(const DeviceId& hub, ByteView message) {
   if (kind == RequestKind::privacy_on || kind == RequestKind::privacy_off)
     follow(deps_.commands.switch_privacy(kind == RequestKind::privacy_on));
   if (renew) return begin_epoch();
-  if (kind == RequestKind::nonce) add_report(accepted->request.challenge, accepted->nonce);
   const bool pictures = kind == RequestKind::live || kind == RequestKind::still;
-  if (!pictures || accepted->request.cannot_open) return send_queued();
+  if (pictures && accepted->request.cannot_open) return send_queued();
+  const auto nonce = kind == RequestKind::nonce ? std::optional(accepted->nonce) : std::nullopt;
+  if (!pictures || accepted->first_in_epoch || sends_no_pictures()) add_report(accepted->request.challenge, nonce);
+  if (!pictures) return send_queued();
   const MonotonicTime now = deps_.clock.monotonic();
   const bool live = kind == RequestKind::live;
   const auto until = now + (live ? config_.lease : 2 * config_.still_interval);
   if (deps_.challenges.add(hub, accepted->request.challenge, now, until, live)) deps_.control.request_keyframe();
-  if (accepted->first_in_epoch) add_report(accepted->request.challenge, std::nullopt);
   if (live && accepted->request.receiver)
     if (const auto best = hubs_.report(hub, *accepted->request.receiver, now)) rate_.reported(now, *best);
   update_active();
   send_queued();
-}
-
-void Publisher::add_report(protocol::Challenge challenge, std::optional<protocol::Nonce> nonce) {
-  if (reports_.size() < protocol::Roster::max_hubs) reports_.push_back({challenge, nonce});
 }
 
 void Publisher::clear_queue() {
@@ -337,8 +334,9 @@ void Publisher::send_reports() {
   while (key != nullptr && roster != nullptr && !reports_.empty() && backlog_.frames() < config_.frames_in_flight) {
     const auto [challenge, nonce] = reports_.front();
     reports_.erase(reports_.begin());
-    if (publish_frame(builder_.report(*key, {roster->version, deps_.roster.hash(), nonce}, challenge), false))
-      ++counters_.reports;
+    const protocol::Report report{roster->version, deps_.roster.hash(), nonce, deps_.commands.privacy(),
+                                  deps_.control.fault()};
+    if (publish_frame(builder_.report(*key, report, challenge), false)) ++counters_.reports;
   }
 }
 

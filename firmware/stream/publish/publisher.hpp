@@ -115,7 +115,11 @@ class Publisher final : public transport::MqttListener {
  private:
   void on_roster(ByteView message);
   void on_request(const DeviceId& hub, ByteView message);
-  void add_report(protocol::Challenge challenge, std::optional<protocol::Nonce> nonce);
+  void add_report(protocol::Challenge challenge, std::optional<protocol::Nonce> nonce) {
+    if (reports_.size() < protocol::Roster::max_hubs) reports_.push_back({challenge, nonce});
+  }
+  /// Then reports echo the challenges, so that hubs receive the state of the camera.
+  [[nodiscard]] bool sends_no_pictures() const noexcept { return deps_.commands.privacy() || deps_.control.fault(); }
   void subscribe_to_requests();
   void follow(const CommandExecutor::Change& change);
   void set_request_roster();

@@ -249,6 +249,11 @@ class HubCase(Case):
     def check(self, **expect):
         return self.event("check", expect)
 
+    def report(self, counter, echo, expect=None, epoch="A", **fields):
+        """A report with these fields by number; names of tests are for people."""
+        content = {1: 1, 2: self.roster_hash(1), **{int(key[1:]): value for key, value in fields.items()}}
+        return self.frame(epoch, "report", counter, {"not_shown": ["nothing_new"], **(expect or {})}, echo=echo, content=wire.encode(content))
+
 
 def granted(epoch, hubs=("hub", "hub2"), roster=1, not_stored=False, **more):
     return {"epoch": epoch, "roster": roster, "hubs": sorted(hubs), "not_stored": not_stored, **more}
@@ -295,8 +300,17 @@ class CameraCase(Case):
         expect = {"request": [result] if result else [], **({"sent": sent} if sent else {}), **(expect or {})}
         return self.event("deliver", expect, topic=self.topic("request/" + wire.text_of(PARTIES[topic_hub or by].id)), request=fields)
 
-    def report(self, counter, challenge, epoch="E1", roster=1, nonce=False):
-        return f"video {epoch}/{counter} report echo {challenge:016x} roster {roster}" + (" nonce" if nonce else "")
+    def report(self, counter, challenge, epoch="E1", roster=1, nonce=False, privacy=False, fault=None):
+        return f"video {epoch}/{counter} report echo {challenge:016x} roster {roster}" + (" nonce" if nonce else "") + \
+            (" privacy" if privacy else "") + ("" if fault is None else f" fault {fault}")
+
+    def switch(self, by, on, counter, epoch="E1", roster=1, expect=None, **more):
+        """An accepted request for privacy, and the report that answers it. The sensor follows."""
+        self.seq += 1
+        seq = more.pop("seq", self.seq)
+        report = self.report(counter, seq, epoch, roster, privacy=on)
+        return self.request(by, kind="privacy-on" if on else "privacy-off", seq=seq, epoch=epoch, sent=[report],
+                            expect={"sensor": "closed" if on else "open", **(expect or {})}, **more)
 
     def first(self, by, **more):
         """The first live request of a hub in an epoch, which is the first frame of the epoch."""

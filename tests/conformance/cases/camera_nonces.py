@@ -9,17 +9,18 @@ OPENED = {**CLOSED, "privacy": False}
 def camera(rule, name, kind, title):
     """A camera whose sensor `hub` has closed."""
     c = CameraCase(rule, name, kind, title)
-    return c.request("hub", kind="privacy-on", expect={"sensor": "closed", "status": CLOSED})
+    return c.switch("hub", True, 0, expect={"status": CLOSED})
 
 
-def nonce(c, name="n1", counter=0):
-    c.request("hub", kind="nonce", sent=[c.report(counter, c.seq + 1, nonce=True)], expect={"sensor": "closed"})
+def nonce(c, name="n1", counter=1):
+    c.request("hub", kind="nonce", sent=[c.report(counter, c.seq + 1, nonce=True, privacy=True)], expect={"sensor": "closed"})
     return c.event("take", **{"as": name})
 
 
-def off(c, name="n1", result="accepted", **more):
-    expect = {"sensor": "open", "status": OPENED} if result == "accepted" else {"sensor": "closed"}
-    return c.request("hub", kind="privacy-off", nonce=name, result=result, expect=expect, **more)
+def off(c, name="n1", result="accepted", counter=2, **more):
+    if result == "accepted":
+        return c.switch("hub", False, counter, nonce=name, expect={"status": OPENED}, **more)
+    return c.request("hub", kind="privacy-off", nonce=name, result=result, expect={"sensor": "closed"}, **more)
 
 
 c = nonce(camera("R-PRIV-3", "nonce", "accept", "privacy-off with the nonce of a report opens the sensor."))
@@ -38,15 +39,15 @@ off(c)
 c = nonce(camera("R-PRIV-3", "used-nonce", "reject", "A nonce is valid once."))
 c.run(1000)
 off(c)
-c.request("hub", kind="privacy-on", expect={"sensor": "closed", "status": CLOSED})
+c.switch("hub", True, 3, expect={"status": CLOSED})
 c.run(1000)
 off(c, "n1", "not_allowed")
 c = nonce(camera("R-PRIV-3", "old-nonce", "reject", "A nonce is valid for 10 s. A request that was held back opens nothing."))
 c.run(10_100)
 off(c, "n1", "not_allowed")
-nonce(c, "n2", 1)
+nonce(c, "n2", 2)
 c.run(9900)
-off(c, "n2")
+off(c, "n2", counter=3)
 c = nonce(camera("R-PRIV-3", "suspended", "reject", "The 10 s of a nonce include the time during which the camera slept."))
 c.event("suspend", ms=10_100)
 c.run(1000)
@@ -57,15 +58,15 @@ c.run(1000)
 off(c)
 c = CameraCase("R-PRIV-3", "nonce-of-another-hub", "reject", "A nonce is valid for the hub that requested it.")
 c.roster(2, [hub_entry(PARTIES["hub"], privacy=True), hub_entry(PARTIES["hub2"], privacy=True)], {"grants": [granted("E2", roster=2)]})
-c.request("hub", epoch="E2", kind="privacy-on", expect={"sensor": "closed"})
-c.request("hub", epoch="E2", kind="nonce", sent=[c.report(0, 2, "E2", 2, True)])
+c.switch("hub", True, 0, "E2", 2)
+c.request("hub", epoch="E2", kind="nonce", sent=[c.report(1, 2, "E2", 2, True, True)])
 c.event("take", **{"as": "n1"})
 c.request("hub2", epoch="E2", kind="privacy-off", nonce="n1", result="not_allowed", expect={"sensor": "closed"})
 c = CameraCase("R-PRIV-4", "not-for-every-hub", "reject", "A hub that may not switch privacy receives no nonce.")
 c.request("hub2", kind="nonce", result="not_allowed")
 c = nonce(camera("R-PRIV-4", "replaced-nonce", "reject", "The newest nonce of a hub replaces its earlier one."))
 c.run(1000)
-nonce(c, "n2", 1)
+nonce(c, "n2", 2)
 off(c, "n1", "not_allowed")
 c = nonce(camera("R-PRIV-4", "new-epoch", "reject", "A new epoch ends all nonces."))
 c.new_roster(2, grants=[granted("E2", roster=2)])
@@ -74,4 +75,4 @@ off(c, "n1", "not_allowed", epoch="E2")
 c = nonce(camera("R-PRIV-5", "stored-first", "reject", "The sensor is opened only after the value was stored."))
 c.run(1000)
 c.event("storage", fails=["privacy"])
-c.request("hub", kind="privacy-off", nonce="n1", expect={"sensor": "closed"})
+c.request("hub", kind="privacy-off", nonce="n1", sent=[c.report(2, c.seq + 1, privacy=True)], expect={"sensor": "closed"})

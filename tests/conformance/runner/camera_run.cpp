@@ -74,6 +74,7 @@ class CameraRun final : public Run {
     else if (what == "connect") connect(true);
     else if (what == "disconnect") disconnect();
     else if (what == "restart") start();
+    else if (what == "fault") set_fault(event.at("number"));
     else if (what == "broker") answers_ = event.at("answers");
     else if (what == "storage") break_stores(event.at("fails"));
     else if (what == "take") take(event);
@@ -85,6 +86,12 @@ class CameraRun final : public Run {
     connected_ = client_.is_connected = false;
     client_.waiting.clear();
     run_->publisher.on_disconnected(Error{.code = Errc::connection, .what = "the connection ended"});
+  }
+
+  void set_fault(const Json& number) {
+    std::optional<protocol::CameraFault> fault;
+    if (!number.is_null()) fault = static_cast<protocol::CameraFault>(number.get<int>());
+    run_->control.set_fault(fault);
   }
 
   void break_stores(const Json& names) {
@@ -215,6 +222,8 @@ class CameraRun final : public Run {
       last_nonce_.resize(8);
       store_be(MutableBytes(last_nonce_), report.nonce->value());
     }
+    if (report.privacy) text += " privacy";
+    if (report.fault) text += " fault " + std::to_string(static_cast<int>(*report.fault));
     return text;
   }
 

@@ -49,6 +49,7 @@ class Camera:
         self.reports, self.last_still, self.last_video = [], None, None
         self.requesting, self.turn, self.last_picture = [], 0, None  # hubs in the order of their first request
         self.privacy, self.prekeys = stores.get("privacy", False), stores.setdefault("prekeys", {})
+        self.fault = None         # why the camera sends no pictures
         self.stored, self.command = True, stores.get("done", 0)
         self.seq, self.unstored, self.pending = stores.get("command", 0), None, stores.get("pending", {})
         self.old_copy, self.later_checked = False, None
@@ -202,8 +203,12 @@ class Camera:
         if self.accepted(state, request, now):
             self.begin_epoch()
         self.requests.append("accepted")
-        if request["kind"] in ("live", "still") and not request["cannot_open"]:
-            self.answer(state, request, now)
+        if request["kind"] in ("live", "still"):
+            if not request["cannot_open"]:
+                self.answer(state, request, now)
+        elif request["kind"] != "nonce":
+            self.reports.append((request["challenge"], None))  # the report has the new state
+            self.send_reports()
 
     def note_later_epoch(self, state, request, header, payload, signature, now):
         """A request for an epoch that this camera never began: the camera uses an old copy of its storage."""
@@ -251,7 +256,7 @@ class Camera:
         if state not in self.requesting:
             self.requesting.append(state)
         state.challenges = ([(now, request["challenge"])] + state.challenges)[:4]
-        if not state.requested:
+        if not state.requested or self.privacy or self.fault:
             state.requested = True
             self.reports.append((request["challenge"], None))
         self.send_reports()
@@ -283,6 +288,7 @@ class Camera:
     def send(self, kind, echo, nonce=None):
         self.publish("frame", {"leaf": "still" if kind == "still" else "video", "epoch": self.epoch, "counter": self.counter,
                                "kind": kind, "echo": echo, "nonce": nonce, "roster": self.roster["version"],
+                               "privacy": self.privacy, "fault": self.fault,
                                "depends": self.last_video if kind == "delta" else self.counter})
         if kind in ("key", "delta"):
             self.last_video = self.counter

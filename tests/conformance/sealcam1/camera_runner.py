@@ -49,7 +49,8 @@ class CameraRunner:
                 text += f" depends {content['depends']}"
             text += "".join(f" echo {c:016x}" for c in sorted(content["echo"]))
             if content["kind"] == "report":
-                text += f" roster {content['roster']}" + (" nonce" if content["nonce"] else "")
+                text += f" roster {content['roster']}" + (" nonce" if content["nonce"] else "") + \
+                    (" privacy" if content["privacy"] else "") + (f" fault {content['fault']}" if content["fault"] else "")
                 self.last_nonce = content["nonce"] or self.last_nonce
             self.sent.append(text)
 
@@ -91,6 +92,8 @@ class CameraRunner:
             camera.connected = False
         elif kind == "restart":
             self.restart()
+        elif kind == "fault":
+            camera.fault = event["number"]
         elif kind == "broker":
             self.answers = event["answers"]
         elif kind == "storage":

@@ -54,6 +54,7 @@ class Camera(Requests):
         self.freshness = Freshness()
         self.shown_epoch = self.newest = self.newest_echo = self.answered = None
         self.privacy_request = self.unopened = None
+        self.forget_state()
 
     # -- epochs
 
@@ -167,8 +168,6 @@ class Camera(Requests):
         require(reason is None, reason)
         status = messages.status(message, self.hub.account, self.id, self.key)
         self.online, self.closed_sensor, self.fault = status["online"], status["privacy"], status["fault"]
-        if self.privacy_request and status["online"] and status["privacy"] == self.privacy_request["on"]:
-            self.privacy_request = None
         if status["online"]:
             self.activity()
             for epoch in self.known:
@@ -216,6 +215,7 @@ class Camera(Requests):
             raise Rejected("closed_epoch" if closed else "not_decryptable") from None
         fields, content = wire.parse_frame_header(plaintext, kind, counter)
         require(kind == "report" or content)
+        report = messages.report(content) if kind == "report" else None
         reason = self.blocked()
         require(reason is None, reason)
         made = self.made(fields["echo"])
@@ -235,19 +235,21 @@ class Camera(Requests):
             require(again, "replayed")
             return  # a broker sends the retained still again after each subscription
         require(verdict != "out_of_order", "out_of_order")
-        self.accepted(epoch, verdict, kind, counter, fields, made, content)
+        self.accepted(epoch, verdict, kind, counter, fields, made, report)
 
     def become_cloned(self):
         self.cloned = True
         self.forget()
 
-    def accepted(self, epoch, verdict, kind, counter, fields, made, content):
+    def accepted(self, epoch, verdict, kind, counter, fields, made, report):
         if made:
             self.accept_echo(epoch, kind, fields, made)
         if self.cloned:
             return
         if kind == "report":
-            self.on_report(epoch, content, fields["echo"])
+            self.on_report(epoch, counter, report, fields["echo"])
+        elif epoch is self.current:
+            self.newest_picture = max(counter, self.newest_picture)
         if kind == "still":
             self.last_still = (epoch.number, counter)
         if verdict != "show":
@@ -284,6 +286,7 @@ class Camera(Requests):
         if self.old:
             self.old["seen"] = self.serial
         self.restored = None
+        self.forget_state()
         if self.shown_epoch != epoch.number:
             self.freshness.begin_epoch()
         self.known.remove(epoch)
@@ -318,7 +321,7 @@ class Camera(Requests):
             return "OFFLINE"
         if self.current and self.freshness.live(now):
             return "LIVE"
-        return "OFFLINE" if self.online is False or self.unanswered() else "STALE"
+        return "OFFLINE" if (self.online is False and not self.proven()) or self.unanswered() else "STALE"
 
     def unanswered(self):
         return self.watched and self.answered is not None and self.hub.clock.boot - self.answered > ANSWER_MS
@@ -336,12 +339,16 @@ class Camera(Requests):
             return "unpublished_roster"
         if not self.member or self.state() == "LIVE":
             return "none"
-        if self.online is False:
+        proven = self.proven()
+        if proven:
+            if proven["privacy"]:
+                return "privacy"
+            if proven["fault"] is not None:
+                return {1: "sensor_fault", 3: "encoder_fault"}.get(proven["fault"], "picture_fault")
+        elif self.online is False:
             return "deregistered"
-        if self.closed_sensor:
-            return "privacy"
-        if self.fault is not None:
-            return {1: "sensor_fault", 3: "encoder_fault"}.get(self.fault, "picture_fault")
+        elif self.closed_sensor or self.fault is not None:
+            return "unconfirmed"  # only a status reports it, and the broker may have sent an old one
         if self.unanswered():
             return "no_answer"
         return "none" if self.newest else "waiting"

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The requests of a hub to one camera, for pictures and for privacy."""
-from . import messages
-
+"""The requests of a hub to one camera, for pictures and for privacy, and the state that reports prove."""
 MAX_CHALLENGES = 64
 REQUEST_MS = 1000
 REPLACED_MS = 2000
 PRIVACY_MS = 10_000
 PUBLISH_MS = 30_000
+PROOF_MS = 5000
 
 
 class Requests:
@@ -45,7 +44,7 @@ class Requests:
         if not self.may_switch_privacy or self.cloned or not self.hub.connected:
             return False
         now = self.hub.clock.boot
-        self.privacy_request = {"on": on, "until": now + PRIVACY_MS, "next": now, "challenges": []}
+        self.privacy_request = {"on": on, "since": self.serial, "until": now + PRIVACY_MS, "next": now, "challenges": []}
         self.privacy_due()
         return True
 
@@ -62,9 +61,36 @@ class Requests:
                 challenge = self.request(epoch.number, "privacy-on" if desired["on"] else "nonce")
                 desired["challenges"] += [] if desired["on"] else [challenge]
 
-    def on_report(self, epoch, content, echoes):
-        report = messages.report(content)
+    # -- the state that reports prove
+
+    def forget_state(self):
+        self.reports = {}           # by counter, of the current epoch
+        self.proven_at = None       # when the newest challenge was made that one of them echoed
+        self.newest_picture = -1    # greatest counter of an accepted picture
+
+    def proven(self):
+        """The report with the state that is proven now."""
+        newest = max(self.reports, default=-1)
+        if newest < self.newest_picture or self.proven_at is None or self.hub.clock.boot - self.proven_at > PROOF_MS:
+            return None
+        return self.reports[newest]
+
+    def note_state(self, counter, report, made):
+        if counter < self.newest_picture:
+            return
+        if max(self.reports, default=-1) < self.newest_picture:
+            self.proven_at = None
+        self.reports[counter] = report
+        self.proven_at = made[1] if self.proven_at is None else max(made[1], self.proven_at)
+        desired = self.privacy_request
+        if desired and made[2] >= desired["since"] and report["privacy"] == desired["on"]:
+            self.privacy_request = None
+
+    def on_report(self, epoch, counter, report, echoes):
         self.note_roster(report["version"], report["hash"])
+        made = self.made(echoes)
+        if made and epoch is self.current:
+            self.note_state(counter, report, made)
         desired = self.privacy_request
         if report["nonce"] and desired and not desired["on"] and set(desired["challenges"]) & set(echoes):
             desired["challenges"] = []

@@ -177,10 +177,12 @@ def settings(value):
 
 
 def report(content):
-    value = fields(wire.decode(content), (1, 2), (3,))
+    value = fields(wire.decode(content), (1, 2), (3, 4, 5))
     if 3 in value:
         require(raw(value[3], 8) != bytes(8))
-    return {"version": uint(value[1]), "hash": raw(value[2], 32), "nonce": value.get(3)}
+    require(5 not in value or 1 <= uint(value[5]) <= 255)
+    return {"version": uint(value[1]), "hash": raw(value[2], 32), "nonce": value.get(3), "privacy": 4 in value and true(value[4]),
+            "fault": value.get(5)}
 
 
 def index(message, account, hub, owner):

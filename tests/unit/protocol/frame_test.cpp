@@ -162,6 +162,15 @@ TEST_CASE("a decoded report equals the encoded one") {
     CHECK(read.roster_hash == report.roster_hash);
     CHECK(read.nonce == nonce);
   }
+  for (const bool privacy : {false, true}) {
+    for (const auto fault : {std::optional<CameraFault>(), std::optional(CameraFault::encoder)}) {
+      report.privacy = privacy;
+      report.fault = fault;
+      const auto read = must(decode_report(encode_report(report)));
+      CHECK(read.privacy == privacy);
+      CHECK(read.fault == fault);
+    }
+  }
   report.nonce = Nonce();
   CHECK_FALSE(decode_report(encode_report(report)));
   auto content = encode_report({RosterVersion(12), {}, Nonce(5)});

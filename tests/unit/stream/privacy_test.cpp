@@ -198,15 +198,42 @@ TEST_CASE("a privacy request without permission, for another epoch or from anoth
   CHECK_FALSE(s.control.closed());
 }
 
-TEST_CASE("a privacy request starts no lease, and its challenge is not echoed") {
+TEST_CASE("a privacy request starts no lease, and only a report echoes its challenge") {
   PrivacyScene s;
   s.receive_privacy_off(s.hub);
   CHECK(s.publisher.leases().live == 0);
   CHECK(s.publisher.leases().still == 0);
   CHECK_FALSE(s.control.active());
-  CHECK(s.publisher.counters().reports == 1);  // with the nonce
+  CHECK(s.publisher.counters().reports == 2);  // with the nonce, and with the state after the request
   s.clock.advance(1s);
   s.receive_request(s.hub);
   s.client.settle();
-  CHECK(s.publisher.counters().reports == 2);  // for its first request for pictures
+  CHECK(s.publisher.counters().reports == 3);  // for its first request for pictures
+}
+
+TEST_CASE("during privacy and with a fault, a report with the state answers each request for pictures") {
+  PrivacyScene s;
+  const auto answer = [&](protocol::RequestKind kind) {
+    const auto before = s.publisher.counters().reports;
+    s.clock.advance(1s);
+    s.receive_request(s.hub, kind);
+    s.client.settle();
+    if (s.publisher.counters().reports == before) return std::optional<protocol::Report>();
+    const auto seen = s.seen_by(s.hub);
+    CHECK(seen.back().header.echoes == protocol::Challenge(s.seq));
+    return std::optional(must(protocol::decode_report(seen.back().content)));
+  };
+  using enum protocol::RequestKind;
+  CHECK_FALSE(answer(live).value().privacy);
+  CHECK_FALSE(answer(live));  // control: a camera that sends pictures
+  CHECK(answer(privacy_on).value().privacy);
+  CHECK(answer(live).value().privacy);
+  CHECK(answer(still).value().privacy);
+  s.receive_privacy_off(s.hub);
+  s.client.settle();
+  CHECK_FALSE(answer(live));
+  s.control.set_fault(protocol::CameraFault::encoder);
+  const auto fault = answer(live).value();
+  CHECK_FALSE(fault.privacy);
+  CHECK(fault.fault == protocol::CameraFault::encoder);
 }

@@ -27,13 +27,18 @@ struct PrivacyScene : HubScene {
   [[nodiscard]] auto count(RequestKind kind) const {
     return std::ranges::count(requests(), kind, &protocol::ViewRequest::kind);
   }
-  void report(bool privacy) { deliver(Leaf::status, builder.status(true, privacy)); }
+  void hint(bool privacy) { deliver(Leaf::status, builder.status(true, privacy)); }
   [[nodiscard]] protocol::ViewRequest newest(RequestKind kind) const {
     const auto all = requests();
     return *std::ranges::find(all.rbegin(), all.rend(), kind, &protocol::ViewRequest::kind);
   }
   [[nodiscard]] Bytes report_of(protocol::Challenge challenge, std::optional<protocol::Nonce> nonce) {
-    return builder.frame(epoch, FrameKind::report, {.echo = challenge, .report = {{}, {}, nonce}});
+    return builder.frame(epoch, FrameKind::report, {.echo = challenge, .report = {{}, {}, nonce, true}});
+  }
+  /// The camera answers the newest request of this kind.
+  void prove(bool privacy, RequestKind kind = RequestKind::live) {
+    const auto made = newest(kind).challenge;
+    deliver(Leaf::video, builder.frame(epoch, FrameKind::report, {.echo = made, .report = {{}, {}, {}, privacy}}));
   }
   void answer_nonce(protocol::Nonce nonce) {
     deliver(Leaf::video, report_of(newest(RequestKind::nonce).challenge, nonce));
@@ -43,34 +48,96 @@ struct PrivacyScene : HubScene {
 
 }  // namespace
 
-TEST_CASE("the hub reports a closed sensor with the time of the status, and a new echo outweighs the status") {
+TEST_CASE("a status with privacy is not confirmed, and the hub reports the time of the first one") {
   PrivacyScene s(false);
   s.live();
-  s.report(true);
+  s.hint(true);
   CHECK(s.status().state == CameraState::live);
   CHECK(s.status().reason == Reason::none);
   s.advance(5001ms);
-  CHECK(s.status().reason == Reason::privacy);
-  CHECK(s.status().observed_privacy == CaptureTime{1'790'000'000s});
-  s.report(true);
-  CHECK(s.status().observed_privacy == CaptureTime{1'790'000'000s});
+  CHECK(s.status().reason == Reason::unconfirmed);
+  CHECK_FALSE(s.status().privacy);
+  CHECK(s.status().hint == Reason::privacy);
+  CHECK(s.status().hint_since == CaptureTime{1'790'000'000s});
+  s.hint(true);
+  CHECK(s.status().hint_since == CaptureTime{1'790'000'000s});
   s.live();
   CHECK(s.status().reason == Reason::none);
   CHECK(s.status().state == CameraState::live);
   s.advance(6s);
-  s.report(false);
+  s.hint(false);
   CHECK(s.status().reason == Reason::none);
-  CHECK_FALSE(s.status().observed_privacy);
+  CHECK_FALSE(s.status().hint_since);
 }
 
-TEST_CASE("a forged status does not report privacy") {
+TEST_CASE("a report proves privacy for five seconds after its challenge, by the clock that continues during suspend") {
+  PrivacyScene s(false);
+  s.live();
+  s.advance(5001ms);
+  s.prove(true);
+  CHECK(s.status().reason == Reason::privacy);
+  CHECK(s.status().privacy);
+  CHECK(s.status().state == CameraState::stale);
+  SECTION("awake") {
+    for (int i = 0; i < 49; ++i) s.advance(100ms);
+    CHECK(s.sink.states.back().reason == Reason::privacy);
+    for (int i = 0; i < 2; ++i) s.advance(100ms);
+    CHECK(s.sink.states.back().reason == Reason::none);
+  }
+  SECTION("asleep") {
+    s.clock.suspend(5001ms);
+    CHECK(s.status().reason == Reason::none);
+  }
+  SECTION("a status that the broker sends again changes nothing") {
+    s.hint(false);
+    s.deliver(Leaf::status, s.builder.status(false));
+    CHECK(s.status().reason == Reason::privacy);
+    CHECK(s.status().state == CameraState::stale);
+  }
+  SECTION("an accepted picture ends the proof") {
+    s.video(s.builder.gop(s.epoch, "I"));
+    CHECK(s.status().state == CameraState::stale);
+    CHECK(s.status().reason == Reason::none);
+  }
+  SECTION("a removed hub forgets it") {
+    Actor other;
+    s.deliver_roster(roster_of(s.camera, 2, {&other}));
+    s.deliver_roster(s.roster(3));
+    CHECK(s.status().reason == Reason::waiting);
+  }
+}
+
+TEST_CASE("a report that proves an open sensor outweighs an old status") {
+  PrivacyScene s(false);
+  s.advance(1s);
+  s.hint(true);
+  CHECK(s.status().reason == Reason::unconfirmed);
+  s.prove(false);
+  CHECK(s.status().reason == Reason::waiting);
+}
+
+TEST_CASE("a report with a smaller counter or of another epoch does not bring an older state back") {
+  PrivacyScene s(false);
+  const auto made = s.newest(RequestKind::live).challenge;
+  const auto report = [&](TestEpoch& epoch, bool privacy) {
+    return s.builder.frame(epoch, FrameKind::report, {.echo = made, .report = {{}, {}, {}, privacy}});
+  };
+  const auto earlier = report(s.epoch, true);
+  s.deliver(Leaf::video, report(s.epoch, false));
+  s.deliver(Leaf::video, earlier);
+  CHECK_FALSE(s.status().privacy);
+  s.deliver(Leaf::video, report(s.epoch, true));
+  CHECK(s.status().privacy);  // control
+}
+
+TEST_CASE("a forged status is no hint") {
   PrivacyScene s(false);
   auto forged = s.builder.status(true, true);
   forged.back() ^= std::byte{1};
   s.deliver(Leaf::status, forged);
-  CHECK_FALSE(s.status().privacy);
-  s.report(true);
-  CHECK(s.status().privacy);  // control
+  CHECK(s.status().hint == Reason::none);
+  s.hint(true);
+  CHECK(s.status().hint == Reason::privacy);  // control
 }
 
 TEST_CASE("a hub without permission sends no privacy request") {
@@ -82,8 +149,7 @@ TEST_CASE("a hub without permission sends no privacy request") {
   CHECK(s.watcher->switch_privacy(s.owner.id(), true).error().code == Errc::not_found);
 }
 
-TEST_CASE(
-    "the hub repeats a privacy request each second until the status reports it, and sends live requests between") {
+TEST_CASE("the hub repeats a privacy request each second until a report proves it, and sends live requests between") {
   PrivacyScene s;
   s.live();
   CHECK(s.status().may_switch_privacy);
@@ -95,9 +161,11 @@ TEST_CASE(
   CHECK(s.count(RequestKind::privacy_on) == 4);
   CHECK(s.count(RequestKind::live) >= live_before + 3);
   CHECK(s.requests().size() <= 9);  // a camera accepts two a second
-  s.report(false);
+  s.hint(true);
   CHECK(s.status().requested_privacy == true);
-  s.report(true);
+  s.prove(false);
+  CHECK(s.status().requested_privacy == true);
+  s.prove(true, RequestKind::privacy_on);
   CHECK_FALSE(s.status().requested_privacy);
   CHECK_FALSE(s.status().privacy_failed);
   for (int i = 0; i < 20; ++i) s.advance(100ms);
@@ -107,7 +175,9 @@ TEST_CASE(
   CHECK(s.count(RequestKind::privacy_off) == 0);
   s.answer_nonce(protocol::Nonce(7));
   CHECK(s.count(RequestKind::privacy_off) == 1);
-  s.report(false);
+  s.hint(false);
+  CHECK(s.status().requested_privacy == false);
+  s.prove(false, RequestKind::privacy_off);
   CHECK_FALSE(s.status().requested_privacy);
 }
 
@@ -193,22 +263,25 @@ TEST_CASE("a privacy request fails after ten seconds, and the next request clear
     REQUIRE(s.switch_to(false));
     CHECK_FALSE(s.status().privacy_failed);
   }
-  SECTION("a later status clears the failure") {
-    s.report(true);
+  SECTION("a later report clears the failure, a status does not") {
+    s.hint(true);
+    CHECK(s.status().privacy_failed == true);
+    s.prove(true);
     CHECK_FALSE(s.status().privacy_failed);
   }
 }
 
-TEST_CASE(
-    "the hub sends one request if the status reports the value already, and waits if the pictures contradict it") {
+TEST_CASE("a report that answers an earlier request does not confirm a change") {
   PrivacyScene s;
-  s.report(true);
+  s.hint(true);
+  const auto before = s.newest(RequestKind::live).challenge;
   REQUIRE(s.switch_to(true));
-  CHECK(s.count(RequestKind::privacy_on) == 1);
-  CHECK_FALSE(s.status().requested_privacy);
-  s.live();
-  REQUIRE(s.switch_to(true));
+  s.deliver(Leaf::video, s.report_of(before, std::nullopt));
+  CHECK(s.status().privacy);
   CHECK(s.status().requested_privacy == true);
+  CHECK(s.count(RequestKind::privacy_on) == 1);
+  s.prove(true, RequestKind::privacy_on);
+  CHECK_FALSE(s.status().requested_privacy);
 }
 
 TEST_CASE("a privacy request ends with the permission, and needs a connection") {
@@ -227,12 +300,12 @@ TEST_CASE("a privacy request ends with the permission, and needs a connection") 
 
 TEST_CASE("a suspended hub keeps the last privacy status, because the camera does not send it again") {
   PrivacyScene s(false);
-  s.report(true);
+  s.hint(true);
   auto roster = s.roster(2);
   roster.hubs[0].integration = protocol::Integration(7);
   roster.suspended = {protocol::Integration(7)};
   s.deliver_roster(roster);
   CHECK(s.status().reason == Reason::suspended);
   s.deliver_roster(s.roster(3));
-  CHECK(s.status().reason == Reason::privacy);
+  CHECK(s.status().reason == Reason::unconfirmed);
 }

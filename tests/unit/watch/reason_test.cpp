@@ -27,13 +27,17 @@ TEST_CASE("the reason is waiting, none, no_answer and deregistered in this order
   CHECK(s.status().reason == Reason::none);  // a new echo outweighs the status
 }
 
-TEST_CASE("the reason of a camera without LIVE pictures is the fault in its status") {
+TEST_CASE("the reason of a camera without LIVE pictures is the fault in its report, a status is not confirmed") {
   HubScene s;
   auto epoch = s.join();
   const auto report = [&](std::optional<protocol::CameraFault> fault) {
-    s.deliver(Leaf::status, s.builder.status(true, false, fault));
+    s.deliver(Leaf::video, s.builder.frame(epoch, FrameKind::report,
+                                           {.echo = s.challenge(epoch), .report = {{}, {}, {}, false, fault}}));
     return s.status().reason;
   };
+  s.deliver(Leaf::status, s.builder.status(true, false, protocol::CameraFault::sensor));
+  CHECK(s.status().reason == Reason::unconfirmed);
+  CHECK(s.status().hint == Reason::sensor_fault);
   using enum protocol::CameraFault;
   CHECK(report(sensor) == Reason::sensor_fault);
   CHECK(report(pictures) == Reason::picture_fault);
@@ -42,10 +46,11 @@ TEST_CASE("the reason of a camera without LIVE pictures is the fault in its stat
   s.video(s.builder.gop(epoch, "I", s.challenge(epoch)));
   CHECK(s.status().reason == Reason::none);  // LIVE
   s.advance(25s);
-  CHECK(s.status().reason == Reason::picture_fault);  // more exact than no_answer
-  CHECK(report(std::nullopt) == Reason::no_answer);
-  s.deliver(Leaf::status, s.builder.status(true, true, sensor));
-  CHECK(s.status().reason == Reason::privacy);
+  CHECK(s.status().reason == Reason::unconfirmed);  // more exact than no_answer
+  s.deliver(Leaf::status, s.builder.status(true));
+  CHECK(s.status().reason == Reason::no_answer);
+  CHECK(report(sensor) == Reason::sensor_fault);
+  CHECK(report(std::nullopt) == Reason::none);
 }
 
 TEST_CASE("a camera's name is shown without control characters, and never as an id") {

@@ -61,7 +61,7 @@ function readCamera(json) {
   if (!/^[a-z2-7]{32}$/.test(text(camera.id))) return null;
   return {
     id: camera.id, name: text(camera.name), state: text(camera.state), reason: text(camera.reason) || null,
-    clock_ahead_s: numberOrNull(camera.clock_ahead_s), observed_privacy_us: numberOrNull(camera.observed_privacy_us),
+    clock_ahead_s: numberOrNull(camera.clock_ahead_s), proven_until_us: numberOrNull(camera.proven_until_us), hint: text(camera.hint) || null, hint_since_us: numberOrNull(camera.hint_since_us),
     privacy: camera.privacy === true, may_switch_privacy: camera.may_switch_privacy === true,
     requested_privacy: boolOrNull(camera.requested_privacy), privacy_failed: boolOrNull(camera.privacy_failed),
     rejected: counts(camera.rejected), rejected_control: counts(camera.rejected_control),
@@ -153,7 +153,10 @@ export class Link {
     if (typeof data === "string") {
       const json = readText(data);
       if (json?.type === "pong") this.#clock.pong(json.ping, json.boot_us / 1000);
-      if (json?.type === "state") this.#handlers.state(json);
+      if (json?.type === "state") {
+        for (const camera of json.cameras) camera.clock = this.#clock;
+        this.#handlers.state(json);
+      }
       if (json?.type === "privacy_rejected") this.#handlers.rejected(json);
       return;
     }

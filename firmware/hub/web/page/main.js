@@ -165,7 +165,7 @@ let confirmTile = null;
 function privacy() {
   const tile = chosen();
   if (!tile?.status?.may_switch_privacy || tile.blocked || tile.status.requested_privacy !== null) return;
-  if (!tile.status.privacy) return void switchPrivacy(tile, true);
+  if (!tile.closed) return void switchPrivacy(tile, true);
   confirmTile = tile;
   $("privacy-title").textContent = `Open the sensor of ${tile.name}?`;
   $("privacy-dialog").returnValue = "";

@@ -75,6 +75,18 @@ export function span(seconds) {
 // For these reasons the page shows no picture of the camera, not even an old one.
 export const BLOCKED = new Set(["cloned", "suspended", "removed"]);
 
+// What an old status may have reported.
+const HINTS = new Map([
+  ["privacy", "its sensor is closed"],
+  ["sensor_fault", "its sensor is missing or does not work"],
+  ["picture_fault", "it cannot send the pictures of its sensor"],
+  ["encoder_fault", "its encoder does not work"],
+]);
+
+// A report of the camera proves these reasons for a few seconds.
+export const PROVEN = new Set(["privacy", "sensor_fault", "picture_fault", "encoder_fault"]);
+export const NO_STATE = "The page has no new state of this camera.";
+
 // For each `reason` of a camera's state (firmware/docs/hub-api.md): what happened, and the next step.
 const REASONS = {
   cloned: () => "Two devices use this camera's identity, so the hub shows neither of them. Reset the camera and pair it again.",
@@ -84,12 +96,14 @@ const REASONS = {
   restored: () => "The camera uses an old copy of its card, so its pictures are not shown. Reset the camera and pair it again.",
   unpublished_roster: () => "The camera follows a list of hubs that the owner did not publish here. Unknown hubs may watch. Ask the owner to run 'sealcam sync'.",
   clock: (c) => `The picture is live, but the camera's clock is ${span(c.clock_ahead_s)} ${c.clock_ahead_s > 0 ? "ahead of" : "behind"} this hub's clock. Correct the clock that is wrong.`,
-  privacy: (c) => `Privacy: the camera's sensor is closed. The hub received this status at ${moment(c.observed_privacy_us / 1000)}. ` +
+  privacy: (c) => "Privacy: the camera's sensor is closed. The camera proved this to the hub less than 5 seconds ago. " +
                   (c.may_switch_privacy ? "You can open the sensor here." : "The camera's owner can open the sensor."),
   deregistered: () => "The camera was switched off or lost its connection. Check its power and its network.",
   sensor_fault: () => "The camera's sensor is missing or does not work. Check its cable. The camera's log has the cause.",
   picture_fault: () => "The camera cannot send the pictures of its sensor. The camera's log and its doctor have the cause.",
   encoder_fault: () => "The camera's encoder does not work. The camera's log and its doctor have the cause.",
+  unconfirmed: (c) => `At ${moment(c.hint_since_us / 1000)} the camera reported that ${HINTS.get(c.hint) ?? "it sends no pictures"}. This is not confirmed: ` +
+                      "the camera has not answered this hub, and the report may be an old one.",
   no_answer: () => "The camera does not answer. Check its power and its network.",
   waiting: () => "Waiting for the first picture of this camera.",
 };

@@ -45,6 +45,7 @@ export class Tile {
 
   get status() { return this.#status; }
   get name() { return this.#status?.name || `Camera ${this.id.slice(0, 6)}`; }
+  get closed() { return this.#reason === "privacy"; }
   get blocked() { return texts.BLOCKED.has(this.#status?.reason); }
 
   set rejected(text) {
@@ -110,6 +111,14 @@ export class Tile {
     return "STALE";
   }
 
+  // The hub's reason. The hub may not answer any more, so the page itself decides until when a reason is proven.
+  get #reason() {
+    const { reason = null, clock, proven_until_us } = this.#status ?? {};
+    if (!texts.PROVEN.has(reason)) return reason;
+    const now = clock?.now ?? null;
+    return now !== null && proven_until_us !== null && now <= proven_until_us / 1000 ? reason : null;
+  }
+
   // Updates texts and attributes. Call this several times a second, because the state changes with time.
   refresh() {
     if (!this.#fault) this.#guard(() => this.#refresh());
@@ -118,8 +127,8 @@ export class Tile {
   #refresh() {
     const state = this.state, age = this.age, parts = this.#parts;
     const status = this.#status, name = this.name;
-    // A LIVE picture proves that the sensor is open, even if the last status reports a closed sensor.
-    const why = state === "LIVE" && status?.reason === "privacy" ? null : status?.reason ?? null;
+    // A LIVE picture outweighs what the hub last knew about the sensor.
+    const why = state === "LIVE" && ["privacy", "unconfirmed"].includes(status?.reason) ? null : this.#reason;
     const write = (element, text) => { if (element.textContent !== text) element.textContent = text; };
     if (this.element.dataset.state !== state) this.element.dataset.state = state;
     write(parts.name, name);
@@ -130,11 +139,11 @@ export class Tile {
     const badge = texts.badge(why === "privacy" ? "OFFLINE" : state, why, age);
     write(parts.badge, badge);
     write(parts.taken, this.#newest && hidden === "no" ? this.#takenText(state, age) : "");
-    write(parts.why, this.#whyText(state, hidden));
+    write(parts.why, this.#whyText(state, hidden, why));
     write(parts.note, this.#noteText(state, why));
     parts.shut.hidden = status?.may_switch_privacy !== true || this.blocked;
     parts.shut.disabled = status?.requested_privacy !== null;
-    parts.shut.ariaPressed = String(status?.privacy === true);
+    parts.shut.ariaPressed = String(this.closed);
     const label = `${name}, ${badge}`;
     if (this.element.ariaLabel !== label) this.element.ariaLabel = label;
   }
@@ -146,8 +155,9 @@ export class Tile {
   }
 
   // In place of the picture.
-  #whyText(state, hidden) {
+  #whyText(state, hidden, why) {
     if (hidden !== "yes" && state !== "OFFLINE") return "";
+    if (why !== (this.#status?.reason ?? null)) return texts.NO_STATE;
     return texts.reason(this.#status) || "Waiting for the first picture of this camera.";
   }
 
@@ -156,7 +166,7 @@ export class Tile {
     const progress = texts.privacyProgress(this.#status) || this.#rejected;
     if (progress) return progress;
     if (this.#undecodable && !this.blocked) return texts.UNDECODABLE;
-    return state !== "OFFLINE" && ["clock", "roster_conflict", "restored", "unpublished_roster"].includes(why) ? texts.reason(this.#status) : "";
+    return state !== "OFFLINE" && ["clock", "roster_conflict", "restored", "unpublished_roster", "unconfirmed"].includes(why) ? texts.reason(this.#status) : "";
   }
 
   #onShown(picture) {
