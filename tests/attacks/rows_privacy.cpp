@@ -221,6 +221,46 @@ Sent strike_held_at_hub(Arena& arena, int n) {
   return sent;
 }
 
+/// The broker repeats an old status: "privacy" while the sensor is open, with all pictures dropped, and "open" while it
+/// is closed. A hub that trusts the newest status shows it.
+Sent strike_status(Arena& arena, int n) {
+  permit(arena, 0);
+  Sent sent;
+  arena.seen.clear();
+  arena.recording = true;
+  switch_at_hub(arena, true);
+  const auto closed = arena.newest(Leaf::status).packet.payload;
+  arena.run(6s);
+  if (tile(arena).reason != watch::Reason::privacy) throw std::runtime_error("the hub does not show a closed sensor");
+  switch_at_hub(arena, false);
+  const auto open = arena.newest(Leaf::status).packet.payload;
+  until_live(arena);
+  arena.seen.clear();
+  arena.recording = false;
+  arena.passes = [](const Seen& s) { return s.topic.leaf != Leaf::video && s.topic.leaf != Leaf::still; };
+  arena.run(6s);
+  for (int i = 0; i < n; ++i, ++sent.messages) {
+    arena.to_hub(Leaf::status, closed, true);
+    arena.run(600ms);
+    if (tile(arena).privacy || tile(arena).reason == watch::Reason::privacy)
+      throw std::runtime_error("an old status is shown as privacy");
+    if (tile(arena).hint == watch::Reason::privacy) ++sent.control;
+  }
+  arena.stop_attack();
+  until_live(arena);
+  switch_at_hub(arena, true);
+  arena.run(6s);
+  for (int i = 0; i < n; ++i, ++sent.messages) {
+    arena.to_hub(Leaf::status, open, true);
+    arena.run(600ms);
+    if (tile(arena).reason != watch::Reason::privacy) throw std::runtime_error("an old status hides privacy");
+    if (tile(arena).hint == watch::Reason::none) ++sent.control;
+  }
+  switch_at_hub(arena, false);
+  until_live(arena);
+  return sent;
+}
+
 }  // namespace
 
 void add_privacy_rows(std::vector<Row>& rows) {
@@ -254,6 +294,16 @@ void add_privacy_rows(std::vector<Row>& rows) {
   at_hub.options.picture_every = 500ms;
   at_hub.strike = strike_held_at_hub;
   rows.push_back(std::move(at_hub));
+
+  Row status;
+  status.name = "status: an old one with privacy, and one without it while the sensor is closed";
+  status.rejected_as = "not confirmed";
+  status.control_is = "a hub that trusts the newest status";
+  status.n = 5;
+  status.uncounted = true;
+  status.options.picture_every = 500ms;
+  status.strike = strike_status;
+  rows.push_back(std::move(status));
 }
 
 }  // namespace sealcam::attacks
