@@ -10,7 +10,7 @@
 
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
-#include "base/strong.hpp"
+#include "base/types.hpp"
 
 namespace sealcam::hal {
 

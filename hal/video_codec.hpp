@@ -6,9 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "base/limits.hpp"
 #include "base/result.hpp"
-#include "base/strong.hpp"
+#include "base/types.hpp"
 #include "hal/picture.hpp"
 
 namespace sealcam::hal {

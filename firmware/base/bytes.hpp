@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Bytes: views, owned buffers, big-endian numbers and secrets.
+/// Bytes: views, owned buffers, big-endian numbers, secrets, and text forms: hexadecimal, base32 and base64url
+/// (RFC 4648).
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -83,5 +85,20 @@ class Secret {
  private:
   std::array<std::byte, N> bytes_{};
 };
+
+/// Lower case.
+[[nodiscard]] std::string to_hex(ByteView bytes);
+/// Either case, no separators. Errors: malformed.
+[[nodiscard]] Result<Bytes> from_hex(std::string_view text);
+
+/// RFC 4648 section 6, lower case, no padding.
+[[nodiscard]] std::string to_base32(ByteView bytes);
+/// Lower case only. The text must encode exactly out.size() bytes. Errors: malformed.
+[[nodiscard]] Result<> from_base32(std::string_view text, MutableBytes out);
+
+/// RFC 4648 section 5, no padding.
+[[nodiscard]] std::string to_base64url(ByteView bytes);
+/// Errors: malformed.
+[[nodiscard]] Result<Bytes> from_base64url(std::string_view text);
 
 }  // namespace sealcam

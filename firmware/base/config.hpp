@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Strict reader for JSON. The program reads every value by name. Other members are errors, including empty objects and
-/// lists. Messages contain the JSON Pointer (RFC 6901), made printable and cut to 200 bytes. Thread-bound.
+/// Strict JSON: the check of all JSON (RFC 8259) from outside, and the reader for configuration files. The program
+/// reads every value by name. Other members are errors, including empty objects and lists. Messages contain the JSON
+/// Pointer (RFC 6901), made printable and cut to 200 bytes. Thread-bound.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,16 @@
 #include <vector>
 
 namespace sealcam {
+
+struct JsonRules {
+  int max_depth = 16;     ///< levels of objects and lists, including the outermost
+  bool comments = false;  ///< files that people write may contain // and /* */
+};
+
+/// The reason why the text is not valid, without any of the text, which may be secret; nothing if it can be parsed.
+/// Rejects what JSON leaves open: two members of one name in one object, and more levels than `max_depth`, so that
+/// later recursion needs little stack. Rejects NUL bytes, which the library takes for the end of the text. Reentrant.
+[[nodiscard]] std::optional<std::string> json_error(std::string_view text, const JsonRules& rules = {});
 
 /// Width and height.
 struct TextSize {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Files and folders. Errors name the file or folder as their place.
+/// Files and folders: whole files, outputs under a name that a person chose, and small files that a program can replace
+/// although the disk is full. Errors name the file or folder as their place.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string_view>
 #include <utility>
@@ -76,5 +79,76 @@ class UniqueFd {
 /// The default folder of one program's state: $STATE_DIRECTORY of systemd.exec(5), else
 /// $XDG_STATE_HOME/sealcam/<program>.
 [[nodiscard]] std::filesystem::path state_folder(std::string_view program);
+
+/// PSA's file store creates files with the process's umask. Until destruction, that is 0077. Not thread-safe: the umask
+/// belongs to the process.
+class PrivateUmask {
+ public:
+  PrivateUmask() noexcept : before_(::umask(0077)) {}
+  PrivateUmask(const PrivateUmask&) = delete;
+  PrivateUmask& operator=(const PrivateUmask&) = delete;
+  ~PrivateUmask() { ::umask(before_); }
+
+ private:
+  mode_t before_;
+};
+
+/// An existing file keeps its content until publish(). Thread-bound.
+///
+/// A new file, or one that replaces a regular file or a link to one, has no name until then, so that nothing stays if
+/// the program is killed. Where the file system requires names (FAT, NFS), it has the temporary name `.NAME.XXXXXX` in
+/// the same folder. A replacement has that name for a moment. The mode is 0600. Thus an output never gets into a file
+/// that another user prepared, or through a link. FIFOs and character devices are written directly and are never
+/// removed. So are names of standard output and standard error, such as /dev/stdout.
+class OutputFile {
+ public:
+  /// Waits until a FIFO has a reader. Errors: not_found (folder), exists (a folder, a block device, or a FIFO of
+  /// another user), permission, io.
+  [[nodiscard]] static Result<OutputFile> open(const std::filesystem::path& path);
+  OutputFile(OutputFile&& other) noexcept;
+  OutputFile& operator=(OutputFile&&) = delete;
+  /// Removes the temporary file.
+  ~OutputFile();
+
+  [[nodiscard]] int descriptor() const noexcept { return file_.get(); }
+  /// Makes the content durable and gives the file its name. The caller may write more. Call it once. Errors:
+  /// permission, io; an existing file is then unchanged.
+  [[nodiscard]] Result<> publish();
+
+ private:
+  enum class State : std::uint8_t { unnamed, temporary, named };
+  OutputFile(std::filesystem::path path, State state, std::filesystem::path temporary, UniqueFd file);
+
+  std::filesystem::path path_, temporary_;  ///< `temporary_` is empty in the other states
+  UniqueFd file_;
+  State state_;
+};
+
+/// Keeps a spare file beside the file, with space for the largest content. store() writes into the spare file and
+/// exchanges the two names (renameat2, RENAME_EXCHANGE). So a store needs no new block, inode or folder entry on file
+/// systems that overwrite data in place, such as ext4, f2fs and XFS. Btrfs always needs new blocks. A file system
+/// without the exchange (FAT, NFS) uses a plain rename. Thread-bound.
+class ReservedFile {
+ public:
+  /// `capacity`: bytes of the largest content.
+  ReservedFile(std::filesystem::path path, std::size_t capacity);
+
+  /// Makes the spare file if it is missing, and allocates `capacity` bytes for it. Errors: permission, io.
+  [[nodiscard]] Result<> reserve();
+  /// Replaces the content atomically and durably, as write_file_durably() does, and reserves again. Works without
+  /// reserve(), if there is space. Errors: permission, io; the old content is then unchanged, or, if only the last step
+  /// failed, the new content is not durable.
+  [[nodiscard]] Result<> store(ByteView content);
+
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  /// The spare file of a reserved file.
+  [[nodiscard]] static std::filesystem::path spare_of(std::filesystem::path path) { return path += ".spare"; }
+
+ private:
+  [[nodiscard]] Result<> sync_names();
+  std::filesystem::path path_, spare_;
+  std::size_t capacity_;
+  bool settled_ = false;  ///< the names of the two files are durable
+};
 
 }  // namespace sealcam

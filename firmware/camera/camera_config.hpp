@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "base/config.hpp"
-#include "base/limits.hpp"
 #include "base/log.hpp"
+#include "base/types.hpp"
 #include "hal/backends.hpp"
 #include "hal/video_codec.hpp"
 

@@ -9,7 +9,7 @@
 #include <stop_token>
 #include <string>
 
-#include "base/backoff.hpp"
+#include "base/clock.hpp"
 #include "camera/camera_config.hpp"
 #include "hal/backends.hpp"
 #include "hal/modules/modules.hpp"

@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <charconv>
 
+#include "base/file.hpp"
 #include "base/format.hpp"
-#include "base/private_umask.hpp"
 #include "crypto/key_policy.hpp"
 
 namespace sealcam::crypto {

@@ -6,7 +6,7 @@
 #include <array>
 
 #include "base/bytes.hpp"
-#include "base/id.hpp"
+#include "base/types.hpp"
 #include "crypto/psa.hpp"
 
 namespace sealcam::crypto {

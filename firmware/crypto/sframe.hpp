@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "base/bytes.hpp"
-#include "base/strong.hpp"
+#include "base/types.hpp"
 #include "crypto/psa.hpp"
 
 namespace sealcam::crypto::sframe {

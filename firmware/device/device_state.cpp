@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "base/private_umask.hpp"
+#include "base/file.hpp"
 #include "transport/tls/certificate.hpp"
 
 namespace sealcam::device {

@@ -3,8 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/bytes.hpp"
 #include "base/config.hpp"
-#include "base/encoding.hpp"
 #include "base/file.hpp"
 #include "base/format.hpp"
 #include "crypto/psa.hpp"

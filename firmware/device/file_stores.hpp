@@ -10,7 +10,7 @@
 #include <optional>
 #include <utility>
 
-#include "base/reserved_file.hpp"
+#include "base/file.hpp"
 #include "device/hub_stores.hpp"
 #include "device/stores.hpp"
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/id.hpp"
 #include "base/result.hpp"
+#include "base/types.hpp"
 #include "crypto/keys.hpp"
 #include "protocol/numbers.hpp"
 

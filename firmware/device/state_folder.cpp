@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "base/file.hpp"
-#include "base/reserved_file.hpp"
 
 namespace sealcam::device {
 

@@ -15,8 +15,8 @@
 
 #include <filesystem>
 
-#include "base/id.hpp"
 #include "base/result.hpp"
+#include "base/types.hpp"
 #include "protocol/device_descriptor.hpp"
 
 namespace sealcam::device {

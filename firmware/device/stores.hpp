@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/bytes.hpp"
-#include "base/id.hpp"
 #include "base/result.hpp"
+#include "base/types.hpp"
 #include "protocol/numbers.hpp"
 
 namespace sealcam::device {

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "base/bytes.hpp"
 #include "base/config.hpp"
-#include "base/encoding.hpp"
 #include "base/file.hpp"
 #include "base/format.hpp"
 

@@ -8,8 +8,8 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
-#include "base/device_names.hpp"
 #include "base/format.hpp"
+#include "base/types.hpp"
 #include "device/enrollment.hpp"
 #include "device/program.hpp"
 #include "hub/access/as_owner.hpp"

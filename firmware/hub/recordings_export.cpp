@@ -4,8 +4,8 @@
 
 #include <csignal>
 
+#include "base/file.hpp"
 #include "base/format.hpp"
-#include "base/output_file.hpp"
 #include "device/program.hpp"
 #include "hal/modules/modules.hpp"
 #include "hub/recordings_commands.hpp"

@@ -9,8 +9,8 @@
 #include <optional>
 #include <string>
 
-#include "base/id.hpp"
 #include "base/log.hpp"
+#include "base/types.hpp"
 #include "recordings/status.hpp"
 
 namespace sealcam::hub {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "owner/write_output.hpp"
 
+#include "base/file.hpp"
 #include "base/format.hpp"
-#include "base/output_file.hpp"
 
 namespace sealcam::owner {
 

@@ -12,9 +12,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
+#include "base/config.hpp"
 #include "base/format.hpp"
-#include "base/json.hpp"
 #include "transport/tls/certificate.hpp"
 #include "transport/tls/tls_stream.hpp"
 

@@ -5,8 +5,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "base/bytes.hpp"
 #include "base/config.hpp"
-#include "base/encoding.hpp"
 #include "base/file.hpp"
 #include "base/format.hpp"
 #include "protocol/roster.hpp"

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "base/strong.hpp"
+#include "base/types.hpp"
 #include "protocol/envelope.hpp"
 #include "protocol/numbers.hpp"
 #include "protocol/wifi.hpp"

@@ -9,9 +9,8 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
-#include "base/id.hpp"
-#include "base/limits.hpp"
 #include "base/result.hpp"
+#include "base/types.hpp"
 #include "crypto/keys.hpp"
 
 namespace sealcam::protocol {

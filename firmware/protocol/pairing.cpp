@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "base/format.hpp"
 #include "crypto/cbor.hpp"
 #include "crypto/cose.hpp"

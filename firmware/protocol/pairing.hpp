@@ -11,8 +11,7 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
-#include "base/encoding.hpp"
-#include "base/id.hpp"
+#include "base/types.hpp"
 #include "protocol/envelope.hpp"
 #include "protocol/wifi.hpp"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/strong.hpp"
+#include "base/types.hpp"
 #include "crypto/hpke.hpp"
 #include "crypto/sframe.hpp"
 #include "protocol/envelope.hpp"

@@ -17,8 +17,8 @@
 
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
-#include "base/id.hpp"
 #include "base/result.hpp"
+#include "base/types.hpp"
 #include "protocol/numbers.hpp"
 #include "recordings/status.hpp"
 

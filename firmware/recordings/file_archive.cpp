@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <map>
 
-#include "base/device_names.hpp"
+#include "base/types.hpp"
 #include "recordings/picture_source.hpp"
 
 namespace sealcam::recordings {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/id.hpp"
+#include "base/types.hpp"
 
 namespace sealcam::recordings {
 

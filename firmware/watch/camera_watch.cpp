@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "base/device_names.hpp"
+#include "base/types.hpp"
 #include "protocol/roster.hpp"
 
 namespace sealcam::watch {

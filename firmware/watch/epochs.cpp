@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "base/device_names.hpp"
+#include "base/types.hpp"
 
 namespace sealcam::watch {
 

@@ -8,7 +8,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
-#include "base/strong.hpp"
+#include "base/types.hpp"
 #include "protocol/frame.hpp"
 #include "protocol/view_request.hpp"
 

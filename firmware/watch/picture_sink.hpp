@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/id.hpp"
+#include "base/types.hpp"
 #include "crypto/keys.hpp"
 #include "protocol/frame.hpp"
 #include "protocol/numbers.hpp"

@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "base/strong.hpp"
+#include "base/types.hpp"
 #include "protocol/frame.hpp"
 #include "protocol/numbers.hpp"
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/config.hpp"
-#include "base/strong.hpp"
+#include "base/types.hpp"
 #include "hal/picture.hpp"
 
 namespace sealcam::hal::board {

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "base/clock.hpp"
-#include "base/strong.hpp"
+#include "base/types.hpp"
 
 namespace sealcam::hal::v4l2 {
 

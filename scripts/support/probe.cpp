@@ -22,7 +22,7 @@
 #include <optional>
 
 #include "base/clock.hpp"
-#include "base/id.hpp"
+#include "base/types.hpp"
 #include "hal/fake/picture_mark.hpp"
 #include "hal/ffmpeg/decoder.hpp"
 

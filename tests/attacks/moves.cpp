@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "protocol/view_request.hpp"
 
 namespace sealcam::attacks {

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "attacks/row.hpp"
-#include "base/device_names.hpp"
 #include "base/format.hpp"
+#include "base/types.hpp"
 #include "hal/h264.hpp"
 #include "hub/web/media_request.hpp"
 #include "support/hub_scene.hpp"

@@ -19,7 +19,7 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parents[2]
 # A small header of each module.
 HEADERS = {
-    "base": "base/id.hpp",
+    "base": "base/types.hpp",
     "crypto": "crypto/keys.hpp",
     "transport": "transport/tls/certificate.hpp",
     "protocol": "protocol/topic.hpp",

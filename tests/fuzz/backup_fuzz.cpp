@@ -3,7 +3,7 @@
 // the account's key; 1 is the content, which the fuzzer seals with this key; 2 is the file, opened with a passphrase.
 #include <algorithm>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "crypto/passphrase.hpp"
 #include "input.hpp"
 #include "owner/account/backup.hpp"

@@ -2,7 +2,7 @@
 // Seeds from text: names, JSON, PEM, HTTP and WebSocket.
 #include <boost/beast/core/detail/base64.hpp>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "base/file.hpp"
 #include "corpus_parts.hpp"
 #include "device/enrollment.hpp"

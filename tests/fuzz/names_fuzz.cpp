@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parsers of short texts: ids, topics, hexadecimal digits, addresses, hosts, the operator's records.
-#include "base/encoding.hpp"
-#include "base/id.hpp"
+#include "base/bytes.hpp"
+#include "base/types.hpp"
 #include "hub/settings.hpp"
 #include "hub/web/routes.hpp"
 #include "input.hpp"

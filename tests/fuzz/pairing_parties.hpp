@@ -5,7 +5,7 @@
 #include <boost/beast/core/detail/base64.hpp>
 #include <optional>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "pairing/endpoint.hpp"
 #include "parties.hpp"
 #include "protocol/pairing.hpp"

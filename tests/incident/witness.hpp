@@ -7,7 +7,7 @@
 #include <set>
 #include <vector>
 
-#include "base/strong.hpp"
+#include "base/types.hpp"
 #include "judge.hpp"
 #include "provenance.hpp"
 #include "tally.hpp"

@@ -17,7 +17,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "crypto/cbor.hpp"
 #include "crypto/cose.hpp"
 #include "device/device_state.hpp"

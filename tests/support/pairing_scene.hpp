@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "base/testing/fakes.hpp"
 #include "device/enrollment.hpp"
 #include "pairing/endpoint.hpp"

@@ -11,7 +11,7 @@
 #include <fstream>
 #include <iostream>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "support/operator.hpp"
 #include "support/recording.hpp"
 

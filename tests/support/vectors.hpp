@@ -11,7 +11,6 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
-#include "base/encoding.hpp"
 #include "build_paths.hpp"
 
 namespace sealcam::test {

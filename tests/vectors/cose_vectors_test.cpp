@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <map>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "crypto/cose.hpp"
 #include "support/sig_structure.hpp"
 #include "support/vectors.hpp"

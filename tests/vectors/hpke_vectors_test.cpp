@@ -3,7 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <iostream>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "crypto/hpke_internal.hpp"
 #include "support/hpke_access.hpp"
 #include "support/vectors.hpp"

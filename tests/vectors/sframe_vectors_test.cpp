@@ -4,7 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <iostream>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "crypto/sframe_internal.hpp"
 #include "support/vectors.hpp"
 

@@ -2,7 +2,7 @@
 // RFC 9679 section 6: the example key and its thumbprint.
 #include <catch2/catch_test_macros.hpp>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "crypto/keys.hpp"
 #include "support/vectors.hpp"
 

@@ -2,11 +2,13 @@
 /// Clocks that tests move, and a log that tests read.
 #pragma once
 
+#include <algorithm>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/format.hpp"
 #include "base/log.hpp"
 
 namespace sealcam {
@@ -54,5 +56,20 @@ class MemoryLog final : public Log {
   mutable std::mutex mutex_;
   std::vector<std::string> lines_;
 };
+
+inline std::vector<std::string> MemoryLog::lines() const {
+  std::scoped_lock lock(mutex_);
+  return lines_;
+}
+
+inline bool MemoryLog::contains(std::string_view part) const {
+  std::scoped_lock lock(mutex_);
+  return std::ranges::any_of(lines_, [&](const std::string& line) { return line.contains(part); });
+}
+
+inline void MemoryLog::write(LogLevel level, std::string_view line) {
+  std::scoped_lock lock(mutex_);
+  lines_.push_back(sealcam::format("{}{}", prefix(level), line));
+}
 
 }  // namespace sealcam

@@ -5,8 +5,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/bytes.hpp"
 #include "base/config.hpp"
-#include "base/encoding.hpp"
 #include "base/format.hpp"
 
 namespace sealcam::hub::access {

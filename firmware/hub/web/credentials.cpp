@@ -5,7 +5,7 @@
 #include <array>
 #include <cctype>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "base/format.hpp"
 
 namespace sealcam::hub::web {

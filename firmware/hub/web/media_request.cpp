@@ -5,8 +5,8 @@
 #include <charconv>
 #include <ctime>
 
-#include "base/device_names.hpp"
 #include "base/format.hpp"
+#include "base/types.hpp"
 
 namespace sealcam::hub::web {
 namespace {

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/config.hpp"
 #include "base/format.hpp"
-#include "base/json.hpp"
 #include "watch/freshness.hpp"
 
 namespace sealcam::hub::web {

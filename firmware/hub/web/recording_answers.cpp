@@ -5,8 +5,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "base/device_names.hpp"
 #include "base/format.hpp"
+#include "base/types.hpp"
 #include "hub/web/media_request.hpp"
 
 namespace sealcam::hub::web {

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "base/device_names.hpp"
 #include "base/format.hpp"
+#include "base/types.hpp"
 #include "device/device_state.hpp"
 
 namespace sealcam::owner {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "base/file.hpp"
 #include "base/format.hpp"
 #include "owner/account/account.hpp"

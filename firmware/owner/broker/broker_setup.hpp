@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "base/limits.hpp"
+#include "base/types.hpp"
 #include "owner/failure.hpp"
 
 namespace sealcam::owner {

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/bytes.hpp"
 #include "base/config.hpp"
-#include "base/encoding.hpp"
 #include "base/file.hpp"
 #include "base/format.hpp"
 #include "owner/account/account.hpp"

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
+#include "base/config.hpp"
 #include "base/file.hpp"
 #include "base/format.hpp"
-#include "base/json.hpp"
 #include "owner/write_output.hpp"
 #include "protocol/pairing.hpp"
 #include "transport/tls/certificate.hpp"

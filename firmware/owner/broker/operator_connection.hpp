@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "base/id.hpp"
+#include "base/types.hpp"
 #include "owner/broker/broker_setup.hpp"
 #include "transport/tls/certificate.hpp"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "owner/record/inspector.hpp"
 
-#include "base/device_names.hpp"
 #include "base/format.hpp"
+#include "base/types.hpp"
 #include "protocol/command.hpp"
 #include "protocol/status.hpp"
 #include "protocol/view_request.hpp"

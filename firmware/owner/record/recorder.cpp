@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "base/clock.hpp"
-#include "base/output_file.hpp"
+#include "base/file.hpp"
 #include "hal/media/mp4/mp4_muxer.hpp"
 #include "owner/record/recorder.hpp"
 

@@ -9,8 +9,7 @@
 
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
-#include "base/limits.hpp"
-#include "base/strong.hpp"
+#include "base/types.hpp"
 #include "hal/picture.hpp"
 #include "protocol/frame.hpp"
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "base/limits.hpp"
+#include "base/types.hpp"
 #include "protocol/status.hpp"
 
 namespace sealcam::stream {

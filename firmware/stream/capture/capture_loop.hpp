@@ -8,7 +8,7 @@
 #include <memory>
 #include <stop_token>
 
-#include "base/backoff.hpp"
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "hal/board_control.hpp"
 #include "hal/frame_source.hpp"

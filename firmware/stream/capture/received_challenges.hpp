@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/id.hpp"
+#include "base/types.hpp"
 #include "protocol/frame.hpp"
 #include "protocol/roster.hpp"
 #include "protocol/view_request.hpp"

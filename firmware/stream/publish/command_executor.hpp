@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-#include "base/backoff.hpp"
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "device/stores.hpp"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/id.hpp"
+#include "base/types.hpp"
 #include "protocol/roster.hpp"
 #include "protocol/view_request.hpp"
 #include "stream/publish/send_backlog.hpp"

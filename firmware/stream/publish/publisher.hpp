@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "base/backoff.hpp"
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "protocol/envelope.hpp"
 #include "stream/capture/access_unit_queue.hpp"

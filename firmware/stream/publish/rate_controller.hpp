@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "base/clock.hpp"
-#include "base/limits.hpp"
+#include "base/types.hpp"
 #include "stream/capture/capture_control.hpp"
 #include "stream/publish/send_backlog.hpp"
 

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "base/limits.hpp"
+#include "base/types.hpp"
 #include "crypto/psa.hpp"
 
 namespace sealcam::stream {

@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-#include "base/backoff.hpp"
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 

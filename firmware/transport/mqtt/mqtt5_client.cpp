@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/backoff.hpp"
 #include "base/clock.hpp"
 #include "transport/mqtt/broker_session.hpp"
 

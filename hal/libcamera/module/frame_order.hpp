@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "base/clock.hpp"
-#include "base/strong.hpp"
+#include "base/types.hpp"
 
 namespace sealcam::hal::libcamera {
 

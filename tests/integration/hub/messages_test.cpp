@@ -2,7 +2,7 @@
 // The parts of the web server without a network: access rules, queues, messages.
 #include <catch2/catch_test_macros.hpp>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "hub/settings.hpp"
 #include "hub/web/messages.hpp"
 #include "hub/web/routes.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/backoff.hpp"
+#include "base/clock.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <set>

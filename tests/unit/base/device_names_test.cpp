@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names of devices never take the place of ids.
-#include "base/device_names.hpp"
+#include "base/types.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

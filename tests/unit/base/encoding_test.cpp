@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/encoding.hpp"
-#include "base/id.hpp"
+#include "base/bytes.hpp"
+#include "base/types.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

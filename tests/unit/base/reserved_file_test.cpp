@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/reserved_file.hpp"
+#include "base/file.hpp"
 
 #include <sys/stat.h>
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "base/file.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace sealcam;

@@ -5,7 +5,7 @@
 #include <limits>
 #include <random>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "support/vectors.hpp"
 
 using namespace sealcam;

@@ -3,7 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "crypto/cbor.hpp"
 #include "support/sig_structure.hpp"
 #include "support/vectors.hpp"

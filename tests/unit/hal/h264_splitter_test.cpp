@@ -5,7 +5,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 
 using namespace sealcam;
 using namespace sealcam::hal;

@@ -2,7 +2,7 @@
 // Streams of other encoders, from the sensor's buffers to decoded pictures.
 #include <catch2/catch_test_macros.hpp>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "hal/ffmpeg/decoder.hpp"
 #include "hal/h264_splitter.hpp"
 #include "unit/hal/openh264_streams.hpp"

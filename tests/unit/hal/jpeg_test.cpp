@@ -3,7 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 
 using namespace sealcam;
 using namespace sealcam::hal;

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <map>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "base/testing/fakes.hpp"
 #include "hal/fake/picture_mark.hpp"
 #include "hal/ffmpeg/converter.hpp"

@@ -15,7 +15,7 @@
 #include <fstream>
 #include <thread>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "base/file.hpp"
 #include "hub/access/as_owner.hpp"
 #include "hub/access/open_socket.hpp"

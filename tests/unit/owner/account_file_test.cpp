@@ -6,7 +6,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <string>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "base/file.hpp"
 #include "owner/account/membership.hpp"
 #include "support/actors.hpp"

@@ -3,7 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "base/file.hpp"
 #include "operator_scene.hpp"
 #include "owner/broker/device_records.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/output_file.hpp"
+#include "base/file.hpp"
 
 #include <fcntl.h>
 #include <linux/filter.h>

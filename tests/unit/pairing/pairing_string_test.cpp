@@ -3,7 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "pairing/display.hpp"
 #include "protocol/pairing.hpp"
 #include "support/pairing_scene.hpp"

@@ -2,7 +2,7 @@
 /// Commands, and optional fields of other messages: decoding returns the encoded values and rejects other forms.
 #include <catch2/catch_test_macros.hpp>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "crypto/cbor.hpp"
 #include "crypto/cose.hpp"
 #include "protocol/command.hpp"

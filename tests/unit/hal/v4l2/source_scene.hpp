@@ -4,7 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "base/encoding.hpp"
+#include "base/bytes.hpp"
 #include "base/testing/fakes.hpp"
 #include "hal/v4l2/v4l2_source.hpp"
 #include "support/fake_v4l2.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/device_names.hpp"
+#include "base/types.hpp"
 
 #include <algorithm>
 
