@@ -7,8 +7,7 @@
 #include <initializer_list>
 #include <limits>
 
-#include "crypto/hpke_internal.hpp"
-#include "crypto/symmetric.hpp"
+#include "crypto/internal.hpp"
 
 namespace sealcam::crypto::hpke {
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// P-256 keys. The identity key signs (ES256, RFC 9053 section 2.1); the HPKE key opens messages to its owner.
-/// Functions take these handles instead of the key store, so that tests can create thousands of keys.
+/// Functions take these handles instead of the key store, so that tests can create thousands of keys. A wrapping key
+/// (AES-256-GCM, NIST SP 800-38D) protects small secrets on a disk.
 #pragma once
 
 #include <array>
@@ -107,6 +108,24 @@ class VolatileDevice {
   VolatileDevice() = default;
   VolatileKey identity_, hpke_;
   PublicKey identity_public_, hpke_public_;
+};
+
+/// Wraps and unwraps with one key. A wrapped secret is nonce (12 random bytes), ciphertext and tag (16 bytes). One key
+/// may wrap 2^32 secrets, so that no nonce repeats (SP 800-38D section 8.3). Thread-safe. Move-only.
+class WrappingKey {
+ public:
+  static constexpr std::size_t overhead = 28;
+  /// Errors: crypto.
+  [[nodiscard]] static Result<WrappingKey> open(const Secret<32>& key);
+  /// `context` is authenticated and not stored. Errors: crypto.
+  [[nodiscard]] Result<Bytes> wrap(ByteView context, ByteView secret) const;
+  /// Writes wrapped.size() - overhead bytes to `out`. The caller wipes them. Errors: malformed (the sizes do not fit),
+  /// not_decryptable (another key or context, or altered), crypto.
+  [[nodiscard]] Result<> unwrap(ByteView context, ByteView wrapped, MutableBytes out) const;
+
+ private:
+  WrappingKey(VolatileKey sealing, VolatileKey opening) : sealing_(std::move(sealing)), opening_(std::move(opening)) {}
+  VolatileKey sealing_, opening_;
 };
 
 }  // namespace sealcam::crypto

@@ -5,8 +5,7 @@
 #include <bit>
 #include <functional>
 
-#include "crypto/sframe_internal.hpp"
-#include "crypto/symmetric.hpp"
+#include "crypto/internal.hpp"
 
 namespace sealcam::crypto::sframe {
 

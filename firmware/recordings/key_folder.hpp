@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "crypto/key_wrap.hpp"
+#include "crypto/keys.hpp"
 #include "crypto/sframe.hpp"
 #include "protocol/numbers.hpp"
 

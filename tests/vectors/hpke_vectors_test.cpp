@@ -4,7 +4,7 @@
 #include <iostream>
 
 #include "base/bytes.hpp"
-#include "crypto/hpke_internal.hpp"
+#include "crypto/internal.hpp"
 #include "support/hpke_access.hpp"
 #include "support/vectors.hpp"
 

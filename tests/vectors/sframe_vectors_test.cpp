@@ -5,7 +5,7 @@
 #include <iostream>
 
 #include "base/bytes.hpp"
-#include "crypto/sframe_internal.hpp"
+#include "crypto/internal.hpp"
 #include "support/vectors.hpp"
 
 using namespace sealcam;

@@ -9,7 +9,7 @@
 #include "crypto/cbor.hpp"
 #include "crypto/cose.hpp"
 #include "crypto/hpke.hpp"
-#include "crypto/sframe_internal.hpp"
+#include "crypto/internal.hpp"
 
 namespace sealcam::conformance {
 
