@@ -8,7 +8,7 @@
 
 #include "crypto/keys.hpp"
 #include "device/state_folder.hpp"
-#include "protocol/wifi.hpp"
+#include "protocol/command.hpp"
 
 namespace sealcam::transport {
 struct TlsConfig;

@@ -10,7 +10,7 @@
 #include "base/result.hpp"
 #include "base/types.hpp"
 #include "crypto/keys.hpp"
-#include "protocol/numbers.hpp"
+#include "protocol/envelope.hpp"
 
 namespace sealcam::device {
 

@@ -7,7 +7,6 @@
 #include "base/bytes.hpp"
 #include "crypto/sframe.hpp"
 #include "protocol/envelope.hpp"
-#include "protocol/numbers.hpp"
 
 namespace sealcam::device {
 

@@ -10,7 +10,7 @@
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "base/types.hpp"
-#include "protocol/numbers.hpp"
+#include "protocol/envelope.hpp"
 
 namespace sealcam::device {
 

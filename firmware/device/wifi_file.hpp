@@ -9,7 +9,7 @@
 #include <string>
 
 #include "device/state_folder.hpp"
-#include "protocol/wifi.hpp"
+#include "protocol/command.hpp"
 
 namespace sealcam::device {
 

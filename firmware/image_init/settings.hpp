@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
-#include "protocol/wifi.hpp"
+#include "protocol/command.hpp"
 
 namespace sealcam::image_init {
 

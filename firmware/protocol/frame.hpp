@@ -14,7 +14,6 @@
 
 #include "base/clock.hpp"
 #include "protocol/envelope.hpp"
-#include "protocol/numbers.hpp"
 #include "protocol/status.hpp"
 
 namespace sealcam::protocol {

@@ -12,8 +12,8 @@
 
 #include "base/bytes.hpp"
 #include "base/types.hpp"
+#include "protocol/command.hpp"
 #include "protocol/envelope.hpp"
-#include "protocol/wifi.hpp"
 
 namespace sealcam::protocol {
 

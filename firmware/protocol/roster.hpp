@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The roster: the list of the hubs that may watch one camera, signed by the owner. The grants: the base key of one
-/// epoch, sealed by the camera to each hub of the roster (HPKE, RFC 9180).
+/// epoch, sealed by the camera to each hub of the roster (HPKE, RFC 9180). The index: the owner's list of the cameras
+/// that one hub may find. It lets hubs subscribe to exact topics, because brokers need not support wildcards. It grants
+/// nothing: rosters do.
 #pragma once
 
 #include <functional>
@@ -12,11 +14,24 @@
 #include "base/types.hpp"
 #include "crypto/hpke.hpp"
 #include "crypto/sframe.hpp"
+#include "protocol/command.hpp"
 #include "protocol/envelope.hpp"
-#include "protocol/numbers.hpp"
-#include "protocol/wifi.hpp"
 
 namespace sealcam::protocol {
+
+struct CameraIndex {
+  static constexpr std::size_t max_cameras = 1024;
+  IndexVersion version;
+  std::vector<DeviceId> cameras;  ///< ascending, none twice: those whose rosters list the hub
+};
+
+/// Sorts and signs. external_aad: name "index", account, camera = the hub's id. Errors: invalid_argument (more than
+/// max_cameras), crypto.
+[[nodiscard]] Result<Bytes> encode_index(CameraIndex index, const AccountId& account, const DeviceId& hub,
+                                         const crypto::SigningKey& owner);
+/// Errors: as verify_message().
+[[nodiscard]] Result<CameraIndex> decode_index(ByteView message, const AccountId& account, const DeviceId& hub,
+                                               const crypto::Verifier& owner);
 
 /// A random label for a group of hubs, for example the cloud link of a smart display. The owner suspends such a group
 /// as a whole.

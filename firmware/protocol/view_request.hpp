@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "protocol/envelope.hpp"
-#include "protocol/numbers.hpp"
 
 namespace sealcam::protocol {
 

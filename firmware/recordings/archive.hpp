@@ -19,7 +19,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/types.hpp"
-#include "protocol/numbers.hpp"
+#include "protocol/envelope.hpp"
 #include "recordings/status.hpp"
 
 namespace sealcam::recordings {

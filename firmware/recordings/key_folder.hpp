@@ -12,7 +12,7 @@
 
 #include "crypto/keys.hpp"
 #include "crypto/sframe.hpp"
-#include "protocol/numbers.hpp"
+#include "protocol/envelope.hpp"
 
 namespace sealcam::recordings {
 

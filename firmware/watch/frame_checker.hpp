@@ -11,8 +11,8 @@
 
 #include "base/clock.hpp"
 #include "crypto/sframe.hpp"
+#include "protocol/envelope.hpp"
 #include "protocol/frame.hpp"
-#include "protocol/reject_reason.hpp"
 
 namespace sealcam::watch {
 

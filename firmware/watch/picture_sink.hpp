@@ -13,9 +13,8 @@
 #include "base/clock.hpp"
 #include "base/types.hpp"
 #include "crypto/keys.hpp"
+#include "protocol/envelope.hpp"
 #include "protocol/frame.hpp"
-#include "protocol/numbers.hpp"
-#include "protocol/reject_reason.hpp"
 #include "protocol/status.hpp"
 #include "watch/membership.hpp"
 

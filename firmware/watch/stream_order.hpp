@@ -13,8 +13,8 @@
 #include <optional>
 
 #include "base/types.hpp"
+#include "protocol/envelope.hpp"
 #include "protocol/frame.hpp"
-#include "protocol/numbers.hpp"
 
 namespace sealcam::watch {
 

@@ -9,7 +9,7 @@
 
 #include "device/hub_stores.hpp"
 #include "device/stores.hpp"
-#include "protocol/camera_index.hpp"
+#include "protocol/roster.hpp"
 #include "watch/camera_watch.hpp"
 
 namespace sealcam::watch {

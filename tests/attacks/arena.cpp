@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attacks/arena.hpp"
 
-#include "protocol/camera_index.hpp"
 #include "protocol/frame.hpp"
+#include "protocol/roster.hpp"
 
 namespace sealcam::attacks {
 

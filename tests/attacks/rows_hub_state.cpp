@@ -3,7 +3,7 @@
 #include <stdexcept>
 
 #include "attacks/moves.hpp"
-#include "protocol/camera_index.hpp"
+#include "protocol/roster.hpp"
 
 namespace sealcam::attacks {
 namespace {

@@ -193,7 +193,7 @@ test("rejections have one text per reason, the most frequent first", () => {
 
 test("every reject reason of the hub has a text", async () => {
   const { readFile } = await import("node:fs/promises");
-  const header = await readFile(new URL("../../firmware/protocol/reject_reason.hpp", import.meta.url), "utf8");
+  const header = await readFile(new URL("../../firmware/protocol/envelope.hpp", import.meta.url), "utf8");
   const list = header.match(/hub_reject_reasons\{([^}]*)\}/)[1];
   const reasons = [...list.matchAll(/RejectReason::(\w+)/g)].map((match) => match[1]);
   assert.equal(reasons.length, 9);

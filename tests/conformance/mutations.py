@@ -115,8 +115,8 @@ MUTATIONS = [
     ("R-ENV-6", "firmware/protocol/roster.cpp", "crypto::sha256(envelope->payload)", "crypto::sha256(M ? message : envelope->payload)"),
     ("R-ROSTER-2", "firmware/protocol/roster.cpp", "if (roster.camera_identity.id() != route.camera)", "if (!M && roster.camera_identity.id() != route.camera)"),
     ("R-ENV-3", "firmware/protocol/roster.cpp", "if (i > 0 && id <= previous)", "if (!M && i > 0 && id <= previous)"),
-    ("R-GRANT-1", "firmware/protocol/grants.cpp", "  if (it->kem != kem_p256) return", "  if (!M && it->kem != kem_p256) return"),
-    ("R-GRANT-2", "firmware/protocol/grants.cpp", "unsigned_integer(epoch.value()).unsigned_integer(key.value());", "unsigned_integer(M ? 0 : epoch.value()).unsigned_integer(key.value());"),
+    ("R-GRANT-1", "firmware/protocol/roster.cpp", "  if (it->kem != kem_p256) return", "  if (!M && it->kem != kem_p256) return"),
+    ("R-GRANT-2", "firmware/protocol/roster.cpp", "unsigned_integer(epoch.value()).unsigned_integer(key.value());", "unsigned_integer(M ? 0 : epoch.value()).unsigned_integer(key.value());"),
     # the camera
     ("R-REQ-1", "firmware/stream/publish/request_validator.cpp", "if (*signer != hub) return", "if (!M && *signer != hub) return"),
     ("R-REQ-1", "firmware/stream/publish/request_validator.cpp", "if (!epoch_ || claimed->epoch != *epoch_) {", "if (!epoch_ || (!M && claimed->epoch != *epoch_)) {"),

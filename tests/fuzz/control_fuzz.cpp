@@ -8,7 +8,6 @@
 #include "descriptor_check.hpp"
 #include "input.hpp"
 #include "parties.hpp"
-#include "protocol/camera_index.hpp"
 #include "protocol/command.hpp"
 #include "protocol/roster.hpp"
 #include "protocol/status.hpp"

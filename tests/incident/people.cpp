@@ -6,7 +6,7 @@
 #include "base/format.hpp"
 #include "owner/broker/access_list.hpp"
 #include "parallel.hpp"
-#include "protocol/camera_index.hpp"
+#include "protocol/roster.hpp"
 
 namespace sealcam::incident {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "device/hub_stores.hpp"
 #include "device/stores.hpp"
-#include "protocol/numbers.hpp"
+#include "protocol/envelope.hpp"
 #include "watch/frame_checker.hpp"
 
 namespace sealcam::test {

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "owner/failure.hpp"
-#include "protocol/camera_index.hpp"
 #include "protocol/command.hpp"
 #include "protocol/roster.hpp"
 
@@ -48,7 +47,7 @@ struct CameraRecord {
   CommandRecord command;
 };
 
-/// The list of cameras for one hub (protocol/camera_index.hpp).
+/// The list of cameras for one hub (protocol/roster.hpp).
 struct IndexRecord {
   protocol::IndexVersion version;    ///< newest signed list; stored before the list is published
   protocol::IndexVersion published;  ///< newest list that the broker acknowledged

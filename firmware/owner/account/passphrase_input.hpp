@@ -7,7 +7,7 @@
 
 #include "crypto/passphrase.hpp"
 #include "owner/failure.hpp"
-#include "protocol/wifi.hpp"
+#include "protocol/command.hpp"
 
 namespace sealcam::owner {
 

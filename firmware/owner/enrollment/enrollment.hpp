@@ -13,8 +13,8 @@
 #include "device/enrollment.hpp"
 #include "owner/account/account.hpp"
 #include "owner/broker/operator.hpp"
+#include "protocol/command.hpp"
 #include "protocol/pairing.hpp"
-#include "protocol/wifi.hpp"
 
 namespace sealcam::owner {
 

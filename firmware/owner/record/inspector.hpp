@@ -10,7 +10,6 @@
 #include <string>
 
 #include "owner/account/account_file.hpp"
-#include "protocol/camera_index.hpp"
 #include "protocol/envelope.hpp"
 #include "protocol/frame.hpp"
 #include "protocol/roster.hpp"

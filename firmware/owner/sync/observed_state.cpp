@@ -6,8 +6,8 @@
 
 #include "base/format.hpp"
 #include "owner/sync/desired_state.hpp"
-#include "protocol/camera_index.hpp"
 #include "protocol/envelope.hpp"
+#include "protocol/roster.hpp"
 #include "protocol/status.hpp"
 
 namespace sealcam::owner {

@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "base/clock.hpp"
-#include "protocol/reject_reason.hpp"
+#include "protocol/envelope.hpp"
 #include "protocol/roster.hpp"
 #include "protocol/view_request.hpp"
 

@@ -8,8 +8,8 @@
 #include "owner/account/membership.hpp"
 #include "owner/sync/desired_state.hpp"
 #include "owner/sync/sync.hpp"
-#include "protocol/camera_index.hpp"
 #include "protocol/envelope.hpp"
+#include "protocol/roster.hpp"
 #include "sample_account.hpp"
 
 namespace sealcam::owner {

@@ -5,7 +5,6 @@
 
 #include "crypto/cbor.hpp"
 #include "crypto/cose.hpp"
-#include "protocol/camera_index.hpp"
 #include "protocol/roster.hpp"
 #include "protocol/view_request.hpp"
 #include "support/actors.hpp"

@@ -9,7 +9,6 @@
 #include "base/bytes.hpp"
 #include "base/file.hpp"
 #include "build_paths.hpp"
-#include "protocol/camera_index.hpp"
 #include "protocol/command.hpp"
 #include "protocol/device_descriptor.hpp"
 #include "protocol/envelope.hpp"

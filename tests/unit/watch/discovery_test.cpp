@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
-#include "protocol/camera_index.hpp"
+#include "protocol/roster.hpp"
 #include "support/hub_scene.hpp"
 
 using namespace sealcam;

@@ -4,7 +4,7 @@
 const number = new Intl.NumberFormat("en");
 const plural = (n, one, many) => (n === 1 ? one : many);
 
-// For each reason of protocol/reject_reason.hpp: why `n` pictures were rejected.
+// For each reason of protocol/envelope.hpp: why `n` pictures were rejected.
 const REJECTED = {
   not_member: (n) => plural(n, "the camera of this picture does not list this hub", "their cameras do not list this hub"),
   wrong_account: (n) => plural(n, "it is from a camera of another account", "they are from cameras of another account"),
