@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "hal/frame_source.hpp"
-#include "hal/libcamera/libcamera_backend.hpp"
-#include "hal/v4l2/discover.hpp"
+#include "hal/module_backends.hpp"
+#include "hal/v4l2/negotiate.hpp"
 #include "hal/v4l2/v4l2_source.hpp"
 
 namespace sealcam::hal {

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/// One picture, raw or compressed, in a buffer that its source owns.
+/// One picture, raw or compressed, in a buffer that its source owns, and the data of the pictures that an encoder holds
+/// back.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
+#include "base/result.hpp"
 #include "base/types.hpp"
 
 namespace sealcam::hal {
@@ -137,6 +140,42 @@ class Picture {
   }
   BufferOwner* owner_ = nullptr;
   std::uint32_t buffer_ = 0;
+};
+
+/// `picture` has the size that the driver reported, and in plane 0 the bytes that the sensor delivered. Moves the plane
+/// to the start of image, which some sensors precede with other bytes. Sets the size from the frame header, because
+/// some drivers report another one; odd sides lose one pixel. A picture that is only padded to whole blocks keeps the
+/// driver's size, and the decoder crops it. Reentrant. Allocates nothing. Errors: corrupt_frame.
+[[nodiscard]] Result<> adopt_jpeg(Picture& picture) noexcept;
+
+/// Keeps one value per picture, from the call that passes the picture to an encoder until the encoder returns its
+/// access unit. Keys grow by small steps, so that the key modulo the capacity is a free place. A picture that the
+/// encoder dropped is overwritten after one round. Never allocates. Thread-bound.
+template <class T>
+class PictureRing {
+ public:
+  /// No encoder holds back more pictures. FFmpeg's V4L2 wrapper has 16 buffers on each side.
+  static constexpr std::size_t capacity = 64;
+
+  void put(std::uint64_t key, const T& value) noexcept { places_[key % capacity] = {key, value, true}; }
+  /// Removes the value of `key`. Returns nothing if the ring does not have it.
+  [[nodiscard]] std::optional<T> take(std::uint64_t key) noexcept {
+    Place& place = places_[key % capacity];
+    if (!place.used || place.key != key) return std::nullopt;
+    place.used = false;
+    return place.value;
+  }
+  void clear() noexcept {
+    for (Place& place : places_) place.used = false;
+  }
+
+ private:
+  struct Place {
+    std::uint64_t key = 0;
+    T value{};
+    bool used = false;
+  };
+  std::array<Place, capacity> places_{};
 };
 
 }  // namespace sealcam::hal

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "camera/board_parts.hpp"
 
-#include "hal/board/catalog.hpp"
+#include "hal/board/board_data.hpp"
 #include "hal/board/led_control.hpp"
 #include "hal/gpio/gpio_button.hpp"
 

@@ -7,9 +7,9 @@
 #include <optional>
 
 #include "base/log.hpp"
-#include "hal/board/system_view.hpp"
+#include "hal/board/board_data.hpp"
 #include "hal/board_control.hpp"
-#include "hal/video_codec.hpp"
+#include "hal/media.hpp"
 
 namespace sealcam::camera {
 

@@ -11,7 +11,7 @@
 
 #include "base/format.hpp"
 #include "device/program.hpp"
-#include "hal/v4l2/layout.hpp"
+#include "hal/v4l2/negotiate.hpp"
 
 namespace sealcam::camera {
 

@@ -11,7 +11,7 @@
 #include "base/log.hpp"
 #include "base/types.hpp"
 #include "hal/backends.hpp"
-#include "hal/video_codec.hpp"
+#include "hal/media.hpp"
 
 namespace sealcam::camera {
 

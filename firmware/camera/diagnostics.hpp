@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "camera/doctor.hpp"
-#include "hal/board/catalog.hpp"
+#include "hal/board/board_data.hpp"
 
 namespace sealcam::camera {
 

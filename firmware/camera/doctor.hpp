@@ -12,7 +12,6 @@
 #include "base/clock.hpp"
 #include "camera/camera_config.hpp"
 #include "hal/board/board_data.hpp"
-#include "hal/board/system_view.hpp"
 
 namespace sealcam::camera {
 

@@ -19,7 +19,7 @@
 #include "device/program.hpp"
 #include "device/state_folder.hpp"
 #include "device/usage.hpp"
-#include "hal/board/catalog.hpp"
+#include "hal/board/board_data.hpp"
 #include "hal/networkmanager/networkmanager.hpp"
 #include "pairing/pairing_service.hpp"
 

@@ -5,8 +5,8 @@
 #include <span>
 #include <string>
 
-#include "hal/libcamera/libcamera_backend.hpp"
-#include "hal/v4l2/discover.hpp"
+#include "hal/module_backends.hpp"
+#include "hal/v4l2/negotiate.hpp"
 
 namespace sealcam::camera {
 

@@ -10,7 +10,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "device/wifi_file.hpp"
-#include "hal/network_control.hpp"
+#include "hal/board_control.hpp"
 
 namespace sealcam::camera {
 

@@ -10,7 +10,7 @@
 #include "base/format.hpp"
 #include "device/program.hpp"
 #include "device/usage.hpp"
-#include "hal/board/catalog.hpp"
+#include "hal/board/board_data.hpp"
 #include "hal/modules/modules.hpp"
 #include "hub/app.hpp"
 #include "hub/commands.hpp"

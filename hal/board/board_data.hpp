@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The content of board/<name>/board.json. board/board.schema.json has the same rules for editors; a test compares
-/// both.
+/// The content of board/<name>/board.json, and the choice of the model that this program runs on, by /proc, /sys and
+/// /dev. board/board.schema.json has the same rules for editors; a test compares both.
 #pragma once
 
 #include <cstdint>
 #include <expected>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/config.hpp"
+#include "base/log.hpp"
 #include "base/types.hpp"
 #include "hal/picture.hpp"
 
@@ -94,5 +96,62 @@ struct Model {
 /// Reads one document. The error is a sentence with the JSON Pointer: an unknown or missing key, a value out of range,
 /// or another version.
 [[nodiscard]] std::expected<std::vector<Model>, std::string> read_models(ConfigReader reader);
+
+/// Never writes. Paths are absolute, as on the board. Thread-safe.
+class SystemView {
+ public:
+  /// access(2) with R_OK or W_OK. Tests replace it, because they often run as root.
+  using Permitted = std::function<bool(const std::filesystem::path& real, int mode)>;
+
+  explicit SystemView(std::filesystem::path root = "/", Permitted permitted = {});
+
+  /// The path on this machine.
+  [[nodiscard]] std::filesystem::path real(const std::filesystem::path& path) const {
+    return root_ / path.relative_path();
+  }
+  [[nodiscard]] bool exists(const std::filesystem::path& path) const;
+  [[nodiscard]] bool permitted(const std::filesystem::path& path, int mode) const {
+    return permitted_(real(path), mode);
+  }
+  /// Reads the first 4 KiB, without white space and NUL at the end. Returns nothing if that fails.
+  [[nodiscard]] std::optional<std::string> read(const std::filesystem::path& path) const;
+  /// Returns the names in a folder, sorted. Empty if the folder does not exist.
+  [[nodiscard]] std::vector<std::string> list(const std::filesystem::path& folder) const;
+  /// Returns the last part of a link's target. Empty if `link` is not a link.
+  [[nodiscard]] std::string link_name(const std::filesystem::path& link) const;
+
+ private:
+  std::filesystem::path root_;
+  Permitted permitted_;
+};
+
+/// Reads <folder>/*/board.json. The error is a sentence with file and place: unreadable data, no data, two models for
+/// one 'compatible', or not exactly one model for unknown boards.
+[[nodiscard]] std::expected<std::vector<Model>, std::string> read_catalog(const std::filesystem::path& folder);
+
+/// Returns the folder of the data: $SEALCAM_BOARDS (absolute), the source tree of a build folder, or the installed
+/// folder. The error lists the folders that were searched.
+[[nodiscard]] std::expected<std::filesystem::path, std::string> find_catalog();
+
+/// How the board identifies itself.
+struct Identity {
+  std::vector<std::string> compatible;  ///< of the device tree's root, the most specific first; empty: no device tree
+  std::string model;                    ///< for users; may be empty
+  std::string kernel;                   ///< release
+};
+[[nodiscard]] Identity identify(const SystemView& system);
+
+/// Returns the model for unknown boards. `catalog` is a result of read_catalog().
+[[nodiscard]] const Model& fallback(const std::vector<Model>& catalog);
+
+/// Returns the model that matches the most specific name, otherwise the model for unknown boards.
+[[nodiscard]] const Model& choose(const std::vector<Model>& catalog, const Identity& identity);
+
+/// Returns the model of this board. The error is the reason why the catalog cannot be read.
+[[nodiscard]] std::expected<Model, std::string> this_model(const SystemView& system);
+
+/// Returns the board's serial number, or an empty text if the board has none. Returns nothing if the data of the boards
+/// cannot be read. Both cases are logged.
+[[nodiscard]] std::optional<std::string> serial_number(const SystemView& system, Log& log);
 
 }  // namespace sealcam::hal::board

@@ -8,8 +8,8 @@
 #include "base/log.hpp"
 #include "hal/ffmpeg/converter.hpp"
 #include "hal/ffmpeg/support.hpp"
-#include "hal/picture_ring.hpp"
-#include "hal/video_codec.hpp"
+#include "hal/media.hpp"
+#include "hal/picture.hpp"
 
 namespace sealcam::hal::ffmpeg {
 

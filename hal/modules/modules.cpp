@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/format.hpp"
-#include "hal/modules/plugin_abi.hpp"
 
 namespace sealcam::hal::modules {
 

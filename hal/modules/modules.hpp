@@ -8,16 +8,44 @@
 /// also logged, with the next step.
 #pragma once
 
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/log.hpp"
-#include "hal/libcamera/libcamera_backend.hpp"
+#include "base/result.hpp"
 #include "hal/media.hpp"
-#include "hal/replay/replay_backend.hpp"
+#include "hal/module_backends.hpp"
 
 namespace sealcam::hal::modules {
+
+/// Arguments of the exported function. Program and module must have the same version.
+struct ModuleCall {
+  const char* version = nullptr;
+  Error error{Errc::io, 0, ""};  ///< set if the function returns null
+};
+
+/// Returns an object that the caller deletes, or null. Does not throw.
+template <class Interface>
+using OpenFunction = Interface*(ModuleCall*) noexcept;
+
+/// The body of the exported function. `version`: of the module. `make` returns std::unique_ptr<Interface>.
+template <class Interface, class Make>
+Interface* open_module(ModuleCall& call, std::string_view version, Make make) noexcept {
+  if (call.version != version) {
+    call.error = {Errc::unsupported, 0, "program and module have different versions; install the same version of both"};
+    return nullptr;
+  }
+  try {
+    std::unique_ptr<Interface> object = make();
+    return object.release();
+  } catch (const std::exception&) {
+    call.error = {Errc::no_memory, 0, "opening a module"};
+    return nullptr;
+  }
+}
 
 /// Loads sealcam-libcamera.so with the first call and keeps it. After a failure, the next call tries again and logs
 /// again. Errors: also not_found (the file is missing), unsupported (it does not load, or has another version).

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "hal/network_control.hpp"
+#include "hal/board_control.hpp"
 
 namespace sealcam::hal::networkmanager {
 

@@ -10,11 +10,9 @@
 
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
-#include "hal/networkmanager/access_points.hpp"
 #include "hal/networkmanager/bus.hpp"
 #include "hal/networkmanager/networkmanager.hpp"
-#include "hal/networkmanager/profiles.hpp"
-#include "hal/networkmanager/wifi_adapter.hpp"
+#include "hal/networkmanager/objects.hpp"
 
 namespace sealcam::hal::networkmanager {
 

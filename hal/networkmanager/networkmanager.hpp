@@ -18,7 +18,7 @@
 #include <string>
 
 #include "base/clock.hpp"
-#include "hal/network_control.hpp"
+#include "hal/board_control.hpp"
 
 namespace sealcam::hal::networkmanager {
 

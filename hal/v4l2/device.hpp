@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The system calls of a V4L2 device. Tests replace them with a scripted device.
+/// The system calls of a V4L2 device, which tests replace with a scripted device, and its controls by the names of
+/// frame_source.hpp.
 #pragma once
 
 #include <chrono>
@@ -8,8 +9,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
+#include "hal/frame_source.hpp"
 
 namespace sealcam::hal::v4l2 {
 
@@ -45,5 +48,32 @@ using DeviceOpener = std::function<Result<std::unique_ptr<V4l2Device>>(const std
 
 /// The Errc for an errno of this device.
 [[nodiscard]] Errc to_errc(int native) noexcept;
+
+/// The V4L2 controls of one name. An id of 0 means that the driver does not have it.
+struct ControlMap {
+  Control control;
+  std::uint32_t value_id = 0;      ///< has the value
+  std::uint32_t automatic_id = 0;  ///< switches to automatic
+  std::int32_t automatic_on = 1, automatic_off = 0;
+  double factor = 1;  ///< one driver step in our unit
+};
+
+/// Drivers keep these settings after the device is closed. The device must outlive this object. Thread-bound.
+class V4l2Controls final : public SourceControls {
+ public:
+  /// `rate`: of the source; the list has it as a read-only control.
+  V4l2Controls(V4l2Device& device, double rate);
+
+ private:
+  std::vector<ControlInfo> do_list() override;
+  Result<> do_set(const Setting& setting) override;
+  [[nodiscard]] ControlInfo describe(const ControlMap& map) const;
+  void read_now(const ControlMap& map, ControlInfo& info);
+  Result<> write(std::uint32_t id, std::int32_t value);
+
+  V4l2Device& device_;
+  std::vector<ControlMap> maps_;
+  std::vector<ControlInfo> known_;  // what each of maps_ can be; frame_rate at the end
+};
 
 }  // namespace sealcam::hal::v4l2

@@ -1,17 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Chooses one of a device's formats, sizes and rates, and sets it.
+/// Finds V4L2 sensors, chooses one of a device's formats, sizes and rates, and sets it.
 #pragma once
 
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "hal/frame_source.hpp"
 #include "hal/picture.hpp"
 #include "hal/v4l2/device.hpp"
-#include "hal/v4l2/layout.hpp"
 
 namespace sealcam::hal::v4l2 {
+
+/// The color fields of v4l2_pix_format and v4l2_pix_format_mplane. 0 means the default, which depends on the others.
+struct ColorFields {
+  std::uint32_t colorspace = 0, encoding = 0, quantization = 0, transfer = 0;
+};
+
+/// Applies the defaults of linux/videodev2.h. Reentrant.
+[[nodiscard]] Colors to_colors(std::uint32_t fourcc, const ColorFields& fields) noexcept;
+
+inline constexpr std::size_t max_planes = 3;
+
+struct Format {
+  std::string_view fourcc;  ///< four characters
+  PixelFormat format;
+  std::size_t planes;  ///< buffers per picture: 1, or one per color plane
+};
+
+/// Finds a format by V4L2's number.
+[[nodiscard]] std::optional<Format> known_format(std::uint32_t fourcc) noexcept;
+/// All supported formats.
+[[nodiscard]] std::span<const Format> known_formats() noexcept;
+/// Their names, separated by blanks.
+[[nodiscard]] std::string known_names();
+[[nodiscard]] std::uint32_t fourcc_number(std::string_view fourcc) noexcept;
+
+struct Layout {
+  Format format{};
+  Size size;
+  std::array<std::size_t, max_planes> stride{};  ///< of each buffer: bytes from one row to the next
+  Colors colors{};
+};
+
+/// Points the picture's planes into `memory`, which has the used bytes of each buffer. Returns false if the picture is
+/// not complete.
+[[nodiscard]] bool place(const Layout& layout, std::span<const ByteView> memory, Picture& picture) noexcept;
 
 /// Pictures per second; a fixed rate has min == max.
 struct RateRange {
@@ -80,5 +121,40 @@ struct Negotiated {
 /// driver set another format, fields, or an odd size), device_lost, io (another program uses the device).
 [[nodiscard]] Result<Negotiated> negotiate(V4l2Device& device, bool multi_planar, const Offer& offer,
                                            const Choice& choice);
+
+/// One device node.
+struct Node {
+  std::string path;    ///< its stable name in v4l/by-id, otherwise the node
+  std::string device;  ///< the node itself
+};
+/// Returns the nodes in a folder: first those with a stable name, then by number.
+[[nodiscard]] std::vector<Node> nodes(const std::filesystem::path& folder);
+
+struct Sensor {
+  Node node;
+  Identity identity;
+  std::vector<Offer> offers;
+  std::vector<ControlInfo> controls;
+};
+struct LeftOut {
+  Node node;
+  std::string why;
+  bool permission = false;  ///< the device may not be opened
+};
+struct Survey {
+  std::vector<Sensor> sensors;
+  std::vector<LeftOut> left_out;
+};
+/// Opens and queries each node. Changes no settings.
+[[nodiscard]] Survey survey(std::span<const Node> nodes, const DeviceOpener& open);
+
+struct OpenSensor {
+  Node node;
+  std::unique_ptr<V4l2Device> device;
+  Identity identity;
+};
+/// Returns the first sensor with a usable format. Errors: not_found; permission or io, if a node may not be opened or
+/// another program uses it, because that node may be the sensor.
+[[nodiscard]] Result<OpenSensor> open_first(std::span<const Node> nodes, const DeviceOpener& open);
 
 }  // namespace sealcam::hal::v4l2

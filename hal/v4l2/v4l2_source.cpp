@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "base/format.hpp"
-#include "hal/jpeg.hpp"
+#include "hal/picture.hpp"
 
 namespace sealcam::hal::v4l2 {
 

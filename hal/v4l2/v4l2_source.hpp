@@ -10,12 +10,9 @@
 #include "base/log.hpp"
 #include "hal/frame_source.hpp"
 #include "hal/h264_splitter.hpp"
-#include "hal/v4l2/controls.hpp"
 #include "hal/v4l2/device.hpp"
-#include "hal/v4l2/discover.hpp"
 #include "hal/v4l2/negotiate.hpp"
 #include "hal/v4l2/stream.hpp"
-#include "hal/v4l2/timestamp_normalizer.hpp"
 
 namespace sealcam::hal::v4l2 {
 

@@ -23,7 +23,7 @@
 
 #include "base/clock.hpp"
 #include "base/types.hpp"
-#include "hal/fake/picture_mark.hpp"
+#include "hal/fake/fake_source.hpp"
 #include "hal/ffmpeg/decoder.hpp"
 
 using namespace sealcam;

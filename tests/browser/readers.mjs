@@ -17,7 +17,7 @@ export function readTiles() {
   });
 }
 
-// Reads the mark of hal/fake/picture_mark.hpp from the pixels of a camera's canvas: number and camera of the picture.
+// Reads the mark of hal/fake/fake_source.hpp from the pixels of a camera's canvas: number and camera of the picture.
 export function readMark(camera) {
   const canvas = document.querySelector(`.tile[data-camera="${camera}"] canvas`);
   const { width, height } = canvas;

@@ -12,8 +12,8 @@
 #include "base/log.hpp"
 #include "base/testing/fakes.hpp"
 #include "contract/source_contract.hpp"
-#include "hal/libcamera/libcamera_backend.hpp"
 #include "hal/libcamera/module/libcamera_source.hpp"
+#include "hal/module_backends.hpp"
 #include "hal/modules/modules.hpp"
 
 using namespace sealcam;

@@ -5,7 +5,7 @@
 #include <array>
 #include <vector>
 
-#include "hal/fake/picture_mark.hpp"
+#include "hal/fake/fake_source.hpp"
 #include "hal/picture.hpp"
 
 namespace sealcam::test {

@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "hal/v4l2/discover.hpp"
+#include "hal/v4l2/negotiate.hpp"
 
 namespace sealcam::test {
 

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "hal/h264_splitter.hpp"
-#include "hal/jpeg.hpp"
+#include "hal/picture.hpp"
 #include "input.hpp"
 
 using namespace sealcam;

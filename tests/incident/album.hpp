@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "hal/video_codec.hpp"
+#include "hal/media.hpp"
 #include "room.hpp"
 
 namespace sealcam::incident {

@@ -8,9 +8,8 @@
 #include <vector>
 
 #include "crypto/psa.hpp"
-#include "hal/fake/picture_mark.hpp"
+#include "hal/fake/fake_source.hpp"
 #include "hal/ffmpeg/decoder.hpp"
-#include "hal/ffmpeg/jpeg_encoder.hpp"
 #include "support/lenient_decoder.hpp"
 
 namespace sealcam::incident {

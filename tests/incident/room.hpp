@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The drawn room of a camera. It depends on the camera's number only. It contains the number on a poster for people, a
-/// mark for programs (hal/fake/picture_mark.hpp), and the camera's local time.
+/// mark for programs (hal/fake/fake_source.hpp), and the camera's local time.
 #pragma once
 
 #include <string_view>
 
-#include "hal/fake/picture_mark.hpp"
+#include "hal/fake/fake_source.hpp"
 #include "hal/picture.hpp"
 
 namespace sealcam::incident {

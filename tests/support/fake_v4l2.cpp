@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "hal/v4l2/layout.hpp"
+#include "hal/v4l2/negotiate.hpp"
 
 namespace sealcam::test {
 

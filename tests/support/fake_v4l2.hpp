@@ -10,7 +10,6 @@
 #include <set>
 #include <vector>
 
-#include "hal/v4l2/colors.hpp"
 #include "hal/v4l2/device.hpp"
 #include "hal/v4l2/negotiate.hpp"
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/log.hpp"
-#include "hal/source_controls.hpp"
+#include "hal/frame_source.hpp"
 #include "stream/capture/capture_control.hpp"
 
 namespace sealcam::stream {

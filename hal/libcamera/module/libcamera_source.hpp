@@ -9,13 +9,10 @@
 #include <optional>
 #include <vector>
 
-#include "hal/libcamera/libcamera_backend.hpp"
-#include "hal/libcamera/module/buffers.hpp"
 #include "hal/libcamera/module/cameras.hpp"
-#include "hal/libcamera/module/completions.hpp"
-#include "hal/libcamera/module/controls.hpp"
 #include "hal/libcamera/module/frame_order.hpp"
 #include "hal/libcamera/module/negotiate.hpp"
+#include "hal/module_backends.hpp"
 
 namespace sealcam::hal::libcamera {
 

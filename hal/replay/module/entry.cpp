@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hal/modules/plugin_abi.hpp"
+#include "hal/modules/modules.hpp"
 #include "hal/replay/module/replay_source.hpp"
 
 extern "C" {
@@ -27,5 +27,6 @@ class Backend final : public replay::ReplayBackend {
 
 extern "C" [[gnu::visibility("default")]] replay::ReplayBackend* sealcam_replay_open(
     modules::ModuleCall* call) noexcept {
-  return modules::open_module<replay::ReplayBackend>(*call, [] { return std::make_unique<Backend>(); });
+  return modules::open_module<replay::ReplayBackend>(*call, SEALCAM_VERSION,
+                                                     [] { return std::make_unique<Backend>(); });
 }

@@ -9,11 +9,10 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
-#include "hal/ffmpeg/scaler.hpp"
+#include "hal/ffmpeg/converter.hpp"
 #include "hal/ffmpeg/support.hpp"
+#include "hal/module_backends.hpp"
 #include "hal/replay/module/clip_file.hpp"
-#include "hal/replay/module/shape.hpp"
-#include "hal/replay/replay_backend.hpp"
 
 struct AVFormatContext;
 struct AVStream;

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "hal/fake/picture_mark.hpp"
+#include "hal/fake/fake_source.hpp"
 #include "hal/ffmpeg/converter.hpp"
 #include "hub/decoder/decoder_process.hpp"
 #include "support/decoder_probe.hpp"

@@ -11,7 +11,7 @@
 #include "build_paths.hpp"
 #include "camera/board_parts.hpp"
 #include "camera/json_reports.hpp"
-#include "hal/board/catalog.hpp"
+#include "hal/board/board_data.hpp"
 #include "unit/camera/fake_board_tree.hpp"
 
 using namespace sealcam;

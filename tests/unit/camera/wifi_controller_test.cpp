@@ -7,7 +7,6 @@
 #include "base/file.hpp"
 #include "base/testing/fakes.hpp"
 #include "hal/testing/fake_board.hpp"
-#include "hal/testing/fake_network.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace sealcam;

@@ -5,7 +5,6 @@
 #include <fstream>
 
 #include "build_paths.hpp"
-#include "hal/board/catalog.hpp"
 #include "support/temporary_folder.hpp"
 #include "unit/hal/mini_schema.hpp"
 

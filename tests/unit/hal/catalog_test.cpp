@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hal/board/catalog.hpp"
+#include "hal/board/board_data.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>

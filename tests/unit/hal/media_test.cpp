@@ -7,7 +7,7 @@
 
 #include "base/bytes.hpp"
 #include "base/testing/fakes.hpp"
-#include "hal/fake/picture_mark.hpp"
+#include "hal/fake/fake_source.hpp"
 #include "hal/ffmpeg/converter.hpp"
 #include "hal/modules/modules.hpp"
 #include "support/film.hpp"

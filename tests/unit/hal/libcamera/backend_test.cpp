@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The search for a missing camera: libcamera starts several times and finds no camera.
-#include "hal/libcamera/libcamera_backend.hpp"
+#include "hal/module_backends.hpp"
 
 #include <fcntl.h>
 #include <libcamera/logging.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hal/libcamera/module/controls.hpp"
+#include "hal/libcamera/module/cameras.hpp"
 
 #include <libcamera/control_ids.h>
 #include <libcamera/version.h>

@@ -4,7 +4,6 @@
 #include <limits>
 #include <thread>
 
-#include "hal/libcamera/module/completions.hpp"
 #include "hal/libcamera/module/frame_order.hpp"
 #include "hal/libcamera/module/negotiate.hpp"
 #include "support/frame_buffer.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hal/v4l2/colors.hpp"
+#include "hal/v4l2/negotiate.hpp"
 
 #include <linux/videodev2.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hal/v4l2/timestamp_normalizer.hpp"
+#include "hal/v4l2/stream.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hal/jpeg.hpp"
+#include "hal/picture.hpp"
 
 #include <algorithm>
 #include <optional>

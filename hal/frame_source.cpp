@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hal/source_controls.hpp"
+#include "hal/frame_source.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,12 +1,128 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hal/networkmanager/profiles.hpp"
+#include "hal/networkmanager/objects.hpp"
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/bytes.hpp"
 
 namespace sealcam::hal::networkmanager {
+
+static constexpr auto access_point_interface = "org.freedesktop.NetworkManager.AccessPoint";
+static constexpr std::uint32_t psk = 0x100, sae = 0x400;  // NM80211ApSecurityFlags
+
+void AccessPoints::query(Bus& bus, const std::string& adapter, ByteView ssid, Done done) {
+  bus_ = &bus;
+  ssid_ = ssid;
+  done_ = std::move(done);
+  found_ = Authentication::unknown;
+  bus_->call(
+      bus_->method(adapter.c_str(), wireless_interface, "GetAllAccessPoints"),
+      [this](sd_bus_message& reply) {
+        todo_ = read_paths(reply);
+        check_next();
+      },
+      [this](const BusError&) { done_(Authentication::unknown); });
+}
+
+void AccessPoints::check_next() {
+  if (todo_.empty() || found_ == Authentication::wpa_psk) return done_(found_);
+  const auto path = std::move(todo_.back());
+  todo_.pop_back();
+  auto message = bus_->method(path.c_str(), properties_interface, "GetAll");
+  if (message && ::sd_bus_message_append(message.get(), "s", access_point_interface) < 0) message.reset();
+  bus_->call(
+      std::move(message),
+      [this](sd_bus_message& reply) {
+        check(reply);
+        check_next();
+      },
+      [this](const BusError&) { check_next(); });  // out of range
+}
+
+void AccessPoints::check(sd_bus_message& m) {
+  std::uint32_t flags = 0;
+  bool same = false;
+  if (::sd_bus_message_enter_container(&m, 'a', "{sv}") < 0) return;
+  while (::sd_bus_message_enter_container(&m, 'e', "sv") > 0) {
+    const char* name = nullptr;
+    if (::sd_bus_message_read(&m, "s", &name) < 0) return;
+    const std::string_view key = name;
+    int r = 0;
+    if (key == "Ssid") {
+      const void* bytes = nullptr;
+      std::size_t size = 0;
+      r = ::sd_bus_message_enter_container(&m, 'v', "ay");
+      if (r >= 0) r = ::sd_bus_message_read_array(&m, 'y', &bytes, &size);
+      if (r >= 0) r = ::sd_bus_message_exit_container(&m);
+      same = r >= 0 && std::ranges::equal(ssid_, ByteView(static_cast<const std::byte*>(bytes), size));
+    } else if (key == "WpaFlags" || key == "RsnFlags") {
+      std::uint32_t more = 0;
+      r = ::sd_bus_message_read(&m, "v", "u", &more);
+      flags |= more;
+    } else {
+      r = ::sd_bus_message_skip(&m, "v");
+    }
+    if (r < 0 || ::sd_bus_message_exit_container(&m) < 0) return;
+  }
+  if (!same) return;
+  if ((flags & psk) != 0) found_ = Authentication::wpa_psk;
+  else if ((flags & sae) != 0) found_ = Authentication::only_wpa3;
+}
+
+static constexpr std::uint32_t wireless = 2;  // NM_DEVICE_TYPE_WIFI
+
+std::optional<WifiAdapter> read_adapter(const std::string& path, sd_bus_message& properties) {
+  std::uint32_t type = 0, state = 0;
+  if (::sd_bus_message_enter_container(&properties, 'a', "{sv}") < 0) return std::nullopt;
+  while (::sd_bus_message_enter_container(&properties, 'e', "sv") > 0) {
+    const char* name = nullptr;
+    if (::sd_bus_message_read(&properties, "s", &name) < 0) return std::nullopt;
+    const std::string_view key = name;
+    int r = 0;
+    if (key == "DeviceType") r = ::sd_bus_message_read(&properties, "v", "u", &type);
+    else if (key == "State") r = ::sd_bus_message_read(&properties, "v", "u", &state);
+    else r = ::sd_bus_message_skip(&properties, "v");
+    if (r < 0 || ::sd_bus_message_exit_container(&properties) < 0) return std::nullopt;
+  }
+  if (type != wireless) return std::nullopt;
+  return WifiAdapter{path, static_cast<WifiAdapterState>(state)};
+}
+
+std::expected<WifiAdapter, JoinFault> choose(const std::vector<WifiAdapter>& adapters) {
+  const auto best = std::ranges::max_element(adapters, {}, &WifiAdapter::state);
+  if (best == adapters.end() || best->state <= WifiAdapterState::unmanaged)
+    return std::unexpected(JoinFault::no_adapter);
+  if (best->state <= WifiAdapterState::unavailable) return std::unexpected(JoinFault::switched_off);
+  return *best;
+}
+
+JoinFault fault_of(std::uint32_t reason) noexcept {
+  switch (reason) {
+    case 7:  // NO_SECRETS: NetworkManager needs another passphrase
+    case 8:  // SUPPLICANT_DISCONNECT
+      return JoinFault::rejected;
+    case 11:  // SUPPLICANT_TIMEOUT
+    case 53:  // SSID_NOT_FOUND
+      return JoinFault::not_found;
+    case 5:   // IP_CONFIG_UNAVAILABLE
+    case 6:   // IP_CONFIG_EXPIRED
+    case 15:  // DHCP_START_FAILED
+    case 16:  // DHCP_ERROR
+    case 17:  // DHCP_FAILED
+      return JoinFault::no_address;
+    default: return JoinFault::other;
+  }
+}
+
+JoinFault fault_of(WifiAdapterState reached) noexcept {
+  if (reached >= WifiAdapterState::activated) return JoinFault::other;
+  if (reached >= WifiAdapterState::ip_config) return JoinFault::no_address;
+  if (reached >= WifiAdapterState::need_auth) return JoinFault::rejected;
+  return JoinFault::not_found;
+}
 
 namespace {
 
