@@ -10,7 +10,7 @@
 #include "owner/broker/device_records.hpp"
 #include "owner/broker/operator_connection.hpp"
 #include "owner/broker/revocation.hpp"
-#include "transport/tls/revocation_list.hpp"
+#include "transport/tls/certificate.hpp"
 
 namespace sealcam::owner {
 

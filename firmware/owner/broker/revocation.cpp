@@ -9,7 +9,7 @@
 #include "owner/account/account.hpp"
 #include "owner/broker/operator_connection.hpp"
 #include "owner/broker/rabbitmq.hpp"
-#include "transport/tls/revocation_list.hpp"
+#include "transport/tls/certificate.hpp"
 
 namespace sealcam::owner {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "transport/mqtt/broker_session.hpp"
+#include "transport/mqtt/mqtt5_client.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -11,7 +11,7 @@
 
 #include "base/format.hpp"
 #include "transport/mqtt/broker_stream.hpp"
-#include "transport/tls/tcp_options.hpp"
+#include "transport/tcp.hpp"
 
 namespace mqtt = boost::mqtt5;
 

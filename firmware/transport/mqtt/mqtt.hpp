@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
-#include "transport/send_progress.hpp"
+#include "transport/tcp.hpp"
 
 namespace sealcam::transport {
 

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "transport/mqtt/broker_session.hpp"
 
 namespace sealcam::transport {
 namespace {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Keys and certificates for the TLS connection to the broker (X.509, RFC 5280; requests, RFC 2986). They only
-/// authorize a device to use the broker; the protection of pictures does not depend on them. All keys are P-256, all
-/// signatures ECDSA with SHA-256. Reentrant.
+/// Keys, certificates (X.509, RFC 5280; requests, RFC 2986) and revocation lists for the TLS connection to the broker.
+/// They only authorize a device to use the broker; the protection of pictures does not depend on them. All keys are
+/// P-256, all signatures ECDSA with SHA-256. Certificates of devices have no end, so a broker needs a revocation list
+/// from its first start. Reentrant.
 #pragma once
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -88,5 +91,15 @@ enum class CertificateUse { client, server };
 /// Checks that the first certificate leads to one of the authorities. Ignores dates, like every connection. Errors:
 /// malformed (a PEM text), bad_signature (it does not).
 [[nodiscard]] Result<> check_certificate(std::string_view authority_pem, std::string_view certificate_pem);
+
+/// The serial number of a certificate (PEM; the first of a chain), big-endian. Errors: malformed.
+[[nodiscard]] Result<Bytes> certificate_serial(std::string_view certificate_pem);
+
+/// A signed list (PEM, "X509 CRL") of revoked serial numbers. thisUpdate is `number` seconds after the beginning of
+/// 2020, because clocks may be wrong: it increases with each list and is never in the future. nextUpdate is 99991231,
+/// the cRLNumber is `number`. Errors: malformed (authority), wrong_key (the key does not belong to the authority),
+/// invalid_argument (a serial number with 0 or more than 20 bytes, or a number from 2050 on), crypto.
+[[nodiscard]] Result<std::string> make_revocation_list(std::string_view authority_pem, const TlsKey& authority_key,
+                                                       std::uint64_t number, std::span<const Bytes> serials);
 
 }  // namespace sealcam::transport

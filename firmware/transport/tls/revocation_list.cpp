@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // mbedTLS parses revocation lists but does not make them. The list is written with mbedTLS's ASN.1 writer, which writes
 // from the end of a buffer to its beginning.
-#include "transport/tls/revocation_list.hpp"
+#include "transport/tls/certificate.hpp"
 
 #include <mbedtls/asn1write.h>
 #include <mbedtls/oid.h>

@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "transport/tls/tcp_options.hpp"
+#include "transport/tcp.hpp"
 #include "transport/tls/tls_internal.hpp"
 
 namespace sealcam::transport {

@@ -45,7 +45,7 @@ class TlsStream {
   /// sent as SNI. Without it, the handshake of a client fails.
   void set_server_name(std::string_view name);
 
-  /// void(error_code). Tunes the connected socket (tcp_options.hpp), then runs the handshake and checks the peer.
+  /// void(error_code). Tunes the connected socket (tcp.hpp), then runs the handshake and checks the peer.
   /// Errors: of mbedTLS (its negative numbers; failure() has the text), of the socket, eof, operation_aborted.
   template <class Token>
   auto async_handshake(handshake_type type, Token&& token) {

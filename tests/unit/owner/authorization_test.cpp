@@ -8,7 +8,7 @@
 #include "operator_scene.hpp"
 #include "owner/broker/device_records.hpp"
 #include "owner/broker/revocation.hpp"
-#include "transport/tls/revocation_list.hpp"
+#include "transport/tls/certificate.hpp"
 
 namespace sealcam::owner {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// OpenSSL checks the revocation lists of Sealcam.
-#include "transport/tls/revocation_list.hpp"
+#include "transport/tls/certificate.hpp"
 
 #include <sys/wait.h>
 

@@ -11,7 +11,7 @@
 #include <optional>
 #include <random>
 
-#include "transport/tls/tcp_options.hpp"
+#include "transport/tcp.hpp"
 
 namespace asio = boost::asio;
 using asio::ip::tcp;

@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Options of Linux for TCP connections that carry pictures (tcp(7)).
+/// Options of Linux for TCP connections that carry pictures (tcp(7)), and how far their bytes have come.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 #include "base/result.hpp"
-#include "transport/send_progress.hpp"
 
 namespace sealcam::transport {
+
+/// TCP_INFO and SIOCOUTQ (tcp(7)). All zero if not connected or unknown.
+struct SendProgress {
+  std::uint64_t acknowledged = 0;       ///< bytes that the peer acknowledged since the connection began
+  std::size_t unacknowledged = 0;       ///< bytes in the socket, sent or not
+  std::size_t unsent = 0;               ///< of these, bytes that have not left this machine
+  std::chrono::microseconds min_rtt{};  ///< shortest round trip of the last minutes
+};
 
 /// The kernel holds at most this number of unsent bytes, so that Sealcam can still drop late frames.
 inline constexpr int unsent_limit_bytes = 16 * 1024;

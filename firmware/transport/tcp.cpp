@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "transport/tls/tcp_options.hpp"
+#include "transport/tcp.hpp"
 
 #include <fcntl.h>
 #include <linux/sockios.h>
