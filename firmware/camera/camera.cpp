@@ -19,7 +19,7 @@
 #include "camera/owner_settings.hpp"
 #include "camera/wifi_controller.hpp"
 #include "device/file_stores.hpp"
-#include "device/service.hpp"
+#include "device/program.hpp"
 #include "hal/networkmanager/networkmanager.hpp"
 #include "protocol/pairing.hpp"
 #include "stream/publish/publisher.hpp"

@@ -5,7 +5,7 @@
 #include "base/file.hpp"
 #include "base/format.hpp"
 #include "camera/diagnostics.hpp"
-#include "device/state_folder.hpp"
+#include "device/device_state.hpp"
 
 namespace sealcam::camera {
 

@@ -8,9 +8,8 @@
 #include "base/format.hpp"
 #include "camera/diagnostics.hpp"
 #include "camera/wifi_controller.hpp"
-#include "device/empty_files.hpp"
+#include "device/device_state.hpp"
 #include "device/enrollment.hpp"
-#include "device/wifi_file.hpp"
 #include "protocol/pairing.hpp"
 
 namespace sealcam::camera {

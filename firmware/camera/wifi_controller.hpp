@@ -9,7 +9,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
-#include "device/wifi_file.hpp"
+#include "device/enrollment.hpp"
 #include "hal/board_control.hpp"
 
 namespace sealcam::camera {

@@ -9,7 +9,7 @@
 
 #include "base/file.hpp"
 #include "base/format.hpp"
-#include "device/state_folder.hpp"
+#include "device/device_state.hpp"
 #include "protocol/envelope.hpp"
 #include "protocol/roster.hpp"
 

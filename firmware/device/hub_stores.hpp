@@ -1,18 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The data that hubs keep over a power cut, besides the rosters of stores.hpp. hub_files.hpp and file_stores.hpp have
-/// the stores that write files.
+/// The data that hubs keep over a power cut, besides the rosters of stores.hpp, and the stores as files of the state
+/// folder. A damaged file is an error, as in file_stores.hpp.
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/types.hpp"
+#include "crypto/key_store.hpp"
 #include "crypto/keys.hpp"
+#include "crypto/sframe.hpp"
 #include "protocol/envelope.hpp"
 
 namespace sealcam::device {
+
+struct RecordedEpoch {
+  protocol::Route route;
+  crypto::PublicKey owner;
+  Bytes roster;  ///< message: the newest one when the epoch became current; it lists this hub
+  Bytes grants;  ///< message
+  protocol::Epoch epoch;
+  crypto::sframe::BaseKey base_key;
+  std::string camera_name;  ///< as in the grant, not made safe for people
+};
 
 using protocol::RequestSeq;
 
@@ -96,6 +113,39 @@ class RequestSequence {
   SequenceStore& store_;
   std::uint64_t next_ = 0;
   std::uint64_t left_ = 0;
+};
+
+/// A line "<camera> <counter>" for each camera, in ascending order.
+class MaxEpochFile final : public MaxEpochStore {
+ public:
+  explicit MaxEpochFile(std::filesystem::path path) : path_(std::move(path)) {}
+
+ private:
+  using Counters = std::map<DeviceId, std::uint32_t>;
+  [[nodiscard]] Result<std::vector<MaxEpoch>> do_load() const override;
+  [[nodiscard]] Result<> do_store(const DeviceId& camera, std::uint32_t counter) override;
+  [[nodiscard]] Result<Counters> read() const;
+  std::filesystem::path path_;
+};
+
+/// A line "<number> <time of making>" for each prekey, in ascending order. The keys are in the key store.
+class PrekeyFile final : public PrekeyStore {
+ public:
+  /// `keys` must outlive the store.
+  PrekeyFile(std::filesystem::path path, const crypto::KeyStore& keys) : path_(std::move(path)), keys_(keys) {}
+
+ private:
+  struct Line {
+    std::uint32_t number = 0;
+    CaptureTime made;
+  };
+  [[nodiscard]] Result<std::vector<StoredPrekey>> do_load() override;
+  [[nodiscard]] Result<StoredPrekey> do_make(CaptureTime now) override;
+  [[nodiscard]] Result<> do_forget(protocol::PrekeyNumber number) override;
+  [[nodiscard]] Result<std::vector<Line>> read() const;
+  [[nodiscard]] Result<> write(const std::vector<Line>& lines) const;
+  std::filesystem::path path_;
+  const crypto::KeyStore& keys_;
 };
 
 }  // namespace sealcam::device

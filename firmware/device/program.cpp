@@ -2,10 +2,19 @@
 #include "device/program.hpp"
 
 #include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
 
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <system_error>
 
+#include "base/file.hpp"
 #include "base/format.hpp"
 
 namespace sealcam::device {
@@ -93,6 +102,102 @@ int reset_command(const fs::path& folder, protocol::Role role, bool confirmed, L
   if (const auto done = reset_state(folder, role); !done) return report(folder, done.error(), log);
   log.info("{} is reset: the next start creates a new, unpaired {}", folder.string(), protocol::name(role));
   return EX_OK;
+}
+
+ServiceManager::ServiceManager(const Clock& clock) : clock_(clock) {
+  std::uint64_t limit = 0;
+  if (::sd_watchdog_enabled(0, &limit) > 0) interval_ = std::chrono::microseconds(limit / 2);
+}
+
+void ServiceManager::ready() { (void)::sd_notify(0, "READY=1"); }
+
+void ServiceManager::stopping() { (void)::sd_notify(0, "STOPPING=1"); }
+
+void ServiceManager::alive() {
+  if (!interval_) return;
+  const auto now = clock_.monotonic();
+  if (sent_ && now - *sent_ < *interval_) return;
+  sent_ = now;
+  (void)::sd_notify(0, "WATCHDOG=1");
+}
+
+Result<> replace_status_file(const std::filesystem::path& path, std::string_view text) {
+  // A rename would replace a FIFO, or /dev/null.
+  std::error_code ec;
+  if (const auto status = std::filesystem::status(path, ec);
+      std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    return std::unexpected(located({Errc::exists, 0, "not a regular file"}, path.native()));
+  auto temporary = path;
+  temporary += ".new";
+  const auto failed = [&](const char* what) {
+    const int native = errno;
+    ::unlink(temporary.c_str());
+    return fail_errno(what, path, native);
+  };
+  const UniqueFd fd = create_file(temporary, 0644);
+  if (!fd) return fail_errno("create the status file", path);
+  if (!write_all(fd.get(), as_bytes(text))) return failed("write the status file");
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return failed("replace the status file");
+  return {};
+}
+
+namespace {
+
+constexpr std::size_t max_word = 64;
+
+/// The innermost command of the command line.
+const CLI::App& selected(const CLI::App& app) {
+  const auto parsed = app.get_subcommands();
+  return parsed.empty() ? app : selected(*parsed.front());
+}
+
+/// The names of the commands in a group. Hidden commands have no group in the help.
+std::string commands_of(const CLI::App& group) {
+  std::string names;
+  for (const auto* command : group.get_subcommands([](const CLI::App*) { return true; }))
+    if (!command->get_group().empty()) names += (names.empty() ? "" : ", ") + command->get_name();
+  return names;
+}
+
+int failed(std::string_view prefix, int code, const char* what) noexcept {
+  std::fprintf(stderr, "%.*s: %s\n", static_cast<int>(prefix.size()), prefix.data(), what);
+  return code;
+}
+
+}  // namespace
+
+int report_usage(const CLI::App& app, const CLI::ParseError& error) {
+  const auto left = app.remaining(true);
+  const auto word = std::ranges::find_if(left, [](const std::string& text) { return !text.starts_with('-'); });
+  const auto& command = selected(app);
+  if (error.get_exit_code() == 0 || word == left.end()) return app.exit(error) == 0 ? EX_OK : EX_USAGE;
+  if (*word == "help") {
+    sealcam::print("{}", command.help());
+    return EX_OK;
+  }
+  const auto names = commands_of(command);
+  if (names.empty()) return app.exit(error) == 0 ? EX_OK : EX_USAGE;
+  std::string path = command.get_name();
+  for (const auto* parent = command.get_parent(); parent != nullptr; parent = parent->get_parent())
+    path = parent->get_name() + " " + path;
+  sealcam::println(stderr, "no command '{}' in '{}'; use one of: {}\nRun '{} --help' for more information.",
+                   printable(*word, max_word), path, names, path);
+  return EX_USAGE;
+}
+
+int run_program(std::string_view prefix, const std::function<int()>& body) noexcept {
+  try {
+    const int code = body();
+    if (std::fflush(stdout) != 0) throw std::system_error(errno, std::generic_category(), "writing the output");
+    return code;
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::broken_pipe) return EX_OK;
+    return failed(prefix, EX_IOERR, error.what());
+  } catch (const std::invalid_argument& error) {
+    return failed(prefix, EX_USAGE, error.what());
+  } catch (const std::exception& error) {
+    return failed(prefix, EX_SOFTWARE, error.what());
+  }
 }
 
 }  // namespace sealcam::device

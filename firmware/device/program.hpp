@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Functions that all programs share: exit codes, version, opening and resetting the state folder.
+/// Functions that all programs share: exit codes, version, command line, opening and resetting the state folder, and
+/// the reports of a running program: its readiness to systemd, and its status to scripts.
 #pragma once
 
+#include <chrono>
 #include <expected>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string_view>
 
+#include "base/clock.hpp"
 #include "base/config.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
 #include "device/device_state.hpp"
 
 namespace sealcam::device {
@@ -52,5 +57,49 @@ namespace sealcam::device {
 
 /// The subcommand `reset`: resets the folder if `confirmed`, otherwise prints how to confirm. Returns the exit code.
 [[nodiscard]] int reset_command(const std::filesystem::path& folder, protocol::Role role, bool confirmed, Log& log);
+
+/// Notifies the service manager that started the program (sd_notify(3)). Does nothing without one. Ignores lost
+/// messages: the service manager then acts as if the program hangs. Thread-bound.
+class ServiceManager {
+ public:
+  /// Reads $WATCHDOG_USEC and $WATCHDOG_PID (sd_watchdog_enabled(3)). `clock` must live longer.
+  explicit ServiceManager(const Clock& clock);
+
+  /// The program runs. It may still wait for pairing or for the broker.
+  void ready();
+  void stopping();
+
+  /// The main loop calls this more often than half of `WatchdogSec=`. Sends a message at the first call, then once per
+  /// half of that time. Does nothing if the unit has no watchdog.
+  void alive();
+
+ private:
+  const Clock& clock_;
+  std::optional<std::chrono::microseconds> interval_;
+  std::optional<MonotonicTime> sent_;
+};
+
+/// Replaces a status file at once: a reader sees the old text or the new one. Not durable, so that a program that
+/// writes it each second does not wait for a disk. Follows no link: the folder may belong to other users. Errors:
+/// not_found, permission, io; the old file then stays.
+[[nodiscard]] Result<> replace_status_file(const std::filesystem::path& path, std::string_view text);
+
+}  // namespace sealcam::device
+
+namespace CLI {
+class App;
+class ParseError;
+}  // namespace CLI
+
+namespace sealcam::device {
+
+/// Prints the error, or the text that --help, --version or the word `help` requests. An unknown command is named, with
+/// the list of commands. Returns the exit code: EX_OK or EX_USAGE.
+[[nodiscard]] int report_usage(const CLI::App& app, const CLI::ParseError& error);
+
+/// Runs `body`, writes the rest of standard output, and returns the exit code. An exception is printed after `prefix`:
+/// EX_IOERR if the output cannot be written, EX_USAGE for std::invalid_argument, EX_SOFTWARE for any other. If the
+/// reader of the output ended, the program ends without a message and with EX_OK.
+[[nodiscard]] int run_program(std::string_view prefix, const std::function<int()>& body) noexcept;
 
 }  // namespace sealcam::device

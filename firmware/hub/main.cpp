@@ -9,7 +9,6 @@
 #include "base/file.hpp"
 #include "base/format.hpp"
 #include "device/program.hpp"
-#include "device/usage.hpp"
 #include "hal/board/board_data.hpp"
 #include "hal/modules/modules.hpp"
 #include "hub/app.hpp"

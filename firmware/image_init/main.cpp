@@ -14,7 +14,6 @@
 #include "base/file.hpp"
 #include "base/format.hpp"
 #include "device/program.hpp"
-#include "device/usage.hpp"
 #include "image_init/card.hpp"
 #include "image_init/pairing_notice.hpp"
 

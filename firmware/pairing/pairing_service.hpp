@@ -9,7 +9,7 @@
 #include "base/log.hpp"
 #include "device/device_state.hpp"
 #include "device/enrollment.hpp"
-#include "device/service.hpp"
+#include "device/program.hpp"
 
 namespace sealcam::pairing {
 

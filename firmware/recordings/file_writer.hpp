@@ -9,7 +9,7 @@
 
 #include "base/file.hpp"
 #include "crypto/keys.hpp"
-#include "device/recorded_epoch.hpp"
+#include "device/hub_stores.hpp"
 #include "protocol/frame.hpp"
 #include "recordings/catalog.hpp"
 

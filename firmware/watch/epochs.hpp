@@ -8,7 +8,7 @@
 #include <string>
 
 #include "crypto/sframe.hpp"
-#include "device/recorded_epoch.hpp"
+#include "device/hub_stores.hpp"
 #include "protocol/roster.hpp"
 #include "protocol/view_request.hpp"
 #include "watch/freshness.hpp"

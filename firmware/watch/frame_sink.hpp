@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "device/recorded_epoch.hpp"
+#include "device/hub_stores.hpp"
 #include "watch/epochs.hpp"
 #include "watch/frame_checker.hpp"
 

@@ -4,7 +4,7 @@
 #include "base/log.hpp"
 #include "base/testing/fakes.hpp"
 #include "device/file_stores.hpp"
-#include "device/hub_files.hpp"
+#include "device/hub_stores.hpp"
 #include "input.hpp"
 #include "parties.hpp"
 #include "scratch.hpp"

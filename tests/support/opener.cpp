@@ -21,7 +21,7 @@
 #include "crypto/cbor.hpp"
 #include "crypto/cose.hpp"
 #include "device/device_state.hpp"
-#include "device/hub_files.hpp"
+#include "device/hub_stores.hpp"
 #include "protocol/envelope.hpp"
 #include "protocol/frame.hpp"
 #include "protocol/roster.hpp"

@@ -6,7 +6,6 @@
 
 #include "base/format.hpp"
 #include "device/program.hpp"
-#include "device/usage.hpp"
 #include "owner/commands/commands.hpp"
 
 namespace sealcam::owner {

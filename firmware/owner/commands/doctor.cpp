@@ -2,7 +2,7 @@
 #include <optional>
 
 #include "base/format.hpp"
-#include "device/empty_files.hpp"
+#include "device/device_state.hpp"
 #include "device/enrollment.hpp"
 #include "owner/account/backup.hpp"
 #include "owner/commands/commands.hpp"

@@ -10,7 +10,7 @@
 #include "base/format.hpp"
 #include "device/enrollment.hpp"
 #include "device/file_stores.hpp"
-#include "device/hub_files.hpp"
+#include "device/hub_stores.hpp"
 #include "hal/h264.hpp"
 #include "owner/sync/exchange.hpp"
 #include "watch/verify_pool.hpp"

@@ -12,7 +12,6 @@
 #include "device/device_state.hpp"
 #include "device/enrollment.hpp"
 #include "device/file_stores.hpp"
-#include "device/wifi_file.hpp"
 #include "hal/testing/fake_board.hpp"
 #include "stream/publish/command_executor.hpp"
 #include "support/actors.hpp"

@@ -12,7 +12,6 @@
 #include <string>
 
 #include "base/file.hpp"
-#include "device/empty_files.hpp"
 #include "support/temporary_folder.hpp"
 #include "transport/tls/certificate.hpp"
 

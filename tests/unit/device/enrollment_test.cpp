@@ -9,7 +9,6 @@
 
 #include "base/file.hpp"
 #include "crypto/psa.hpp"
-#include "device/wifi_file.hpp"
 #include "support/temporary_folder.hpp"
 #include "transport/tls/tls_context.hpp"
 

@@ -11,7 +11,7 @@
 #include "base/file.hpp"
 #include "crypto/hpke.hpp"
 #include "device/device_state.hpp"
-#include "device/hub_files.hpp"
+#include "device/hub_stores.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace sealcam::device {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Tests sd_notify(3) with a datagram socket that stands for systemd.
-#include "device/service.hpp"
+#include "device/program.hpp"
 
 #include <sys/socket.h>
 #include <sys/un.h>

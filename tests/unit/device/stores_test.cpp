@@ -3,7 +3,7 @@
 
 #include "base/file.hpp"
 #include "device/file_stores.hpp"
-#include "device/hub_files.hpp"
+#include "device/hub_stores.hpp"
 #include "support/actors.hpp"
 #include "support/temporary_folder.hpp"
 

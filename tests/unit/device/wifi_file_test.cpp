@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "device/wifi_file.hpp"
+#include "device/enrollment.hpp"
 
 #include <sys/stat.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "device/hub_files.hpp"
+#include "device/hub_stores.hpp"
 
 #include <algorithm>
 #include <charconv>
