@@ -13,7 +13,7 @@
 #include "base/file.hpp"
 #include "base/format.hpp"
 #include "image_init/card.hpp"
-#include "pairing/display.hpp"
+#include "pairing/pairing_service.hpp"
 #include "protocol/pairing.hpp"
 
 namespace sealcam::image_init {

@@ -4,7 +4,7 @@
 #include <catch2/generators/catch_generators.hpp>
 
 #include "base/bytes.hpp"
-#include "pairing/display.hpp"
+#include "pairing/pairing_service.hpp"
 #include "protocol/pairing.hpp"
 #include "support/pairing_scene.hpp"
 
