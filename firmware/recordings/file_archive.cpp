@@ -5,7 +5,6 @@
 #include <map>
 
 #include "base/types.hpp"
-#include "recordings/picture_source.hpp"
 
 namespace sealcam::recordings {
 

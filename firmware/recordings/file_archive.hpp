@@ -1,14 +1,73 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The Archive on files, index and keys.
+/// The Archive on files, index and keys, and the source of its pictures, which it verifies and opens.
 #pragma once
 
 #include <filesystem>
+#include <memory>
+#include <vector>
 
+#include "protocol/frame.hpp"
+#include "recordings/catalog.hpp"
 #include "recordings/index.hpp"
 #include "recordings/key_folder.hpp"
 #include "recordings/recorder.hpp"
 
 namespace sealcam::recordings {
+
+/// The pictures of one file, from one of its groups on. Thread-bound.
+class PictureSource {
+ public:
+  /// Errors: not_found (the file, or its base key), malformed, bad_signature, wrong_key, not_decryptable (the key), io.
+  [[nodiscard]] static Result<std::unique_ptr<PictureSource>> open(const std::filesystem::path& folder,
+                                                                   FileInspector& inspector, const KeyFolder* keys,
+                                                                   const FileName& name);
+
+  /// Continues with the newest group that begins at or before `time`, and that a decoder can begin with; else with the
+  /// first such group.
+  void seek(CaptureTime time);
+  struct Opened {
+    PictureFacts facts;
+    Counter depends;
+    ByteView access_unit;  ///< valid until the next call
+  };
+  /// The next picture that was not altered. Nothing at the end. Errors: io. `which` keys: reads the first frame of each
+  /// group only.
+  [[nodiscard]] Result<std::optional<Opened>> next(Pictures which);
+  [[nodiscard]] std::uint64_t altered() const noexcept { return altered_; }
+
+ private:
+  PictureSource(RecordingFile file, FileContent content, crypto::sframe::OpeningKey key)
+      : file_(std::move(file)),
+        content_(std::move(content)),
+        key_(std::move(key)),
+        opener_(content_.verified.route),
+        reader_(file_, content_.header.size, content_.end) {}
+  [[nodiscard]] std::uint64_t place(std::size_t group) const;
+  void go_to(std::size_t group);
+  void go_to_next_group();
+  [[nodiscard]] std::optional<Opened> open_frame(ByteView message);
+  [[nodiscard]] CaptureTime at(CaptureTime captured);
+
+  RecordingFile file_;
+  FileContent content_;
+  crypto::sframe::OpeningKey key_;
+  protocol::FrameOpener opener_;
+  ItemReader reader_;
+  std::size_t next_group_ = 0;                 ///< whose mark was not read yet
+  std::optional<CaptureTime> first_captured_;  ///< of the group
+  CaptureTime last_at_;
+  Bytes plain_;
+  std::uint64_t altered_ = 0;
+};
+
+[[nodiscard]] std::unique_ptr<PictureReader> make_reader(std::filesystem::path folder, const AccountId& account,
+                                                         const KeyFolder* keys, std::vector<IndexedFile> files,
+                                                         const TimeRange& range, Pictures which);
+
+/// The newest picture of the file at or before `time`. Errors: those of PictureSource, not_found.
+[[nodiscard]] Result<Moment> find_moment(const std::filesystem::path& folder, const AccountId& account,
+                                         const KeyFolder* keys, const IndexedFile& file, CaptureTime time,
+                                         Pictures which);
 
 /// Thread-safe.
 class FileArchive final : public Archive {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "recordings/picture_source.hpp"
+#include "recordings/file_archive.hpp"
 
 #include <algorithm>
 #include <limits>

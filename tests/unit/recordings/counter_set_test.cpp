@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "recordings/counter_set.hpp"
+#include "recordings/format.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
