@@ -16,9 +16,8 @@
 #include "hal/picture.hpp"
 #include "stream/capture/access_unit_queue.hpp"
 #include "stream/capture/capture_control.hpp"
-#include "stream/capture/group_filter.hpp"
+#include "stream/capture/encoding_sensor.hpp"
 #include "stream/capture/received_challenges.hpp"
-#include "stream/capture/source_controller.hpp"
 
 namespace sealcam::stream {
 

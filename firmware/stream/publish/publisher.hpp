@@ -15,12 +15,11 @@
 #include "stream/capture/capture_control.hpp"
 #include "stream/capture/received_challenges.hpp"
 #include "stream/publish/command_executor.hpp"
-#include "stream/publish/hub_reports.hpp"
 #include "stream/publish/owner_validators.hpp"
-#include "stream/publish/prekeys.hpp"
 #include "stream/publish/rate_controller.hpp"
 #include "stream/publish/request_validator.hpp"
 #include "stream/publish/sealing.hpp"
+#include "stream/publish/send_backlog.hpp"
 #include "transport/mqtt/mqtt.hpp"
 
 namespace sealcam::stream {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "stream/capture/group_filter.hpp"
+#include "stream/capture/encoding_sensor.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

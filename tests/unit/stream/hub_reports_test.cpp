@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "stream/publish/hub_reports.hpp"
+#include "stream/publish/send_backlog.hpp"
 
 #include <array>
 #include <catch2/catch_test_macros.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "stream/publish/prekeys.hpp"
+#include "stream/publish/sealing.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
