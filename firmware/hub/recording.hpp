@@ -9,7 +9,7 @@
 #include "device/device_state.hpp"
 #include "hub/settings.hpp"
 #include "recordings/file_archive.hpp"
-#include "watch/frame_sink.hpp"
+#include "watch/camera_watch.hpp"
 
 namespace sealcam::hub {
 

@@ -14,7 +14,6 @@
 #include "watch/freshness.hpp"
 #include "watch/picture_sink.hpp"
 #include "watch/prekeys.hpp"
-#include "watch/stream_order.hpp"
 
 namespace sealcam::watch {
 

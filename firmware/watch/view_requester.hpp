@@ -12,9 +12,9 @@
 #include "protocol/view_request.hpp"
 #include "transport/mqtt/mqtt.hpp"
 #include "watch/epochs.hpp"
-#include "watch/frame_checker.hpp"
 #include "watch/freshness.hpp"
 #include "watch/prekeys.hpp"
+#include "watch/verify_pool.hpp"
 
 namespace sealcam::watch {
 

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "attacks/arena.hpp"
-#include "watch/stream_order.hpp"
+#include "watch/freshness.hpp"
 
 namespace sealcam::attacks {
 

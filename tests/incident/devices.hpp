@@ -8,7 +8,7 @@
 #include "base/clock.hpp"
 #include "people.hpp"
 #include "relay.hpp"
-#include "watch/frame_checker.hpp"
+#include "watch/verify_pool.hpp"
 #include "witness.hpp"
 
 namespace sealcam::incident {

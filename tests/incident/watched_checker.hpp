@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include "watch/frame_checker.hpp"
+#include "watch/verify_pool.hpp"
 #include "witness.hpp"
 
 namespace sealcam::incident {

@@ -11,7 +11,7 @@
 #include "device/hub_stores.hpp"
 #include "device/stores.hpp"
 #include "protocol/envelope.hpp"
-#include "watch/frame_checker.hpp"
+#include "watch/verify_pool.hpp"
 
 namespace sealcam::test {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "watch/frame_sink.hpp"
+#include "watch/camera_watch.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "watch/stream_order.hpp"
+#include "watch/freshness.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
