@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/result.hpp"
+#include "image_init/card.hpp"
 #include "image_init/pairing_notice.hpp"
-#include "image_init/settings.hpp"
 #include "input.hpp"
 
 using namespace sealcam;

@@ -7,7 +7,6 @@
 
 #include "base/file.hpp"
 #include "base/testing/fakes.hpp"
-#include "image_init/settings.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace sealcam;

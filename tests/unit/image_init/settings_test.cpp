@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "image_init/settings.hpp"
+#include "image_init/card.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
