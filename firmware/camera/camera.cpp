@@ -13,11 +13,9 @@
 
 #include "base/file.hpp"
 #include "base/format.hpp"
-#include "camera/board_parts.hpp"
 #include "camera/capture_factory.hpp"
-#include "camera/json_reports.hpp"
 #include "camera/owner_settings.hpp"
-#include "camera/wifi_controller.hpp"
+#include "camera/reports.hpp"
 #include "device/file_stores.hpp"
 #include "device/program.hpp"
 #include "hal/networkmanager/networkmanager.hpp"

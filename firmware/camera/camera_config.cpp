@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "camera/camera_config.hpp"
+#include "camera/camera.hpp"
 
 #include <algorithm>
 #include <array>

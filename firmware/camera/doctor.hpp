@@ -6,11 +6,12 @@
 #include <expected>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.hpp"
-#include "camera/camera_config.hpp"
+#include "camera/camera.hpp"
 #include "hal/board/board_data.hpp"
 
 namespace sealcam::camera {
@@ -64,12 +65,107 @@ struct DoctorSubject {
 /// The configuration that sealcam-camera uses with these options.
 void read_configuration(const DoctorOptions& options, DoctorSubject& subject);
 
-/// For people: one line for each finding, and a second one for its next step. json_reports.hpp has the text for
+/// For people: one line for each finding, and a second one for its next step. reports.hpp has the text for
 /// programs.
 [[nodiscard]] std::string to_text(const Diagnosis& diagnosis);
 
 /// `sealcam-camera --doctor`: prints the diagnosis of this machine. Returns the exit code: 0 without a fault,
 /// otherwise 1.
 [[nodiscard]] int run_doctor(const DoctorOptions& options, const Clock& clock);
+
+/// A video node of the running board.
+struct VideoNode {
+  std::filesystem::path device;
+  std::string name, driver;
+  bool first = true;  ///< the driver's first node of a device; the others carry metadata
+};
+
+/// Runs the checks and collects their findings. Thread-bound.
+class Diagnostics {
+ public:
+  /// `common` is the model for unknown boards. All references must live longer than this object.
+  Diagnostics(const DoctorSubject& subject, const hal::board::Model& model, const hal::board::Model& common,
+              hal::board::Identity identity);
+
+  void check_board();
+  void check_kernel();
+  void check_sensors();
+  void check_source();
+  void check_encoder();
+  void check_picture();
+  void check_light();
+  void check_button();
+  void check_watchdog();
+  void check_temperature();
+  void check_serial();
+  void check_state();
+  void check_enrollment();
+  void check_wifi();
+  void check_space();
+  void check_memory();
+  void check_clock();
+
+  [[nodiscard]] std::vector<Finding> take() { return std::move(findings_); }
+
+ private:
+  struct Found {
+    const hal::board::Sensor* sensor;
+    VideoNode node;
+  };
+  void ok(std::string_view check, std::string what) { add(Severity::ok, check, std::move(what), ""); }
+  void warn(std::string_view check, std::string what, std::string next) {
+    add(Severity::warning, check, std::move(what), std::move(next));
+  }
+  void fault(std::string_view check, std::string what, std::string next) {
+    add(Severity::fault, check, std::move(what), std::move(next));
+  }
+  void add(Severity severity, std::string_view check, std::string what, std::string next) {
+    findings_.push_back({severity, std::string(check), std::move(what), std::move(next)});
+  }
+  void classify(const VideoNode& node);
+  /// Whether the configuration names a backend of this kind.
+  [[nodiscard]] bool takes(hal::SourceKind kind) const { return backend_ != nullptr && backend_->kind == kind; }
+  /// Whether the configured backend can open the sensor.
+  [[nodiscard]] bool can_take(const hal::board::Sensor& sensor) const {
+    return backend_ == nullptr || backend_->name == sensor.backend;
+  }
+  /// Whether the configuration names this node. A device name for libcamera is a camera, which has several nodes.
+  [[nodiscard]] bool is_taken(const std::filesystem::path& device) const {
+    const auto& source = config_.source;
+    return source.device == "auto" || takes(hal::SourceKind::camera) || source.device == device;
+  }
+  [[nodiscard]] bool can_use(const std::filesystem::path& device) const;
+  /// The reason why can_use() is false.
+  [[nodiscard]] std::string why_not(const std::filesystem::path& device) const;
+  /// The next step if can_use() is false.
+  [[nodiscard]] std::string how_to_use(const std::filesystem::path& device) const;
+  /// Whether the running kernel can have the driver. An unknown kernel can.
+  [[nodiscard]] bool fits(const std::optional<std::string>& kernel) const {
+    return !kernel || kernel_ == nullptr || kernel_->name == *kernel;
+  }
+  [[nodiscard]] std::string kernel_name() const;
+  [[nodiscard]] std::string setup_of(const hal::board::Sensor& sensor) const;
+  [[nodiscard]] std::string sensor_steps() const;
+  void check_fault();
+  void check_found_source(const Found& found);
+  [[nodiscard]] const Found* source_sensor() const;
+  [[nodiscard]] bool has_encoder(std::string_view name) const;
+  void check_own_encoder(const hal::board::Encoder& encoder);
+  void check_software();
+  [[nodiscard]] std::string way_to_encoder(const hal::board::Encoder& encoder) const;
+  [[nodiscard]] std::optional<std::uint64_t> memory_mib() const;
+
+  const DoctorSubject& subject_;
+  const hal::board::SystemView& system_;
+  const hal::board::Model& model_;
+  hal::board::Identity identity_;
+  const hal::board::Kernel* kernel_;                // null: unknown
+  CameraConfig config_;                             // the defaults if the file cannot be read
+  const hal::Backend* backend_;                     // null: auto
+  std::vector<const hal::board::Sensor*> sensors_;  // possible ones
+  std::vector<Found> found_;
+  std::vector<VideoNode> unknown_;  // possibly sensors
+  std::vector<Finding> findings_;
+};
 
 }  // namespace sealcam::camera

@@ -2,11 +2,183 @@
 #include "camera/owner_settings.hpp"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "base/file.hpp"
 #include "base/format.hpp"
 
 namespace sealcam::camera {
+
+using Phase = hal::JoinProgress::Phase;
+using hal::JoinFault;
+using protocol::WifiFault;
+
+/// If the process ends during this number of attempts, the network counts as failed.
+static constexpr std::uint32_t max_interrupted = 3;
+
+static constexpr std::array faults = {
+    WifiFaultText{JoinFault::other, "other", WifiFault::other, "the camera could not join the network",
+                  "see journalctl -u NetworkManager"},
+    WifiFaultText{JoinFault::unmanaged, "unmanaged", WifiFault::cannot, "NetworkManager does not run on this board",
+                  "install and start NetworkManager, or join the network by hand"},
+    WifiFaultText{JoinFault::no_adapter, "no_adapter", WifiFault::cannot, "NetworkManager manages no Wi-Fi adapter",
+                  "see nmcli device; if the adapter is 'unmanaged' there, another program controls it"},
+    WifiFaultText{JoinFault::switched_off, "switched_off", WifiFault::cannot, "the Wi-Fi adapter is switched off",
+                  "run rfkill unblock wifi; on a Raspberry Pi, set the Wi-Fi country first"},
+    WifiFaultText{JoinFault::not_permitted, "not_permitted", WifiFault::cannot,
+                  "NetworkManager does not allow the camera's user to change networks",
+                  "copy 50-sealcam-camera.rules from board/common to /etc/polkit-1/rules.d"},
+    WifiFaultText{JoinFault::not_found, "not_found", WifiFault::not_found, "the camera did not find the network",
+                  "check its name and its range"},
+    WifiFaultText{JoinFault::rejected, "rejected", WifiFault::rejected, "the network rejected the passphrase",
+                  "send it again with sealcam camera wifi"},
+    WifiFaultText{JoinFault::no_address, "no_address", WifiFault::no_address, "the network gave the camera no address",
+                  "check the DHCP server of the router"},
+    WifiFaultText{JoinFault::useless, "no_broker", WifiFault::no_broker,
+                  "the camera could not reach the broker over the network",
+                  "allow connections from the network to the broker, or name another network"},
+};
+
+const WifiFaultText& describe(JoinFault fault) noexcept {
+  const auto* const it = std::ranges::find(faults, fault, &WifiFaultText::join);
+  return it == faults.end() ? faults.front() : *it;
+}
+
+const WifiFaultText* fault_of(std::string_view outcome) noexcept {
+  if (outcome.empty() || outcome == joined_outcome) return nullptr;
+  const auto* const it = std::ranges::find(faults, outcome, &WifiFaultText::name);
+  return it == faults.end() ? &faults.front() : &*it;
+}
+
+WifiController::WifiController(const Dependencies& deps, const WifiTimes& times)
+    : deps_(deps), times_(times), alone_since_(deps.clock.monotonic()), alone_(times.alone) {}
+
+void WifiController::load() {
+  auto wifi = device::read_wifi_file(deps_.files, &outcome_);
+  if (!wifi) {
+    if (wifi.error().code != Errc::not_found) deps_.log.error("Wi-Fi: {}", to_string(wifi.error()));
+    return;
+  }
+  wifi_ = std::move(*wifi);
+  not_before_ = deps_.clock.monotonic() + times_.grace;
+  if (outcome_.word.empty() && outcome_.interrupted >= max_interrupted) end(describe(JoinFault::other).name);
+}
+
+Result<> WifiController::join(const protocol::Wifi& wifi) {
+  if (auto r = device::write_wifi_file(deps_.files, wifi); !r) return r;
+  wifi_ = wifi.duplicate();
+  outcome_ = {};
+  alone_ = times_.alone;
+  not_before_ = deps_.clock.monotonic() + times_.grace;
+  if (trying_) {
+    replaced_ = true;
+    deps_.network.leave(JoinFault::other);
+  }
+  return {};
+}
+
+bool WifiController::tick(bool connected) {
+  const auto* const before = fault();
+  const MonotonicTime now = deps_.clock.monotonic();
+  note_connection(connected, now);
+  if (trying_) follow(now);
+  else if (wifi_ && due(now)) begin(now);
+  return fault() != before;
+}
+
+void WifiController::note_connection(bool connected, MonotonicTime now) {
+  if (connected && !connected_since_) connected_since_ = now;
+  if (!connected && connected_since_) {
+    connected_since_.reset();
+    alone_since_ = now;
+  }
+}
+
+/// A network that failed is tried again only if the camera has no broker, so that nothing is lost.
+bool WifiController::due(MonotonicTime now) const {
+  if (outcome_.word == joined_outcome) return false;
+  if (outcome_.word.empty()) return now >= not_before_;
+  return !connected_since_ && now - alone_since_ >= alone_ && now >= not_before_;
+}
+
+void WifiController::begin(MonotonicTime now) {
+  if (!outcome_.word.empty()) alone_ = std::min<std::chrono::nanoseconds>(alone_ * 2, times_.max_alone);
+  if (outcome_.word.empty()) {
+    ++outcome_.interrupted;
+    store();
+  }
+  if (auto r = deps_.network.join(wifi_->ssid, wifi_->passphrase.reveal(), times_.limit); !r) {
+    deps_.log.error("Wi-Fi: {}", to_string(r.error()));
+    not_before_ = now + times_.alone;
+    return end(describe(JoinFault::other).name);
+  }
+  deps_.log.info(
+      "Wi-Fi: joining the owner's network; without the broker the camera returns to the earlier network after {} s",
+      times_.limit.count());
+  trying_ = true;
+  begun_.reset();
+  joined_.reset();
+}
+
+void WifiController::follow(MonotonicTime now) {
+  const auto progress = deps_.network.step();
+  if (progress.phase == Phase::looking) return;
+  if (!begun_) begun_ = now;
+  if (progress.phase == Phase::joined) {
+    if (!joined_) {
+      joined_ = progress.since;
+      deps_.log.info("Wi-Fi: joined the owner's network, waiting for the broker");
+    }
+    if (proven(now)) return deps_.network.keep();
+    if (now - *begun_ >= times_.prove) deps_.network.leave(JoinFault::useless);
+    return;
+  }
+  if (progress.phase == Phase::joining) {
+    joined_.reset();
+    if (now - *begun_ >= times_.join) deps_.network.leave(JoinFault::none);
+    return;
+  }
+  finish(progress, now);
+}
+
+void WifiController::finish(const hal::JoinProgress& progress, MonotonicTime now) {
+  trying_ = false;
+  not_before_ = now + times_.grace;
+  alone_since_ = now;
+  if (std::exchange(replaced_, false)) return;  // by a later join()
+  if (progress.phase == Phase::kept) {
+    deps_.log.info("Wi-Fi: reached the broker over the owner's network; the camera keeps it");
+    return end(joined_outcome);
+  }
+  const auto& fault = describe(progress.fault);
+  const auto detail = progress.detail.empty() ? "" : " (" + progress.detail + ")";
+  deps_.log.warning("Wi-Fi: {}{}; the camera stays in the earlier network", fault.what, detail);
+  end(fault.name);
+}
+
+/// A connection to the broker that started in the network proves it at once. An older one proves it later: it can
+/// survive the change of the network, for example over a cable.
+bool WifiController::proven(MonotonicTime now) const {
+  if (!connected_since_ || !joined_) return false;
+  return *connected_since_ >= *joined_ || now - *joined_ >= times_.settled;
+}
+
+void WifiController::end(std::string_view outcome) {
+  outcome_ = {std::string(outcome), 0};
+  store();
+}
+
+void WifiController::store() {
+  if (auto r = device::write_wifi_file(deps_.files, *wifi_, outcome_); !r)
+    deps_.log.error("Wi-Fi: cannot store the outcome: {}", to_string(r.error()));
+}
+
+std::string_view WifiController::state() const noexcept {
+  if (!wifi_) return "none";
+  if (trying_) return "trying";
+  return outcome_.word.empty() ? "waiting" : std::string_view(outcome_.word);
+}
 
 using protocol::CameraSettings;
 

@@ -20,7 +20,7 @@ PAGE = TOP / "firmware/docs/configuration.md"
 SOURCES = {"camera.json": ["firmware/camera/camera_config.cpp"],
            "hub.json": ["firmware/hub/settings.cpp"],
            "sealcam.json": ["firmware/image_init/card.cpp"]}
-HEADERS = ["hal/backends.hpp", "firmware/camera/camera_config.hpp", "hal/media.hpp", "firmware/base/types.hpp",
+HEADERS = ["hal/backends.hpp", "firmware/camera/camera.hpp", "hal/media.hpp", "firmware/base/types.hpp",
            "firmware/hub/settings.hpp"]
 PROGRAMS = {"camera.json": "sealcam-camera", "hub.json": "sealcam-hub"}
 

@@ -29,7 +29,7 @@ HEADERS = {
     "stream": "stream/publish/publisher.hpp",
     "watch": "watch/watcher.hpp",
     "image_init": "image_init/",
-    "camera": "camera/camera_config.hpp",
+    "camera": "camera/camera.hpp",
     "hub": "hub/settings.hpp",
     "owner": "owner/",
 }

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/config.hpp"
-#include "camera/camera_config.hpp"
+#include "camera/camera.hpp"
 #include "device/enrollment.hpp"
 #include "hub/access/token.hpp"
 #include "hub/settings.hpp"

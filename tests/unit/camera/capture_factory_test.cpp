@@ -6,7 +6,6 @@
 
 #include "base/testing/fakes.hpp"
 #include "build_paths.hpp"
-#include "camera/board_parts.hpp"
 #include "unit/camera/fake_board_tree.hpp"
 
 using namespace sealcam;

@@ -3,7 +3,7 @@
 #include <fstream>
 
 #include "build_paths.hpp"
-#include "camera/camera_config.hpp"
+#include "camera/camera.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace sealcam;

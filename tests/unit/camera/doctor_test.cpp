@@ -9,8 +9,8 @@
 
 #include "base/testing/fakes.hpp"
 #include "build_paths.hpp"
-#include "camera/board_parts.hpp"
-#include "camera/json_reports.hpp"
+#include "camera/capture_factory.hpp"
+#include "camera/reports.hpp"
 #include "hal/board/board_data.hpp"
 #include "unit/camera/fake_board_tree.hpp"
 

@@ -5,7 +5,7 @@
 
 #include "base/file.hpp"
 #include "base/testing/fakes.hpp"
-#include "camera/board_parts.hpp"
+#include "camera/capture_factory.hpp"
 #include "hal/testing/fake_board.hpp"
 #include "support/temporary_folder.hpp"
 

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/testing/fakes.hpp"
-#include "camera/json_reports.hpp"
+#include "camera/reports.hpp"
 #include "support/fake_v4l2.hpp"
 
 using namespace sealcam;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Join attempts over time, with a fake clock and fake networks.
-#include "camera/wifi_controller.hpp"
+#include "camera/owner_settings.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
