@@ -1,17 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The hub: connects state, broker, verifiers, watcher and page on one network thread.
+/// The hub and its configuration file: connects state, broker, verifiers, watcher and page on one network thread.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 
 #include "base/log.hpp"
+#include "base/types.hpp"
 #include "device/device_state.hpp"
 #include "device/enrollment.hpp"
-#include "hub/settings.hpp"
+#include "recordings/status.hpp"
 
 namespace sealcam::hub {
+
+/// Recordings of this hub. Without a camera whose mode is `continuous`, the hub records nothing.
+struct RecordingSettings {
+  std::filesystem::path folder;                   ///< absolute; empty: recordings/ in the state folder
+  std::int64_t max_gib = 0;                       ///< 0: until the disk is full, less the reserve
+  std::int64_t max_days = 0;                      ///< 0: no limit
+  std::int64_t reserve_mib = 1024;                ///< of the file system; stays free
+  recordings::Mode mode = recordings::Mode::off;  ///< of cameras that are not listed
+  std::map<DeviceId, recordings::Mode> cameras;
+
+  [[nodiscard]] recordings::Mode mode_of(const DeviceId& camera) const {
+    const auto found = cameras.find(camera);
+    return found == cameras.end() ? mode : found->second;
+  }
+  [[nodiscard]] bool enabled() const noexcept;
+};
+
+/// The configuration file hub.json; firmware/docs/configuration.md lists the settings.
+struct Settings {
+  std::string listen = "127.0.0.1:8420";
+  LogLevel log = LogLevel::info;
+  unsigned verify_threads = 0;  ///< 0: the number of cores minus one
+  RecordingSettings recordings;
+};
+
+struct Address {
+  std::string host;  ///< numeric, loopback
+  std::uint16_t port = 0;
+};
+/// Parses `127.0.0.1:8420` or `[::1]:8420`; port 0 lets the system choose one. Returns nothing for other addresses.
+[[nodiscard]] std::optional<Address> parse_listen(const std::string& text);
+
+/// Reads the file. If it is `optional`, a missing file counts as empty. On failure `why` gets the message.
+[[nodiscard]] std::optional<Settings> read_settings(const std::filesystem::path& file, bool optional, std::string& why);
 
 struct AppConfig {
   Settings settings;

@@ -20,9 +20,8 @@
 #include "base/file.hpp"
 #include "base/format.hpp"
 #include "device/program.hpp"
-#include "hub/access/as_owner.hpp"
+#include "hub/access/access.hpp"
 #include "hub/access/open_socket.hpp"
-#include "hub/access/token_file.hpp"
 
 namespace sealcam::hub {
 namespace {

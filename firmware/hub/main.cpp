@@ -13,8 +13,7 @@
 #include "hal/modules/modules.hpp"
 #include "hub/app.hpp"
 #include "hub/commands.hpp"
-#include "hub/decoder/decoder_child.hpp"
-#include "hub/recordings_commands.hpp"
+#include "hub/decoder/decoder.hpp"
 #include "pairing/pairing_service.hpp"
 
 namespace {

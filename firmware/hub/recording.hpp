@@ -7,7 +7,7 @@
 #include <set>
 
 #include "device/device_state.hpp"
-#include "hub/settings.hpp"
+#include "hub/app.hpp"
 #include "recordings/file_archive.hpp"
 #include "watch/camera_watch.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hub/recordings_commands.hpp"
+#include "hub/commands.hpp"
 
 #include <sysexits.h>
 #include <unistd.h>
@@ -12,9 +12,8 @@
 #include "base/types.hpp"
 #include "device/enrollment.hpp"
 #include "device/program.hpp"
-#include "hub/access/as_owner.hpp"
-#include "hub/commands.hpp"
-#include "hub/web/media_request.hpp"
+#include "hub/access/open_socket.hpp"
+#include "hub/web/live_stream.hpp"
 #include "recordings/verifier.hpp"
 
 namespace sealcam::hub {

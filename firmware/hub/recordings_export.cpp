@@ -8,8 +8,8 @@
 #include "base/format.hpp"
 #include "device/program.hpp"
 #include "hal/modules/modules.hpp"
-#include "hub/recordings_commands.hpp"
-#include "hub/web/media_request.hpp"
+#include "hub/commands.hpp"
+#include "hub/web/live_stream.hpp"
 
 namespace sealcam::hub {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hub/settings.hpp"
+#include "hub/app.hpp"
 
 #include <algorithm>
 #include <charconv>

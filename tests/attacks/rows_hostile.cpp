@@ -6,7 +6,7 @@
 #include "base/format.hpp"
 #include "base/types.hpp"
 #include "hal/h264.hpp"
-#include "hub/web/media_request.hpp"
+#include "hub/web/live_stream.hpp"
 #include "support/hub_scene.hpp"
 
 namespace sealcam::attacks {

@@ -21,7 +21,7 @@ SOURCES = {"camera.json": ["firmware/camera/camera_config.cpp"],
            "hub.json": ["firmware/hub/settings.cpp"],
            "sealcam.json": ["firmware/image_init/card.cpp"]}
 HEADERS = ["hal/backends.hpp", "firmware/camera/camera.hpp", "hal/media.hpp", "firmware/base/types.hpp",
-           "firmware/hub/settings.hpp"]
+           "firmware/hub/app.hpp"]
 PROGRAMS = {"camera.json": "sealcam-camera", "hub.json": "sealcam-hub"}
 
 

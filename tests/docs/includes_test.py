@@ -30,7 +30,7 @@ HEADERS = {
     "watch": "watch/watcher.hpp",
     "image_init": "image_init/",
     "camera": "camera/camera.hpp",
-    "hub": "hub/settings.hpp",
+    "hub": "hub/app.hpp",
     "owner": "owner/",
 }
 LAYERS = [["base"], ["crypto"], ["transport", "protocol", "hal"], ["device"], ["pairing", "stream", "watch"], ["image_init"],

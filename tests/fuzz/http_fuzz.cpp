@@ -8,7 +8,7 @@
 
 #include "base/testing/fakes.hpp"
 #include "hub/access/testing/memory_tokens.hpp"
-#include "hub/web/credentials.hpp"
+#include "hub/web/routes.hpp"
 #include "input.hpp"
 #include "web_backend.hpp"
 

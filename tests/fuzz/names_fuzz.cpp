@@ -2,7 +2,7 @@
 // Parsers of short texts: ids, topics, hexadecimal digits, addresses, hosts, the operator's records.
 #include "base/bytes.hpp"
 #include "base/types.hpp"
-#include "hub/settings.hpp"
+#include "hub/app.hpp"
 #include "hub/web/routes.hpp"
 #include "input.hpp"
 #include "owner/broker/device_records.hpp"

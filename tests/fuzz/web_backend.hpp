@@ -2,7 +2,7 @@
 /// A backend for the web server with one camera, one group of pictures and three constant texts.
 #pragma once
 
-#include "hub/web/server_shared.hpp"
+#include "hub/web/server.hpp"
 
 namespace sealcam::fuzz {
 

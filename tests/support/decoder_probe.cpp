@@ -8,7 +8,7 @@
 #include <new>
 #include <thread>
 
-#include "hub/decoder/decoder_child.hpp"
+#include "hub/decoder/decoder.hpp"
 
 using namespace sealcam;
 

@@ -13,11 +13,29 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/log.hpp"
 #include "base/result.hpp"
 
 namespace sealcam::hub::access {
+
+/// While it exists, root has the user, the group and no other groups than those of the folder's owner, so that a link
+/// in the folder leads to nothing that this owner cannot open. It does nothing for other users, for a folder of root,
+/// and where the kernel does not permit it. The identity belongs to the process, so one object at a time, and no
+/// threads.
+class AsOwner {
+ public:
+  explicit AsOwner(const std::filesystem::path& folder);
+  AsOwner(const AsOwner&) = delete;
+  AsOwner& operator=(const AsOwner&) = delete;
+  ~AsOwner();
+
+ private:
+  void become_root();
+  bool changed_ = false;
+  std::vector<gid_t> groups_;  ///< of root
+};
 
 /// Thread-bound to the thread that runs the io_context. It serves four clients at once, each for two seconds at most.
 class OpenSocket {

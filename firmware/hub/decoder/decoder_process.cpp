@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hub/decoder/decoder_process.hpp"
+#include "hub/decoder/decoder.hpp"
 
 #include <poll.h>
 #include <spawn.h>
@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "base/file.hpp"
-#include "hub/decoder/decoder_child.hpp"
 
 namespace sealcam::hub::decoder {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hub/web/connection.hpp"
+#include "hub/web/server.hpp"
 
 #include <algorithm>
 #include <array>
@@ -13,12 +13,10 @@
 #include <boost/beast/websocket/stream.hpp>
 
 #include "base/format.hpp"
-#include "hub/web/credentials.hpp"
 #include "hub/web/live_stream.hpp"
-#include "hub/web/media_request.hpp"
 #include "hub/web/messages.hpp"
-#include "hub/web/recorded_stream.hpp"
-#include "hub/web/recording_pool.hpp"
+#include "hub/web/recordings.hpp"
+#include "hub/web/routes.hpp"
 #include "hub/web/web_session.hpp"
 
 namespace sealcam::hub::web {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The messages of the WebSocket. /api/state and the status file contain the state message, too.
-/// firmware/docs/hub-api.md lists the fields.
+/// The messages of the WebSocket, and the text of /metrics. /api/state and the status file contain the state message,
+/// too. firmware/docs/hub-api.md lists the fields, firmware/docs/hub.md the metrics. Reentrant.
 #pragma once
 
 #include <array>
@@ -11,8 +11,11 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "base/result.hpp"
+#include "recordings/status.hpp"
+#include "watch/picture_sink.hpp"
 #include "watch/watcher.hpp"
 
 namespace sealcam::hub::web {
@@ -77,5 +80,23 @@ enum PictureFlags : std::uint8_t {
 /// a client that knows the hub's clock adds the time between sending and showing.
 [[nodiscard]] PictureHeader make_picture_header(const DeviceId& camera, const watch::PictureInfo& picture, bool cached,
                                                 BootTime now, CaptureTime wall) noexcept;
+
+struct Metrics {
+  std::string_view version;
+  CaptureTime started;  ///< start of the process
+  bool connected = false;
+  std::size_t clients = 0;  ///< WebSockets and streams
+  std::uint64_t dropped_for_slow_clients = 0;
+  watch::RejectCounts rejected;  ///< of all cameras, known and unknown
+  watch::RejectCounts rejected_control;
+  std::vector<watch::CameraStatus> cameras;
+  std::optional<recordings::Status> recordings;  ///< nothing if the hub has no archive
+};
+
+/// Writes HELP and TYPE of each metric once, then its samples, without timestamps.
+[[nodiscard]] std::string metrics_text(const Metrics& metrics);
+
+/// The value of a label, with backslash, quote and line feed escaped.
+[[nodiscard]] std::string escaped_label(std::string_view value);
 
 }  // namespace sealcam::hub::web

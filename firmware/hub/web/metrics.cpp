@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hub/web/metrics.hpp"
+#include "hub/web/messages.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hub/web/recorded_stream.hpp"
+#include "hub/web/recordings.hpp"
 
 #include <array>
 #include <boost/asio/post.hpp>
@@ -8,8 +8,6 @@
 
 #include "base/format.hpp"
 #include "hub/web/live_stream.hpp"
-#include "hub/web/media_request.hpp"
-#include "hub/web/recording_pool.hpp"
 #include "hub/web/web_session.hpp"
 
 namespace sealcam::hub::web {

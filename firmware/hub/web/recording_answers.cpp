@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hub/web/recording_answers.hpp"
+#include "hub/web/recordings.hpp"
 
 #include <algorithm>
 #include <map>
@@ -7,7 +7,7 @@
 
 #include "base/format.hpp"
 #include "base/types.hpp"
-#include "hub/web/media_request.hpp"
+#include "hub/web/live_stream.hpp"
 
 namespace sealcam::hub::web {
 namespace {
@@ -84,7 +84,7 @@ Response list(recordings::Archive& archive, const KnownCameras& known, CaptureTi
   return json_response(out);
 }
 
-// strftime() and formatting of chrono types are avoided for the reason in media_request.cpp.
+// strftime() and formatting of chrono types are avoided for the reason in live_stream.cpp.
 std::string date_text(std::chrono::sys_days date) {
   const std::chrono::year_month_day d(date);
   return sealcam::format("{:04}-{:02}-{:02}", static_cast<int>(d.year()), static_cast<unsigned>(d.month()),

@@ -7,8 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/format.hpp"
-#include "hub/web/connection.hpp"
-#include "hub/web/recording_pool.hpp"
+#include "hub/web/recordings.hpp"
 #include "hub/web/snapshots.hpp"
 #include "hub/web/web_session.hpp"
 

@@ -14,7 +14,7 @@
 
 #include "hal/media.hpp"
 #include "hub/web/messages.hpp"
-#include "hub/web/server_shared.hpp"
+#include "hub/web/server.hpp"
 
 namespace sealcam::hub::web {
 

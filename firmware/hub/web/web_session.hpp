@@ -8,7 +8,7 @@
 #include <set>
 #include <string>
 
-#include "hub/access/token.hpp"
+#include "hub/access/access.hpp"
 #include "watch/picture_sink.hpp"
 
 namespace sealcam::hub::web {

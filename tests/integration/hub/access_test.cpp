@@ -2,7 +2,7 @@
 // Which clients of the web server have access: local users without a token, tokens with other rights, one-time codes,
 // and requests that pages of other sites cause. Each rejection has a control: the same request with the credential, or
 // of the page itself, is answered.
-#include "hub/web/credentials.hpp"
+#include "hub/web/routes.hpp"
 #include "web_world.hpp"
 
 using namespace sealcam;

@@ -7,7 +7,7 @@
 
 #include "hal/fake/fake_source.hpp"
 #include "hal/ffmpeg/converter.hpp"
-#include "hub/decoder/decoder_process.hpp"
+#include "hub/decoder/decoder.hpp"
 #include "support/decoder_probe.hpp"
 #include "support/film.hpp"
 #include "web_world.hpp"

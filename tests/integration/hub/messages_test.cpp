@@ -3,7 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "base/bytes.hpp"
-#include "hub/settings.hpp"
+#include "hub/app.hpp"
 #include "hub/web/messages.hpp"
 #include "hub/web/routes.hpp"
 #include "hub/web/web_session.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hub/web/metrics.hpp"
+#include "hub/web/messages.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <map>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // /api/recordings and /recordings/CAMERA over TCP: rights, ranges, limits, and what the answers contain.
-#include "hub/web/recorded_stream.hpp"
-#include "hub/web/recording_pool.hpp"
+#include "hub/web/recordings.hpp"
 #include "support/fake_archive.hpp"
 #include "support/film.hpp"
 #include "web_world.hpp"

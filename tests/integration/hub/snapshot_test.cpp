@@ -2,7 +2,7 @@
 // /snapshot/CAMERA.jpg: which picture it contains, its freshness, and its decoding.
 #include <condition_variable>
 
-#include "hub/web/media_request.hpp"
+#include "hub/web/live_stream.hpp"
 #include "web_world.hpp"
 
 using namespace sealcam;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The file of the access tokens, and the socket on which a browser's user receives a code.
-#include "hub/access/token_file.hpp"
+#include "hub/access/access.hpp"
 
 #include <grp.h>
 #include <pwd.h>
@@ -17,7 +17,6 @@
 
 #include "base/bytes.hpp"
 #include "base/file.hpp"
-#include "hub/access/as_owner.hpp"
 #include "hub/access/open_socket.hpp"
 #include "support/no_descriptors.hpp"
 #include "support/temporary_folder.hpp"

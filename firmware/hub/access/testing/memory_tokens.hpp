@@ -5,7 +5,7 @@
 #include <string_view>
 #include <utility>
 
-#include "hub/access/token_file.hpp"
+#include "hub/access/access.hpp"
 
 namespace sealcam::hub::access {
 
