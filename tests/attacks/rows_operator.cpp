@@ -2,9 +2,9 @@
 // Attacks on the operator of a broker and on the owner: takeover of a device, retained floods, and a hostile broker.
 #include "attacks/row.hpp"
 #include "base/format.hpp"
-#include "owner/broker/revocation.hpp"
-#include "owner/sync/desired_state.hpp"
+#include "owner/broker/authorization.hpp"
 #include "owner/sync/observed_state.hpp"
+#include "owner/sync/sync.hpp"
 #include "support/device_requests.hpp"
 #include "support/temporary_folder.hpp"
 

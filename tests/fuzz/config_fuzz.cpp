@@ -8,7 +8,7 @@
 #include "hub/access/access.hpp"
 #include "hub/app.hpp"
 #include "input.hpp"
-#include "owner/account/account_file.hpp"
+#include "owner/account/account.hpp"
 #include "owner/account/membership.hpp"
 #include "scratch.hpp"
 

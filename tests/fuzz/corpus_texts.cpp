@@ -6,7 +6,7 @@
 #include "base/file.hpp"
 #include "corpus_parts.hpp"
 #include "device/enrollment.hpp"
-#include "owner/account/account_file.hpp"
+#include "owner/account/account.hpp"
 #include "owner/broker/device_records.hpp"
 #include "parties.hpp"
 #include "protocol/envelope.hpp"

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "input.hpp"
+#include "owner/broker/authorization.hpp"
 #include "owner/broker/operator.hpp"
-#include "owner/broker/renewal.hpp"
 #include "parties.hpp"
 #include "scratch.hpp"
 #include "transport/tls/certificate.hpp"

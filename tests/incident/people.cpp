@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/format.hpp"
-#include "owner/broker/access_list.hpp"
+#include "owner/broker/device_records.hpp"
 #include "parallel.hpp"
 #include "protocol/roster.hpp"
 

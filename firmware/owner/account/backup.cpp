@@ -6,7 +6,7 @@
 #include "base/config.hpp"
 #include "base/file.hpp"
 #include "base/format.hpp"
-#include "owner/write_output.hpp"
+#include "owner/console.hpp"
 
 namespace sealcam::owner {
 

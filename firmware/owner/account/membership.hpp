@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The members of an account: cameras, hubs, integrations, and the permissions of hubs. The functions that change an
 /// AccountFile change it completely, or fail with a message and change nothing. Rosters follow from the content
-/// (owner/sync/desired_state.hpp). Reentrant.
+/// (owner/sync/sync.hpp). Reentrant.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "owner/account/account_file.hpp"
+#include "owner/account/account.hpp"
 
 namespace sealcam::owner {
 

@@ -13,10 +13,10 @@
 #include "base/file.hpp"
 #include "base/format.hpp"
 #include "crypto/psa.hpp"
+#include "owner/broker/authorization.hpp"
 #include "owner/broker/device_records.hpp"
-#include "owner/broker/operator_connection.hpp"
+#include "owner/broker/operator.hpp"
 #include "owner/broker/rabbitmq.hpp"
-#include "owner/broker/revocation.hpp"
 #include "protocol/envelope.hpp"
 #include "transport/tls/certificate.hpp"
 

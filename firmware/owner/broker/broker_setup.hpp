@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "base/types.hpp"
-#include "owner/failure.hpp"
+#include "owner/console.hpp"
 
 namespace sealcam::owner {
 

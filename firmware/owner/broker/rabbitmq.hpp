@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "owner/broker/access_list.hpp"
 #include "owner/broker/broker_setup.hpp"
+#include "owner/broker/device_records.hpp"
 
 namespace sealcam::owner {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "owner/broker/renewal.hpp"
+#include "owner/broker/authorization.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,9 +14,8 @@
 #include "owner/account/account.hpp"
 #include "owner/account/backup.hpp"
 #include "owner/broker/device_records.hpp"
-#include "owner/broker/operator_connection.hpp"
-#include "owner/broker/revocation.hpp"
-#include "owner/write_output.hpp"
+#include "owner/broker/operator.hpp"
+#include "owner/console.hpp"
 
 namespace sealcam::owner {
 

@@ -5,8 +5,8 @@
 #include "base/file.hpp"
 #include "base/format.hpp"
 #include "owner/account/backup.hpp"
-#include "owner/account/passphrase_input.hpp"
 #include "owner/commands/change.hpp"
+#include "owner/console.hpp"
 #include "owner/enrollment/enrollment.hpp"
 
 namespace sealcam::owner {

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/format.hpp"
 #include "crypto/psa.hpp"
-#include "owner/account/passphrase_input.hpp"
 #include "owner/broker/authorization.hpp"
 #include "owner/broker/rabbitmq.hpp"
-#include "owner/broker/renewal.hpp"
-#include "owner/broker/revocation.hpp"
+#include "owner/commands/change.hpp"
 #include "owner/commands/commands.hpp"
-#include "owner/commands/json_output.hpp"
-#include "owner/write_output.hpp"
+#include "owner/console.hpp"
 #include "protocol/pairing.hpp"
 
 namespace sealcam::owner {

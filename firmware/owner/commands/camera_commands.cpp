@@ -4,9 +4,9 @@
 #include "base/config.hpp"
 #include "base/format.hpp"
 #include "owner/account/membership.hpp"
-#include "owner/account/passphrase_input.hpp"
 #include "owner/commands/change.hpp"
-#include "owner/sync/desired_state.hpp"
+#include "owner/console.hpp"
+#include "owner/sync/sync.hpp"
 
 namespace sealcam::owner {
 

@@ -5,8 +5,8 @@
 #include "device/device_state.hpp"
 #include "device/enrollment.hpp"
 #include "owner/account/backup.hpp"
+#include "owner/commands/change.hpp"
 #include "owner/commands/commands.hpp"
-#include "owner/commands/json_output.hpp"
 #include "transport/tls/certificate.hpp"
 
 namespace sealcam::owner {

@@ -7,7 +7,7 @@
 #include "base/format.hpp"
 #include "device/enrollment.hpp"
 #include "owner/account/membership.hpp"
-#include "owner/sync/desired_state.hpp"
+#include "owner/sync/sync.hpp"
 #include "protocol/pairing.hpp"
 #include "transport/tls/certificate.hpp"
 

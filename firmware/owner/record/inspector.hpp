@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "owner/account/account_file.hpp"
+#include "owner/account/account.hpp"
 #include "protocol/envelope.hpp"
 #include "protocol/frame.hpp"
 #include "protocol/roster.hpp"

@@ -14,7 +14,7 @@
 
 #include "base/log.hpp"
 #include "device/device_state.hpp"
-#include "owner/failure.hpp"
+#include "owner/console.hpp"
 #include "protocol/envelope.hpp"
 #include "transport/mqtt/mqtt5_client.hpp"
 

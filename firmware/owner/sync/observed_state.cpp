@@ -5,7 +5,7 @@
 #include <tuple>
 
 #include "base/format.hpp"
-#include "owner/sync/desired_state.hpp"
+#include "owner/sync/sync.hpp"
 #include "protocol/envelope.hpp"
 #include "protocol/roster.hpp"
 #include "protocol/status.hpp"

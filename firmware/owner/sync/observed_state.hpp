@@ -8,7 +8,7 @@
 #include <set>
 #include <vector>
 
-#include "owner/account/account_file.hpp"
+#include "owner/account/account.hpp"
 #include "protocol/roster.hpp"
 #include "transport/mqtt/mqtt.hpp"
 

@@ -2,7 +2,6 @@
 // Runs a case against the shipped ObservedState, and what the owner's program concludes from it.
 #include "conformance/runner/case.hpp"
 #include "crypto/cose.hpp"
-#include "owner/sync/desired_state.hpp"
 #include "owner/sync/observed_state.hpp"
 #include "owner/sync/sync.hpp"
 

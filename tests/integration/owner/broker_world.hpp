@@ -9,7 +9,7 @@
 #include <string>
 
 #include "command_line.hpp"
-#include "owner/account/account_file.hpp"
+#include "owner/account/account.hpp"
 #include "protocol/envelope.hpp"
 #include "support/temporary_folder.hpp"
 

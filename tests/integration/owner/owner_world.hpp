@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "device/enrollment.hpp"
-#include "owner/account/account_file.hpp"
+#include "owner/account/account.hpp"
 #include "scripted_camera.hpp"
 #include "support/temporary_folder.hpp"
 

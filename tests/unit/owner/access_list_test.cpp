@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "owner/broker/access_list.hpp"
+#include "owner/broker/device_records.hpp"
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>

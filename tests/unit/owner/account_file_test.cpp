@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "owner/account/account_file.hpp"
+#include "owner/account/account.hpp"
 
 #include <sys/stat.h>
 

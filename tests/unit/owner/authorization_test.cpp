@@ -7,7 +7,6 @@
 #include "base/file.hpp"
 #include "operator_scene.hpp"
 #include "owner/broker/device_records.hpp"
-#include "owner/broker/revocation.hpp"
 #include "transport/tls/certificate.hpp"
 
 namespace sealcam::owner {

@@ -6,7 +6,6 @@
 
 #include "crypto/psa.hpp"
 #include "owner/account/membership.hpp"
-#include "owner/sync/desired_state.hpp"
 #include "owner/sync/sync.hpp"
 #include "protocol/envelope.hpp"
 #include "protocol/roster.hpp"

@@ -17,7 +17,7 @@
 #include <thread>
 
 #include "base/format.hpp"
-#include "owner/write_output.hpp"
+#include "owner/console.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace sealcam::owner {

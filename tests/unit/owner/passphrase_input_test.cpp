@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "owner/account/passphrase_input.hpp"
+#include "owner/console.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>

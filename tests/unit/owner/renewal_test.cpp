@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Renewal of the broker's certificates, and the operator's backup. A backup is slow to open on purpose.
-#include "owner/broker/renewal.hpp"
+#include "owner/broker/authorization.hpp"
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
@@ -8,7 +8,6 @@
 #include "base/file.hpp"
 #include "operator_scene.hpp"
 #include "owner/broker/device_records.hpp"
-#include "owner/broker/revocation.hpp"
 
 namespace sealcam::owner {
 namespace {

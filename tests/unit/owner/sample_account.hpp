@@ -2,7 +2,7 @@
 /// An account with two cameras, "Door" and "Yard", and two hubs, "tablet" (this machine's) and "display".
 #pragma once
 
-#include "owner/account/account_file.hpp"
+#include "owner/account/account.hpp"
 #include "support/actors.hpp"
 
 namespace sealcam::test {
