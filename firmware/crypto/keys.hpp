@@ -13,7 +13,7 @@
 namespace sealcam::crypto {
 
 /// r and s, 32 bytes each, big-endian (RFC 9053 section 2.1). If (r, s) is valid, (r, n - s) is valid too, where n is
-/// the order of P-256. Sealcam uses the smaller s only, so that nobody can derive a second signature from the first.
+/// the order of P-256. Sealcam uses the smaller s only, so that no second signature can be derived from the first.
 using Signature = std::array<std::byte, 64>;
 /// True if s is at most n/2.
 [[nodiscard]] bool has_low_s(std::span<const std::byte, 64> signature) noexcept;

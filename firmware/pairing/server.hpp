@@ -53,7 +53,7 @@ struct ServerLimits {
   std::chrono::milliseconds timeout{20'000};
 };
 
-/// Connections from addresses that are not local are closed before TLS, so that nobody on the internet can use up the
+/// Connections from addresses that are not local are closed before TLS, so that no peer on the internet can use up the
 /// tries for the code. If there are too many connections, a new one ends the oldest one without the claim. Idle
 /// connections therefore do not block an owner. A connection uses about 65 KiB, and a request that arrives 128 KiB
 /// more. Thread-bound.

@@ -49,7 +49,7 @@ class Membership {
   /// Time at which a roster removed this hub.
   [[nodiscard]] std::optional<BootTime> removed() const noexcept { return removed_; }
   [[nodiscard]] RosterVersion version() const noexcept { return mark_.version; }
-  /// The camera follows a roster that nobody published: another one with the same version, or a newer one that this hub
+  /// The camera follows a roster that is not published: another one with the same version, or a newer one that this hub
   /// did not receive in time.
   [[nodiscard]] bool unpublished(BootTime now) const noexcept;
 

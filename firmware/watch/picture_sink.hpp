@@ -39,7 +39,7 @@ enum class Reason : std::uint8_t {
   removed,             ///< a roster no longer lists this hub; reported for a day
   roster_conflict,     ///< two rosters have the same version
   restored,            ///< its epoch counter went back: the camera has an old copy of its card. Reset it
-  unpublished_roster,  ///< it follows a roster that nobody published
+  unpublished_roster,  ///< it follows a roster that is not published
   clock,               ///< LIVE, but the clocks of camera and hub differ by more than a minute
   privacy,             ///< not LIVE, and a report proves that the sensor is closed
   deregistered,        ///< not LIVE, and its status or will reports that it is offline

@@ -192,7 +192,7 @@ void Access::set(Tokens tokens) {
 
 void Access::refresh() {
   if (auto r = load(); !r) {
-    // The content is unknown, so nobody has access until the file is correct again.
+    // The content is unknown, so no client has access until the file is correct again.
     set({});
     if (store_log_.allow(clock_.monotonic())) log_.error("{}{}", to_string(r.error()), store_log_.note());
   }

@@ -60,7 +60,7 @@ TEST_CASE("no delta is sent that depends on a picture which was sent as a still 
   s.client.settle();
   s.clock.advance(10s);  // the live lease ends
   s.receive_request(s.second, RequestKind::still);
-  s.capture("IP");  // a still, and a delta that nobody requested
+  s.capture("IP");  // a still, and a delta without a request
   s.clock.advance(10s);
   s.receive_request(s.second, RequestKind::still);
   s.publisher.tick();

@@ -79,7 +79,7 @@ TEST_CASE("once the roster is stored, a new epoch reports it") {
 }
 
 TEST_CASE(
-    "if no epoch number is left and none can be reserved, a revocation ends the epoch, and nobody receives frames") {
+    "if no epoch number is left and none can be reserved, a revocation ends the epoch, and no hub receives frames") {
   FullDisk s;
   const auto frames = s.client.sent;  // without the grants of the next 255 epochs, which the test does not open
   while (s.epochs.numbers_left() > 1) s.publisher.renew();
