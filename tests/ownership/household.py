@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A world with unpaired devices and owners (scripts/support/world.py). Owners pair devices with the pairing string and the
 command line `sealcam`. The broker is a real Mosquitto."""
+import argparse
 import contextlib
 import json
 import os
@@ -24,6 +25,18 @@ RATE = 30
 def check(condition, text):
     if not condition:
         raise Failure(text)
+
+
+def random_rounds(description, variable, rounds):
+    """The options --build, --rounds and --seed of a test with random rounds. `variable`: of the environment, for the number of rounds.
+    Prints the seed, which repeats a run."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--rounds", type=int, default=int(os.environ.get(variable, rounds)))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("SEALCAM_KILL_SEED", "0")) or time.time_ns() % 2**31)
+    options = parser.parse_args()
+    print(f"seed {options.seed}", flush=True)
+    return options
 
 
 def text(value):

@@ -9,7 +9,6 @@ After each kill the camera starts again. It must have the old state or the new o
 the change is completed, and a hub shows the camera LIVE. A recorder with the rights of the operator records every message.
 At the end, no epoch number and no SFrame counter may have been used twice.
 """
-import argparse
 import collections
 import os
 import pathlib
@@ -20,7 +19,7 @@ import tempfile
 import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[2] / folder) for folder in ("tests", "scripts")]
-from ownership.household import Household, check  # noqa: E402
+from ownership.household import Household, check, random_rounds  # noqa: E402
 from ownership.key_use import KeyUse, controls  # noqa: E402
 from support.world import Failure, read_json, wait_for  # noqa: E402
 
@@ -336,12 +335,7 @@ class Kills:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True)
-    parser.add_argument("--rounds", type=int, default=int(os.environ.get("SEALCAM_KILL_ROUNDS", "500")))
-    parser.add_argument("--seed", type=int, default=int(os.environ.get("SEALCAM_KILL_SEED", "0")) or time.time_ns() % 2**31)
-    options = parser.parse_args()
-    print(f"seed {options.seed}", flush=True)
+    options = random_rounds(__doc__, "SEALCAM_KILL_ROUNDS", 500)
     begun, done = time.monotonic(), 0
 
     def report(kind, seconds):

@@ -9,7 +9,6 @@ or /dev/full. Then a signal ends the command at a random moment, the camera stop
 output ends. Afterwards everything that existed before must still exist. An older recording may be replaced only by a
 playable one.
 """
-import argparse
 import collections
 import fcntl
 import json
@@ -27,7 +26,7 @@ import threading
 import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[2] / folder) for folder in ("tests", "scripts")]
-from ownership.household import Household, check  # noqa: E402
+from ownership.household import Household, check, random_rounds  # noqa: E402
 from support.world import Failure  # noqa: E402
 
 TIMEOUT = 60  # seconds; long enough for a busy machine
@@ -274,12 +273,7 @@ class WatchKills:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True)
-    parser.add_argument("--rounds", type=int, default=int(os.environ.get("SEALCAM_WATCH_ROUNDS", "200")))
-    parser.add_argument("--seed", type=int, default=int(os.environ.get("SEALCAM_KILL_SEED", "0")) or time.time_ns() % 2**31)
-    options = parser.parse_args()
-    print(f"seed {options.seed}", flush=True)
+    options = random_rounds(__doc__, "SEALCAM_WATCH_ROUNDS", 200)
     begun, number = time.monotonic(), 0
     with tempfile.TemporaryDirectory(prefix="sealcam-watch-") as folder, Household(options.build, folder) as world:
         kills = WatchKills(world, options.seed)
