@@ -122,8 +122,8 @@ class NetworkControl {
 
   /// Starts a join attempt. Without keep(), the earlier network is restored at most `limit` after the phase `looking`,
   /// even if this process ends, and the new network is deleted. If the network manager restarts meanwhile, this happens
-  /// when it is back; without this process, when the next attempt starts. `limit`: 10 s to 10 min. The phase `looking`
-  /// has a limit of its own. Errors: conflict (another attempt runs), invalid_argument.
+  /// when it is back; without this process, when the next attempt starts. `limit`: 10 s to 10 min. The phase
+  /// `looking` has a separate limit. Errors: conflict (another attempt runs), invalid_argument.
   [[nodiscard]] Result<> join(ByteView ssid, std::string_view passphrase, std::chrono::seconds limit) {
     return do_join(ssid, passphrase, limit);
   }

@@ -145,7 +145,8 @@ class StillBuilder {
   virtual Result<Bytes> do_make(std::span<const ByteView> group) = 0;
 };
 
-/// Creates muxers and still builders. They must not outlive it, and may be used on other threads. Thread-bound.
+/// Creates muxers and still builders. They must be destroyed before this object, and may be used on other threads.
+/// Thread-bound.
 class Media {
  public:
   virtual ~Media() = default;

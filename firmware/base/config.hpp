@@ -20,8 +20,8 @@ struct JsonRules {
 };
 
 /// The reason why the text is not valid, without any of the text, which may be secret; nothing if it can be parsed.
-/// Rejects what JSON leaves open: two members of one name in one object, and more levels than `max_depth`, so that
-/// later recursion needs little stack. Rejects NUL bytes, which the library takes for the end of the text. Reentrant.
+/// Also rejects two members of one name in one object, and more levels than `max_depth`, so that later recursion
+/// needs little stack. Rejects NUL bytes, which the library takes for the end of the text. Reentrant.
 [[nodiscard]] std::optional<std::string> json_error(std::string_view text, const JsonRules& rules = {});
 
 /// Width and height.

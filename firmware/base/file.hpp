@@ -97,9 +97,9 @@ class PrivateUmask {
 ///
 /// A new file, or one that replaces a regular file or a link to one, has no name until then, so that nothing stays if
 /// the program is killed. Where the file system requires names (FAT, NFS), it has the temporary name `.NAME.XXXXXX` in
-/// the same folder. A replacement has that name for a moment. The mode is 0600. Thus an output never gets into a file
-/// that another user prepared, or through a link. FIFOs and character devices are written directly and are never
-/// removed. So are names of standard output and standard error, such as /dev/stdout.
+/// the same folder. A replacement has that name for a moment. The mode is 0600. Therefore the program never writes
+/// into a file that another user prepared, or through a link. FIFOs and character devices are written directly and are
+/// never removed. The same applies to names of standard output and standard error, such as /dev/stdout.
 class OutputFile {
  public:
   /// Waits until a FIFO has a reader. Errors: not_found (folder), exists (a folder, a block device, or a FIFO of

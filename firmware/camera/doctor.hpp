@@ -139,7 +139,7 @@ class Diagnostics {
   [[nodiscard]] std::string why_not(const std::filesystem::path& device) const;
   /// The next step if can_use() is false.
   [[nodiscard]] std::string how_to_use(const std::filesystem::path& device) const;
-  /// Whether the running kernel can have the driver. An unknown kernel can.
+  /// Whether the running kernel can have the driver. True for an unknown kernel.
   [[nodiscard]] bool fits(const std::optional<std::string>& kernel) const {
     return !kernel || kernel_ == nullptr || kernel_->name == *kernel;
   }

@@ -1,5 +1,5 @@
-# Include roots. A module's headers are included as "MODULE/name.hpp". Each target gets a root of its own in the build folder
-# and exports that root only, so that the compiler finds no header of a module that the target does not link.
+# Include roots. A module's headers are included as "MODULE/name.hpp". Each target gets a separate root in the build
+# folder and exports only this root. Therefore the compiler finds only headers of modules that the target links.
 
 # sealcam_include_root(TARGET PREFIX [FILES header...] [INTERFACE])
 # Links the current source folder into the root of TARGET as PREFIX. With FILES, links only the named headers: for a folder with

@@ -38,7 +38,7 @@ class KeyStore {
   /// Deletes both keys. Errors: io.
   [[nodiscard]] Result<> destroy_device_keys();
 
-  // Prekeys: HPKE keys that live for days. The caller numbers them, and keeps the list of numbers that are in use.
+  // Prekeys: HPKE keys that are used for days. The caller numbers them, and keeps the list of numbers that are in use.
   static constexpr std::uint32_t max_prekey = 0x00ff'ffff;
   /// Creates the key with this number (1 to max_prekey) durably. Replaces a key that an interrupted call left.
   /// Errors: crypto, io.

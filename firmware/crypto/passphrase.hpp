@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The two parts of a backup: a private key that a passphrase seals, and data that the private key seals. The
-/// derivation of a key from the passphrase is slow on purpose, because anyone with a backup can try passphrases.
+/// derivation of a key from the passphrase is deliberately slow, because an attacker with a backup can try
+/// passphrases.
 #pragma once
 
 #include <algorithm>

@@ -46,20 +46,20 @@ struct StateFiles {
 
 /// Deletes the keys first, then everything else except the lock, configuration (camera.json, hub.json), logs and hidden
 /// files. The next start creates a new, unpaired device. An interrupted reset has either not begun, or
-/// DeviceState::open() finishes it. Blocks of a flash chip that the system no longer sees are not erased.
+/// DeviceState::open() finishes it. Blocks of a flash chip that the system can no longer address are not erased.
 /// Errors: not_found (the folder holds no device's state), wrong_key (the device has another role), conflict (a process
 /// uses the folder), permission, io.
 [[nodiscard]] Result<> reset_state(const std::filesystem::path& folder, protocol::Role role);
 
-/// Deletes the files and makes that durable; the resetting file goes last. The caller holds the lock.
+/// Deletes the files and makes that durable. Deletes the file 'resetting' last. The caller holds the lock.
 /// Errors: permission, io; the resetting file is then still there.
 [[nodiscard]] Result<> finish_reset(const StateFiles& files);
 
 /// Whether the name exists in any form, a dangling link included.
 [[nodiscard]] bool is_present(const std::filesystem::path& path);
 
-/// Whether a file may lie in the folder before a device's state is created there. A reset leaves such files: the lock,
-/// configuration, logs and hidden files.
+/// Whether a file may exist in the folder before a device's state is created there. A reset leaves such files: the
+/// lock, configuration, logs and hidden files.
 [[nodiscard]] bool is_unrelated(const std::filesystem::path& name);
 
 /// Whether the folder holds a device's state or remains of one. The programs empty or take over no other folder.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The stores of stores.hpp as files of a state folder. A damaged file is an error and never a fresh start: a device
-/// that forgets its counters would use a key twice or accept an old message.
+/// The stores of stores.hpp as files of a state folder. A damaged file is an error and never replaced by new state:
+/// a device that loses its counters would use a key twice or accept an old message.
 ///
 /// The files of a camera are reserved files: prepare() allocates their space, so that a disk that is full later does
 /// not stop the camera.
@@ -36,7 +36,8 @@ class RosterFolder final : public RosterStore {
  public:
   /// The first store() creates the folder, and makes its entry durable even if an interrupted call created it.
   explicit RosterFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
-  /// Makes the roster of this camera a reserved file. For a camera, which has no other one. Errors: permission, io.
+  /// Makes the roster of this camera a reserved file. For a camera, which stores only its own roster. Errors:
+  /// permission, io.
   [[nodiscard]] Result<> prepare(const DeviceId& own);
 
  private:

@@ -36,11 +36,11 @@ using protocol::RequestSeq;
 /// A private key of a hub to which cameras seal grants for some days.
 struct StoredPrekey {
   protocol::PrekeyNumber number;
-  crypto::AgreementKey key;  ///< valid until the store forgets it
+  crypto::AgreementKey key;  ///< valid until the store deletes it
   CaptureTime made;          ///< by the hub's wall clock, which may be wrong
 };
 
-/// A hub's prekeys. watch/prekeys.hpp decides when to make one and when to forget one. Thread-bound.
+/// A hub's prekeys. watch/prekeys.hpp decides when to make one and when to delete one. Thread-bound.
 class PrekeyStore {
  public:
   virtual ~PrekeyStore() = default;

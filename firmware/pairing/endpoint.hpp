@@ -105,7 +105,7 @@ class Endpoint {
 };
 
 /// One connection. Answers hello, claim and enroll, each once and in this order. A rejection ends the session, and the
-/// session's claim ends with the object. Neither copied nor moved.
+/// session's claim ends with the object. Cannot be copied or moved.
 class Endpoint::Session {
  public:
   /// `channel`: exported from this connection.

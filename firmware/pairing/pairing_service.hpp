@@ -64,7 +64,7 @@ struct PairingServiceDependencies {
 
 /// Returns the device's enrollment. If the device is unpaired, listens and shows the pairing string until an owner
 /// pairs the device, over the network or by writing the state folder on this machine. Closes the ports before it
-/// returns. Blocks. The error is the exit code with which the program ends: EX_OK after SIGTERM or SIGINT, otherwise
+/// returns. Blocks. The error is the exit code of the program: EX_OK after SIGTERM or SIGINT, otherwise
 /// the function logged the reason.
 [[nodiscard]] std::expected<device::Enrollment, int> require_enrollment(const PairingServiceOptions& options,
                                                                         const PairingServiceDependencies& deps);

@@ -113,7 +113,8 @@ struct GrantsInput {
   std::optional<CommandSeq> command{};
   std::optional<WifiFault> wifi{};
   bool not_stored = false;
-  /// The newest prekey of a hub. The key in the roster is used without this function, or if it returns nothing.
+  /// The newest prekey of a hub. Without this function, or if it returns nothing, the publisher uses the key in the
+  /// roster.
   std::function<std::optional<Prekey>(const DeviceId& hub)> prekey{};
 };
 /// Seals to every active hub of the roster and signs. Errors: crypto, invalid_argument (name too long, command 0).

@@ -17,7 +17,7 @@ enum class RequestKind : std::uint8_t {
   nonce = 5,        ///< a report with a nonce for one privacy-off request
 };
 
-/// What a hub received, for the camera's control of the bitrate.
+/// The newest frame that a hub received, for the camera's control of the bitrate.
 struct ReceiverReport {
   Counter counter;                       ///< of the newest video frame of the request's epoch
   std::chrono::milliseconds arrival{0};  ///< of this frame, by the hub's clock; its zero is fixed within the epoch

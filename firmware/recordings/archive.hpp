@@ -152,7 +152,7 @@ class Archive {
   virtual ~Archive() = default;
   /// By ascending id.
   [[nodiscard]] Result<std::vector<CameraSummary>> cameras() { return do_cameras(); }
-  /// Days with recordings, in ascending order. An unknown camera has none.
+  /// Days with recordings, in ascending order. The list of an unknown camera is empty.
   [[nodiscard]] Result<std::vector<Day>> days(const DeviceId& camera) { return do_days(camera); }
   [[nodiscard]] Result<RecordedTimeline> timeline(const DeviceId& camera, const TimeRange& range) {
     return do_timeline(camera, range);

@@ -113,8 +113,8 @@ struct FileContent {
   std::uint64_t end = 0;  ///< of the last whole frame
 };
 
-/// Opens files of one account and checks their headers and receipts. Remembers the last header of each camera, because
-/// all files of an epoch have the same one. Thread-bound.
+/// Opens files of one account and checks their headers and receipts. Keeps the last header of each camera in
+/// memory, because all files of an epoch have the same one. Thread-bound.
 class FileInspector {
  public:
   explicit FileInspector(const AccountId& account) : account_(account) {}
@@ -127,7 +127,7 @@ class FileInspector {
     IndexedFile file;
     std::vector<Gap> gaps;
   };
-  /// What the index stores. A file without a receipt has the reason `open`. Errors: also malformed (no frame).
+  /// The data of the index. A file without a receipt has the reason `open`. Errors: also malformed (no frame).
   [[nodiscard]] Result<Facts> inspect(const std::filesystem::path& folder, const FileName& name);
 
  private:

@@ -56,7 +56,7 @@ class Index {
   /// Deletes the files of a database that no program has open. Errors: permission, io.
   [[nodiscard]] static Result<> delete_files(const std::filesystem::path& path);
 
-  /// Adds the file, or replaces what is known about it.
+  /// Adds the file, or replaces its data in the index.
   [[nodiscard]] Result<> put(const IndexedFile& file, const std::vector<Gap>& gaps);
   [[nodiscard]] Result<> remove(const FileName& file);
 

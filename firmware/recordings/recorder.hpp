@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Records sealed frames on a thread of its own, so that a slow or full disk never delays the caller.
+/// Records sealed frames on a separate thread, so that a slow or full disk never delays the caller.
 #pragma once
 
 #include <chrono>

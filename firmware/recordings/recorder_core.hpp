@@ -34,7 +34,7 @@ struct RecorderDependencies {
 };
 
 /// Deletes a file, its entry in the index, and its base key if no other file needs it. `key_in_use`: the recorder needs
-/// the key. The key goes first, so that a crash leaves no key without a file. Errors: permission, io.
+/// the key. Deletes the key before the file, so that a crash leaves no key without a file. Errors: permission, io.
 [[nodiscard]] Result<> delete_recording(const std::filesystem::path& folder, Index& index, const KeyFolder& keys,
                                         const IndexedFile& file, bool key_in_use);
 

@@ -13,7 +13,7 @@
 
 namespace sealcam::recordings {
 
-/// What a verifier found. The names are for JSON.
+/// The result of a verification. The names are for JSON.
 enum class FaultKind : std::uint8_t {
   unreadable,     ///< the file cannot be read
   header,         ///< the first item is not valid, or is of another account or camera

@@ -20,7 +20,7 @@ struct SendProgress {
 
 /// The kernel holds at most this number of unsent bytes, so that Sealcam can still drop late frames.
 inline constexpr int unsent_limit_bytes = 16 * 1024;
-/// A peer that does not answer for this time counts as dead, also on an idle connection.
+/// A peer that does not answer for this time counts as disconnected, also on an idle connection.
 inline constexpr int dead_peer_ms = 10'000;
 
 /// TCP_NODELAY, TCP_NOTSENT_LOWAT, TCP_USER_TIMEOUT and keepalive on a connected socket, and non-blocking mode.

@@ -107,7 +107,7 @@ class CameraWatch {
     ViewRequester::make_due(epochs_);
     request_due();
   }
-  /// Sends due requests, gives up on held frames, reports the state. Call this at least ten times a second.
+  /// Sends due requests, drops held frames that are too old, reports the state. Call this at least ten times a second.
   void tick();
 
   [[nodiscard]] CameraStatus status() const;

@@ -140,7 +140,7 @@ class CloneDetector {
   static constexpr std::size_t max_replaced = 2;
 
   /// Epoch `a` was current. A frame of `b` that echoes `echoed` arrived. `next` is the serial of the next challenge. If
-  /// the detector is full, it forgets the oldest epoch.
+  /// the detector is full, it deletes the oldest epoch.
   void on_replaced(const EpochState& a, Epoch b, ChallengeSerial echoed, ChallengeSerial next);
   /// Grants arrived whose epoch has a smaller counter than one that was current. `replaced_by` is the current epoch, if
   /// there is one. Only the newest such epoch is kept, so that old grants do not displace replaced epochs.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The prekeys of a hub: HPKE keys that the hub makes each day and forgets after eight days. Cameras seal grants to
+/// The prekeys of a hub: HPKE keys that the hub makes each day and deletes after eight days. Cameras seal grants to
 /// them. A thief of the hub's state cannot open what the broker carried before that.
 #pragma once
 
@@ -14,7 +14,7 @@ namespace sealcam::watch {
 
 using protocol::PrekeyNumber;
 
-/// Decides when a prekey is made and forgotten. A wall clock may be wrong, stand still or jump, so:
+/// Decides when a prekey is made and deleted. A wall clock may be wrong, stand still or jump, so:
 ///   - a key is made when the newest one is a day old by the wall clock or by the clock of this run, or if the wall
 ///   clock
 ///     is before its time at the start;
@@ -36,7 +36,7 @@ class Prekeys {
   /// logged, and the hub continues with older ones.
   [[nodiscard]] static Result<Prekeys> open(device::PrekeyStore& store, const Clock& clock, Log& log);
 
-  /// Makes and forgets keys. Cheap; call it often.
+  /// Makes and deletes keys. Cheap; call it often.
   void tick();
   /// The key for view requests. Null if none could be made.
   [[nodiscard]] const device::StoredPrekey* newest() const noexcept { return keys_.empty() ? nullptr : &keys_.back(); }

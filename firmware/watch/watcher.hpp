@@ -54,7 +54,7 @@ class Watcher final : public transport::MqttListener {
   void on_disconnected(const Error& why) override;
   void on_message(const transport::Message& message) override;
 
-  /// Sends requests, gives up on held frames, reports states. Call this about ten times a second.
+  /// Sends requests, drops held frames that are too old, reports states. Call this about ten times a second.
   void tick();
   /// Handles the checked frames. Call this when the checker wakes the network thread.
   void drain() { deps_.checker.drain(); }

@@ -3,7 +3,7 @@
 /// that Sealcam adds. Private to this folder.
 ///
 /// A profile in memory is a file in /run/NetworkManager/system-connections. After a restart, NetworkManager reads it
-/// again, but has lost the checkpoint that would delete it. Such a profile is stale.
+/// again, but has lost the checkpoint that would delete it. Profiles like this are stale.
 #pragma once
 
 #include <systemd/sd-bus.h>

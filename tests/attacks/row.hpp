@@ -26,7 +26,7 @@ struct Row {
   ArenaOptions options{};
   Without without = Without::nothing;          ///< nothing: the control is Sent::control
   bool neighbor_keys = false;                  ///< the naive hub also has the neighbor's keys
-  std::set<std::string> also{};                ///< counters that honest devices also increase
+  std::set<std::string> also{};                ///< counters that unmodified devices also increase
   bool uncounted = false;                      ///< the attack restarts devices, so the counters start again
   bool stale = false;                          ///< no picture may be LIVE during the strike
   std::string note{};                          ///< why the number of rejections differs from the number of messages

@@ -120,7 +120,7 @@ class HubSide {
   [[nodiscard]] watch::Watcher& watcher() noexcept { return *watcher_; }
   [[nodiscard]] const watch::Watcher& watcher() const noexcept { return *watcher_; }
   [[nodiscard]] Broker::Client& client() noexcept { return *client_; }
-  /// The private key with this number: 0 is the key in the roster. Null if the hub forgot it.
+  /// The private key with this number: 0 is the key in the roster. Null if the hub deleted the challenge.
   [[nodiscard]] const crypto::AgreementKey* key(protocol::PrekeyNumber number) const noexcept {
     return number == protocol::PrekeyNumber() ? &actor_.keys().hpke : prekeys_.find(number);
   }

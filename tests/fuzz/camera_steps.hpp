@@ -7,7 +7,8 @@
 namespace sealcam::fuzz {
 
 enum class CameraStep : std::uint8_t {
-  roster,      ///< hubs (bit 0 and 1; bit 2: the first one may not switch privacy), version: next one or earlier
+  roster,      ///< bits 0 and 1: hubs on the roster; bit 2: the first hub may not switch privacy; then the version: the
+               ///< next one or an earlier one
   request,     ///< hub, kind, flags (earlier number, other epoch, prekey, cannot open, signed by the other hub)
   command,     ///< items (bit 0: name, bit 1: privacy on, bit 2: privacy off), number: next one or earlier
   again,       ///< which of the delivered messages

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// An honest camera. It records the true capture time of each picture, which a hub cannot know.
+/// A camera that follows the protocol. It records the true capture time of each picture, which a hub cannot know.
 #pragma once
 
 #include <map>

@@ -15,7 +15,7 @@
 
 namespace sealcam::incident {
 
-/// What an arm keeps over its waves.
+/// The data that an arm of the test keeps over its waves.
 struct ArmState {
   std::unique_ptr<Fault> fault;
   Provenance provenance;

@@ -46,7 +46,7 @@ class RecordingScene {
     restart();
   }
 
-  /// The recorder ends without a word, as after a kill, and starts again.
+  /// The recorder ends without finishing its files, as after a kill, and starts again.
   void restart() {
     core.reset();
     index.reset();

@@ -16,7 +16,7 @@ namespace sealcam::hub::decoder {
 /// Time for one still, from the start of the process to its answer.
 inline constexpr std::chrono::seconds max_time{3};
 
-/// Makes stills in a process of their own, one for each still: `program` with the argument --decoder, without the
+/// Makes each still in a separate process: `program` with the argument --decoder, without the
 /// files and the environment of the hub. Streams are not decoded, so `local` writes them. Thread-safe if `local` is.
 class DecoderProcesses final : public hal::Media {
  public:
@@ -38,7 +38,7 @@ class DecoderProcesses final : public hal::Media {
   std::chrono::milliseconds timeout_;
 };
 
-/// The argument with which a program runs run_child().
+/// With this argument, the program runs run_child().
 inline constexpr const char* child_argument = "--decoder";
 
 /// Standard input is a stream socket. Request: number of access units, then size and bytes of each one. Answer: 0 or

@@ -60,7 +60,7 @@ class RecordingPool {
   std::vector<std::jthread> threads_;
 };
 
-/// The way of a stream's bytes from its thread to the network thread, in memory for one chunk. The thread waits until
+/// Passes the bytes of a stream from its thread to the network thread. It holds one chunk. The thread waits until
 /// the network thread took the last chunk.
 class StreamPipe {
  public:
@@ -111,8 +111,8 @@ inline constexpr std::chrono::hours max_timeline_range{32 * 24};
 /// Whether the path is one of the paths above, with any query. They are the only ones that accept DELETE.
 [[nodiscard]] bool is_recording_target(std::string_view target) noexcept;
 
-/// Reads the target of a GET, HEAD or DELETE. The error is the answer: 404 for a path that does not exist, 405 for a
-/// DELETE of anything but a range of a camera, 400 for a wrong query. Unknown and repeated parameters are wrong.
+/// Reads the target of a GET, HEAD or DELETE. The error is the answer: 404 for a path that does not exist, 405 for
+/// a DELETE that names no range of a camera, 400 for a wrong query. Unknown and repeated parameters are wrong.
 [[nodiscard]] std::expected<RecordingRequest, Response> parse_recording_request(const Request& request);
 
 /// Microseconds since the Unix epoch in digits, or RFC 3339 with at most six digits after the second. Nothing for other

@@ -37,7 +37,7 @@ struct Request {
 
 struct Response {
   unsigned status = 200;
-  std::vector<std::pair<std::string_view, std::string>> fields;  ///< the names live forever
+  std::vector<std::pair<std::string_view, std::string>> fields;  ///< the names exist until the program ends
   std::string body;
 
   /// Replaces a field of this name.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// HTTP and WebSocket server for this machine, its interface to the hub, and the data that all connections share. It
-/// accepts 32 connections. A request must arrive within 10 s, with at most 8 KiB of header and no body. Only
+/// accepts 32 connections. A request must arrive within 10 s, with at most 32 KiB of header and no body. Only
 /// connection.cpp includes Boost.Beast. Thread-bound to the network thread.
 #pragma once
 
@@ -102,8 +102,8 @@ namespace sealcam::hub::web {
 class Server {
  public:
   /// Listens on `host`, a numeric loopback address; port 0 lets the system choose one. All references must outlive the
-  /// server. The server uses `media` on a thread of its own.
-  /// `archive`: the recordings of the hub; null if it has none. The server reads it on threads of its own.
+  /// server. The server uses `media` on a separate thread.
+  /// `archive`: the recordings of the hub; null if it has none. The server reads it on separate threads.
   /// Errors: invalid_argument (no loopback address), permission, conflict (the port is in use), io.
   [[nodiscard]] static Result<std::unique_ptr<Server>> open(boost::asio::io_context& io, const std::string& host,
                                                             std::uint16_t port, WebBackend& backend,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Snapshots: requests for one picture as JPEG. The worker, a thread of its own, decodes them.
+/// Snapshots: requests for one picture as JPEG. The worker, a separate thread, decodes them.
 #pragma once
 
 #include <condition_variable>

@@ -35,8 +35,7 @@ struct CommandRecord {
   std::optional<protocol::CommandItem<std::string>> name;
   std::optional<protocol::CommandItem<bool>> privacy;
   std::optional<protocol::CommandItem<protocol::CameraSettings>> settings;
-  std::optional<protocol::CommandItem<Bytes>>
-      wifi;  ///< SSID; the passphrase is in a file of its own until it is applied
+  std::optional<protocol::CommandItem<Bytes>> wifi;  ///< SSID; the passphrase is in a separate file until it is applied
   /// The first command without the Wi-Fi network, because this machine lost the passphrase.
   std::optional<protocol::CommandSeq> wifi_lost;
   std::optional<protocol::CommandSeq> reset;

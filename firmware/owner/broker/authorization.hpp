@@ -18,8 +18,8 @@
 
 namespace sealcam::owner {
 
-/// What an operator needs to authorize one device. The device signed the descriptor, which contains the key of the
-/// certificate request. The owner signed the authorization.
+/// The data that an operator needs to authorize one device. The device signed the descriptor, which contains the key of
+/// the certificate request. The owner signed the authorization.
 struct AuthorizationRequest {
   std::string request_pem;
   Bytes descriptor;
@@ -52,7 +52,7 @@ struct AuthorizedDevice {
 /// Makes the broker's permissions and the certificate revocation list from the records.
 [[nodiscard]] Outcome<> write_access(const BrokerFiles& files, BrokerKind kind);
 
-/// What happened at a running broker.
+/// The effects at a running broker.
 struct Revoked {
   bool reloaded = false;   ///< a broker with this folder runs on this machine and read the lists again
   bool cleared = false;    ///< sessions of revoked devices ended, and their retained messages are deleted

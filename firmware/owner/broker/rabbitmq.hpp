@@ -32,7 +32,7 @@ namespace sealcam::owner {
 [[nodiscard]] bool reload_rabbitmq(const BrokerFiles& files);
 
 /// Ends the connections of a device and deletes its user, because an import deletes no user. EX_UNAVAILABLE: RabbitMQ
-/// did not do it.
+/// did not import the file.
 [[nodiscard]] Outcome<> remove_rabbitmq_user(const BrokerFiles& files, const DeviceId& device);
 
 }  // namespace sealcam::owner

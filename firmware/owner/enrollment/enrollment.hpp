@@ -46,7 +46,7 @@ struct Enrolled {
   std::string model, version;  ///< as a paired device reported them; printable
 };
 
-/// What a device made for its authorization.
+/// The files that a device made for its authorization.
 struct DeviceRequest {
   protocol::DeviceDescriptor descriptor;
   Bytes signed_descriptor;  ///< the message of the descriptor

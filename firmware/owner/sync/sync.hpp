@@ -3,7 +3,7 @@
 ///
 /// Each camera has a roster and a command. A version or number is stored before a message with it is signed, so that no
 /// version ever has two contents. The desire_*() functions give a value the number of the next command and change
-/// nothing else. The passphrase of a Wi-Fi network is in a file of its own, because account.json contains no secret.
+/// nothing else. The passphrase of a Wi-Fi network is in a separate file, because account.json contains no secret.
 ///
 /// sync() publishes the messages until the broker acknowledged them and the cameras' own signatures confirm them, and
 /// reports the progress to the owner. "Pending" means that the broker does not have a message. "Waiting" means that the
@@ -115,7 +115,7 @@ struct SyncReport {
 /// Whether the camera has not confirmed its desired state.
 [[nodiscard]] bool is_unconfirmed(const CameraRecord& camera) noexcept;
 
-/// Explains why a camera is unconfirmed; empty if it is not.
+/// The reason why a camera is not confirmed; empty for a confirmed camera.
 [[nodiscard]] std::string pending_text(const CameraRecord& camera);
 /// Explains why a camera is not in its desired Wi-Fi network; empty if there is no fault.
 [[nodiscard]] std::string wifi_text(const CameraRecord& camera);

@@ -53,7 +53,7 @@ class CaptureFactory {
   return {side(size.width), side(size.height)};
 }
 
-/// What an encoder needs so that it encodes `quality`, if its time runs at the rate of the sensor.
+/// The settings with which an encoder encodes `quality`, if its time runs at the rate of the sensor.
 struct EncodedRate {
   double full, rate;      ///< pictures per second: of the sensor, and that are encoded
   BitsPerSecond bitrate;  ///< at the rate `full`

@@ -36,7 +36,7 @@ class GroupFilter {
 
   Log& log_;
   CaptureControl& control_;
-  MonotonicTime window_;             // begin of the measurement; zero: none
+  MonotonicTime window_;             // beginning of the measurement; zero: no measurement
   std::uint64_t bits_ = 0;           // since then
   double previous_ = 0, rate_ = 0;   // bit/s: of the last window, and of the larger of the last two
   int windows_above_ = 0;            // in succession, in which the sensor sent more than the network carries

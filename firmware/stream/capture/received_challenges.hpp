@@ -34,9 +34,9 @@ class ReceivedChallenges {
   void clear();
 
   /// Returns the newest challenges that hubs sent before `captured`, at most one of each hub, and takes the hubs in
-  /// turn. Skips hubs whose lease ended before `captured`. Returns as many as are needed so that each hub is echoed
-  /// about once a second: hubs with a lease, times the seconds since the last picture, rounded up; at least 1 and at
-  /// most 16.
+  /// turn. Skips hubs whose lease ended before `captured`. Echoes each hub about once a second. The number of
+  /// challenges is the number of hubs with a lease, times the seconds since the last picture, rounded up; at least
+  /// 1 and at most 16.
   [[nodiscard]] protocol::Echoes pick(MonotonicTime captured);
 
   struct Leases {

@@ -76,7 +76,7 @@ class CommandValidator {
   [[nodiscard]] Result<bool> offer(ByteView message);
   /// Stores the newest command, unless it is stored. Errors: those of the store.
   [[nodiscard]] Result<> store();
-  /// If false, a restart forgets the newest command.
+  /// If false, the newest command is lost after a restart.
   [[nodiscard]] bool stored() const noexcept { return unstored_.empty(); }
 
   /// The items to apply. The caller removes each applied item. Null if all items are applied.

@@ -51,8 +51,8 @@ struct AcceptedRequest {
 };
 
 /// A verified request of a hub on the roster for an epoch that this camera never began: the counter of the epoch is
-/// higher than that of the current one. Either the camera's state was restored from an old copy, or a second device has
-/// the camera's identity, or the hub lies.
+/// higher than that of the current one. Either the camera's state was restored from an old copy, or a second device
+/// has the camera's identity, or the hub reports a wrong epoch.
 struct LaterEpoch {
   DeviceId hub;
   Epoch epoch;

@@ -34,7 +34,7 @@ class Prekeys {
   /// Loads the stored prekeys. A damaged file is no reason to stop: the hubs send their keys again, and until then
   /// number 0 is used. Logs it.
   void load();
-  /// Forgets hubs that are not on the roster.
+  /// Deletes the keys of hubs that are not on the roster.
   void set_roster(const protocol::Roster& roster);
   /// Takes the prekey of a verified request. Returns true if a new epoch must begin now, because the hub cannot open
   /// the current one.

@@ -59,7 +59,7 @@ class SendBacklog {
 
   /// Call this before and after each frame, and ten times a second.
   PathEstimate measure(MonotonicTime now, const transport::SendProgress& progress) noexcept;
-  /// Forgets everything, because the connection or the watching ended.
+  /// Deletes all measurements, because the connection or the watching ended.
   void reset() noexcept {
     used_ = 0;
     late_ = 0;
@@ -106,8 +106,8 @@ class SendBacklog {
 
 /// The camera knows by its own clock when it sealed a frame, and the hub when it arrived by another clock. The
 /// difference varies with the queues in between only; its minimum of the last one to two minutes counts as no delay.
-/// The values come from hubs of the roster, which may lie: they have no other effect than a lower quality, and the
-/// best hub decides. Allocates nothing per frame. Thread-bound.
+/// Hubs of the roster report the values, and a hostile hub can report wrong ones. The values can only lower the
+/// quality, and the hub with the best path decides. Allocates nothing per frame. Thread-bound.
 class HubReports {
  public:
   static constexpr std::chrono::milliseconds max_age{2500};  ///< of a report; hubs send one each second

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// For broker_session.cpp only: the stream for Boost.MQTT5. It observes the reads and writes of a TlsStream, so that
-/// the session learns the end of a connection and its reason at once.
+/// For broker_session.cpp only: the stream for Boost.MQTT5. It observes the reads and writes of a TlsStream, so
+/// that the session receives the end of a connection and its reason at once.
 #pragma once
 
 #include <boost/asio/associator.hpp>

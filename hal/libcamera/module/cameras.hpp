@@ -28,7 +28,7 @@ struct Fixed {
 };
 
 /// Collects settings for the next request, as libcamera requires. A camera loses all settings when it is closed.
-/// `infos`, of the camera, must outlive it. Thread-bound.
+/// `infos` belongs to the camera, and must exist longer than this object. Thread-bound.
 class LibcameraControls final : public SourceControls {
  public:
   LibcameraControls(const lib::ControlInfoMap& infos, const Fixed& fixed);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A scripted NetworkManager and D-Bus daemon behind a socket. It has no thread of its own: pump() processes the
-/// messages of both ends.
+/// A scripted NetworkManager and D-Bus daemon behind a socket. It has no thread: pump() processes the messages of
+/// both ends.
 #pragma once
 
 #include <sys/socket.h>
