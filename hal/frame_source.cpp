@@ -79,10 +79,10 @@ Result<> check_setting(std::span<const ControlInfo> known, const Setting& settin
   if (info->read_only) return fail(Errc::unsupported, "this control is read-only");
   if (info->kind == ControlKind::action) return {};
   if (setting.value.automatic) {
-    if (!info->can_be_automatic) return fail(Errc::unsupported, "this control has no automatic");
+    if (!info->can_be_automatic) return fail(Errc::unsupported, "this control has no automatic mode");
     return {};
   }
-  if (info->min == info->max) return fail(Errc::unsupported, "this control supports only automatic");
+  if (info->min == info->max) return fail(Errc::unsupported, "this control has only an automatic mode");
   if (!(setting.value.value >= info->min && setting.value.value <= info->max))
     return fail(Errc::invalid_argument, "value of this control");
   return {};

@@ -291,7 +291,7 @@ Result<> OutputFile::publish() {
 
 namespace {
 
-/// Opens the spare file, or makes a private one. The old content of a spare file is of no use. A link or a file with a
+/// Opens the spare file, or makes a private one. The old content of a spare file is not needed. A link or a file with a
 /// second name is removed and not written to.
 UniqueFd open_spare(const fs::path& path) {
   UniqueFd fd(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));

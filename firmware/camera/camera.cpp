@@ -241,7 +241,7 @@ void Camera::check_for_reset() {
   stop();
 }
 
-/// For --doctor, which is another process. Written once, because a hub that lies could cause it again and again.
+/// For --doctor, which is another process. Written once, because a hostile hub could cause it again and again.
 void Camera::check_for_rollback() {
   const auto& later = requests_.later_epoch();
   if (!later || std::exchange(rollback_reported_, true)) return;

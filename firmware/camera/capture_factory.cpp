@@ -18,16 +18,16 @@ std::unique_ptr<hal::BoardControl> open_activity_light(const board::SystemView& 
   auto fallback = std::make_unique<board::LogControl>(log);
   const auto model = board::this_model(system);
   if (!model) {
-    log.warning("the log replaces the activity light: {}", model.error());
+    log.warning("no activity light, so the log reports the sensor: {}", model.error());
     return fallback;
   }
   if (!model->led) {
-    log.info("the log replaces the activity light: {}: {}", model->name, model->led.error().why);
+    log.info("no activity light, so the log reports the sensor: {}: {}", model->name, model->led.error().why);
     return fallback;
   }
   auto led = board::LedControl::open(system.real(model->led->path));
   if (!led) {
-    log.warning("the log replaces the activity light: {}: {}; sealcam-camera --doctor shows the next step",
+    log.warning("no activity light, so the log reports the sensor: {}: {}; sealcam-camera --doctor shows the next step",
                 model->led->path.string(), to_string(led.error()));
     return fallback;
   }

@@ -209,7 +209,7 @@ void Diagnostics::check_light() {
   }
   const auto& path = model_.led->path;
   if (!system_.exists(path / "brightness")) {
-    warn("light", path.string() + " is missing; the log replaces the light",
+    warn("light", path.string() + " is missing, so the log reports the sensor",
          "run modprobe leds_gpio, or see ls /sys/class/leds");
     return;
   }
@@ -217,7 +217,7 @@ void Diagnostics::check_light() {
     ok("light", path.string() + " is on while the sensor is open");
     return;
   }
-  warn("light", path.string() + " may not be written by this user; the log replaces the light",
+  warn("light", path.string() + " may not be written by this user, so the log reports the sensor",
        "add the udev rule in board/common/README.md");
 }
 

@@ -242,7 +242,7 @@ Result<std::vector<std::uint32_t>> KeyStore::prekeys() const {
     if (id > prekey_base && id <= prekey_base + max_prekey)
       numbers.push_back(static_cast<std::uint32_t>(id - prekey_base));
   }
-  if (ec) return fail(Errc::io, "list the key folder", ec.value());
+  if (ec) return fail(Errc::io, "listing the key folder", ec.value());
   std::ranges::sort(numbers);
   return numbers;
 }

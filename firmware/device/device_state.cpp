@@ -46,7 +46,7 @@ Result<> remove_tree(const fs::path& path) {
   std::error_code ec;
   fs::remove_all(path, ec);
   if (ec)
-    return fail(ec == std::errc::permission_denied ? Errc::permission : Errc::io, "delete a file of the state folder",
+    return fail(ec == std::errc::permission_denied ? Errc::permission : Errc::io, "deleting a file of the state folder",
                 ec.value());
   return {};
 }
@@ -59,7 +59,7 @@ Result<std::vector<fs::path>> files_to_delete(const StateFiles& files) {
     const auto& path = it->path();
     if (path != files.resetting() && !is_unrelated(path.filename())) all.push_back(path);
   }
-  if (ec) return fail(Errc::io, "list the state folder", ec.value());
+  if (ec) return fail(Errc::io, "listing the state folder", ec.value());
   return all;
 }
 
@@ -73,7 +73,7 @@ Result<> check_role(const StateFiles& files, protocol::Role role) {
   return {};
 }
 
-/// A full disk must not prevent a reset, which is what frees it. A new name for an existing file needs no space.
+/// A full disk must not prevent a reset, because a reset frees space. A new name for an existing file needs no space.
 Result<> mark_reset(const StateFiles& files) {
   static constexpr std::string_view note = "A reset deletes this device's state. The next start completes it.\n";
   const auto written = write_file_durably(files.resetting(), as_bytes(note));
@@ -121,14 +121,14 @@ Result<> finish_reset(const StateFiles& files) {
     if (auto r = remove_tree(path); !r) return r;
   if (auto r = sync_entries(files.folder); !r) return r;
   if (::unlink(files.resetting().c_str()) != 0 && errno != ENOENT)
-    return fail(Errc::io, "delete the file 'resetting'", errno);
+    return fail(Errc::io, "deleting the file 'resetting'", errno);
   return sync_entries(files.folder);
 }
 
 Result<> reset_state(const fs::path& folder, protocol::Role role) {
   std::error_code ec;
   const StateFiles files{fs::absolute(folder, ec).lexically_normal()};
-  if (ec) return fail(Errc::io, "find the state folder", ec.value());
+  if (ec) return fail(Errc::io, "finding the state folder", ec.value());
   if (!is_present(files.resetting())) {
     if (!is_state(files)) return fail(Errc::not_found, "the folder holds no device's state: check --state");
     if (auto r = check_role(files, role); !r) return r;
@@ -178,7 +178,8 @@ Result<bool> is_new(const StateFiles& files) {
   for (fs::directory_iterator it(files.folder, ec), end; !ec && it != end; it.increment(ec))
     if (!harmless(it->path().filename())) return false;
   if (ec)
-    return fail(ec == std::errc::permission_denied ? Errc::permission : Errc::io, "list the state folder", ec.value());
+    return fail(ec == std::errc::permission_denied ? Errc::permission : Errc::io, "listing the state folder",
+                ec.value());
   return true;
 }
 
@@ -199,7 +200,7 @@ Result<> remove_unfinished(const StateFiles& files) {
   for (const auto& path : {files.keys(), files.tls_key(), files.tls_request(), files.descriptor(), files.board()}) {
     std::error_code ec;
     fs::remove_all(path, ec);
-    if (ec) return fail(Errc::io, "delete the files of an interrupted first start", ec.value());
+    if (ec) return fail(Errc::io, "deleting the files of an interrupted first start", ec.value());
   }
   return {};
 }
@@ -230,7 +231,7 @@ Result<> finish_making(const StateFiles& files) {
   if (auto r = sync_folder(files.keys()); !r) return r;
   if (auto r = sync_folder(files.folder); !r) return r;
   sync_entry_of(files.folder);
-  if (::unlink(files.unfinished().c_str()) != 0) return fail(Errc::io, "delete the file 'unfinished'", errno);
+  if (::unlink(files.unfinished().c_str()) != 0) return fail(Errc::io, "deleting the file 'unfinished'", errno);
   return sync_folder(files.folder);
 }
 
@@ -283,7 +284,7 @@ Result<> check_board(const StateFiles& files, const std::string& serial) {
 Result<DeviceState> DeviceState::open(const fs::path& folder, protocol::Role role, const Board* board) {
   std::error_code ec;
   const StateFiles files{fs::absolute(folder, ec).lexically_normal()};
-  if (ec) return fail(Errc::io, "find the state folder", ec.value());
+  if (ec) return fail(Errc::io, "finding the state folder", ec.value());
   auto lock = take_folder(files);
   if (!lock) return std::unexpected(lock.error());
 
@@ -301,7 +302,7 @@ Result<DeviceState> DeviceState::restore_owner(const fs::path& folder, const Sec
                                                const transport::TlsKey* tls) {
   std::error_code ec;
   const StateFiles files{fs::absolute(folder, ec).lexically_normal()};
-  if (ec) return fail(Errc::io, "find the state folder", ec.value());
+  if (ec) return fail(Errc::io, "finding the state folder", ec.value());
   auto lock = take_folder(files);
   if (!lock) return std::unexpected(lock.error());
   const PrivateUmask files_are_private;

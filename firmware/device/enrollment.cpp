@@ -142,7 +142,8 @@ Result<> write_wifi_file(const StateFiles& files, const protocol::Wifi& wifi, co
 Result<> remove_wifi_file(const StateFiles& files) {
   std::error_code ec;
   const bool was_there = std::filesystem::remove(files.wifi(), ec);
-  if (ec) return fail(ec == std::errc::permission_denied ? Errc::permission : Errc::io, "delete wifi.json", ec.value());
+  if (ec)
+    return fail(ec == std::errc::permission_denied ? Errc::permission : Errc::io, "deleting wifi.json", ec.value());
   return was_there ? sync_entries(files.folder) : Result<>();
 }
 

@@ -72,7 +72,7 @@ Result<std::vector<StoredRoster>> RosterFolder::do_load() const {
     all.push_back({*camera, std::move(*message)});
   }
   if (ec && ec != std::errc::no_such_file_or_directory)
-    return fail(ec == std::errc::permission_denied ? Errc::permission : Errc::io, "list the folder of rosters",
+    return fail(ec == std::errc::permission_denied ? Errc::permission : Errc::io, "listing the folder of rosters",
                 ec.value());
   return all;
 }

@@ -135,9 +135,9 @@ Result<> replace_status_file(const std::filesystem::path& path, std::string_view
     return fail_errno(what, path, native);
   };
   const UniqueFd fd = create_file(temporary, 0644);
-  if (!fd) return fail_errno("create the status file", path);
-  if (!write_all(fd.get(), as_bytes(text))) return failed("write the status file");
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return failed("replace the status file");
+  if (!fd) return fail_errno("creating the status file", path);
+  if (!write_all(fd.get(), as_bytes(text))) return failed("writing the status file");
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return failed("replacing the status file");
   return {};
 }
 

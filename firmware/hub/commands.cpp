@@ -92,7 +92,7 @@ bool open_browser(const fs::path& file) {
 
 Result<> write_all(int fd, std::string_view text) {
   if (::write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size()) || ::fsync(fd) != 0)
-    return fail(Errc::io, "write the token", errno);
+    return fail(Errc::io, "writing the token", errno);
   return {};
 }
 
@@ -181,7 +181,7 @@ int create_token(const TokenOptions& options, Log& log) {
     output = UniqueFd(::open(options.output.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!output) {
       const auto code = errno == EEXIST ? Errc::exists : errno == EACCES ? Errc::permission : Errc::io;
-      return fail_with(located({code, errno, "create the file for the token"}, options.output), log);
+      return fail_with(located({code, errno, "creating the file for the token"}, options.output), log);
     }
   }
   const auto now = SystemClock().wall();

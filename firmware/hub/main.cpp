@@ -142,7 +142,7 @@ int main(int argc, char** argv) {
   auto& recorded = options.recordings;
   auto* show = recordings->add_subcommand("list", "list the recorded times, and gaps");
   show->add_option("CAMERA", recorded.camera, "id, beginning of an id, or name of a camera");
-  auto* write = recordings->add_subcommand("export", "write a time of a camera into an MP4 file");
+  auto* write = recordings->add_subcommand("export", "write the recordings of a range of time into an MP4 file");
   write->add_option("CAMERA", recorded.camera, "id, beginning of an id, or name of a camera")->required();
   write->add_option("FROM", recorded.from, "first time, such as 2026-11-30T14:05:00Z")->required();
   write->add_option("TO", recorded.to, "last time")->required();
@@ -151,7 +151,8 @@ int main(int argc, char** argv) {
       recordings->add_subcommand("verify", "check signatures, order, gaps and receipts; needs no secret key");
   verify->add_option("CAMERA", recorded.camera, "id of a camera (default: all)");
   verify->add_option("--account", recorded.account, "id of the account (default: that of this hub)")->type_name("ID");
-  auto* erase = recordings->add_subcommand("delete", "delete the recordings of a camera, or of a time");
+  auto* erase =
+      recordings->add_subcommand("delete", "delete the recordings of a camera, all or those of a range of time");
   erase->add_option("CAMERA", recorded.camera, "id, beginning of an id, or name of a camera")->required();
   erase->add_option("FROM", recorded.from, "first time (default: all)");
   erase->add_option("TO", recorded.to, "last time (default: all)");

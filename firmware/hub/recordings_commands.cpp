@@ -79,8 +79,7 @@ std::expected<AccountId, int> account_of(const RecordingsOptions& options, const
   if (!options.account.empty()) {
     const auto account = AccountId::parse(options.account);
     if (account) return *account;
-    log.error("--account {}: use the id of the account; 'sealcam account show' prints it",
-              printable(options.account, 64));
+    log.error("--account {}: use the id of the account; 'sealcam doctor' prints it", printable(options.account, 64));
     return std::unexpected(EX_USAGE);
   }
   const auto enrollment = device::read_enrollment(device::StateFiles{state});
@@ -250,7 +249,7 @@ void compare_with_index(const Place& place, const std::optional<DeviceId>& camer
       if (present && file.reason == recordings::EndReason::open) open.insert(file.file);
       if (!present)
         faults.push_back(
-            {recordings::FaultKind::missing_files, file.file, 0, "the hub recorded this file, and it is gone"});
+            {recordings::FaultKind::missing_files, file.file, 0, "the index has this file, but the file is missing"});
     }
   }
 }

@@ -89,7 +89,7 @@ int export_recording(const RecordingsOptions& options, Log& log) {
   const auto to = from ? parse_time(options.to, log) : std::nullopt;
   if (!from || !to) return EX_USAGE;
   if (*to <= *from) {
-    log.error("the end of the time is not after its begin");
+    log.error("the end of the range is not after its beginning");
     return EX_USAGE;
   }
   auto opened = open_recordings(options, log);

@@ -137,7 +137,7 @@ constexpr auto misnamed = "sealcam.json.txt";
 
 Result<> overwrite(int fd) {
   struct stat info{};
-  if (::fstat(fd, &info) != 0) return fail(Errc::io, "read the size of a file to erase", errno);
+  if (::fstat(fd, &info) != 0) return fail(Errc::io, "reading the size of a file to erase", errno);
   static constexpr std::array<std::byte, 512> nothing{};
   for (off_t at = 0; at < std::min(info.st_size, max_overwritten);) {
     const auto n = ::pwrite(fd, nothing.data(), nothing.size(), at);
@@ -178,12 +178,12 @@ Result<> erase_file(const std::filesystem::path& path) {
   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) {
     if (errno == ENOENT) return {};
-    return fail(errno == EACCES ? Errc::permission : Errc::io, "open a file to erase it", errno);
+    return fail(errno == EACCES ? Errc::permission : Errc::io, "opening a file to erase it", errno);
   }
   if (auto r = overwrite(fd.get()); !r) return r;
-  if (::unlink(path.c_str()) != 0) return fail(Errc::io, "delete a file", errno);
+  if (::unlink(path.c_str()) != 0) return fail(Errc::io, "deleting a file", errno);
   const UniqueFd folder(::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder || ::fsync(folder.get()) != 0) return fail(Errc::io, "make a deletion durable", errno);
+  if (!folder || ::fsync(folder.get()) != 0) return fail(Errc::io, "making a deletion durable", errno);
   return {};
 }
 
@@ -208,7 +208,7 @@ Result<Taken> take_file(const CardFolders& folders, Log& log) {
   if (auto r = store(folders, *settings); !r) return std::unexpected(r.error());
   if (auto r = erase_file(file); !r) return std::unexpected(r.error());
   if (auto r = erase_file(folders.card / error_name); !r) return std::unexpected(r.error());
-  log.info("took settings from the SD card:{}{}{}", settings->host_name.empty() ? "" : " name",
+  log.info("applied settings from the SD card:{}{}{}", settings->host_name.empty() ? "" : " name",
            settings->wifi ? " Wi-Fi" : "", settings->country.empty() ? "" : " country");
   return Taken::taken;
 }

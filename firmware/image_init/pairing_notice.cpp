@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::size_t max_string = 512;
 
-/// Gives up after `timeout`. A serial line with flow control or a USB line without a reader may accept no text.
+/// Fails after `timeout`. A serial line with flow control or a USB line without a reader may accept no text.
 bool write_all(int fd, std::string_view text, std::chrono::milliseconds timeout) {
   const auto ends = std::chrono::steady_clock::now() + timeout;
   while (!text.empty()) {

@@ -125,7 +125,7 @@ ClientResult<> Client::State::connect_tcp(const protocol::HostPort& at, std::chr
   if (!run(done, left_until(until))) {
     io.restart();
     io.run();
-    return failed(Kind::unreachable, sealcam::format("nothing answered at {}", at.to_string()));
+    return failed(Kind::unreachable, sealcam::format("no device answers at {}", at.to_string()));
   }
   if (ec) return failed(Kind::unreachable, sealcam::format("{}: {}", at.to_string(), ec.message()));
   return {};

@@ -84,7 +84,7 @@ Reply Endpoint::judge_code(const PairingCode& given) {
   static constexpr std::string_view closed_text = "too many wrong codes: switch the device off and on to pair again";
   if (closed()) return rejection(429, "closed", closed_text);
   if (code_.matches(given)) return {};
-  // Durable before the reply. Otherwise an attacker could kill the program after each reply and guess on.
+  // Durable before the reply. Otherwise an attacker could restart the program after each reply and try more codes.
   const auto counted = deps_.tries.count();
   deps_.log.warning("pairing: wrong code {} of {}", deps_.tries.used(), max_tries);
   if (!counted) {

@@ -56,7 +56,7 @@ Result<std::string> qr_code(std::string_view text) {
   if (text.empty()) return fail(Errc::invalid_argument, "a QR code needs text");
   const std::unique_ptr<QRcode, decltype(&QRcode_free)> code(
       QRcode_encodeString8bit(std::string(text).c_str(), 0, QR_ECLEVEL_M), &QRcode_free);
-  if (!code) return fail(errno == ENOMEM ? Errc::no_memory : Errc::invalid_argument, "create a QR code", errno);
+  if (!code) return fail(errno == ENOMEM ? Errc::no_memory : Errc::invalid_argument, "creating a QR code", errno);
   const int width = code->width;
   const auto black = [&](int x, int y) {
     return x >= 0 && y >= 0 && x < width && y < width && (code->data[y * width + x] & 1) != 0;

@@ -310,13 +310,13 @@ Result<> listen(tcp::acceptor& acceptor, const tcp::endpoint& address) {
   if (!ec && address.protocol() == tcp::v6()) acceptor.set_option(asio::ip::v6_only(true), ec);
   if (!ec) acceptor.bind(address, ec);
   if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
-  if (ec == asio::error::access_denied) return fail(Errc::permission, "listen for pairing", ec.value());
+  if (ec == asio::error::access_denied) return fail(Errc::permission, "listening for pairing", ec.value());
   if (ec == asio::error::address_in_use)
     return fail(Errc::conflict, "another program uses the port for pairing: choose one with --pairing-listen",
                 ec.value());
   if (ec == boost::system::errc::address_not_available)
     return fail(Errc::unsupported, "this device does not have the address of --pairing-listen", ec.value());
-  if (ec) return fail(Errc::io, "listen for pairing", ec.value());
+  if (ec) return fail(Errc::io, "listening for pairing", ec.value());
   return {};
 }
 

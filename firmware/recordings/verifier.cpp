@@ -34,7 +34,7 @@ class FileVerifier {
       else if ((*item)->head.kind == ItemKind::frame) on_frame(**item);
       else {
         // A receipt is accepted at the end of the file only, and was read from there.
-        add(FaultKind::item, offset, "a receipt that does not end this file");
+        add(FaultKind::item, offset, "a receipt before the end of the file");
         sound_ = false;
         break;
       }

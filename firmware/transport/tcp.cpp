@@ -16,7 +16,7 @@ Result<> tune_connection(int socket) noexcept {
   struct Option {
     int level, name, value;
   };
-  // Keepalive detects a dead peer on an idle connection (after 4 + 3 * 2 s). The user timeout detects it on a
+  // Keepalive detects on an idle connection that the peer is gone (after 4 + 3 * 2 s). The user timeout detects it on a
   // connection with unacknowledged data.
   constexpr Option options[] = {
       {IPPROTO_TCP, TCP_NODELAY, 1},

@@ -145,13 +145,13 @@ std::optional<protocol::Challenge> ViewRequester::send(protocol::ViewRequest req
     return std::nullopt;
   };
   const auto seq = deps_.sequence.next();
-  if (!seq) return failed("reserve a request number", seq.error());
+  if (!seq) return failed("reserving a request number", seq.error());
   const auto challenge = challenges_.make(now);
-  if (!challenge) return failed("make a challenge", challenge.error());
+  if (!challenge) return failed("making a challenge", challenge.error());
   request.seq = *seq;
   request.challenge = *challenge;
   const auto message = protocol::encode_view_request(request, route_, deps_.keys.identity);
-  if (!message) return failed("sign a view request", message.error());
+  if (!message) return failed("signing a view request", message.error());
   ++sent_;
   const auto topic = protocol::request_topic(route_, deps_.keys.identity.id());
   // A lost request needs no action, because the next one follows within a second.

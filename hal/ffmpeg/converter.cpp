@@ -66,7 +66,7 @@ Scaler::Image Scaler::image_of(const AVFrame& frame) noexcept {
 
 // The ranges must be set before the initialization, because otherwise it chooses a copy for two equal formats.
 ScalerPtr Scaler::open(const Image& from, const Image& to, int flags) noexcept {
-  // RGB and gray have no matrix of their own.
+  // RGB and gray have no matrix.
   const int matrix_to = to.matrix;
   const int matrix_from = from.matrix == Colors::rgb || is_always_full(from.format) ? matrix_to : from.matrix;
   // Another matrix means a conversion to RGB and back. Then each rounding counts. The fast conversion of BGR24 is less

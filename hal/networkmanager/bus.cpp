@@ -51,15 +51,15 @@ std::uint32_t read_number(sd_bus_message& reply) {
 Result<std::unique_ptr<Bus>> Bus::connect(const std::string& address) {
   sd_bus* raw = nullptr;
   if (address.empty()) {
-    if (const int r = ::sd_bus_open_system(&raw); r < 0) return fail(Errc::connection, "open the system's bus", -r);
+    if (const int r = ::sd_bus_open_system(&raw); r < 0) return fail(Errc::connection, "opening the system's bus", -r);
     return std::unique_ptr<Bus>(new Bus(raw));
   }
-  if (const int r = ::sd_bus_new(&raw); r < 0) return fail(Errc::connection, "make a bus", -r);
+  if (const int r = ::sd_bus_new(&raw); r < 0) return fail(Errc::connection, "making a bus", -r);
   std::unique_ptr<Bus> bus(new Bus(raw));
   int r = ::sd_bus_set_address(raw, address.c_str());
   if (r >= 0) r = ::sd_bus_set_bus_client(raw, 1);
   if (r >= 0) r = ::sd_bus_start(raw);
-  if (r < 0) return fail(Errc::connection, "open a bus", -r);
+  if (r < 0) return fail(Errc::connection, "opening a bus", -r);
   return bus;
 }
 
@@ -110,7 +110,7 @@ Result<> Bus::watch(const std::string& path, const char* interface, const char* 
   sd_bus_slot* slot = nullptr;
   const int r = ::sd_bus_match_signal_async(bus_.get(), &slot, service, path.c_str(), interface, member, on_signal,
                                             nullptr, signal_.get());
-  if (r < 0) return fail(Errc::io, "watch a Wi-Fi adapter", -r);
+  if (r < 0) return fail(Errc::io, "watching a Wi-Fi adapter", -r);
   match_.reset(slot);
   return {};
 }

@@ -7,7 +7,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// An honest hub sends requests for its newest known epoch. A function, because some rows are made before main().
+/// An unmodified hub sends requests for its newest known epoch. A function, because some rows are made before main().
 std::set<std::string> epoch_changes() { return {"request wrong_epoch", "request too_often", "wait for key"}; }
 
 std::uint64_t shown(Arena& arena) { return arena.home.hub().screen().shown(); }

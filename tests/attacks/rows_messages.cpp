@@ -273,7 +273,7 @@ Row make_row(const Target& target, const std::string& what, const std::string& r
   row.strike = [target, damage, turn = 0](Arena& arena, int count) mutable {
     return strike(target, damage, turn, arena, count);
   };
-  // The honest hub sends requests for the old epoch until it has the new grants.
+  // The unmodified hub sends requests for the old epoch until it has the new grants.
   row.also = {"request wrong_epoch", "request too_often", "wait for key", "frame not_decryptable", "frame replayed"};
   row.options.picture_every = target.interval > 100ms ? 500ms : 200ms;
   if (target.kind) row.also.erase("frame not_decryptable");

@@ -88,7 +88,7 @@ Row retained_flood() {
       if (matches(naive, topic)) ++out.control;
     }
     expect(out, writable.size() == 1, "the hub cannot write to its own camera");
-    // What it could write is deleted when the hub is revoked.
+    // The retained messages of the hub are deleted when it is revoked.
     const auto deleted = owner::topics_without_device(std::span(all).last(1), std::span(all).first(2));
     expect(out, std::ranges::contains(deleted, writable.front()), "a revocation leaves a message of the hub");
   };

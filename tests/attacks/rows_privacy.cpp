@@ -138,15 +138,15 @@ Sent strike_held(Arena& arena, int n) {
 
 watch::CameraStatus tile(Arena& arena) { return arena.home.hub().watcher().camera(arena.home.camera().id()).value(); }
 
-/// A person switches privacy at the honest hub, and the camera follows.
+/// A person switches privacy at the unmodified hub, and the camera follows.
 void switch_at_hub(Arena& arena, bool on) {
   must(arena.home.hub().watcher().switch_privacy(arena.home.camera().id(), on));
   const auto done = [&] { return arena.home.camera().commands().privacy() == on && !tile(arena).requested_privacy; };
   if (!arena.run_until(done, 12s)) throw std::runtime_error("the honest hub cannot switch privacy");
 }
 
-/// A person requests to open the sensor at the honest hub. The broker holds one direction back until the hub reported
-/// the failure. Returns the held messages of the exchange.
+/// A person requests at the unmodified hub to open the sensor. The broker holds one direction back until the hub
+/// reported the failure. Returns the held messages of the exchange.
 std::vector<Bytes> open_in_vain(Arena& arena, Leaf held) {
   arena.seen.clear();
   arena.recording = true;
@@ -176,7 +176,7 @@ std::uint64_t openings_sent(Arena& arena) {
   return openings;
 }
 
-/// What a hub sends that answers each nonce. Returns true if it opens the sensor.
+/// The requests of a hub that answers each nonce. Returns true if it opens the sensor.
 bool naive_hub_opens(Arena& arena, ByteView held_request) {
   const auto& hub = arena.home.hub();
   const auto request =

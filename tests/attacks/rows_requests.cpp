@@ -90,14 +90,14 @@ Row flood(const std::string& name, std::size_t hubs, std::uint64_t per_second) {
       arena.run(Arena::step);
     }
     const auto checked = requests.verified - verified;
-    const auto own = static_cast<std::uint64_t>(seconds) + 1;  // of the honest hub
+    const auto own = static_cast<std::uint64_t>(seconds) + 1;  // of the unmodified hub
     if (checked > (per_second * static_cast<std::uint64_t>(seconds)) + per_second + own)
       throw std::runtime_error(sealcam::format("the camera checked {} signatures in {} s", checked, seconds));
     sent.rejected["request replayed"] = checked - (requests.accepted - accepted);
     if (hubs == 2) sent.rejected["request too_often"] = sent.messages - sent.rejected["request replayed"];
     else
       sent.rejected["request too_often"] =
-          requests.rejected[protocol::RejectReason::too_often] - often;  // of the honest hub included
+          requests.rejected[protocol::RejectReason::too_often] - often;  // including those of the unmodified hub
     arena.run(1s);
     sent.control = send_valid(arena);
     return sent;
@@ -185,7 +185,7 @@ void add_request_rows(std::vector<Row>& rows) {
   rows.push_back(flood("replays of one hub's request", 2, 2));
   rows.push_back(flood("of 40 hubs", 41, 32));
   rows.back().n = 2;
-  rows.back().note += " in total; requests of the honest hub wait also";
+  rows.back().note += " in total; requests of the unmodified hub wait also";
   rows.push_back(churn());
 }
 

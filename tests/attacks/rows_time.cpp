@@ -48,7 +48,7 @@ Row replayed_minute(bool next_epoch) {
   row.control_is = "naive hub without the check for replays";
   row.n = 60;
   row.options.picture_every = 1s;
-  // Ten minutes would test the same as one.
+  // One minute is enough for this test.
   row.strike = [next_epoch](Arena& arena, int n) {
     return replay(arena, std::chrono::seconds(std::min(n, 60)), next_epoch);
   };

@@ -296,7 +296,7 @@ TEST_CASE("a file that cannot be a source is described in words") {
   CHECK(message_of(folder.path() / "missing.mp4").contains("there is no such file"));
   CHECK(message_of(folder.path()).contains("this is a folder"));
   CHECK(put("empty.mp4", "").contains("the file is empty"));
-  CHECK(put("text.mp4", "this is not a recording").contains("no recording or image that FFmpeg can read"));
+  CHECK(put("text.mp4", "this is not a recording").contains("no clip or image that FFmpeg can read"));
   std::string sound =
       std::string("RIFF\x24\x40\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data\0\x40\0\0", 44);
   sound.resize(44 + 0x4000, '\1');

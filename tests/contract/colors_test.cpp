@@ -130,7 +130,7 @@ struct Errors {
   double live = 0, snapshot = 0;
 };
 
-/// What a player of the stream shows, and the snapshot. `gray` as in color_error().
+/// The colors of a player of the stream, and of the snapshot. `gray` as in color_error().
 Errors shown(const std::vector<Bytes>& units, std::optional<std::uint8_t> gray = {}) {
   const auto decoder = ffmpeg::FfmpegDecoder::open().value();
   Errors errors;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A hub's Watcher behind a malicious broker, with an honest camera. The input is the sequence of the broker's actions
-// (watcher_steps.hpp). picture_checker.hpp compares the shown pictures with those of the camera. Memory is limited.
+// A hub's Watcher behind a malicious broker, with a camera that follows the protocol. The input is the sequence of the
+// broker's actions (watcher_steps.hpp). picture_checker.hpp compares the shown pictures with those of the camera.
+// Memory is limited.
 #include "base/testing/fakes.hpp"
 #include "device/hub_stores.hpp"
 #include "input.hpp"

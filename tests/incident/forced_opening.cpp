@@ -17,7 +17,7 @@ std::optional<protocol::FrameHeader> ForcedOpening::open(ByteView message, const
   if (!frame) return std::nullopt;
   plain_.resize(std::max(plain_.size(), frame->sealed.size()));
   for (auto grant = grants_.rbegin(); grant != grants_.rend(); ++grant) {
-    // A key of the frame's epoch with this hub's base key. An honest hub does not have such a key.
+    // A key of the frame's epoch with this hub's base key. A hub that follows the protocol does not have such a key.
     const auto key = crypto::sframe::OpeningKey::open(crypto::sframe::CipherSuite::aes_128_gcm_sha256_128, frame->epoch,
                                                       grant->base_key);
     if (!key) continue;

@@ -11,7 +11,7 @@
 namespace sealcam::incident {
 namespace {
 
-/// A twin has the id of its neighbor, but its own connection.
+/// This device has the id of its neighbor, but its own connection.
 std::string twin_permissions(const Person& person, const std::vector<owner::Authorized>& all) {
   std::string out = sealcam::format("\nuser {}\n", person.camera_name);
   const auto topics = owner::permissions({protocol::Role::camera, person.camera.id(), person.route.account}, all);

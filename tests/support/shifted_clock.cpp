@@ -3,8 +3,8 @@
 ///
 /// $SEALCAM_CLOCK_SHIFT: seconds by which the wall clock is shifted from the start.
 /// $SEALCAM_CLOCK_FILE: a file of two 64-bit integers of this machine: nanoseconds that are added to the boot-time
-/// clock, and to the wall clock. The process sees a change at once. A test that stops the process, adds a time to both
-/// and continues the process emulates a sleep of the machine.
+/// clock, and to the wall clock. A change takes effect in the process at once. A test that stops the process, adds a
+/// time to both and continues the process emulates a sleep of the machine.
 ///
 /// The monotonic clock and the timestamps of files, which the kernel sets, do not change.
 #include <fcntl.h>

@@ -124,11 +124,11 @@ constexpr std::chrono::milliseconds lock_pause{20};
 Result<UniqueFd> lock(const std::filesystem::path& path) {
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd)
-    return std::unexpected(
-        located({errno == EACCES ? Errc::permission : Errc::io, errno, "open the lock of access.json"}, path.native()));
+    return std::unexpected(located(
+        {errno == EACCES ? Errc::permission : Errc::io, errno, "opening the lock of access.json"}, path.native()));
   for (int i = 0; i < lock_tries; ++i) {
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
-    if (errno != EWOULDBLOCK && errno != EINTR) return fail(Errc::io, "lock access.json", errno);
+    if (errno != EWOULDBLOCK && errno != EINTR) return fail(Errc::io, "locking access.json", errno);
     std::this_thread::sleep_for(lock_pause);
   }
   return std::unexpected(located({Errc::conflict, 0, "another process keeps access.json locked"}, path.native()));

@@ -152,7 +152,7 @@ void OpenSocket::stop() {
 Result<std::unique_ptr<OpenSocket>> OpenSocket::open(asio::io_context& io, const fs::path& path, bool group,
                                                      Answer answer) {
   const ShortPath place(path);
-  if (!place.folder) return fail_at(errno == EACCES ? Errc::permission : Errc::io, "open the folder", path, errno);
+  if (!place.folder) return fail_at(errno == EACCES ? Errc::permission : Errc::io, "opening the folder", path, errno);
   struct stat info{};
   if (::lstat(path.c_str(), &info) == 0 && !S_ISSOCK(info.st_mode))
     return fail_at(Errc::io, "another file has the name of the socket: delete it", path, 0);
@@ -167,7 +167,7 @@ Result<std::unique_ptr<OpenSocket>> OpenSocket::open(asio::io_context& io, const
   if (!ec) acceptor.bind(stream_protocol::endpoint(place.path), ec);
   if (!ec && ::chmod(path.c_str(), group ? 0660 : 0600) != 0) ec.assign(errno, boost::system::system_category());
   if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
-  if (ec) return fail_at(ec.value() == EACCES ? Errc::permission : Errc::io, "create the socket", path, ec.value());
+  if (ec) return fail_at(ec.value() == EACCES ? Errc::permission : Errc::io, "creating the socket", path, ec.value());
   accept(socket->shared_);
   return socket;
 }
@@ -197,18 +197,18 @@ Result<std::string> request_address(const fs::path& path, std::string_view user)
   SC_ASSERT(place.path.size() < sizeof address.sun_path);
   std::memcpy(address.sun_path, place.path.data(), place.path.size());
   const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd) return fail(Errc::io, "create a socket", errno);
+  if (!fd) return fail(Errc::io, "creating a socket", errno);
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &reply_time, sizeof reply_time);
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &reply_time, sizeof reply_time);
   if (!place.folder || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     const auto code = errno == ENOENT                     ? Errc::not_found
                       : errno == EACCES || errno == EPERM ? Errc::permission
                                                           : Errc::connection;
-    return fail_at(code, "connect to the hub", path, errno);
+    return fail_at(code, "connecting to the hub", path, errno);
   }
   const auto line = std::string(user) + "\n";
   if (::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size()))
-    return fail_at(Errc::connection, "send to the hub", path, errno);
+    return fail_at(Errc::connection, "sending to the hub", path, errno);
   std::string text;
   std::array<char, 256> part{};
   for (ssize_t n = 0; (n = ::recv(fd.get(), part.data(), part.size(), 0)) > 0 && text.size() < 1024;)

@@ -140,7 +140,7 @@ Result<> enter_sandbox() {
   // For all threads: a library may have started one.
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
       ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter) != 0)
-    return fail(Errc::unsupported, "restrict the system calls of the decoder", errno);
+    return fail(Errc::unsupported, "restricting the system calls of the decoder", errno);
   return {};
 }
 
@@ -200,13 +200,13 @@ bool answer(const Result<Bytes>& jpeg) {
 using Builder = Result<std::unique_ptr<hal::StillBuilder>>;
 
 Result<Bytes> decode(const Builder& builder, const Result<>& restricted, const std::vector<Bytes>& units) {
-  if (!builder) return fail(Errc::unsupported, "open the media module");
+  if (!builder) return fail(Errc::unsupported, "opening the media module");
   if (!restricted) return std::unexpected(restricted.error());
   try {
     const std::vector<ByteView> group(units.begin(), units.end());
     return (*builder)->make(group);
   } catch (const std::exception&) {
-    return fail(Errc::no_memory, "decode a snapshot");
+    return fail(Errc::no_memory, "decoding a snapshot");
   }
 }
 

@@ -61,7 +61,7 @@ class Spawn {
     pid_t pid = 0;
     if (const int rc = ::posix_spawn(&pid, name.c_str(), &actions_, &attributes_, arguments.data(), environment.data());
         rc != 0)
-      return fail(Errc::io, "start the decoder", rc);
+      return fail(Errc::io, "starting the decoder", rc);
     return pid;
   }
 
@@ -76,7 +76,7 @@ class Child {
   [[nodiscard]] static Result<Child> start(const std::filesystem::path& program, steady_clock::time_point until) {
     std::array<int, 2> ends{};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
-      return fail(Errc::io, "make the socket of the decoder", errno);
+      return fail(Errc::io, "making the socket of the decoder", errno);
     UniqueFd own(ends[0]);
     const UniqueFd other(ends[1]);
     const auto pid = Spawn(other.get()).run(program);
@@ -118,7 +118,7 @@ class Child {
   /// After a call that failed with errno: waits for the event, or fails.
   Result<> proceed(short event) {
     if (errno == EPIPE || errno == ECONNRESET) return fail(Errc::io, "the decoder ended without an answer");
-    if (errno != EAGAIN && errno != EINTR) return fail(Errc::io, "exchange data with the decoder", errno);
+    if (errno != EAGAIN && errno != EINTR) return fail(Errc::io, "exchanging data with the decoder", errno);
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until_ - steady_clock::now());
     if (left.count() <= 0) return fail(Errc::io, "the decoder took too long");
     pollfd wait{socket_.get(), event, 0};
@@ -153,9 +153,9 @@ Result<Bytes> receive_still(Child& child) {
   const auto error = load_be<std::uint32_t>(in);
   for (const auto code : {Errc::unsupported, Errc::no_memory})
     if (error == static_cast<std::uint32_t>(code) + 1)
-      return fail(code, "decode a snapshot", static_cast<int>(load_be<std::uint32_t>(in.subspan(4))));
+      return fail(code, "decoding a snapshot", static_cast<int>(load_be<std::uint32_t>(in.subspan(4))));
   if (error != 0)
-    return fail(Errc::malformed, "decode a snapshot", static_cast<int>(load_be<std::uint32_t>(in.subspan(4))));
+    return fail(Errc::malformed, "decoding a snapshot", static_cast<int>(load_be<std::uint32_t>(in.subspan(4))));
   const auto size = load_be<std::uint32_t>(in.subspan(8));
   if (size > max_jpeg) return fail(Errc::malformed, "size of a decoded snapshot");
   Bytes jpeg(size);

@@ -106,7 +106,8 @@ Response media_failure(const Error& error) {
     case Errc::exhausted: return unavailable("The hub is busy with other snapshots. Try again in two seconds.");
     case Errc::io:
       return unavailable(
-          "The pictures of this camera stopped their decoder. The hub tries again after a pause of up to five minutes. "
+          "The decoder failed with the pictures of this camera. The hub tries again after a pause of up to five "
+          "minutes. "
           "Ask the camera's owner to check the camera.");
     case Errc::canceled: return unavailable("The hub is stopping.");
     case Errc::unsupported:
@@ -170,7 +171,7 @@ Result<std::unique_ptr<hal::StreamMuxer>> open_muxer(hal::Media& media) {
     if (!muxer) return fail(Errc::unsupported, muxer.error().what, muxer.error().native);
     return muxer;
   } catch (const std::exception&) {
-    return fail(Errc::no_memory, "open a stream");
+    return fail(Errc::no_memory, "opening a stream");
   }
 }
 
@@ -191,7 +192,7 @@ class LiveStream final : public WebSession, public std::enable_shared_from_this<
     if (const auto* group = shared().backend->newest(camera_)) queue_.push_group(camera_, *group);
     shared().update_interest();
     read();
-    // The network thread must destroy this object. So the job moves its share back to that thread.
+    // The network thread must destroy this object. Therefore the job returns its reference to that thread.
     auto job = [media = shared().media, post = shared().post, self = shared_from_this()]() mutable {
       auto muxer = open_muxer(*media);
       post([self = std::move(self), muxer = std::move(muxer)]() mutable { self->opened(std::move(muxer)); });

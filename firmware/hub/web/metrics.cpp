@@ -130,7 +130,8 @@ void write_recordings(Writer& w, const recordings::Status& s) {
     w.metric("recordings_oldest_time_seconds", "gauge", "Time of the oldest picture, in seconds since the Unix epoch.");
     w.sample({}, sealcam::format("{:.3f}", static_cast<double>(s.oldest->since_epoch.count()) / 1e6));
   }
-  w.metric("camera_recording", "gauge", "1 if a picture was stored within the last 10 s; only recorded cameras.");
+  w.metric("camera_recording", "gauge",
+           "1 if the hub stored a picture within the last 10 s; missing for cameras that it does not record.");
   for (const auto& c : s.cameras) w.sample({{"camera", c.camera.to_string()}}, c.recording ? 1 : 0);
 }
 
@@ -155,7 +156,7 @@ constexpr std::array per_camera{
                              "Verified frames after a gap, before the next key frame.",
                              [](const CameraStatus& c) { return c.counters.waiting_for_key; }},
     PerCamera<std::uint64_t>{"camera_frames_held_back_total", "counter",
-                             "Verified frames of an epoch that did not answer this hub yet.",
+                             "Verified frames of an epoch that has not echoed a challenge of this hub yet.",
                              [](const CameraStatus& c) { return c.counters.held_back; }},
     PerCamera<std::uint64_t>{"camera_frames_nothing_new_total", "counter", "Verified frames without a new picture.",
                              [](const CameraStatus& c) { return c.counters.nothing_new; }},

@@ -33,7 +33,7 @@ Result<std::unique_ptr<hal::Mp4Muxer>> open_muxer(Worker& worker, hal::Media& me
       if (muxer) promise.set_value(std::move(muxer));
       else promise.set_value(fail(Errc::unsupported, muxer.error().what, muxer.error().native));
     } catch (const std::bad_alloc&) {
-      promise.set_value(fail(Errc::no_memory, "open a file"));
+      promise.set_value(fail(Errc::no_memory, "opening a file"));
     }
   });
   if (!submitted) return fail(Errc::exhausted, "too many jobs wait");
@@ -148,7 +148,7 @@ class RecordedStream final : public WebSession, public std::enable_shared_from_t
         UnitsFormat units;
         pipe->finish(send_range(*archive, recording, known, video ? static_cast<RangeFormat&>(mp4) : units, *pipe));
       } catch (const std::bad_alloc&) {
-        pipe->finish(fail(Errc::no_memory, "read a recording"));
+        pipe->finish(fail(Errc::no_memory, "reading a recording"));
       }
     };
     if (!shared().recording_pool->submit_stream(std::move(job))) reject({Errc::exhausted, 0, "too many streams"});

@@ -196,7 +196,7 @@ Result<RecordedStill> read_still(recordings::Archive& archive, const RecordingRe
 
 Response answer_without_archive(const RecordingRequest& request, CaptureTime now) {
   if (request.kind == Kind::list) return json_response(status_json({}, now));
-  return plain(404, "This hub does not record. To turn recordings on, see the page 'Recordings' of the documentation.");
+  return plain(404, "This hub does not record. To turn recordings on, see the page 'Hub' of the documentation.");
 }
 
 Response recording_failure(const Error& error) {

@@ -314,8 +314,8 @@ Response open_page(const Request& request, access::Access& access, std::uint16_t
   if (!token)
     return unauthorized(request, std::string("This address was used before, or is older than 60 seconds.\n\n") +
                                      std::string(how_to_enter));
-  // A browser sends a SameSite=Strict cookie only after a page of this hub led to the page. So the answer to a link in
-  // a file is a page of its own that refreshes itself.
+  // A browser sends a SameSite=Strict cookie only after a page of this hub led to the page. So the answer to a link
+  // in a file is a small page that refreshes itself.
   const bool link = request.cross_site();
   auto response = plain(link ? 200 : 303, "Opening the page: /");
   response.set(link ? "Refresh" : "Location", link ? "0; url=/" : "/");

@@ -46,9 +46,9 @@ class Server::Listener {
     if (!ec) acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
     if (!ec) acceptor_.bind(address, ec);
     if (!ec) acceptor_.listen(asio::socket_base::max_listen_connections, ec);
-    if (ec == asio::error::access_denied) return fail(Errc::permission, "listen", ec.value());
+    if (ec == asio::error::access_denied) return fail(Errc::permission, "listening", ec.value());
     if (ec == asio::error::address_in_use) return fail(Errc::conflict, "the port is in use", ec.value());
-    if (ec) return fail(Errc::io, "listen", ec.value());
+    if (ec) return fail(Errc::io, "listening", ec.value());
     accept();
     return {};
   }

@@ -88,7 +88,7 @@ Result<Bytes> make_still(hal::Media& media, const std::vector<Bytes>& group) {
     const std::vector<ByteView> units(group.begin(), group.end());
     return (*builder)->make(units);
   } catch (const std::exception&) {
-    return fail(Errc::no_memory, "decode a snapshot");
+    return fail(Errc::no_memory, "decoding a snapshot");
   }
 }
 
@@ -154,7 +154,8 @@ void Snapshots::serve(Waiters waiters) {
     for (const auto& w : *shared) w.done(fail(Errc::timeout, "no picture of this camera"));
     return;
   }
-  // The network thread must destroy the objects that the handlers hold. So the job moves its share back to that thread.
+  // The network thread must destroy the objects that the handlers hold. Therefore the job returns its reference to that
+  // thread.
   auto job = [&media = media_, post = post_, group, self = shared_from_this(), waiters = shared]() mutable {
     auto jpeg = make_still(media, group->units);
     post([self = std::move(self), group = std::move(group), waiters = std::move(waiters),

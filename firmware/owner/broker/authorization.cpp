@@ -55,7 +55,9 @@ Outcome<Authorized> check_statement(const AuthorizationRequest& request) {
   const Authorized entry{statement->role, statement->device, statement->owner.account()};
   const bool names_the_owner = entry.device == owner_of(entry.account);
   if ((entry.role == protocol::Role::owner) != names_the_owner)
-    return failure(EX_NOPERM, "the authorization has the role owner, but its device is not the owner of the account");
+    return failure(
+        EX_NOPERM,
+        "the role of the authorization does not fit its device: only the account's own key has the role owner");
   return entry;
 }
 
@@ -93,7 +95,7 @@ Outcome<std::string> sign(const BrokerFiles& files, std::string_view request_pem
   return std::move(*certificate);
 }
 
-/// Records the certificate before anybody receives it. Otherwise a revocation could miss it.
+/// Records the certificate before a device receives it. Otherwise a revocation could miss it.
 Outcome<> record_certificate(const BrokerFiles& files, DeviceRecord record, std::string_view certificate_pem) {
   const auto serial = transport::certificate_serial(certificate_pem);
   if (!serial) return failure(serial.error(), "cannot read the new certificate");

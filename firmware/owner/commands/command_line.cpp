@@ -167,8 +167,8 @@ class CommandLine {
     }
 
     auto [enroll, e] =
-        add(parent, "enroll", sealcam::format("Add a {} to the account by its state folder on this machine", what),
-            &enroll_device);
+        add(parent, "enroll",
+            sealcam::format("Add a {} to the account; its state folder must be on this machine", what), &enroll_device);
     e.role = role;
     add_path(enroll, "STATE", e.state, "", "State folder of the device; a new folder gets keys")->required();
     auto* name = add_text(enroll, "--name", e.name, "NAME",
@@ -239,10 +239,10 @@ class CommandLine {
     add_revoke(unlink, u.change);
     auto [allow, a] = add_for_hub(hub, "allow", "Allow a hub to watch a camera", &allow_hub);
     add_text(allow, "CAMERA", a.camera, "", name_or_id)->required();
-    auto [deny, d] = add_for_hub(hub, "deny", "Deny a hub to watch a camera", &deny_hub);
+    auto [deny, d] = add_for_hub(hub, "deny", "Forbid a hub to watch a camera", &deny_hub);
     add_text(deny, "CAMERA", d.camera, "", name_or_id)->required();
     auto [privacy, p] =
-        add_for_hub(hub, "allow-privacy", "Allow or deny a hub to switch the privacy of its cameras", &allow_privacy);
+        add_for_hub(hub, "allow-privacy", "Set whether a hub may switch the privacy of its cameras", &allow_privacy);
     add_on_off(privacy, p.privacy);
   }
 
@@ -282,7 +282,7 @@ class CommandLine {
         ->required();
     add_number(watch, "--seconds", w.seconds, "SECONDS", 0.1, 1e7,
                "Length of the recording (default: until interrupted)");
-    add_text(watch, "--wait", w.timeout, "SECONDS", "Give up after this time without a live picture; 0 is no limit")
+    add_text(watch, "--wait", w.timeout, "SECONDS", "End after this time without a live picture; 0 is no limit")
         ->capture_default_str();
     watch.footer("Pictures that are not live are left out. An interrupted recording is playable.");
 
@@ -344,7 +344,7 @@ class CommandLine {
     add_for_broker(broker, "list", "List the authorized devices", &list_devices);
 
     auto [renew, w] = add_for_broker(broker, "renew", "Renew certificates without pairing again", &renew_certificates);
-    renew.add_flag("--server", w.server, "New key and certificate of the broker");
+    renew.add_flag("--server", w.server, "New certificate of the broker, with the same key");
     renew.add_flag("--authority", w.authority, "New certificate of the authority, with the same key");
     add_text(renew, "--host", w.settings.hosts, "HOST",
              "With --server: new name or address in the certificate; may be repeated");

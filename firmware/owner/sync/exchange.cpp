@@ -97,7 +97,7 @@ void Exchange::on_published(const Result<>& result) {
   // The other messages go first, because the broker may reject this one for ever.
   outgoing_.push_back(std::move(item));
   if (++rejected_since_ < outgoing_.size()) return publish_next();
-  // Or the broker has not read its new access list yet.
+  // Another cause: the broker has not read its new access list yet.
   rejected_since_ = 0;
   constexpr auto retry_interval = 100ms;
   const bool optional = std::ranges::all_of(outgoing_, &Outgoing::optional);

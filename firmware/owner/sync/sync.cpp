@@ -145,7 +145,7 @@ std::vector<std::string> index_topics(const Account& account) {
   return topics;
 }
 
-/// What a restore reads about a camera. The roster is first, because it contains the key of an unknown camera.
+/// The data that a restore reads about a camera. The roster is first, because it contains the key of an unknown camera.
 std::vector<std::string> topics_of(const Account& account, const DeviceId& camera) {
   std::vector<std::string> topics;
   for (const auto leaf : {Leaf::roster, Leaf::command, Leaf::grants, Leaf::status})

@@ -19,7 +19,7 @@ static constexpr std::uint64_t bits_per_byte = 8;
 
 namespace {
 
-/// What the sensor may send, with the overhead of its frames.
+/// The bitrate that the sensor may send, with the overhead of its frames.
 double allowed(const Quality& quality) noexcept {
   const std::chrono::duration<double> interval = quality.min_interval;
   const double pictures = interval.count() == 0 ? 30 : 1 / interval.count();

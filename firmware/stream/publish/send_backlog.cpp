@@ -78,7 +78,7 @@ std::size_t SendBacklog::waiting(std::size_t unsent) const noexcept {
   return oldest == nullptr ? 0 : bytes - std::min(oldest->bytes, unsent);
 }
 
-/// Bytes on the way, by the rate at which they are acknowledged.
+/// Bytes in flight, by the rate at which they are acknowledged.
 nanoseconds SendBacklog::network_delay(const transport::SendProgress& progress) noexcept {
   const std::size_t sent = progress.unacknowledged - std::min(progress.unsent, progress.unacknowledged);
   return std::max<nanoseconds>(0ns, time_for(sent, rate_) - progress.min_rtt);

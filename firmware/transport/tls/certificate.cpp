@@ -58,7 +58,7 @@ Result<> set_serial_and_validity(CrtWriter& writer) {
 Result<std::string> write_pem(CrtWriter& writer) {
   std::array<unsigned char, pem_limit> out{};
   const int status = mbedtls_x509write_crt_pem(writer.get(), out.data(), out.size(), psa_random, nullptr);
-  if (status != 0) return fail(Errc::crypto, "write a certificate", status);
+  if (status != 0) return fail(Errc::crypto, "writing a certificate", status);
   return std::string(reinterpret_cast<const char*>(out.data()));
 }
 
@@ -210,7 +210,7 @@ Result<std::string> make_request(const TlsKey& key, std::string_view common_name
   std::array<unsigned char, pem_limit> out{};
   if (const int status = mbedtls_x509write_csr_pem(writer.get(), out.data(), out.size(), psa_random, nullptr);
       status != 0)
-    return fail(Errc::crypto, "write a certificate request", status);
+    return fail(Errc::crypto, "writing a certificate request", status);
   return std::string(reinterpret_cast<const char*>(out.data()));
 }
 

@@ -116,7 +116,7 @@ Result<std::string> to_pem(ByteView list) {
   std::size_t size = 0;
   const int status = mbedtls_pem_write_buffer("-----BEGIN X509 CRL-----\n", "-----END X509 CRL-----\n", c_bytes(list),
                                               list.size(), out.data(), out.size(), &size);
-  if (status != 0) return fail(Errc::crypto, "write a revocation list", status);
+  if (status != 0) return fail(Errc::crypto, "writing a revocation list", status);
   return std::string(reinterpret_cast<const char*>(out.data()), size - 1);  // without the terminating zero
 }
 
@@ -166,14 +166,14 @@ Result<std::string> make_revocation_list(std::string_view authority_pem, const T
   if (const int status = mbedtls_pk_sign(key.get(), MBEDTLS_MD_SHA256, hash.data(), hash.size(), signature.data(),
                                          signature.size(), &size, psa_random, nullptr);
       status != 0)
-    return fail(Errc::crypto, "sign a revocation list", status);
+    return fail(Errc::crypto, "signing a revocation list", status);
 
   Asn1Writer list(content.size() + 256);
   list.write(mbedtls_asn1_write_bitstring, signature.data(), size * 8);
   write_algorithm(list);
   list.raw(content.view());
   list.wrap(0, sequence);
-  if (list.error() != 0) return fail(Errc::crypto, "write a revocation list", list.error());
+  if (list.error() != 0) return fail(Errc::crypto, "writing a revocation list", list.error());
   return to_pem(list.view());
 }
 

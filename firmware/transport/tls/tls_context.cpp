@@ -27,9 +27,9 @@ struct PsaKey {
 
 Result<TlsKey> to_pem(const PkHandle& pk) {
   std::array<std::byte, TlsKey::max_pem> pem{};
-  Result<TlsKey> key = fail(Errc::crypto, "write a TLS key");
+  Result<TlsKey> key = fail(Errc::crypto, "writing a TLS key");
   if (const int status = mbedtls_pk_write_key_pem(pk.get(), c_bytes(MutableBytes(pem)), pem.size()); status != 0)
-    key = fail(Errc::crypto, "write a TLS key", status);
+    key = fail(Errc::crypto, "writing a TLS key", status);
   else key = TlsKey::from_pem(ByteView(pem).first(::strnlen(reinterpret_cast<const char*>(pem.data()), pem.size())));
   wipe(pem);
   return key;
@@ -38,7 +38,7 @@ Result<TlsKey> to_pem(const PkHandle& pk) {
 }  // namespace
 
 Result<> start_psa() {
-  if (const auto status = psa_crypto_init(); status != PSA_SUCCESS) return fail(Errc::crypto, "start PSA", status);
+  if (const auto status = psa_crypto_init(); status != PSA_SUCCESS) return fail(Errc::crypto, "starting PSA", status);
   return {};
 }
 
@@ -82,10 +82,10 @@ Result<TlsKey> TlsKey::generate() {
   psa_set_key_algorithm(&attributes, PSA_ALG_ECDSA(PSA_ALG_SHA_256));
   PsaKey made;
   if (const auto status = psa_generate_key(&attributes, &made.id); status != PSA_SUCCESS)
-    return fail(Errc::crypto, "make a TLS key", status);
+    return fail(Errc::crypto, "making a TLS key", status);
   PkHandle pk;
   if (const int status = mbedtls_pk_copy_from_psa(made.id, pk.get()); status != 0)
-    return fail(Errc::crypto, "make a TLS key", status);
+    return fail(Errc::crypto, "making a TLS key", status);
   return to_pem(pk);
 }
 
@@ -120,7 +120,7 @@ Result<Secret<32>> TlsKey::reveal_scalar() const {
   std::size_t size = 0;
   const auto out = scalar.fill();
   const int status = mbedtls_ecp_write_key_ext(mbedtls_pk_ec(*pk.get()), &size, c_bytes(MutableBytes(out)), out.size());
-  if (status != 0 || size != out.size()) return fail(Errc::crypto, "read a TLS key", status);
+  if (status != 0 || size != out.size()) return fail(Errc::crypto, "reading a TLS key", status);
   return scalar;
 }
 
@@ -224,7 +224,7 @@ Result<> set_defaults(TlsContext::State& state, TlsRole role, bool prefer_aes) {
 }  // namespace
 
 Result<TlsContext> TlsContext::make(TlsConfig config) {
-  if (const auto status = psa_crypto_init(); status != PSA_SUCCESS) return fail(Errc::crypto, "start PSA", status);
+  if (const auto status = psa_crypto_init(); status != PSA_SUCCESS) return fail(Errc::crypto, "starting PSA", status);
   auto state = std::make_shared<State>();
   if (auto r = set_defaults(*state, config.role, config.prefer_aes); !r) return std::unexpected(r.error());
   if (auto r = load_certificates(state->authorities.get(), config.authority_pem, "authority's certificate"); !r)
@@ -238,7 +238,7 @@ Result<TlsContext> TlsContext::make(TlsConfig config) {
 }
 
 Result<TlsContext> TlsContext::make_pairing_server(const TlsKey& key, std::string_view common_name) {
-  if (const auto status = psa_crypto_init(); status != PSA_SUCCESS) return fail(Errc::crypto, "start PSA", status);
+  if (const auto status = psa_crypto_init(); status != PSA_SUCCESS) return fail(Errc::crypto, "starting PSA", status);
   const auto certificate = make_self_signed(key, common_name);
   if (!certificate) return std::unexpected(certificate.error());
   auto state = std::make_shared<State>();
@@ -249,7 +249,7 @@ Result<TlsContext> TlsContext::make_pairing_server(const TlsKey& key, std::strin
 }
 
 Result<TlsContext> TlsContext::make_pairing_client_that_trusts_nobody() {
-  if (const auto status = psa_crypto_init(); status != PSA_SUCCESS) return fail(Errc::crypto, "start PSA", status);
+  if (const auto status = psa_crypto_init(); status != PSA_SUCCESS) return fail(Errc::crypto, "starting PSA", status);
   auto state = std::make_shared<State>();
   if (auto r = set_defaults(*state, TlsRole::client, has_aes_instructions()); !r) return std::unexpected(r.error());
   mbedtls_ssl_conf_authmode(state->config.get(), MBEDTLS_SSL_VERIFY_NONE);

@@ -44,7 +44,7 @@ Result<std::unique_ptr<LibcameraSource>> LibcameraSource::open(const Manager& ma
 }
 
 LibcameraSource::~LibcameraSource() {
-  // stop() returns after all requests are canceled. Only then may the buffers be freed.
+  // stop() returns after all requests are canceled. The buffers may be freed only after that.
   if (streaming_) camera_->stop();
   if (completions_) {
     camera_->requestCompleted.disconnect(completions_.get());
@@ -174,7 +174,8 @@ void LibcameraSource::give_back(std::uint32_t buffer) noexcept {
   queue(buffer);
 }
 
-/// For a camera that is too fast: waits until a picture is due and drops all but the newest.
+/// If the camera is faster than the configured rate: waits until a picture is due, and drops all pictures but the
+/// newest one.
 Result<> LibcameraSource::keep_rate(MonotonicTime deadline) {
   if (!limiter_->limits()) return {};
   const MonotonicTime now = clock_.monotonic();

@@ -111,7 +111,7 @@ Result<std::unique_ptr<ClipFile>> ClipFile::open(const std::filesystem::path& pa
 }
 
 Result<> ClipFile::rewind() {
-  if (!seekable_ || avio_seek(io_, 0, SEEK_SET) < 0) return fail(Errc::io, "reading the recording again");
+  if (!seekable_ || avio_seek(io_, 0, SEEK_SET) < 0) return fail(Errc::io, "reading the clip again");
   io_->eof_reached = 0;
   io_->error = 0;
   return {};

@@ -77,12 +77,12 @@ Result<> Reader::open_format() {
   format->pb = file_->io();
   // Without a name, because FFmpeg takes "%" in the name of an image for the pattern of a sequence of files.
   if (const int rc = avformat_open_input(&format, nullptr, nullptr, nullptr); rc < 0)
-    return clip_error(rc, Errc::malformed, "no recording or image that FFmpeg can read, or its end is missing");
+    return clip_error(rc, Errc::malformed, "no clip or image that FFmpeg can read, or its end is missing");
   format_.reset(format);
   for (unsigned i = 0; i < format->nb_streams; ++i)
     if (format->streams[i]->codecpar->codec_type != AVMEDIA_TYPE_VIDEO) format->streams[i]->discard = AVDISCARD_ALL;
   if (const int rc = avformat_find_stream_info(format, nullptr); rc < 0)
-    return clip_error(rc, Errc::malformed, "the recording is damaged");
+    return clip_error(rc, Errc::malformed, "the clip is damaged");
   return find_pictures();
 }
 
@@ -132,13 +132,13 @@ Result<> Reader::open_decoder() {
   decoder_->max_pixels = max_clip_pixels;
   decoder_->pkt_timebase = stream().time_base;
   if (rc >= 0) rc = avcodec_open2(decoder_.get(), codec, nullptr);
-  if (rc < 0) return clip_error(rc, Errc::unsupported, "opening the recording's decoder");
+  if (rc < 0) return clip_error(rc, Errc::unsupported, "opening the clip's decoder");
   return {};
 }
 
 Result<> Reader::rewind() {
   if (!any_since_begin_) return fail(Errc::malformed, "none of its pictures can be decoded");
-  if (!config_.loop || is_still() || !file_->seekable()) return fail(Errc::end_of_stream, "the recording is finished");
+  if (!config_.loop || is_still() || !file_->seekable()) return fail(Errc::end_of_stream, "the clip is finished");
   any_since_begin_ = false;
   at_end_ = false;
   timestamp_.reset();

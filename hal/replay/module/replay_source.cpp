@@ -89,7 +89,7 @@ void ReplaySource::read_ahead(const std::stop_token& stop) {
   }
 }
 
-/// If the caller is late, the rest of the recording is delayed.
+/// If the caller is late, the rest of the clip is delayed.
 MonotonicTime ReplaySource::continue_at(MonotonicTime due, MonotonicTime now) noexcept {
   const nanoseconds late = now - due;
   if (late <= std::min<nanoseconds>(4 * interval_, max_late)) return due;

@@ -154,7 +154,7 @@ TEST_CASE("a camera with large pictures does not cost another camera its picture
   }
   auto numbers = drain(queue);
   std::erase_if(numbers, [](std::uint32_t number) { return number >= 1000; });
-  REQUIRE(numbers.size() == 59);  // nothing of the honest camera was dropped
+  REQUIRE(numbers.size() == 59);  // no message of the other camera was dropped
   CHECK(queue.dropped() > 0);     // control: the queue was full
 }
 

@@ -339,7 +339,7 @@ TEST_CASE("a range as MP4 has one fragment for each group of pictures") {
   REQUIRE(body);
   CHECK(body->substr(4, 4) == "ftyp");
   CHECK(count(*body, "moov") == 1);
-  CHECK(count(*body, "moof") == 5);  // the first picture has one of its own
+  CHECK(count(*body, "moof") == 5);  // the first picture is in a separate chunk
   CHECK(archive.readers() == 0);
   const auto empty = http(w, get("/recordings/Door.mp4?from=1&to=2"));
   CHECK(status_of(empty) == "HTTP/1.1 404");

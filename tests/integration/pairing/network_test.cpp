@@ -178,7 +178,7 @@ Client connect(const HostPort& at) {
   return std::move(*client);
 }
 
-/// Pairs as an honest owner, until the end or the first failure.
+/// Pairs as the true owner, until the end or the first failure.
 ClientResult<> pair(Client& client, PairingDevice& device, const OwnerDesk& desk) {
   if (const auto r = client.hello(device.actor.id(), device.role); !r) return std::unexpected(r.error());
   const auto request = client.claim(device.code, desk.owner.keys().identity);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Mutual TLS 1.3 between TlsStream and a real Mosquitto, with all required rejections. Only the broker's CONNACK
-/// proves that the broker accepted the client: in TLS 1.3 a client learns about a rejected certificate when it reads.
+/// proves that the broker accepted the client: in TLS 1.3 a client receives the rejection of its certificate when it
+/// reads.
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>

@@ -118,7 +118,7 @@ TEST_CASE("the camera opens the light of the board's data, or logs the activity"
   CHECK(tree.get(trigger) == "heartbeat");
   tree.remove("/sys/class/leds");
   CHECK(open_activity_light(hal::board::SystemView(tree.root()), log)->set_activity(true));
-  CHECK(log.contains("the log replaces the activity light: /sys/class/leds/ACT"));
+  CHECK(log.contains("no activity light, so the log reports the sensor: /sys/class/leds/ACT"));
   CHECK(log.contains("activity: the sensor is on"));
   ::setenv("SEALCAM_BOARDS", "/nowhere", 1);
   CHECK(open_activity_light(hal::board::SystemView(tree.root()), log)->set_activity(true));

@@ -161,7 +161,7 @@ TEST_CASE("recordings without the state folder open no picture; control: with it
     return std::pair(pictures, reader->skipped().no_key);
   };
   CHECK(stolen(nullptr) == std::pair<std::size_t, std::uint64_t>(0, 2));
-  // The thief makes a hub with keys of its own.
+  // The thief makes a hub with new keys.
   const auto own = must(KeyFolder::open(thief.path() / "recording-keys", KeyFolder::Create::yes));
   CHECK(stolen(&own).first == 0);
   // The wrapped keys alone are not sufficient either.

@@ -235,7 +235,7 @@ TEST_CASE("if the first bytes after two pauses are late, other traffic fills the
     return path;
   };
   const auto alone = stream(50ms, 2s);
-  CHECK(alone.pause > RateController::hold_delay);  // to learn what fills the queue
+  CHECK(alone.pause > RateController::hold_delay);  // to find out which traffic fills the queue
   CHECK(alone.other == 0ms);
   CHECK(stream(50ms, 2s).delay > 800ms);  // the camera itself
   const auto once = stream(600ms, 300ms);

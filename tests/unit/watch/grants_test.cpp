@@ -87,7 +87,7 @@ TEST_CASE("live requests carry the newest prekey until a grant uses it") {
 TEST_CASE("the stolen state of a hub opens nothing of what the broker carried nine days earlier") {
   PrekeyScene s;
   SECTION("the camera seals to prekeys") {
-    s.begin_epoch();  // the first one, before the camera has a prekey
+    s.begin_epoch();  // the first grant, which the camera seals before it has a prekey
     s.answer();
     s.recorded.clear();
     s.live_a_day();
@@ -125,7 +125,7 @@ TEST_CASE("a hub that was off for 30 days requests a new epoch, and is LIVE at o
   s.client.sent.clear();
   s.read = 0;
   s.restart();
-  for (auto t = 0min; t < 20min; t += 1min) s.advance(1min);  // the hub forgets the old prekeys before it connects
+  for (auto t = 0min; t < 20min; t += 1min) s.advance(1min);  // the hub deletes the old prekeys before it connects
   s.deliver(Leaf::grants, retained, true);
   auto request = s.request(s.current->epoch);
   CHECK(request.cannot_open);

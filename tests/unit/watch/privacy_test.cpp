@@ -160,7 +160,7 @@ TEST_CASE("the hub repeats a privacy request each second until a report proves i
   for (int i = 0; i < 35; ++i) s.advance(100ms);
   CHECK(s.count(RequestKind::privacy_on) == 4);
   CHECK(s.count(RequestKind::live) >= live_before + 3);
-  CHECK(s.requests().size() <= 9);  // a camera accepts two a second
+  CHECK(s.requests().size() <= 9);  // a camera accepts two requests per second
   s.hint(true);
   CHECK(s.status().requested_privacy == true);
   s.prove(false);

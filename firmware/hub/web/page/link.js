@@ -113,7 +113,7 @@ export class Link {
     return this.open;
   }
 
-  // Asks for the hub's time if that is due. Call this several times a second.
+  // Requests the hub's time if that is due. Call this several times a second.
   keepTime() {
     if (this.open && this.#clock.due) this.#socket.send(JSON.stringify({ ping: this.#clock.ping() }));
   }

@@ -82,7 +82,7 @@ function showLink() {
   grid.hidden = none || !supported();
   const [title, detail] = !supported()
     ? ["This browser cannot play the pictures", "The page needs a browser with WebCodecs, such as Chromium, and the address http://127.0.0.1 or http://localhost. Media players can open /live/CAMERA.ts."]
-    : state ? ["No cameras", "A camera appears here when its owner allows this hub to watch it: run sealcam camera enroll, then sealcam sync."]
+    : state ? ["No cameras", "A camera appears here when its owner allows this hub to watch it: run sealcam camera pair, or sealcam hub allow."]
     : ["Connecting to the hub", ""];
   $("empty-title").textContent = title;
   $("empty-text").textContent = detail;

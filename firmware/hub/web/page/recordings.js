@@ -65,7 +65,7 @@ export class Recordings {
   get open() { return !$("recordings").hidden; }
   get available() { return this.#list.enabled || this.#list.cameras.some((camera) => camera.bytes > 0); }
 
-  // Reads the list. A hub without recordings is asked once for each connection.
+  // Reads the list. If the hub has no recordings, the page requests the list once for each connection.
   async poll(always = false) {
     const first = this.#polled === 0;
     this.#polled = performance.now();

@@ -87,7 +87,7 @@ export class UnitParser {
   #held = new Uint8Array(0);
   #end = null;
 
-  // What the hub left out: { altered, noKey, undecodable }. Null before the end of the range.
+  // The numbers of pictures that the hub left out: { altered, noKey, undecodable }. Null before the end of the range.
   get end() { return this.#end; }
 
   // The pictures that are complete now. Throws if the bytes do not follow the format.

@@ -8,7 +8,7 @@ const dateForm = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "nu
 const timeForm = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const minuteForm = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
-export const OFF = "This hub does not record. The page 'Recordings' of the documentation explains how to turn recordings on.";
+export const OFF = "This hub does not record. The page 'Hub' of the documentation explains how to turn recordings on.";
 export const NOTHING = "There is no recording at this time.";
 export const NO_KEY = "This hub has no key for this recording.";
 export const WAITING = "Loading …";
@@ -74,7 +74,7 @@ export function summary(spans, gaps) {
 
 export const gap = (g) => `${plural(g.frames, "frame was", "frames were")} lost here. The camera numbered them, but the hub did not receive them.`;
 
-// What the hub left out of the range that was just read; empty if nothing.
+// The text about pictures that the hub left out of the range that was just read; empty without such pictures.
 export function skipped({ altered, noKey, undecodable }) {
   const parts = [
     altered > 0 ? `${plural(altered, "picture was", "pictures were")} changed after recording and ${altered === 1 ? "is" : "are"} not shown` : "",

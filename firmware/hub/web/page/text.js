@@ -109,7 +109,7 @@ const REASONS = {
 };
 export const reason = (camera) => (Object.hasOwn(REASONS, camera?.reason ?? "") ? REASONS[camera.reason](camera) : "");
 
-// Who may watch a camera, and since when; empty without a list.
+// The number of hubs that may watch a camera, and the time of the last change; empty without a list.
 export function members(camera) {
   const all = camera?.members ?? [];
   if (all.length === 0) return "";

@@ -25,7 +25,7 @@ export function dayFromText(text) {
   return Number.isFinite(begin) ? dayOf(begin) : null;
 }
 
-// The nearest day before or after `day` with recordings. `days` are days by UTC, which overlap two or three days of other time zones.
+// The nearest day before or after `day` with recordings. `days` are days by UTC, and each of them overlaps two days of most time zones.
 export function otherDay(days, day, direction) {
   const begins = new Set();
   for (const { date, recorded } of days) {
@@ -75,7 +75,7 @@ export function ticks(view, day, width) {
 
 export const rangeAt = (ranges, time) => ranges.find((r) => r.begin <= time && time < r.end) ?? null;
 
-// The nearest time that a recording contains: the time itself, else the end before or the begin after it. Null without recordings.
+// The nearest time that a recording contains: the time itself, or else the nearest end or beginning of a recording. Null without recordings.
 export function nearest(spans, time) {
   let best = null;
   for (const { begin, end } of spans) {
