@@ -60,7 +60,7 @@ Result<> MappedBuffer::map_planes(const lib::FrameBuffer& buffer) {
       const auto length = ::lseek(fd, 0, SEEK_END);
       if (length <= 0) return fail(Errc::unsupported, "cannot read the size of a libcamera buffer", errno);
       void* const start = ::mmap(nullptr, static_cast<std::size_t>(length), PROT_READ, MAP_SHARED, fd, 0);
-      if (start == MAP_FAILED) return fail(Errc::no_memory, "mapping a buffer of libcamera's", errno);
+      if (start == MAP_FAILED) return fail(Errc::no_memory, "mapping a buffer of libcamera", errno);
       mapping = mappings_.insert(mappings_.end(),
                                  {fd, static_cast<const std::byte*>(start), static_cast<std::size_t>(length)});
     }
