@@ -217,7 +217,10 @@ void put_network(Json& json, const StatusReport::Dependencies& deps) {
   const auto queue = deps.queue.counters();
   const auto leases = deps.publisher.leases();
   json["leases"] = leases.live;
+  json["record_leases"] = leases.record;
+  json["motion_leases"] = leases.motion;
   json["still_leases"] = leases.still;
+  json["pictures"] = stream::name(deps.publisher.picture_use());
   json["published"] = c.published;
   json["published_bytes"] = c.published_bytes;
   json["stills"] = c.stills;

@@ -7,6 +7,19 @@
 
 namespace sealcam::protocol {
 
+std::string_view name(RequestKind kind) noexcept {
+  switch (kind) {
+    case RequestKind::live: return "live";
+    case RequestKind::still: return "still";
+    case RequestKind::privacy_on: return "privacy-on";
+    case RequestKind::privacy_off: return "privacy-off";
+    case RequestKind::nonce: return "nonce";
+    case RequestKind::record: return "record";
+    case RequestKind::motion: return "motion";
+  }
+  return "";
+}
+
 static bool fits(const ViewRequest& request) {
   if ((request.kind == RequestKind::privacy_off) != request.nonce.has_value() || request.nonce == Nonce()) return false;
   return (!request.prekey || request.prekey->number != PrekeyNumber()) &&
@@ -94,7 +107,7 @@ static Result<ViewRequest> parse_view_request(ByteView payload, Points points) {
   if (auto r = reader.key(1); !r) return std::unexpected(r.error());
   const auto kind = reader.unsigned_integer();
   if (!kind) return std::unexpected(kind.error());
-  if (*kind < 1 || *kind > 5) return fail(Errc::malformed, "unknown kind of view request");
+  if (*kind < 1 || *kind > 7) return fail(Errc::malformed, "unknown kind of view request");
   request.kind = static_cast<RequestKind>(*kind);
   if (auto r = read_eight_bytes(reader, 2, request.challenge); !r) return std::unexpected(r.error());
   if (auto r = read_number(reader, 3, request.epoch); !r) return std::unexpected(r.error());

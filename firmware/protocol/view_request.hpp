@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string_view>
 
 #include "protocol/envelope.hpp"
 
@@ -15,7 +16,17 @@ enum class RequestKind : std::uint8_t {
   privacy_on = 3,   ///< close the sensor; no picture
   privacy_off = 4,  ///< allow the sensor; no picture. Quotes a nonce of the camera
   nonce = 5,        ///< a report with a nonce for one privacy-off request
+  record = 6,       ///< as live, but no person looks
+  motion = 7,       ///< pictures around motion only
 };
+
+/// Starts a lease, or extends it.
+[[nodiscard]] constexpr bool requests_pictures(RequestKind kind) noexcept {
+  return kind == RequestKind::live || kind == RequestKind::still || kind == RequestKind::record ||
+         kind == RequestKind::motion;
+}
+/// For logs: "live", "privacy-off". Empty for an unknown kind.
+[[nodiscard]] std::string_view name(RequestKind kind) noexcept;
 
 /// The newest frame that a hub received, for the camera's control of the bitrate.
 struct ReceiverReport {

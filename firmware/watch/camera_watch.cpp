@@ -161,8 +161,7 @@ void CameraWatch::on_frame(ByteView message, bool retained) {
 
 // Frames without grants are checked without a key, so that forged frames and frames for other hubs are counted apart.
 void CameraWatch::submit_excess() {
-  const auto now = deps_.clock.boot();
-  while (auto frame = held_.take_excess(now)) submit(std::move(frame));
+  while (auto frame = held_.take_excess(deps_.clock.boot())) submit(std::move(frame));
 }
 
 void CameraWatch::on_checked(FrameCheck& frame) {
@@ -303,11 +302,12 @@ void CameraWatch::promote(EpochState& epoch, ChallengeSerial echoed) {
   epoch.held.clear();
 }
 
-void CameraWatch::set_watched(bool watched) {
-  if (watched == watched_) return;
-  watched_ = watched;
-  answered_.reset();
-  ViewRequester::make_due(epochs_);
+void CameraWatch::set_requested(std::optional<protocol::RequestKind> kind) {
+  if (kind == requested_) return;
+  if (!kind || !requested_) answered_.reset();
+  // The next request of another kind than live may wait: the camera accepts two a second.
+  if (!requested_ || kind == protocol::RequestKind::live) ViewRequester::make_due(epochs_);
+  requested_ = kind;
   request_due();
   report_state();
 }
@@ -329,9 +329,9 @@ void CameraWatch::tick() {
 }
 
 void CameraWatch::request_due() {
-  if (!watched_ || blocked() || !requester_.connected()) return;
-  if (!answered_) answered_ = deps_.clock.boot();
-  requester_.request_due(epochs_, clones_);
+  if (!requested_ || blocked() || !requester_.connected()) return;
+  answered_ = answered_.value_or(deps_.clock.boot());
+  requester_.request_due(epochs_, clones_, *requested_);
 }
 
 CameraState CameraWatch::state(BootTime now) const {
@@ -367,7 +367,7 @@ CameraStatus CameraWatch::status() const {
   s.roster_conflict = membership_.conflict();
   s.members = membership_.members();
   s.members_changed = membership_.changed();
-  s.watched = watched_;
+  s.watched = requested_.has_value();
   reported_state_.describe(s, now);
   s.may_switch_privacy = membership_.may_switch_privacy();
   s.requested_privacy = requester_.requested_privacy();

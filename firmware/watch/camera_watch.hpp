@@ -97,8 +97,9 @@ class CameraWatch {
   void reject_control(RejectReason rejection) noexcept { counters_.rejected_control.add(rejection); }
   void count_overload() noexcept { ++counters_.overload; }
 
-  /// A viewer starts or stops watching.
-  void set_watched(bool watched);
+  /// What the hub requests from now on: `live` while a viewer watches, else `record` or `motion` for its recordings, or
+  /// nothing.
+  void set_requested(std::optional<protocol::RequestKind> kind);
   /// Requests the camera to close or to open its sensor. See ViewRequester::begin_privacy().
   /// Errors: permission (the roster does not allow it), connection.
   [[nodiscard]] Result<> switch_privacy(bool on);
@@ -153,7 +154,7 @@ class CameraWatch {
   void forget();
   void request_due();
   [[nodiscard]] bool unanswered(BootTime now) const noexcept {
-    return watched_ && answered_ && now - *answered_ > answer_timeout;
+    return requested_ && answered_ && now - *answered_ > answer_timeout;
   }
   [[nodiscard]] CameraState state(BootTime now) const;
   [[nodiscard]] Reason reason(CameraState state, BootTime now) const;
@@ -168,7 +169,7 @@ class CameraWatch {
   bool cloned_ = false;
   /// The camera's epoch counter went back. Challenges from this serial on were made after the proof.
   std::optional<ChallengeSerial> restored_;
-  bool watched_ = false;
+  std::optional<protocol::RequestKind> requested_;
   EpochSet epochs_;
   CloneDetector clones_;
   ViewRequester requester_;

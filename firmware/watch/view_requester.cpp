@@ -30,21 +30,21 @@ void ViewRequester::make_due(EpochSet& epochs) noexcept {
   }
 }
 
-void ViewRequester::request_due(EpochSet& epochs, CloneDetector& clones) {
+void ViewRequester::request_due(EpochSet& epochs, CloneDetector& clones, protocol::RequestKind kind) {
   const auto now = deps_.clock.boot();
   for (auto& epoch : epochs.known()) {
     if (now < epoch.next_request) continue;
     const bool slow = &epoch != epochs.current() && ++epoch.requests > max_frequent_requests;
     const std::chrono::milliseconds interval = epochs.current() == nullptr ? first_interval : request_interval;
     epoch.next_request = now + (slow ? slow_interval : interval);
-    request_live(epoch, now);
+    request_pictures(epoch, kind, now);
   }
   request_unopened(now);
   request_replaced(clones, now);
 }
 
-void ViewRequester::request_live(const EpochState& epoch, BootTime now) {
-  auto request = request_of(epoch.epoch);
+void ViewRequester::request_pictures(const EpochState& epoch, protocol::RequestKind kind, BootTime now) {
+  auto request = request_of(epoch.epoch, kind);
   request.receiver = epoch.received.report();
   request.prekey = newest_prekey();
   if (request.prekey && request.prekey->number == epoch.grant_key) request.prekey.reset();  // the camera has it

@@ -50,9 +50,9 @@ class ViewRequester {
   [[nodiscard]] bool connected() const noexcept { return deps_.client != nullptr && deps_.client->connected(); }
   /// Makes all epochs due.
   static void make_due(EpochSet& epochs) noexcept;
-  /// Requests live pictures from each epoch that is due, another epoch if the newest one does not open, and live
-  /// pictures from replaced epochs with activity. Requires connected().
-  void request_due(EpochSet& epochs, CloneDetector& clones);
+  /// Sends requests of this kind to each epoch that is due, requests another epoch if the newest one does not open, and
+  /// live pictures from replaced epochs with activity. Requires connected().
+  void request_due(EpochSet& epochs, CloneDetector& clones, protocol::RequestKind kind);
 
   /// The hub has no key for the camera's newest grants. Requests that the camera begins another epoch, until
   /// clear_unopened() or other grants. Requires nothing.
@@ -82,7 +82,7 @@ class ViewRequester {
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
 
  private:
-  void request_live(const EpochState& epoch, BootTime now);
+  void request_pictures(const EpochState& epoch, protocol::RequestKind kind, BootTime now);
   void request_unopened(BootTime now);
   void request_replaced(CloneDetector& clones, BootTime now);
   /// Sets challenge and number. Returns the challenge, or nothing if the request could not be made.

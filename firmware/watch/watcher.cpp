@@ -249,7 +249,22 @@ void Watcher::tick() {
 void Watcher::set_watched(bool all, std::set<DeviceId> cameras) {
   watch_all_ = all;
   watched_ = std::move(cameras);
-  for (auto& [id, camera] : cameras_) camera->set_watched(watched(id));
+  update_requested();
+}
+
+void Watcher::set_recorded(std::map<DeviceId, protocol::RequestKind> cameras) {
+  recorded_ = std::move(cameras);
+  update_requested();
+}
+
+std::optional<protocol::RequestKind> Watcher::requested(const DeviceId& camera) const {
+  if (watch_all_ || watched_.contains(camera)) return protocol::RequestKind::live;
+  const auto found = recorded_.find(camera);
+  return found == recorded_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void Watcher::update_requested() {
+  for (auto& [id, camera] : cameras_) camera->set_requested(requested(id));
 }
 
 Result<> Watcher::switch_privacy(const DeviceId& id, bool on) {
@@ -268,7 +283,7 @@ CameraWatch& Watcher::find_or_add(const protocol::Route& route) {
   if (!camera) {
     const auto found = max_counters_.find(route.camera);
     camera = std::make_unique<CameraWatch>(camera_deps_, route, found == max_counters_.end() ? 0 : found->second);
-    camera->set_watched(watched(route.camera));
+    camera->set_requested(requested(route.camera));
   }
   return *camera;
 }

@@ -61,6 +61,8 @@ class Watcher final : public transport::MqttListener {
 
   /// The cameras that viewers watch, also those that are not known yet.
   void set_watched(bool all, std::set<DeviceId> cameras);
+  /// The cameras that this hub records, with the kind of request while no viewer watches them: `record` or `motion`.
+  void set_recorded(std::map<DeviceId, protocol::RequestKind> cameras);
 
   /// See CameraWatch::switch_privacy(). Errors: also not_found.
   [[nodiscard]] Result<> switch_privacy(const DeviceId& camera, bool on);
@@ -94,7 +96,8 @@ class Watcher final : public transport::MqttListener {
   void reject_roster(const protocol::Route& route, RejectReason rejection);
   [[nodiscard]] CameraWatch* find(const DeviceId& camera) noexcept;
   CameraWatch& find_or_add(const protocol::Route& route);
-  [[nodiscard]] bool watched(const DeviceId& camera) const { return watch_all_ || watched_.contains(camera); }
+  [[nodiscard]] std::optional<protocol::RequestKind> requested(const DeviceId& camera) const;
+  void update_requested();
 
   /// Verified messages that are still allowed; refilled with time. It protects the processor, so sleep does not count.
   struct Budget {
@@ -121,6 +124,7 @@ class Watcher final : public transport::MqttListener {
   std::map<DeviceId, Budget> control_budgets_;
   bool watch_all_ = false;
   std::set<DeviceId> watched_;
+  std::map<DeviceId, protocol::RequestKind> recorded_;
   bool connected_ = false;
   RejectCounts rejected_;  ///< messages of unknown cameras
   RejectCounts rejected_control_;

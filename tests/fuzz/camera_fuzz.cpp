@@ -166,7 +166,7 @@ class Story {
 
   void request() {
     const auto& by = hub(in_.byte());
-    const auto kind = static_cast<RequestKind>(1 + in_.byte() % 5);
+    const auto kind = static_cast<RequestKind>(1 + in_.byte() % 7);
     const auto flags = in_.byte();
     const auto current = run_->epochs.current();
     const protocol::RequestSeq seq((flags & 1U) != 0 ? 1 : ++seq_);
@@ -209,10 +209,11 @@ class Story {
 
   void capture() {
     const auto now = clock_.monotonic();
-    const bool key = in_.byte() % 2 == 0;
+    const auto flags = in_.byte();
+    const bool key = flags % 2 == 0;
     if (run_->control.closed()) return;
     const Bytes unit(40, std::byte{7});
-    run_->queue.push(unit, {FrameNumber(number_++), now, run_->challenges.pick(now), {64, 48}, key});
+    run_->queue.push(unit, {FrameNumber(number_++), now, run_->challenges.pick(now), {64, 48}, key, (flags & 2U) != 0});
     run_->publisher.frames_ready();
   }
 

@@ -17,7 +17,7 @@ enum class CameraStep : std::uint8_t {
   hours,       ///< number
   sleep,       ///< seconds: the camera's machine sleeps
   set_clock,   ///< signed seconds times 100: the wall clock moves
-  capture,     ///< key frame or delta
+  capture,     ///< bit 0: delta, else key frame; bit 1: motion
   answers,     ///< the broker acknowledges, or does not
   connection,  ///< lost or restored
   storage,     ///< which stores fail: bit 0 roster, 1 command, 2 privacy, 3 epoch counter, 4 prekeys

@@ -29,8 +29,8 @@ struct CameraScene : CameraSurroundings, CameraRun {
   bool motion = false;  ///< of the next pictures
 
   /// With a roster, `hub` and `second` may watch.
-  explicit CameraScene(bool with_roster = true)
-      : CameraRun(clock, log, owner, camera, stores, {.publisher = {.route = route, .rate = {}}}) {
+  explicit CameraScene(bool with_roster = true, const stream::PreRollLimits& preroll = {})
+      : CameraRun(clock, log, owner, camera, stores, {.publisher = {.route = route, .rate = {}, .preroll = preroll}}) {
     publisher.attach(client);
     if (with_roster) stores.roster.content = roster(1, {&hub, &second});
   }

@@ -24,13 +24,15 @@ std::string_view name(FrameKind kind) {
   return "";
 }
 
-std::string_view name(protocol::RequestKind kind) {
+std::string_view text_of(protocol::RequestKind kind) {
   switch (kind) {
     case protocol::RequestKind::live: return "live";
     case protocol::RequestKind::still: return "a still";
     case protocol::RequestKind::privacy_on: return "privacy on";
     case protocol::RequestKind::privacy_off: return "privacy off";
     case protocol::RequestKind::nonce: return "a nonce";
+    case protocol::RequestKind::record: return "recording";
+    case protocol::RequestKind::motion: return "motion";
   }
   return "";
 }
@@ -187,7 +189,7 @@ void Inspector::request(Inspection& out, const protocol::Topic& topic, ByteView 
   out.verified = true;
   out.epoch = request->epoch;
   out.content = sealcam::format("'{}' requests {}, number {}, challenge {:016x}", hub->second.first,
-                                name(request->kind), request->seq.value(), request->challenge.value());
+                                text_of(request->kind), request->seq.value(), request->challenge.value());
 }
 
 void Inspector::grants(Inspection& out, Camera& camera, ByteView message) {

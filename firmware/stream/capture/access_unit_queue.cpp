@@ -33,23 +33,46 @@ void AccessUnitQueue::drop(std::size_t from, std::size_t count) noexcept {
   if (from == 1) at(count) = at(0);
   head_ = (head_ + count) % entries_.size();
   count_ -= count;
+}
+
+void AccessUnitQueue::count_dropped(std::size_t count) noexcept {
   counters_.dropped += count;
   ++counters_.dropped_groups;
+}
+
+// The index of the next key frame behind `from`, or the number of units.
+std::size_t AccessUnitQueue::next_keyframe(std::size_t from) const noexcept {
+  std::size_t next = from + 1;
+  while (next < count_ && !at(next).info.keyframe) ++next;
+  return next;
+}
+
+// The newest group stays, because without it nothing could be decoded until the next key frame.
+void AccessUnitQueue::expire(MonotonicTime limit) noexcept {
+  const std::size_t first = lent_ ? 1 : 0;
+  while (first < count_ && at(first).info.captured < limit) {
+    const std::size_t next = next_keyframe(first);
+    if (next >= count_) return;
+    counters_.expired += next - first;
+    drop(first, next - first);
+  }
 }
 
 bool AccessUnitQueue::drop_group() noexcept {
   const std::size_t first = lent_ ? 1 : 0;
   if (first >= count_) return false;
-  std::size_t end = first + 1;
-  while (end < count_ && !at(end).info.keyframe) ++end;
+  const std::size_t end = next_keyframe(first);
   if (end == count_) await_keyframe();  // the newest group is dropped, and the rest of it has not arrived yet
+  count_dropped(end - first);
   drop(first, end - first);
   return true;
 }
 
 bool AccessUnitQueue::push(ByteView access_unit, const UnitInfo& info) {
   const std::scoped_lock lock(mutex_);
-  if (need_keyframe_ && !info.keyframe) {
+  const bool early = info.captured < limit_;
+  if (early && info.keyframe) await_keyframe();  // this key frame fulfilled the last request
+  if (early || (need_keyframe_ && !info.keyframe)) {
     ++counters_.rejected;
     return false;
   }
@@ -69,7 +92,13 @@ bool AccessUnitQueue::push(ByteView access_unit, const UnitInfo& info) {
   ++count_;
   at(count_ - 1) = Entry{*offset, size, info};
   std::ranges::copy(access_unit, ring_.begin() + static_cast<std::ptrdiff_t>(*offset + header));
-  if (info.keyframe) need_keyframe_ = keyframe_requested_ = false;
+  newest_ = info.captured;
+  if (info.keyframe) {
+    need_keyframe_ = keyframe_requested_ = false;
+    newest_keyframe_ = info.captured;
+  }
+  if (info.motion) motion_ = info.captured;
+  if (span_) expire(info.captured - *span_);
   ++counters_.pushed;
   return true;
 }
@@ -81,7 +110,9 @@ void AccessUnitQueue::break_group() {
 
 bool AccessUnitQueue::take_keyframe_request() {
   const std::scoped_lock lock(mutex_);
-  if (!need_keyframe_ || keyframe_requested_ || count_ > 0) return false;
+  const bool needed = need_keyframe_ && (count_ == 0 || span_);
+  const bool old = span_ && newest_ - newest_keyframe_ >= keyframe_age;
+  if (keyframe_requested_ || (!needed && !old)) return false;
   keyframe_requested_ = true;
   ++counters_.keyframe_requests;
   return true;
@@ -105,23 +136,45 @@ void AccessUnitQueue::release() {
   --count_;
 }
 
-void AccessUnitQueue::clear() {
+void AccessUnitQueue::clear(MonotonicTime limit) {
   const std::scoped_lock lock(mutex_);
+  limit_ = std::max(limit_, limit);
   while (drop_group()) {
   }
+  motion_.reset();
   await_keyframe();
+}
+
+void AccessUnitQueue::retain(std::optional<std::chrono::nanoseconds> span) {
+  const std::scoped_lock lock(mutex_);
+  span_ = span;
+  if (!span || count_ > 0 || entries_.size() >= limits_.retained_slots) return;
+  entries_.assign(limits_.retained_slots, {});
+  if (ring_.size() < limits_.retained_bytes) ring_.resize(limits_.retained_bytes);
+  head_ = 0;
+}
+
+std::optional<MonotonicTime> AccessUnitQueue::oldest() const {
+  const std::scoped_lock lock(mutex_);
+  const std::size_t first = lent_ ? 1 : 0;
+  return first < count_ ? std::optional(at(first).info.captured) : std::nullopt;
+}
+
+std::optional<MonotonicTime> AccessUnitQueue::newest_motion() const {
+  const std::scoped_lock lock(mutex_);
+  return motion_;
 }
 
 void AccessUnitQueue::drop_stale(MonotonicTime limit, MonotonicTime useless) {
   const std::scoped_lock lock(mutex_);
   const std::size_t first = lent_ ? 1 : 0;
   while (first < count_ && at(first).info.captured < limit) {
-    std::size_t next = first + 1;
-    while (next < count_ && !at(next).info.keyframe) ++next;
+    const std::size_t next = next_keyframe(first);
     if (next == count_) {
       if (at(first).info.captured >= useless) return;
       await_keyframe();  // the rest of the group has not arrived yet
     }
+    count_dropped(next - first);
     drop(first, next - first);
   }
 }

@@ -19,6 +19,8 @@ struct QueueLimits {
   std::size_t slots = 64;                              ///< access units, at least 1
   std::size_t bytes = 4U << 20;                        ///< all access units with their headers; allocated once
   std::size_t max_unit = limits::max_frame_plaintext;  ///< one access unit with its header
+  std::size_t retained_slots = 640;                    ///< from the first retain() on
+  std::size_t retained_bytes = 8U << 20;
 };
 
 /// Metadata of an access unit.
@@ -36,6 +38,7 @@ struct QueueCounters {
   std::uint64_t taken = 0;              ///< passed to the network thread
   std::uint64_t dropped = 0;            ///< accepted and dropped later
   std::uint64_t dropped_groups = 0;     ///< groups of pictures that lost at least one accepted unit
+  std::uint64_t expired = 0;            ///< accepted and dropped later, because they were older than the retained span
   std::uint64_t rejected = 0;           ///< not accepted: the group was dropped before, or the unit did not fit
   std::uint64_t keyframe_requests = 0;  ///< key frames that the queue requested
 };
@@ -45,7 +48,8 @@ struct QueueCounters {
 /// requests one key frame after it has run empty, because an earlier key frame would only wait in the queue.
 ///
 /// One ring of memory holds all units. Each unit has free bytes for its frame header in front, so that header and
-/// access unit are contiguous. Nothing is allocated after construction. Thread-safe for one producer and one consumer.
+/// access unit are contiguous. Nothing is allocated after construction, except by the first retain(). Thread-safe for
+/// one producer and one consumer.
 class AccessUnitQueue {
  public:
   explicit AccessUnitQueue(const QueueLimits& limits = {});
@@ -70,8 +74,18 @@ class AccessUnitQueue {
   [[nodiscard]] std::optional<Unit> take();
   /// Consumer. Returns the unit that take() lent.
   void release();
-  /// Any thread. Drops all units except the lent one. The next unit must be a key frame.
-  void clear();
+  /// Any thread. Drops all units except the lent one, and forgets motion. The next unit must be a key frame. Later
+  /// rejects units that were captured before `limit`: they may still be in the encoder.
+  void clear(MonotonicTime limit = {});
+  /// Consumer. Keeps the units of the last `span` before the newest one, in whole groups: an older group is dropped if
+  /// a newer one is complete enough to replace it. Requests a key frame if the last one is `keyframe_age` old, also if
+  /// the queue is not empty. The first call with a span makes the queue larger, if it is empty. Nothing: no span.
+  void retain(std::optional<std::chrono::nanoseconds> span);
+  static constexpr std::chrono::seconds keyframe_age{3};  ///< at one picture a second, key frames are 4 s apart
+  /// Any thread. Capture time of the oldest unit, except the lent one.
+  [[nodiscard]] std::optional<MonotonicTime> oldest() const;
+  /// Any thread. Capture time of the newest accepted unit with motion since the last clear().
+  [[nodiscard]] std::optional<MonotonicTime> newest_motion() const;
   /// Any thread. Drops groups whose oldest unit was captured before `limit`, if the queue has a newer group. Drops the
   /// newest group too if its oldest unit was captured before `useless`. After a stall the hub then receives recent
   /// pictures first.
@@ -87,9 +101,15 @@ class AccessUnitQueue {
     UnitInfo info;
   };
   [[nodiscard]] Entry& at(std::size_t index) noexcept { return entries_[(head_ + index) % entries_.size()]; }
+  [[nodiscard]] const Entry& at(std::size_t index) const noexcept {
+    return entries_[(head_ + index) % entries_.size()];
+  }
   [[nodiscard]] std::optional<std::size_t> find_room(std::size_t size) noexcept;
   bool drop_group() noexcept;
   void drop(std::size_t from, std::size_t count) noexcept;
+  void count_dropped(std::size_t count) noexcept;
+  void expire(MonotonicTime limit) noexcept;
+  [[nodiscard]] std::size_t next_keyframe(std::size_t from) const noexcept;
   void await_keyframe() noexcept;
 
   mutable std::mutex mutex_;
@@ -100,7 +120,11 @@ class AccessUnitQueue {
   std::size_t count_ = 0;
   bool lent_ = false;                // the first entry
   bool need_keyframe_ = true;        // the next unit must be a key frame
-  bool keyframe_requested_ = false;  // since need_keyframe_ became true
+  bool keyframe_requested_ = false;  // since need_keyframe_ became true, or since the newest key frame
+  std::optional<std::chrono::nanoseconds> span_;
+  MonotonicTime newest_, newest_keyframe_;  // capture times of accepted units
+  MonotonicTime limit_;                     // units that were captured before are rejected
+  std::optional<MonotonicTime> motion_;
   QueueCounters counters_;
 };
 

@@ -21,6 +21,7 @@ Publisher::Publisher(const PublisherConfig& config, const Dependencies& deps)
       builder_(config.route, deps.camera, deps.clock),
       rate_(config.rate),
       backlog_(config.frames_in_flight + 1),  // the last picture may also be a still
+      use_(deps.queue, deps.control, config.preroll),
       video_topic_(protocol::topic(config.route, Leaf::video)),
       still_topic_(protocol::topic(config.route, Leaf::still)),
       started_(deps.clock.wall()),
@@ -74,6 +75,7 @@ void Publisher::follow(const CommandExecutor::Change& change) {
     rate_ = RateController(config_.rate);
     deps_.control.set_quality(rate_.quality(), rate_.reduced());
   }
+  if (change.privacy) clear_queue(deps_.clock.monotonic());
   update_active();
   if (change.privacy && connected_) publish_status(true);
   if (change.applied && deps_.roster.current() != nullptr) begin_epoch();
@@ -84,6 +86,7 @@ void Publisher::store_roster() { (void)roster_retry_.attempted(deps_.roster.stor
 /// No later frame is sealed with the key of the epoch, or for its hubs.
 void Publisher::end_epoch() {
   deps_.epochs.close();
+  clear_queue(deps_.clock.monotonic());
   deps_.requests.set_epoch(std::nullopt);
   deps_.challenges.clear();
   hubs_.clear();
@@ -251,40 +254,34 @@ void Publisher::on_request(const DeviceId& hub, ByteView message) {
   if (kind == RequestKind::privacy_on || kind == RequestKind::privacy_off)
     follow(deps_.commands.switch_privacy(kind == RequestKind::privacy_on));
   if (renew) return begin_epoch();
-  const bool pictures = kind == RequestKind::live || kind == RequestKind::still;
+  const bool pictures = protocol::requests_pictures(kind);
   if (pictures && accepted->request.cannot_open) return send_queued();
   const auto nonce = kind == RequestKind::nonce ? std::optional(accepted->nonce) : std::nullopt;
-  if (!pictures || accepted->first_in_epoch || sends_no_pictures()) add_report(accepted->request.challenge, nonce);
+  if (!pictures || accepted->report_due || sends_no_pictures()) add_report(accepted->request.challenge, nonce);
   if (!pictures) return send_queued();
   const MonotonicTime now = deps_.clock.monotonic();
-  const bool live = kind == RequestKind::live;
-  const auto until = now + (live ? config_.lease : 2 * config_.still_interval);
-  if (deps_.challenges.add(hub, accepted->request.challenge, now, until, live)) deps_.control.request_keyframe();
-  if (live && accepted->request.receiver)
+  const Lease lease = lease_of(kind);
+  const auto until = now + (lease == Lease::still ? 2 * config_.still_interval : config_.lease);
+  if (deps_.challenges.add(hub, accepted->request.challenge, now, until, lease)) deps_.control.request_keyframe();
+  if (lease != Lease::still && accepted->request.receiver)
     if (const auto best = hubs_.report(hub, *accepted->request.receiver, now)) rate_.reported(now, *best);
   update_active();
   send_queued();
 }
 
-void Publisher::clear_queue() {
-  deps_.queue.clear();
-  dropped_before_ = deps_.queue.counters().dropped_groups;
-}
-
 void Publisher::update_active() {
   const MonotonicTime now = deps_.clock.monotonic();
   const auto leases = deps_.challenges.leases(now);
-  const bool requested = leases.live > 0 || (leases.still > 0 && still_due(now, true));
-  const bool possible = connected_ && !stopping_ && !deps_.commands.privacy() && deps_.epochs.is_open();
-  const bool active = requested && possible;
-  if (active == active_) return;
-  active_ = active;
-  // At both changes: the queue may have a picture that was in the encoder when the last lease ended.
-  clear_queue();
+  const bool encode = !stopping_ && !deps_.commands.privacy() && deps_.epochs.is_open();
+  const bool looks = leases.live > 0 || (leases.still > 0 && still_due(now, true));
+  if (!use_.update(now, {.live = looks && encode && connected_,
+                         .record = leases.record > 0 && encode && connected_,
+                         .motion = leases.motion > 0 && encode}))
+    return;
+  dropped_before_ = deps_.queue.counters().dropped_groups;
   rate_.idle();
   backlog_.reset();
   deps_.control.set_hold(false);
-  deps_.control.set_active(active);
 }
 
 void Publisher::tick() {
@@ -302,7 +299,7 @@ void Publisher::tick() {
   if (may_begin && (deps_.epochs.current() ? due : epoch_backoff_.due(now))) begin_epoch();
   if (!deps_.epochs.is_open() && grants_backoff_.due(now)) publish_grants();
   update_active();
-  if (!active_) return;
+  if (!use_.sending()) return;
   const std::uint64_t dropped = deps_.queue.counters().dropped_groups;
   if (std::exchange(dropped_before_, dropped) != dropped) rate_.dropped();
   measure();
@@ -314,15 +311,15 @@ void Publisher::send_queued() {
   if (!connected_ || stopping_) return;
   send_reports();
   const MonotonicTime now = deps_.clock.monotonic();
-  if (active_) deps_.queue.drop_stale(now - config_.stale_after, now - config_.drop_after);
-  if (active_) measure();
-  while (active_ && backlog_.frames() < config_.frames_in_flight) {
-    if (deps_.epochs.due()) {
-      begin_epoch();
-      return;
-    }
+  if (use_.use() == PictureUse::preroll || use_.use() == PictureUse::motion) update_active();
+  // A recording needs also the old pictures.
+  if (use_.use() == PictureUse::live) deps_.queue.drop_stale(now - config_.stale_after, now - config_.drop_after);
+  if (use_.sending()) measure();
+  while (use_.sends(now) && backlog_.frames() < config_.frames_in_flight) {
+    if (deps_.epochs.due()) return begin_epoch();
     const auto unit = deps_.queue.take();
     if (!unit) return;
+    use_.note_taken(now);
     send(*unit);
     deps_.queue.release();
   }
@@ -345,7 +342,7 @@ void Publisher::send(const AccessUnitQueue::Unit& unit) {
   auto* key = deps_.epochs.key();
   if (key == nullptr) return;
   const auto leases = deps_.challenges.leases(now);
-  if (leases.live == 0) {
+  if (leases.video() == 0 && use_.use() != PictureUse::motion) {
     builder_.skip();
   } else if (builder_.decodable(*key, unit.info.keyframe)) {
     const auto kind = unit.info.keyframe ? FrameKind::key : FrameKind::delta;
@@ -356,7 +353,8 @@ void Publisher::send(const AccessUnitQueue::Unit& unit) {
     ++counters_.published;
     if (!first_published_) first_published_ = now;
   }
-  if (!unit.info.keyframe || !still_due(now, leases.still > 0)) return;
+  const bool fresh = now - unit.info.captured <= config_.drop_after;
+  if (!unit.info.keyframe || !fresh || !still_due(now, leases.still > 0)) return;
   if (!publish_frame(builder_.picture(*key, FrameKind::still, unit), true)) return;
   ++counters_.stills;
   last_still_ = now;

@@ -16,6 +16,7 @@
 #include "stream/capture/received_challenges.hpp"
 #include "stream/publish/command_executor.hpp"
 #include "stream/publish/owner_validators.hpp"
+#include "stream/publish/picture_use.hpp"
 #include "stream/publish/rate_controller.hpp"
 #include "stream/publish/request_validator.hpp"
 #include "stream/publish/sealing.hpp"
@@ -30,13 +31,14 @@ struct PublisherConfig {
   protocol::Route route;
   RateControllerConfig rate;
   std::size_t frames_in_flight = 4;
-  std::chrono::seconds lease{10};           ///< of a live request
+  std::chrono::seconds lease{10};           ///< of a request for all pictures, or for motion
   std::chrono::seconds still_interval{10};  ///< between stills; the lease of a still request is twice as long
   std::chrono::seconds video_expiry{5};
   std::chrono::seconds still_expiry{3600};
   std::chrono::seconds slow_still_interval{60};  ///< on a slow network, unless a hub requests stills
-  std::chrono::milliseconds stale_after{1000};   ///< the publisher skips older groups if a newer one waits
-  std::chrono::milliseconds drop_after{2000};    ///< the publisher skips older pictures in any case
+  std::chrono::milliseconds stale_after{1000};   ///< while a person looks, skips older groups if a newer one waits
+  std::chrono::milliseconds drop_after{2000};    ///< while a person looks, skips older pictures in any case
+  PreRollLimits preroll{};
 };
 
 struct PublisherCounters {
@@ -107,6 +109,7 @@ class Publisher final : public transport::MqttListener {
 
   [[nodiscard]] const PublisherCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] ReceivedChallenges::Leases leases() const { return deps_.challenges.leases(deps_.clock.monotonic()); }
+  [[nodiscard]] PictureUse picture_use() const noexcept { return use_.use(); }
   [[nodiscard]] const RateController& rate() const noexcept { return rate_; }
   /// Time at which the first frame was passed to the connection.
   [[nodiscard]] std::optional<MonotonicTime> first_published() const noexcept { return first_published_; }
@@ -142,7 +145,10 @@ class Publisher final : public transport::MqttListener {
   /// Returns false if no more frames can be sent now.
   bool publish_frame(const Result<ByteView>& message, bool still);
   void frame_answered(std::size_t slot, const Result<>& result);
-  void clear_queue();
+  void clear_queue(MonotonicTime limit = {}) {
+    deps_.queue.clear(limit);
+    dropped_before_ = deps_.queue.counters().dropped_groups;
+  }
   /// `requested`: a hub has a lease for stills only.
   [[nodiscard]] bool still_due(MonotonicTime now, bool requested) const noexcept {
     const auto interval = rate_.reduced() && !requested ? config_.slow_still_interval : config_.still_interval;
@@ -151,7 +157,7 @@ class Publisher final : public transport::MqttListener {
   void measure() noexcept {
     rate_.set_partial(deps_.control.keyframes_alone());
     rate_.measured(backlog_.measure(deps_.clock.monotonic(), client_->send_progress()));
-    deps_.control.set_hold(rate_.hold());
+    deps_.control.set_hold(rate_.hold() && use_.use() == PictureUse::live);  // recordings may wait
   }
 
   PublisherConfig config_;
@@ -160,6 +166,7 @@ class Publisher final : public transport::MqttListener {
   FrameBuilder builder_;
   RateController rate_;
   SendBacklog backlog_;
+  PictureUseSelector use_;
   HubReports hubs_;
   std::string video_topic_, still_topic_;
   std::string epoch_fault_;
@@ -179,7 +186,6 @@ class Publisher final : public transport::MqttListener {
   std::uint64_t dropped_before_ = 0;
   bool subscribed_ = false;
   bool connected_ = false;
-  bool active_ = false;
   bool grants_failing_ = false;
   bool stopping_ = false;
   bool stopped_ = false;

@@ -40,7 +40,7 @@ Result<> RequestValidator::set_roster(const protocol::Roster& roster) {
 void RequestValidator::set_epoch(std::optional<Epoch> epoch) {
   epoch_ = epoch;
   for (auto& [id, hub] : hubs_) {
-    hub.requested_in_epoch = false;
+    hub.reported.reset();
     hub.nonce = {};
   }
 }
@@ -89,14 +89,23 @@ RequestValidator::Checked RequestValidator::verify(Hub& hub, ByteView message) {
   if (!request) return unexpected(reason_of(request.error()));
   if (hub.last && request->seq <= *hub.last) return unexpected(RejectReason::replayed);
   hub.last = request->seq;
-  if (request->kind != protocol::RequestKind::live && request->kind != protocol::RequestKind::still)
-    return verify_privacy(hub, *request);
-  return AcceptedRequest{.request = *request, .first_in_epoch = !std::exchange(hub.requested_in_epoch, true)};
+  if (!protocol::requests_pictures(request->kind)) return verify_privacy(hub, *request);
+  return AcceptedRequest{.request = *request, .report_due = take_report(hub, request->kind)};
+}
+
+/// The first request in an epoch. While nothing moves, reports are also the only answers to requests of the kind
+/// motion.
+bool RequestValidator::take_report(Hub& hub, protocol::RequestKind kind) const noexcept {
+  const MonotonicTime now = clock_.monotonic();
+  const bool again = kind == protocol::RequestKind::motion && hub.reported && now - *hub.reported >= report_interval;
+  if (hub.reported && !again) return false;
+  hub.reported = now;
+  return true;
 }
 
 RequestValidator::Checked RequestValidator::verify_privacy(Hub& hub, const protocol::ViewRequest& request) {
   if (!hub.may_switch_privacy) return unexpected(RejectReason::not_allowed);
-  AcceptedRequest accepted{.request = request, .first_in_epoch = false};
+  AcceptedRequest accepted{.request = request, .report_due = false};
   if (request.kind == protocol::RequestKind::nonce) {
     std::array<std::byte, 8> random{};
     if (!crypto::random(random)) return unexpected(RejectReason::not_allowed);

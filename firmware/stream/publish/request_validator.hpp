@@ -46,8 +46,8 @@ struct RequestCounters {
 
 struct AcceptedRequest {
   protocol::ViewRequest request;
-  bool first_in_epoch = false;  ///< the hub's first request for pictures in this epoch
-  protocol::Nonce nonce{};      ///< for the report that answers a request of the kind nonce
+  bool report_due = false;  ///< answer with a report
+  protocol::Nonce nonce{};  ///< for the report that answers a request of the kind nonce
 };
 
 /// A verified request of a hub on the roster for an epoch that this camera never began: the counter of the epoch is
@@ -69,6 +69,7 @@ class RequestValidator {
   static constexpr std::size_t max_per_hub = 2;  ///< checked signatures in any second
   static constexpr std::size_t max_total = 32;
   static constexpr std::chrono::seconds nonce_lifetime{10};
+  static constexpr std::chrono::seconds report_interval{5};        ///< between answers to requests of the kind motion
   static constexpr std::chrono::seconds later_epoch_interval{10};  ///< between checks of requests for later epochs
 
   RequestValidator(const protocol::Route& route, const Clock& clock) : route_(route), clock_(clock) {}
@@ -91,14 +92,15 @@ class RequestValidator {
     RateWindow<max_per_hub> window;
     std::optional<RequestSeq> last;
     bool may_switch_privacy = false;
-    bool requested_in_epoch = false;
-    protocol::Nonce nonce{};  ///< zero: none
+    std::optional<MonotonicTime> reported{};  ///< last answer with a report in this epoch
+    protocol::Nonce nonce{};                  ///< zero: none
     BootTime nonce_made{};
   };
   using Checked = std::expected<AcceptedRequest, RejectReason>;
   [[nodiscard]] Checked check(const DeviceId& hub, ByteView message);
   [[nodiscard]] Checked verify(Hub& hub, ByteView message);
   [[nodiscard]] Checked verify_privacy(Hub& hub, const protocol::ViewRequest& request);
+  [[nodiscard]] bool take_report(Hub& hub, protocol::RequestKind kind) const noexcept;
   void note_later_epoch(const Hub& hub, const protocol::ViewRequest& claimed, ByteView message);
 
   protocol::Route route_;

@@ -282,8 +282,15 @@ class CameraCase(Case):
     def run(self, ms, **expect):
         return self.event("run", expect, ms=ms)
 
-    def capture(self, kind, *sent):
-        return self.event("capture", {"sent": list(sent)} if sent else None, kind=kind)
+    def capture(self, kind, *sent, motion=False):
+        return self.event("capture", {"sent": list(sent)} if sent else None, kind=kind, **({"motion": True} if motion else {}))
+
+    def pictures(self, count, ms=1000):
+        """A key frame and deltas, of which none is sent."""
+        for i in range(count):
+            self.run(ms)
+            self.capture("delta" if i else "key")
+        return self
 
     def new_roster(self, version, hubs=("hub", "hub2"), name=None, **expect):
         self.use(*hubs)

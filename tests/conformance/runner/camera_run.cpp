@@ -118,7 +118,9 @@ class CameraRun final : public Run {
                        : kind == "still"       ? 2
                        : kind == "privacy-on"  ? 3
                        : kind == "privacy-off" ? 4
-                                               : 5;
+                       : kind == "nonce"       ? 5
+                       : kind == "record"      ? 6
+                                               : 7;
     const std::string epoch_name = r.at("epoch");
     const auto epoch = epochs_.contains(epoch_name) ? epochs_.at(epoch_name) : case_.epoch(epoch_name).number;
     crypto::CborWriter writer;
@@ -153,7 +155,12 @@ class CameraRun final : public Run {
     const auto captured = clock_.monotonic();
     const bool key = event.at("kind") == "key";
     const Bytes unit(100, std::byte{7});
-    run_->queue.push(unit, {FrameNumber(number_++), captured, run_->challenges.pick(captured), {64, 48}, key});
+    run_->queue.push(unit, {FrameNumber(number_++),
+                            captured,
+                            run_->challenges.pick(captured),
+                            {64, 48},
+                            key,
+                            event.value("motion", false)});
     run_->publisher.frames_ready();
   }
 

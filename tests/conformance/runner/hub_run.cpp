@@ -9,17 +9,6 @@
 namespace sealcam::conformance {
 namespace {
 
-std::string_view name_of(protocol::RequestKind kind) {
-  switch (kind) {
-    case protocol::RequestKind::live: return "live";
-    case protocol::RequestKind::still: return "still";
-    case protocol::RequestKind::privacy_on: return "privacy-on";
-    case protocol::RequestKind::privacy_off: return "privacy-off";
-    case protocol::RequestKind::nonce: return "nonce";
-  }
-  return "unknown";
-}
-
 class HubRun final : public Run {
  public:
   explicit HubRun(const Json& json)
@@ -58,6 +47,7 @@ class HubRun final : public Run {
       return;
     }
     if (what == "watch") return scene_.watcher->set_watched(event.at("on"), {});
+    if (what == "record") return record(event.at("mode"));
     if (what == "storage") {
       scene_.rosters.broken = std::ranges::contains(event.at("fails"), Json("roster"));
       scene_.prekeys.broken = std::ranges::contains(event.at("fails"), Json("prekey"));
@@ -69,6 +59,13 @@ class HubRun final : public Run {
       return;
     }
     if (what != "check") throw std::runtime_error("unknown event '" + what + "'");
+  }
+
+  void record(const std::string& mode) {
+    std::map<DeviceId, protocol::RequestKind> cameras;
+    if (mode != "off")
+      cameras[scene_.camera.id()] = mode == "motion" ? protocol::RequestKind::motion : protocol::RequestKind::record;
+    scene_.watcher->set_recorded(std::move(cameras));
   }
 
   void deliver(const Json& event) {
@@ -83,7 +80,7 @@ class HubRun final : public Run {
       const auto& sent = scene_.client.sent[i];
       const auto topic = test::must(protocol::parse_topic(sent.topic));
       const auto request = test::must(protocol::decode_view_request(sent.payload, topic.route, verifier));
-      all.push_back({std::string(name_of(request.kind)), case_.name_of(request.epoch), request});
+      all.push_back({std::string(protocol::name(request.kind)), case_.name_of(request.epoch), request});
     }
     return all;
   }

@@ -10,6 +10,8 @@ NONCE_MS = 10_000
 RENEW_HUB_MS, RENEW_ALL_MS = 10_000, 2000
 LATER_MS = 10_000
 EPOCH_MS = 24 * 3_600_000
+KEPT_MS, TAIL_MS, FRESH_MS = 10_000, 10_000, 2000
+REPORT_MS = 5000
 PER_HUB, PER_CAMERA, PER_ROSTERS = 2, 32, 4
 MAX_REQUEST = 512
 
@@ -31,8 +33,8 @@ class HubState:
     def __init__(self, entry):
         self.entry, self.window = entry, Window(PER_HUB)
         self.seq = None
-        self.requested = False    # in this epoch
-        self.lease = self.still = 0
+        self.reported = None      # last answer with a report in this epoch
+        self.lease = self.still = self.motion = 0
         self.challenges = []      # (received at, challenge)
         self.nonce = None
         self.renewed = -RENEW_HUB_MS
@@ -56,6 +58,7 @@ class Camera:
         self.renewed = -RENEW_ALL_MS
         self.commands, self.stopped = Window(PER_ROSTERS), False
         self.requests, self.rejected = [], []
+        self.use, self.kept, self.moved = "none", None, None
         if self.command != self.seq:
             self.apply()
         if stores.get("roster") and not self.stopped:
@@ -82,7 +85,8 @@ class Camera:
         self.reports, self.last_still, self.last_video = [], None, None
         self.requesting = []
         for hub in self.hubs.values():
-            hub.requested, hub.lease, hub.still, hub.challenges, hub.nonce = False, 0, 0, [], None
+            hub.reported, hub.lease, hub.still, hub.motion, hub.challenges, hub.nonce = None, 0, 0, 0, [], None
+        self.follow_leases()
         if self.stores.get("epoch_broken") and self.stores.get("reserved", 0) == 0:
             return
         if self.stores.get("reserved", 0) == 0:
@@ -102,7 +106,9 @@ class Camera:
     def grants_acknowledged(self, epoch):
         if epoch == self.epoch:
             self.epoch_open = True
+            self.follow_leases()
             self.send_reports()
+            self.send_kept()
 
     # -- messages
 
@@ -203,7 +209,7 @@ class Camera:
         if self.accepted(state, request, now):
             self.begin_epoch()
         self.requests.append("accepted")
-        if request["kind"] in ("live", "still"):
+        if request["kind"] in ("live", "still", "record", "motion"):
             if not request["cannot_open"]:
                 self.answer(state, request, now)
         elif request["kind"] != "nonce":
@@ -249,16 +255,22 @@ class Camera:
         return False
 
     def answer(self, state, request, now):
-        if request["kind"] == "live":
+        kind = request["kind"]
+        if kind in ("live", "record"):
             state.lease = now + LEASE_MS
+        elif kind == "motion":
+            state.motion = now + LEASE_MS
         else:
             state.still = now + STILL_LEASE_MS
         if state not in self.requesting:
             self.requesting.append(state)
         state.challenges = ([(now, request["challenge"])] + state.challenges)[:4]
-        if not state.requested or self.privacy or self.fault:
-            state.requested = True
+        due = state.reported is None or (kind == "motion" and now - state.reported >= REPORT_MS)
+        if due:
+            state.reported = now
+        if due or self.privacy or self.fault:
             self.reports.append((request["challenge"], None))
+        self.follow_leases()
         self.send_reports()
 
     def issue_nonce(self, state, request, now):
@@ -273,6 +285,7 @@ class Camera:
         if broken and not on:
             return  # a restart would open the sensor without a record, so it stays closed
         self.privacy = on
+        self.follow_leases()
         if not broken:
             self.stores["privacy"] = on
         if self.connected:
@@ -294,18 +307,51 @@ class Camera:
             self.last_video = self.counter
         self.counter += 1
 
-    def capture(self, kind):
+    def follow_leases(self):
+        """Whether pictures are sent, or kept for a recording of motion. The kept ones are deleted if that ends."""
+        now, hubs = self.clock.monotonic, self.hubs.values()
+        video = any(h.lease > now for h in hubs)
+        still = self.still_due(now) and any(h.still > now for h in hubs)
+        use = "none"
+        if self.epoch_open and not self.privacy and self.epoch is not None:
+            use = "send" if self.connected and (video or still) else "keep" if any(h.motion > now for h in hubs) else "none"
+        if use != self.use:
+            self.use, self.kept, self.moved = use, None, None
+
+    def still_due(self, now):
+        return self.last_still is None or now - self.last_still >= STILL_MS
+
+    def capture(self, kind, motion):
         """The sensor takes a picture now."""
         now = self.clock.monotonic
         echo = self.echoes(now)
-        live = [h for h in self.hubs.values() if h.lease > now]
-        due = kind == "key" and (self.last_still is None or now - self.last_still >= STILL_MS)
-        served = live + ([h for h in self.hubs.values() if h.still > now and h not in live] if due else [])
-        if not self.connected or not self.epoch_open or self.privacy or not served:
+        if self.use == "send":
+            self.send_picture(now, kind, echo, now, any(h.lease > now for h in self.hubs.values()))
+        elif self.use == "keep":
+            self.keep(now, kind, echo, motion)
+
+    def keep(self, now, kind, echo, motion):
+        if self.kept is None and kind != "key":
             return
-        if live:
+        self.kept = (self.kept or []) + [(now, kind, echo)]
+        while self.kept[0][0] < now - KEPT_MS and (self.moved is None or now > self.moved + TAIL_MS):
+            later = next((i for i, picture in enumerate(self.kept) if i > 0 and picture[1] == "key"), None)
+            if later is None:
+                break
+            self.kept = self.kept[later:]
+        self.moved = now if motion else self.moved
+        self.send_kept()
+
+    def send_kept(self):
+        now = self.clock.monotonic
+        while self.connected and self.kept and self.moved is not None and self.kept[0][0] <= self.moved + TAIL_MS:
+            taken, kind, echo = self.kept.pop(0)
+            self.send_picture(now, kind, echo, taken, True)
+
+    def send_picture(self, now, kind, echo, taken, video):
+        if video:
             self.send(kind, echo)
-        if due:
+        if kind == "key" and now - taken <= FRESH_MS and self.still_due(now):
             self.send("still", echo)
             self.last_still = now
             for hub in self.hubs.values():
@@ -313,7 +359,7 @@ class Camera:
 
     def echoes(self, now):
         """As many challenges as each hub needs about once a second; of each hub the newest one from before the picture."""
-        leased = [h for h in self.requesting if max(h.lease, h.still) > now]
+        leased = [h for h in self.requesting if max(h.lease, h.still, h.motion) > now]
         count = 16 if self.last_picture is None else max(1, min(16, -(-len(leased) * (now - self.last_picture) // 1000)))
         self.last_picture, echo = now, []
         for i in range(len(self.requesting)):
@@ -329,10 +375,12 @@ class Camera:
         self.connected = True
         if self.stopped:
             return
+        self.follow_leases()
         self.publish_grants()
         self.publish("status", {"online": True, "privacy": self.privacy, "deregistered": False})
 
     def tick(self):
+        self.follow_leases()
         if self.unstored is not None:
             self.store_command()
         elif self.command != self.seq and not self.stopped:

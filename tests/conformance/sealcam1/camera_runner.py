@@ -83,13 +83,14 @@ class CameraRunner:
             message = self.request(event["request"]) if "request" in event else self.case.bytes_of(event)
             camera.on_message(event["topic"], message)
         elif kind == "capture":
-            camera.capture(event["kind"])
+            camera.capture(event["kind"], event.get("motion", False))
         elif kind == "connect":
             self.connected = True
             camera.connect()
         elif kind == "disconnect":
             self.connected, self.unanswered = False, []
             camera.connected = False
+            camera.follow_leases()
         elif kind == "restart":
             self.restart()
         elif kind == "fault":

@@ -35,6 +35,7 @@ class Hub:
         self.id = wire.identity(self.public)
         self.clock, self.stores, self.draw, self._send = clock, stores, draw, send
         self.connected = self.watched = False
+        self.recorded = None  # the kind of request while no client watches
         self.cameras, self.early = {}, {}
         self.rejected, self.shown, self.not_shown = [], [], []
         self.index = None
@@ -159,11 +160,27 @@ class Hub:
 
     def set_watched(self, watched):
         self.watched = watched
+        self.update_requested()
+
+    def set_recorded(self, mode):
+        """off, continuous or motion, of all cameras."""
+        self.recorded = {"continuous": "record", "motion": "motion"}.get(mode)
+        self.update_requested()
+
+    def kind(self):
+        """Of the requests for pictures, or None."""
+        return "live" if self.watched else self.recorded
+
+    def update_requested(self):
+        kind = self.kind()
         for camera in self.cameras.values():
-            if camera.watched != watched:
-                camera.watched, camera.answered = watched, None
-                for epoch in camera.known:
-                    epoch.next_request = 0
+            if camera.kind != kind:
+                if kind is None or camera.kind is None:
+                    camera.answered = None
+                if camera.kind is None or kind == "live":
+                    for epoch in camera.known:
+                        epoch.next_request = 0
+                camera.kind = kind
                 camera.request_due()
 
     def tick(self):

@@ -33,7 +33,7 @@ class Camera(Requests):
         self.removed = self.conflict = self.cloned = False
         self.restored = self.old = None
         self.version, self.hash = None, None
-        self.watched = hub.watched
+        self.kind = hub.kind()
         self.last_still = self.online = None
         self.closed_sensor = self.contradicted = False
         self.fault = None
@@ -324,7 +324,7 @@ class Camera(Requests):
         return "OFFLINE" if (self.online is False and not self.proven()) or self.unanswered() else "STALE"
 
     def unanswered(self):
-        return self.watched and self.answered is not None and self.hub.clock.boot - self.answered > ANSWER_MS
+        return self.kind is not None and self.answered is not None and self.hub.clock.boot - self.answered > ANSWER_MS
 
     def reason(self):
         """The first reason of this list that applies."""

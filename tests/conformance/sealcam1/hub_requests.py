@@ -98,7 +98,7 @@ class Requests:
 
     def request_due(self):
         hub = self.hub
-        if not self.watched or self.blocked() or not hub.connected:
+        if self.kind is None or self.blocked() or not hub.connected:
             return
         now = hub.clock.boot
         if self.answered is None:
@@ -106,7 +106,7 @@ class Requests:
         for epoch in self.known:
             if now >= epoch.next_request:
                 epoch.next_request = now + REQUEST_MS
-                self.request(epoch.number)
+                self.request(epoch.number, self.kind)
         if self.unopened is not None and now >= self.next_unopened:
             self.next_unopened = now + REQUEST_MS
             self.request(self.unopened, cannot_open=True)

@@ -68,7 +68,7 @@ class HubRunner:
         self.clock, self.stores = Clock(), {}
         self.random, self.sent = random.Random(13), []
         self.watched = case.get("start", {}).get("watched", True)
-        self.connected, self.permitted = True, None
+        self.connected, self.permitted, self.recorded = True, None, "off"
         self.restart()
 
     def restart(self):
@@ -77,6 +77,7 @@ class HubRunner:
                        lambda: self.random.randrange(1, 1 << 64), self.on_request)
         self.hub.set_connected(self.connected)
         self.hub.set_watched(self.watched)
+        self.hub.set_recorded(self.recorded)
 
     def on_request(self, camera, epoch, kind, challenge, nonce, cannot_open):
         text = f"{kind} {self.case.epoch_name(epoch)}" + (" cannot_open" if cannot_open else "") + (f" nonce {nonce.hex()}" if nonce else "")
@@ -97,6 +98,9 @@ class HubRunner:
         elif kind == "watch":
             self.watched = event["on"]
             hub.set_watched(self.watched)
+        elif kind == "record":
+            self.recorded = event["mode"]
+            hub.set_recorded(self.recorded)
         elif kind == "storage":
             self.stores["fails"] = event["fails"]
         elif kind == "take":

@@ -123,7 +123,7 @@ def status(message, account, camera, key):
     return result
 
 
-REQUEST_KINDS = {1: "live", 2: "still", 3: "privacy-on", 4: "privacy-off", 5: "nonce"}
+REQUEST_KINDS = {1: "live", 2: "still", 3: "privacy-on", 4: "privacy-off", 5: "nonce", 6: "record", 7: "motion"}
 
 
 def request_content(payload):

@@ -100,7 +100,8 @@ TEST_CASE("a privacy-off request has a nonce, and no other request has one") {
   const auto nonce = [](CborWriter& writer) { writer.integer(5).bytes(eight); };
   CHECK(w.request(5, nonce, RequestKind::privacy_off));
   CHECK(w.request(4, [](CborWriter&) {}, RequestKind::privacy_off).error().code == Errc::malformed);
-  for (const auto kind : {RequestKind::live, RequestKind::still, RequestKind::privacy_on, RequestKind::nonce}) {
+  for (const auto kind : {RequestKind::live, RequestKind::still, RequestKind::privacy_on, RequestKind::nonce,
+                          RequestKind::record, RequestKind::motion}) {
     CHECK(w.request(4, [](CborWriter&) {}, kind));  // control
     CHECK(w.request(5, nonce, kind).error().code == Errc::malformed);
   }

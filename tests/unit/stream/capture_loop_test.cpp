@@ -36,9 +36,9 @@ TEST_CASE("an encoder with delay keeps the challenge of each picture") {
   CaptureScene s;
   s.factory.encoder_delay = 3;
   s.control.set_active(true);
-  s.challenges.add(DeviceId{}, protocol::Challenge(1), s.clock.monotonic(), s.clock.monotonic() + 10s, true);
+  s.challenges.add(DeviceId{}, protocol::Challenge(1), s.clock.monotonic(), s.clock.monotonic() + 10s, Lease::live);
   s.steps(2);
-  s.challenges.add(DeviceId{}, protocol::Challenge(2), s.clock.monotonic(), s.clock.monotonic() + 10s, true);
+  s.challenges.add(DeviceId{}, protocol::Challenge(2), s.clock.monotonic(), s.clock.monotonic() + 10s, Lease::live);
   s.steps(6);
   std::string echoes;
   while (const auto unit = s.queue.take()) {

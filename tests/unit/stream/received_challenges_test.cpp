@@ -27,24 +27,24 @@ static std::string text(const protocol::Echoes& echoes) {
 
 TEST_CASE("a picture echoes only a challenge that arrived before it was captured") {
   ReceivedChallenges challenges;
-  challenges.add(hub(1), Challenge(11), t0, t0 + 10s, true);
+  challenges.add(hub(1), Challenge(11), t0, t0 + 10s, Lease::live);
   CHECK(challenges.pick(t0) == Challenge{});  // the same time is not earlier
   CHECK(challenges.pick(t0 - 1ms) == Challenge{});
   CHECK(challenges.pick(t0 + 1ns) == Challenge(11));
-  challenges.add(hub(1), Challenge(12), t0 + 1s, t0 + 11s, true);
+  challenges.add(hub(1), Challenge(12), t0 + 1s, t0 + 11s, Lease::live);
   CHECK(challenges.pick(t0 + 500ms) == Challenge(11));  // captured before the second challenge arrived
   CHECK(challenges.pick(t0 + 1500ms) == Challenge(12));
 }
 
 TEST_CASE("pictures echo the challenges of several hubs in turn") {
   ReceivedChallenges challenges;
-  challenges.add(hub(1), Challenge(1), t0, t0 + 10s, true);
-  challenges.add(hub(2), Challenge(2), t0, t0 + 10s, true);
+  challenges.add(hub(1), Challenge(1), t0, t0 + 10s, Lease::live);
+  challenges.add(hub(2), Challenge(2), t0, t0 + 10s, Lease::live);
   CHECK(text(challenges.pick(t0 + 1s)) == "1 2 ");    // the first picture echoes all
   CHECK(text(challenges.pick(t0 + 1001ms)) == "1 ");  // hub 3 sent its request later
   CHECK(text(challenges.pick(t0 + 1002ms)) == "2 ");
   CHECK(text(challenges.pick(t0 + 1003ms)) == "1 ");
-  challenges.add(hub(3), Challenge(4), t0 + 1004ms, t0 + 12s, true);
+  challenges.add(hub(3), Challenge(4), t0 + 1004ms, t0 + 12s, Lease::live);
   CHECK(text(challenges.pick(t0 + 1005ms)) == "2 ");
   CHECK(text(challenges.pick(t0 + 1006ms)) == "4 ");
 }
@@ -54,7 +54,7 @@ TEST_CASE("each hub is echoed about once a second at every frame rate") {
     for (const unsigned hubs : {1U, 6U, 16U, 40U}) {
       ReceivedChallenges challenges;
       std::map<protocol::Challenge, unsigned> echoed;
-      for (unsigned n = 0; n < hubs; ++n) challenges.add(hub(n), Challenge(n + 1), t0, t0 + 10s, true);
+      for (unsigned n = 0; n < hubs; ++n) challenges.add(hub(n), Challenge(n + 1), t0, t0 + 10s, Lease::live);
       std::size_t max = 0;
       for (std::uint64_t i = 1; i <= 5 * rate; ++i) {
         const auto echoes = challenges.pick(t0 + std::chrono::milliseconds(i * 1000 / rate));
@@ -79,7 +79,7 @@ TEST_CASE("at one picture a second, 16 hubs stay LIVE, whenever their requests a
   for (unsigned ms = 0; ms < 60'000; ++ms) {
     const auto now = t0 + ms * 1ms;
     for (unsigned h = 0; h < 16; ++h)
-      if (ms % 1000 == h * 61) challenges.add(hub(h), Challenge(1 + h + 16 * (ms / 1000)), now, now + 10s, true);
+      if (ms % 1000 == h * 61) challenges.add(hub(h), Challenge(1 + h + 16 * (ms / 1000)), now, now + 10s, Lease::live);
     if (ms % 1000 != 500 || ms < 2000) continue;
     for (const auto challenge : challenges.pick(now)) {
       const auto n = static_cast<unsigned>(challenge.value() - 1);
@@ -94,29 +94,29 @@ TEST_CASE("at one picture a second, 16 hubs stay LIVE, whenever their requests a
 
 TEST_CASE("a picture echoes a challenge once, also if two hubs sent it") {
   ReceivedChallenges challenges;
-  challenges.add(hub(1), Challenge(1), t0, t0 + 10s, true);
-  challenges.add(hub(2), Challenge(1), t0, t0 + 10s, true);
-  challenges.add(hub(3), Challenge(3), t0, t0 + 10s, true);
+  challenges.add(hub(1), Challenge(1), t0, t0 + 10s, Lease::live);
+  challenges.add(hub(2), Challenge(1), t0, t0 + 10s, Lease::live);
+  challenges.add(hub(3), Challenge(3), t0, t0 + 10s, Lease::live);
   CHECK(text(challenges.pick(t0 + 1s)) == "1 3 ");
 }
 
 TEST_CASE("a lease ends after its time") {
   ReceivedChallenges challenges;
-  CHECK(challenges.add(hub(1), Challenge(1), t0, t0 + 10s, true));
-  CHECK_FALSE(challenges.add(hub(1), Challenge(5), t0 + 1s, t0 + 11s, true));
-  CHECK_FALSE(challenges.add(hub(1), Challenge(6), t0 + 2s + 500ms, t0 + 12s, true));
+  CHECK(challenges.add(hub(1), Challenge(1), t0, t0 + 10s, Lease::live));
+  CHECK_FALSE(challenges.add(hub(1), Challenge(5), t0 + 1s, t0 + 11s, Lease::live));
+  CHECK_FALSE(challenges.add(hub(1), Challenge(6), t0 + 2s + 500ms, t0 + 12s, Lease::live));
   // The interval between two requests is too long: the hub was disconnected and needs a key frame, also during a lease.
-  CHECK(challenges.add(hub(1), Challenge(2), t0 + 5s, t0 + 15s, true));
+  CHECK(challenges.add(hub(1), Challenge(2), t0 + 5s, t0 + 15s, Lease::live));
   CHECK(challenges.leases(t0 + 14s).live == 1);
   CHECK(challenges.leases(t0 + 15s).live == 0);
   CHECK(challenges.pick(t0 + 15s) == Challenge{});
-  CHECK(challenges.add(hub(1), Challenge(3), t0 + 16s, t0 + 26s, true));
+  CHECK(challenges.add(hub(1), Challenge(3), t0 + 16s, t0 + 26s, Lease::live));
 }
 
 TEST_CASE("leases for stills are counted apart from live leases") {
   ReceivedChallenges challenges;
-  CHECK_FALSE(challenges.add(hub(1), Challenge(1), t0, t0 + 10s, false));
-  challenges.add(hub(2), Challenge(2), t0, t0 + 10s, true);
+  CHECK_FALSE(challenges.add(hub(1), Challenge(1), t0, t0 + 10s, Lease::still));
+  challenges.add(hub(2), Challenge(2), t0, t0 + 10s, Lease::live);
   CHECK(challenges.leases(t0 + 1s).still == 1);
   CHECK(challenges.leases(t0 + 1s).live == 1);
   challenges.end_stills();
@@ -126,7 +126,8 @@ TEST_CASE("leases for stills are counted apart from live leases") {
 
 TEST_CASE("the number of stored hubs is bounded") {
   ReceivedChallenges challenges;
-  for (unsigned n = 0; n < 200; ++n) challenges.add(hub(n), Challenge(n + 1), t0 + n * 1ms, t0 + 10s + n * 1ms, true);
+  for (unsigned n = 0; n < 200; ++n)
+    challenges.add(hub(n), Challenge(n + 1), t0 + n * 1ms, t0 + 10s + n * 1ms, Lease::live);
   CHECK(challenges.leases(t0 + 1s).live == protocol::Roster::max_hubs);
   challenges.clear();
   CHECK(challenges.pick(t0 + 1s) == Challenge{});

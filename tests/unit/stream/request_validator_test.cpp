@@ -39,14 +39,14 @@ TEST_CASE("a view request of a hub on the roster is accepted") {
   const auto first = s.offer(s.hub, s.request(1));
   REQUIRE(first);
   CHECK(first->request.challenge == protocol::Challenge(1001));
-  CHECK(first->first_in_epoch);
+  CHECK(first->report_due);
   const auto second = s.offer(s.hub, s.request(2));
   REQUIRE(second);
-  CHECK_FALSE(second->first_in_epoch);
+  CHECK_FALSE(second->report_due);
   s.requests.set_epoch(Epoch(78));
   const auto third = s.offer(s.hub, s.request(s.hub, 3, Epoch(78)));
   REQUIRE(third);
-  CHECK(third->first_in_epoch);
+  CHECK(third->report_due);
 }
 
 TEST_CASE("a replayed view request is rejected, also after a new roster") {

@@ -60,7 +60,7 @@ TEST_CASE("challenges can be added while the capture thread picks") {
   std::jthread requester([&] {
     for (std::uint64_t n = 1; n <= 20'000; ++n) {
       const MonotonicTime at{std::chrono::nanoseconds(n)};
-      challenges.add(DeviceId{}, protocol::Challenge(n), at, at + 10s, true);
+      challenges.add(DeviceId{}, protocol::Challenge(n), at, at + 10s, Lease::live);
       if (n % 1000 == 0) challenges.clear();
     }
     done = true;
