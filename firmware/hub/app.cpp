@@ -103,7 +103,7 @@ class App final : private watch::PictureSink, private web::WebBackend {
   }
 
   void open_recording(const device::DeviceState& state, const device::Enrollment& enrollment);
-  /// A camera that is recorded is watched, as if a browser watched it.
+  /// A camera that is recorded is also requested while no browser watches it.
   void update_watched();
   void open_socket(const std::filesystem::path& folder);
   [[nodiscard]] std::string page_address(std::string_view user);
@@ -189,9 +189,8 @@ void App::open_recording(const device::DeviceState& state, const device::Enrollm
 }
 
 void App::update_watched() {
-  auto cameras = watched_;
-  if (recording_) cameras.insert(recording_->recorded().begin(), recording_->recorded().end());
-  watcher_->set_watched(all_watched_, std::move(cameras));
+  watcher_->set_watched(all_watched_, watched_);
+  if (recording_) watcher_->set_recorded(recording_->recorded());
 }
 
 void App::run() {

@@ -56,10 +56,12 @@ Recording::Recording(const RecordingSettings& settings, const RecordingFolders& 
 
 bool Recording::note_camera(const DeviceId& camera) {
   if (!known_.insert(camera).second) return false;
-  if (settings_.mode_of(camera) == recordings::Mode::off) return false;
-  recorded_.insert(camera);
+  const auto mode = settings_.mode_of(camera);
+  if (mode == recordings::Mode::off) return false;
+  const bool all = mode == recordings::Mode::continuous;
+  recorded_.emplace(camera, all ? protocol::RequestKind::record : protocol::RequestKind::motion);
   std::vector<std::pair<DeviceId, recordings::Mode>> modes;
-  for (const auto& id : recorded_) modes.emplace_back(id, settings_.mode_of(id));
+  for (const auto& [id, kind] : recorded_) modes.emplace_back(id, settings_.mode_of(id));
   recorder_.set_modes(std::move(modes));
   return true;
 }

@@ -32,10 +32,10 @@ class Recording final : public watch::FrameSink {
                                                                const device::DeviceState& state,
                                                                const AccountId& account, const Clock& clock, Log& log);
 
-  /// Returns true if the camera is new and must be watched.
+  /// Returns true if the camera is new and must be recorded.
   bool note_camera(const DeviceId& camera);
-  /// Known cameras that must be watched.
-  [[nodiscard]] const std::set<DeviceId>& recorded() const noexcept { return recorded_; }
+  /// Known cameras that are recorded, with the kind of the hub's requests.
+  [[nodiscard]] const std::map<DeviceId, protocol::RequestKind>& recorded() const noexcept { return recorded_; }
   [[nodiscard]] recordings::Archive& archive() noexcept { return archive_; }
   [[nodiscard]] recordings::Status status() const { return recorder_.status(); }
 
@@ -54,7 +54,8 @@ class Recording final : public watch::FrameSink {
   std::unique_ptr<recordings::Index> index_;
   recordings::Recorder recorder_;
   recordings::FileArchive archive_;
-  std::set<DeviceId> known_, recorded_;
+  std::set<DeviceId> known_;
+  std::map<DeviceId, protocol::RequestKind> recorded_;
 };
 
 }  // namespace sealcam::hub

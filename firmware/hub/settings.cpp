@@ -32,8 +32,8 @@ namespace {
 
 recordings::Mode read_mode(ConfigReader& reader, const std::string& pointer, std::string_view text) {
   if (text == "continuous") return recordings::Mode::continuous;
-  if (text == "motion") reader.reject(pointer, "this version cannot record motion only; use 'continuous' or 'off'");
-  else if (text != "off") reader.reject(pointer, "must be 'off' or 'continuous'");
+  if (text == "motion") return recordings::Mode::motion;
+  if (text != "off") reader.reject(pointer, "must be 'off', 'motion' or 'continuous'");
   return recordings::Mode::off;
 }
 

@@ -277,7 +277,14 @@ std::string_view name(EndReason reason) noexcept {
   return "";
 }
 
-std::string_view name(Mode mode) noexcept { return mode == Mode::continuous ? "continuous" : "off"; }
+std::string_view name(Mode mode) noexcept {
+  switch (mode) {
+    case Mode::off: return "off";
+    case Mode::continuous: return "continuous";
+    case Mode::motion: return "motion";
+  }
+  return "";
+}
 
 std::string_view name(RecorderFault fault) noexcept {
   switch (fault) {

@@ -14,7 +14,11 @@
 namespace sealcam::recordings {
 
 /// When the hub records a camera.
-enum class Mode : std::uint8_t { off, continuous };
+enum class Mode : std::uint8_t {
+  off,
+  continuous,
+  motion,  ///< around motion, and while a person looks
+};
 [[nodiscard]] std::string_view name(Mode mode) noexcept;
 
 /// Why the recorder does not record. It tries again every few seconds.
