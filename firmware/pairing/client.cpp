@@ -9,13 +9,10 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/bytes.hpp"
-#include "base/config.hpp"
 #include "base/format.hpp"
-#include "transport/tls/certificate.hpp"
 #include "transport/tls/tls_stream.hpp"
 
 namespace sealcam::pairing {
@@ -24,34 +21,15 @@ namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
-using nlohmann::json;
 using transport::TlsStream;
 using Kind = ClientFailure::Kind;
 
 namespace {
 
 constexpr std::size_t max_answer = 64U << 10;
-constexpr std::size_t max_text = 200;
 
 std::unexpected<ClientFailure> failed(Kind kind, std::string text, unsigned tries_left = 0) {
   return std::unexpected(ClientFailure{kind, tries_left, std::move(text)});
-}
-
-std::string text_of(const json& body, const char* member) {
-  const auto it = body.find(member);
-  return it != body.end() && it->is_string() ? it->get<std::string>() : "";
-}
-
-std::unexpected<ClientFailure> rejected(unsigned status, const json& body) {
-  const auto word = text_of(body, "error");
-  auto text = printable(text_of(body, "message"), max_text);
-  if (text.empty()) text = sealcam::format("HTTP status {}", status);
-  if (word == "busy") return failed(Kind::busy, text);
-  if (word == "closed") return failed(Kind::closed, text);
-  if (word != "code") return failed(word == "channel" ? Kind::in_between : Kind::rejected, text);
-  const auto left = body.find("tries_left");
-  const bool number = left != body.end() && left->is_number_unsigned();
-  return failed(Kind::wrong_code, text, number ? std::min(left->get<unsigned>(), 1000U) : 0U);
 }
 
 }  // namespace
@@ -77,17 +55,15 @@ struct Client::State {
 
   ClientResult<> connect_tcp(const protocol::HostPort& at, std::chrono::steady_clock::time_point until);
   ClientResult<> connect_tls(const protocol::HostPort& at, std::chrono::steady_clock::time_point until);
-  ClientResult<json> request(std::string_view step, const json& body);
+  /// `content`: JSON; wiped.
+  ClientResult<HttpReply> request(std::string_view step, std::string content);
 
   ClientTimeouts timeout;
   asio::io_context io{1};
   TlsStream stream;
   boost::beast::flat_buffer buffer{max_answer + (16U << 10)};
   std::string host;
-  std::optional<protocol::ChannelBinding> channel;
-  std::optional<DeviceId> device;  ///< set after the proof
-  crypto::PublicKey tls;           ///< of that device's descriptor
-  bool claimed = false;
+  std::optional<DeviceReplies> replies;  ///< set after the TLS handshake
 };
 
 namespace {
@@ -148,12 +124,11 @@ ClientResult<> Client::State::connect_tls(const protocol::HostPort& at, std::chr
   if (ec) return failed(Kind::not_a_device, sealcam::format("{}: {}", at.to_string(), stream.failure()));
   auto exported = stream.export_secret(protocol::pairing_exporter_label);
   if (!exported) return failed(Kind::own_fault, exported.error().what);
-  channel = std::move(*exported);
+  replies.emplace(std::move(*exported));
   return {};
 }
 
-ClientResult<json> Client::State::request(std::string_view step, const json& body) {
-  std::string content = body.dump();
+ClientResult<HttpReply> Client::State::request(std::string_view step, std::string content) {
   std::string message = sealcam::format(
       "POST /pairing/1/{} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", step,
       host, content.size(), content);
@@ -182,11 +157,7 @@ ClientResult<json> Client::State::request(std::string_view step, const json& bod
       ec != http::error::end_of_stream && ec != http::error::partial_message)
     return failed(Kind::not_a_device, "the reply is not that of a device");
   if (ec) return failed(Kind::unreachable, sealcam::format("the connection ended: {}", ec.message()));
-  const auto& body_text = parser.get().body();
-  const auto answer = json_error(body_text) ? json() : json::parse(body_text);
-  if (!answer.is_object()) return failed(Kind::not_a_device, "the reply is not that of a device");
-  if (parser.get().result_int() != 200) return rejected(parser.get().result_int(), answer);
-  return answer;
+  return HttpReply{parser.get().result_int(), std::move(parser.get().body())};
 }
 
 Client::Client(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
@@ -206,53 +177,31 @@ ClientResult<Client> Client::connect(const protocol::HostPort& at, const ClientT
 }
 
 ClientResult<Introduction> Client::hello(const DeviceId& expected, protocol::Role role) {
-  const auto answer = state_->request("hello", json::object());
-  if (!answer) return std::unexpected(answer.error());
-  const auto descriptor_bytes = from_base64url(text_of(*answer, "descriptor"));
-  const auto proof = from_base64url(text_of(*answer, "proof"));
-  if (!descriptor_bytes || !proof) return failed(Kind::not_a_device, "the reply is not that of a device");
-  const auto descriptor = protocol::decode_device_descriptor(*descriptor_bytes);
-  if (!descriptor) return failed(Kind::not_a_device, "the device's descriptor is invalid");
-  const auto id = descriptor->identity.id();
-  if (id != expected) return failed(Kind::other_device, sealcam::format("device {} answered", id.to_string()));
-  const auto verifier = crypto::Verifier::open(descriptor->identity);
-  if (!verifier) return failed(Kind::own_fault, verifier.error().what);
-  if (auto r = protocol::check_pairing_proof(*proof, *state_->channel, *verifier); !r)
-    return failed(Kind::in_between, r.error().what);
-  if (descriptor->role != role) return failed(Kind::other_role, std::string(protocol::name(descriptor->role)));
-  state_->device = id;
-  state_->tls = descriptor->tls;
-  return Introduction{*descriptor, *descriptor_bytes, printable(text_of(*answer, "version"), max_text),
-                      printable(text_of(*answer, "model"), max_text)};
+  const auto reply = state_->request("hello", "{}");
+  if (!reply) return std::unexpected(reply.error());
+  return state_->replies->hello(*reply, expected, role);
 }
 
 ClientResult<std::string> Client::claim(const protocol::PairingCode& code, const crypto::SigningKey& owner) {
-  SC_ASSERT(state_->device.has_value());
-  auto message = protocol::encode_pairing_claim(code, *state_->channel, *state_->device, owner);
+  auto& replies = *state_->replies;
+  SC_ASSERT(replies.device().has_value());
+  auto message = protocol::encode_pairing_claim(code, replies.channel(), *replies.device(), owner);
   if (!message) return failed(Kind::own_fault, message.error().what);
-  const auto answer = state_->request("claim", {{"claim", to_base64url(*message)}});
+  const auto reply = state_->request("claim", sealcam::format(R"({{"claim":"{}"}})", to_base64url(*message)));
   wipe(*message);
-  if (!answer) return std::unexpected(answer.error());
-  auto request = text_of(*answer, "request");
-  const auto name = transport::requested_name(request);
-  const auto key = transport::requested_key(request);
-  if (!name || !key || *name != state_->device->to_string() || !equal(*key, state_->tls.bytes()))
-    return failed(Kind::not_a_device, "the device's certificate request is invalid");
-  state_->claimed = true;
-  return request;
+  if (!reply) return std::unexpected(reply.error());
+  return replies.claim(*reply);
 }
 
 ClientResult<> Client::enroll(const protocol::PairingEnrollment& enrollment, const crypto::SigningKey& owner) {
-  SC_ASSERT(state_->claimed);
-  auto message = protocol::encode_pairing_enrollment(enrollment, *state_->channel, *state_->device, owner);
+  auto& replies = *state_->replies;
+  SC_ASSERT(replies.claimed());
+  auto message = protocol::encode_pairing_enrollment(enrollment, replies.channel(), *replies.device(), owner);
   if (!message) return failed(Kind::own_fault, message.error().what);
-  const auto answer = state_->request("enroll", {{"enrollment", to_base64url(*message)}});
+  const auto reply = state_->request("enroll", sealcam::format(R"({{"enrollment":"{}"}})", to_base64url(*message)));
   wipe(*message);
-  if (!answer) return std::unexpected(answer.error());
-  const auto paired = answer->find("paired");
-  if (paired == answer->end() || !paired->is_boolean() || !paired->get<bool>())
-    return failed(Kind::not_a_device, "the reply is not that of a device");
-  return {};
+  if (!reply) return std::unexpected(reply.error());
+  return replies.enroll(*reply);
 }
 
 }  // namespace sealcam::pairing

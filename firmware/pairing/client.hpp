@@ -4,47 +4,15 @@
 #pragma once
 
 #include <chrono>
-#include <expected>
 #include <memory>
-#include <string>
 
-#include "protocol/device_descriptor.hpp"
-#include "protocol/pairing.hpp"
+#include "pairing/replies.hpp"
 
 namespace sealcam::pairing {
-
-/// The reason why pairing failed.
-struct ClientFailure {
-  enum class Kind {
-    unreachable,   ///< no connection, or the connection ended
-    timeout,       ///< connected, but no reply in time
-    not_a_device,  ///< the replies are not those of an unpaired device
-    in_between,    ///< the proof belongs to another connection: an attacker relays this one
-    other_device,  ///< another device than that of the pairing string
-    other_role,    ///< a hub instead of a camera, or the reverse
-    wrong_code,    ///< `tries_left` more tries are allowed
-    busy,          ///< another owner has the claim
-    closed,        ///< too many wrong codes since the device was switched on
-    rejected,      ///< another rejection; `text` is the device's
-    own_fault,     ///< this machine could not create a message
-  };
-  Kind kind = Kind::rejected;
-  unsigned tries_left = 0;
-  std::string text;  ///< for people, printable
-};
-template <class T = void>
-using ClientResult = std::expected<T, ClientFailure>;
 
 struct ClientTimeouts {
   std::chrono::milliseconds connect{10'000};  ///< name, TCP and TLS together
   std::chrono::milliseconds answer{20'000};   ///< for each reply
-};
-
-/// A device that proved its identity.
-struct Introduction {
-  protocol::DeviceDescriptor descriptor;
-  Bytes signed_descriptor;     ///< the message, for the operator
-  std::string version, model;  ///< as the device reports them, printable
 };
 
 /// Each call blocks until its timeout at most. Thread-bound. Move-only.

@@ -20,6 +20,29 @@ std::string pieces(std::string_view text, std::size_t size) {
   return out;
 }
 
+/// A reply: status, length, body.
+std::string reply(char status, std::string_view body) {
+  return std::string(1, status) + static_cast<char>(body.size() >> 8) + static_cast<char>(body.size() & 0xff) +
+         std::string(body);
+}
+
+void hostile_device_seeds(Seeds& seeds) {
+  const auto& device = pairing_device();
+  const auto proof = must(protocol::encode_pairing_proof(pairing_channel(), parties().camera.keys().identity));
+  const auto hello = R"({"descriptor":")" + to_base64url(device.descriptor) + R"(","proof":")" + to_base64url(proof) +
+                     R"(","version":"1","model":"board"})";
+  std::string request;
+  for (const char c : device.request_pem) request += c == '\n' ? std::string("\\n") : std::string(1, c);
+  const auto claim = R"({"request":")" + request + "\"}";
+  seeds.put("pairing_client_fuzz", "paired", {0}, reply(0, hello) + reply(0, claim) + reply(0, R"({"paired":true})"));
+  seeds.put("pairing_client_fuzz", "wrong-code", {0},
+            reply(0, hello) + reply(3, R"({"error":"code","message":"wrong","tries_left":4})"));
+  seeds.put("pairing_client_fuzz", "descriptor-payload", {1},
+            must(crypto::cose::parse_sign1(device.descriptor)).payload);
+  seeds.put("pairing_client_fuzz", "proof-payload", {2}, must(crypto::cose::parse_sign1(proof)).payload);
+  seeds.put("pairing_client_fuzz", "request", {3}, device.request_pem);
+}
+
 }  // namespace
 
 void pairing_seeds(Seeds& seeds) {
@@ -34,6 +57,7 @@ void pairing_seeds(Seeds& seeds) {
   seeds.put("pairing_fuzz", "too-large", {0}, pieces("POST / HTTP/1.1\r\nContent-Length: 131073\r\n\r\n", 9));
   seeds.put("pairing_fuzz", "chunked", {0},
             pieces("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", 20));
+  hostile_device_seeds(seeds);
   seeds.put("pairing_fuzz", "claim-payload", {1}, must(crypto::cose::parse_sign1(claim_message)).payload);
   seeds.put("pairing_fuzz", "enrollment-payload", {2}, must(crypto::cose::parse_sign1(enrollment_message)).payload);
 }
