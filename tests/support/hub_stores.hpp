@@ -51,6 +51,7 @@ class MemorySequenceStore final : public device::SequenceStore {
 class MemoryPrekeyStore final : public device::PrekeyStore {
  public:
   bool broken = false;
+  bool full = false;  ///< no prekey can be added, and one can be deleted
   [[nodiscard]] std::vector<device::StoredPrekey> stolen() const {
     std::vector<device::StoredPrekey> all;
     for (const auto& kept : kept_) all.push_back(kept.stored);
@@ -69,7 +70,7 @@ class MemoryPrekeyStore final : public device::PrekeyStore {
   };
   [[nodiscard]] Result<std::vector<device::StoredPrekey>> do_load() override { return stolen(); }
   [[nodiscard]] Result<device::StoredPrekey> do_make(CaptureTime now) override {
-    if (broken) return fail(Errc::io, "the disk is full");
+    if (broken || full) return fail(Errc::io, "the disk is full");
     auto key = crypto::generate_agreement_key();
     if (!key) return std::unexpected(key.error());
     last_ = last_.next();

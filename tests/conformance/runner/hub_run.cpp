@@ -50,7 +50,7 @@ class HubRun final : public Run {
     if (what == "record") return record(event.at("mode"));
     if (what == "storage") {
       scene_.rosters.broken = std::ranges::contains(event.at("fails"), Json("roster"));
-      scene_.prekeys.broken = std::ranges::contains(event.at("fails"), Json("prekey"));
+      scene_.prekeys.full = std::ranges::contains(event.at("fails"), Json("prekey"));
       return;
     }
     if (what == "take") return take(event);

@@ -52,5 +52,5 @@ class Prekeys:
         if newest is None or self.clock.boot - self.newest_since >= DAY_MS or self.clock.wall - self.keys[newest][1] >= DAY_MS:
             self.make()
         for number in sorted(self.keys)[:-1]:
-            if not self.broken() and (len(self.keys) > MAX_KEPT or self.expired(number)):
+            if len(self.keys) > MAX_KEPT or self.expired(number):
                 del self.keys[number]
