@@ -54,7 +54,10 @@ struct CameraRecord {
   bool out_of_sync = false;           ///< restored from a backup, and the camera has not reported its roster yet
   /// Why the camera is not in its desired Wi-Fi network, by its signed grants.
   std::optional<protocol::WifiFault> wifi_fault;
-  bool removed = false;  ///< its roster has no hubs; the record is deleted when the camera confirms that
+  bool removed = false;  ///< its roster has no hubs
+  /// It confirmed its removal, was reset, or does not exist any more. The record is deleted when the broker has its
+  /// last roster, which tells hubs that were offline, and does not have its command any more.
+  bool gone = false;
   CommandRecord command;
 };
 

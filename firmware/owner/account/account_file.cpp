@@ -112,6 +112,7 @@ CameraRecord read_camera(RecordReader record) {
   camera.not_stored = record.boolean("not_stored");
   camera.out_of_sync = record.boolean("out_of_sync");
   camera.removed = record.boolean("removed");
+  camera.gone = record.boolean("gone");
   if (record.has("wifi_fault")) camera.wifi_fault = static_cast<protocol::WifiFault>(record.number("wifi_fault", 1, 6));
   if (record.has("command")) camera.command = read_command(record.below("command"));
   if (camera.identity.id() != camera.id) record.reject("identity", "does not match the id");
@@ -192,6 +193,7 @@ Json to_json(const CameraRecord& camera) {
   add_flag(json, "not_stored", camera.not_stored);
   add_flag(json, "out_of_sync", camera.out_of_sync);
   add_flag(json, "removed", camera.removed);
+  add_flag(json, "gone", camera.gone);
   if (camera.wifi_fault) json["wifi_fault"] = static_cast<int>(*camera.wifi_fault);
   if (camera.command.newest != protocol::CommandSeq()) json["command"] = to_json(camera.command);
   return json;

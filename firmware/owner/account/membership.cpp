@@ -188,16 +188,15 @@ void forget_camera(AccountFile& account, const DeviceId& camera) {
   for (auto& hub : account.hubs) std::erase(hub.denied, camera);
 }
 
-std::vector<DeviceId> delete_confirmed(AccountFile& account) {
-  std::vector<DeviceId> deleted;
-  for (const auto& camera : account.cameras)
-    if (camera.removed && camera.confirmed == camera.version) deleted.push_back(camera.id);
-  for (const auto& camera : deleted) forget_camera(account, camera);
+void mark_gone(CameraRecord& camera) noexcept { camera.removed = camera.gone = true; }
+
+void note_confirmed(AccountFile& account) {
+  for (auto& camera : account.cameras)
+    if (camera.removed && camera.confirmed == camera.version) mark_gone(camera);
   const bool all_confirmed = std::ranges::all_of(account.cameras, [](const CameraRecord& camera) {
-    return camera.version == camera.confirmed && !camera.out_of_sync;
+    return camera.gone || (camera.version == camera.confirmed && !camera.out_of_sync);
   });
   if (all_confirmed) std::erase_if(account.hubs, [](const HubRecord& hub) { return hub.unlinked; });
-  return deleted;
 }
 
 }  // namespace sealcam::owner

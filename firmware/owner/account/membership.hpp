@@ -47,8 +47,9 @@ namespace sealcam::owner {
 [[nodiscard]] Outcome<DeviceId> remove_camera(AccountFile& account, std::string_view camera);
 /// Deletes the record and every reference to the camera, if there is one.
 void forget_camera(AccountFile& account, const DeviceId& camera);
-/// Deletes removed cameras that confirmed it, and unlinked hubs if all cameras confirmed it. Returns the deleted
-/// cameras.
-[[nodiscard]] std::vector<DeviceId> delete_confirmed(AccountFile& account);
+/// The camera is no part of the account any more: its last roster has no hubs.
+void mark_gone(CameraRecord& camera) noexcept;
+/// Marks removed cameras that confirmed it as gone. Deletes unlinked hubs if all cameras that remain confirmed it.
+void note_confirmed(AccountFile& account);
 
 }  // namespace sealcam::owner

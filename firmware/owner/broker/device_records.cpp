@@ -24,7 +24,7 @@ using Topics = std::vector<std::string>;
 
 constexpr auto written_by_camera = {Leaf::grants, Leaf::video, Leaf::still, Leaf::status};
 constexpr auto written_by_owner = {Leaf::roster, Leaf::command};
-constexpr auto read_by_hub = {Leaf::roster, Leaf::grants, Leaf::video, Leaf::still, Leaf::status};
+constexpr auto read_by_hub = {Leaf::grants, Leaf::video, Leaf::still, Leaf::status};
 
 void add(Topics& topics, const Route& route, std::initializer_list<Leaf> leaves) {
   for (const auto leaf : leaves) topics.push_back(protocol::topic(route, leaf));
@@ -43,6 +43,8 @@ Permissions of_camera(const Authorized& camera, std::span<const Authorized> acco
 Permissions of_hub(const Authorized& hub, std::span<const Authorized> account) {
   Permissions out;
   out.read.push_back(protocol::index_topic(hub.account, hub.device));
+  // Also of former cameras: a hub that was offline learns from the last roster that the camera is gone.
+  out.read.push_back(protocol::account_filter(hub.account, Leaf::roster));
   for (const auto& camera : account) {
     if (camera.role != Role::camera) continue;
     const Route route{camera.account, camera.device};
@@ -127,6 +129,15 @@ std::vector<std::string> topics_without_device(std::span<const Authorized> revok
     // A request topic needs both devices, so only the pairs of authorized devices keep it.
     for (const auto& topic : topics_of(device, devices_of(device.account, authorized))) out.erase(topic);
   }
+  // Hubs that were offline learn from its last roster that the camera is gone. The owner wrote it, one for each camera.
+  const auto has_owner = [&](const Authorized& each) {
+    return std::ranges::any_of(authorized, [&](const Authorized& device) {
+      return device.role == Role::owner && device.account == each.account;
+    });
+  };
+  for (const auto& device : revoked)
+    if (device.role == Role::camera && has_owner(device))
+      out.erase(protocol::topic({device.account, device.device}, Leaf::roster));
   return {out.begin(), out.end()};
 }
 

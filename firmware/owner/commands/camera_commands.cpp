@@ -169,14 +169,21 @@ Outcome<> take_camera_out(const Dependencies& deps, const CameraArguments& argum
     const auto removed = remove_camera(next, arguments.camera);
     if (!removed) return std::unexpected(removed.error());
     id = *removed;
+    for (auto& camera : next.cameras)
+      if (forget && camera.id == id) mark_gone(camera);
     return {};
   };
   const auto afterwards = [&](Account& account, const SyncReport& report) -> Outcome<std::string> {
-    if (!forget && !std::ranges::contains(report.gone, id))
-      return "the camera stays in the list until it confirms; to delete it at once, use --forget";
-    auto next = account.file();
-    forget_camera(next, id);
-    if (auto r = account.store(std::move(next)); !r) return std::unexpected(r.error());
+    const auto record = std::ranges::find(account.file().cameras, id, &CameraRecord::id);
+    // After a restore, the version of its roster is not known, so no last roster can be signed.
+    if (forget && record != account.file().cameras.end() && record->out_of_sync) {
+      auto next = account.file();
+      forget_camera(next, id);
+      if (auto r = account.store(std::move(next)); !r) return std::unexpected(r.error());
+    } else if (!std::ranges::contains(report.gone, id)) {
+      return forget ? "the broker does not have the camera's last messages; run 'sealcam sync' when it is reachable"
+                    : "the camera stays in the list until it confirms; to delete it at once, use --forget";
+    }
     return revoke_at_broker(account.file(), arguments.change, id);
   };
   return make_change(deps, arguments.change, change, afterwards);

@@ -244,12 +244,13 @@ Outcome<> install_roster(const Account& account, const CameraRecord& camera,
 }
 
 bool is_unconfirmed(const CameraRecord& camera) noexcept {
-  return roster_unconfirmed(camera) || command_unconfirmed(camera) || camera.contradicted || camera.not_stored ||
-         camera.out_of_sync;
+  return camera.gone || roster_unconfirmed(camera) || command_unconfirmed(camera) || camera.contradicted ||
+         camera.not_stored || camera.out_of_sync;
 }
 
 std::string pending_text(const CameraRecord& camera) {
   if (!is_unconfirmed(camera)) return "";
+  if (camera.gone) return "pending: the broker does not have the camera's last messages; run 'sealcam sync'";
   if (camera.out_of_sync)
     return "restored from a backup, and the camera has not reported its roster; run 'sealcam sync'";
   if (camera.contradicted)

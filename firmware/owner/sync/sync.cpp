@@ -65,7 +65,7 @@ Outcome<std::deque<Outgoing>> collect_outgoing(const Account& account, const Syn
       out.push_back(outgoing(account, Leaf::roster, camera.id, camera.version.value(), std::move(*message)));
     }
     const auto& command = camera.command;
-    if (!has_command(camera)) continue;
+    if (camera.gone || !has_command(camera)) continue;
     if (!due(command.published == command.newest, command_unconfirmed(camera))) continue;
     if (std::ranges::contains(lost.at_broker, camera.id)) continue;
     auto message = signed_command(account, camera);
@@ -104,24 +104,20 @@ bool reset_is_complete(const CameraRecord& camera, const Observed& observed) {
   return camera.command.reset && camera.command.published >= *camera.command.reset && observed.deregistered;
 }
 
-/// Records all observations in `file`. Returns the cameras that were deleted.
-std::vector<DeviceId> note_all(const Account& account, AccountFile& file, const ObservedState& state) {
-  std::vector<DeviceId> gone;
+/// Records all observations in `file`.
+void note_all(const Account& account, AccountFile& file, const ObservedState& state) {
   for (auto& camera : file.cameras) {
     const auto& observed = state.of(camera.id);
     (void)note_observed(camera, observed, hash_of_roster(account, camera));
-    if (reset_is_complete(camera, observed)) gone.push_back(camera.id);
+    if (reset_is_complete(camera, observed)) mark_gone(camera);
   }
-  for (const auto& camera : gone) forget_camera(file, camera);
-  auto more = delete_confirmed(file);
-  gone.insert(gone.end(), more.begin(), more.end());
-  return gone;
+  note_confirmed(file);
 }
 
 void sort_cameras(const AccountFile& before, const AccountFile& now, SyncReport& report) {
   for (const auto& camera : now.cameras) {
     if (camera.out_of_sync) report.out_of_sync.push_back(camera.id);
-    else if (camera.published != camera.version || camera.command.published != camera.command.newest)
+    else if (camera.gone || camera.published != camera.version || camera.command.published != camera.command.newest)
       report.pending.push_back(camera.id);
     else if (camera.contradicted) report.contradicted.push_back(camera.id);
     else if (camera.not_stored) report.not_stored.push_back(camera.id);
@@ -201,7 +197,8 @@ bool lost_roster(const CameraRecord& camera, const Observed& observed) {
 }
 
 bool lost_command(const CameraRecord& camera, const Observed& observed) {
-  return !camera.out_of_sync && has_command(camera) && camera.command.published == camera.command.newest &&
+  return !camera.out_of_sync && !camera.gone && has_command(camera) &&
+         camera.command.published == camera.command.newest &&
          observed.command.value_or(protocol::CommandSeq()) < camera.command.newest;
 }
 
@@ -290,7 +287,8 @@ Outcome<> publish_and_listen(Account& account, const SyncOptions& options, SyncR
   auto items = collect_outgoing(account, options, report.lost_wifi);
   if (!items) return std::unexpected(items.error());
   const auto& cameras = account.file().cameras;
-  const bool listens = options.listen > 0ms && (std::ranges::any_of(cameras, is_unconfirmed) ||
+  const auto awaited = [](const CameraRecord& camera) { return !camera.gone && is_unconfirmed(camera); };
+  const bool listens = options.listen > 0ms && (std::ranges::any_of(cameras, awaited) ||
                                                 (options.again && std::ranges::any_of(cameras, may_report_fault)));
   if (items->empty() && !listens && (options.publish || report.reached)) return {};
   auto state = ObservedState::open(account.file(), account.key().public_key());
@@ -303,13 +301,12 @@ Outcome<> publish_and_listen(Account& account, const SyncOptions& options, SyncR
   const auto current_state = [&] {
     auto next = account.file();
     note_published(next, running->acknowledged());
-    auto gone = note_all(account, next, *state);
-    return std::pair(std::move(next), std::move(gone));
+    note_all(account, next, *state);
+    return next;
   };
   const auto complete = [&] {
-    const auto [next, gone] = current_state();
-    return std::ranges::none_of(next.cameras, [&](const CameraRecord& camera) {
-      return is_unconfirmed(camera) || (options.again && may_report_fault(camera) && !state->of(camera.id).grants);
+    return std::ranges::none_of(current_state().cameras, [&](const CameraRecord& camera) {
+      return awaited(camera) || (options.again && may_report_fault(camera) && !state->of(camera.id).grants);
     });
   };
   Exchange exchange(
@@ -327,8 +324,42 @@ Outcome<> publish_and_listen(Account& account, const SyncOptions& options, SyncR
   for (const auto& item : exchange.acknowledged())
     if (item.leaf != Leaf::index && !std::ranges::contains(report.published, item.camera))
       report.published.push_back(item.camera);
-  auto [next, gone] = current_state();
-  report.gone.insert(report.gone.end(), gone.begin(), gone.end());
+  return account.store(current_state());
+}
+
+/// Publishes the last messages of cameras that are gone: a roster without hubs, which hubs that were offline receive
+/// later, and nothing in place of the command. Then deletes the records. A camera that was reset signed no roster
+/// without hubs before.
+Outcome<> delete_gone(Account& account, const SyncOptions& options, const Clock& clock, SyncReport& report) {
+  const auto leaves = [](const CameraRecord& camera) { return camera.gone && !camera.out_of_sync; };
+  if (std::ranges::none_of(account.file().cameras, leaves)) return {};
+  if (auto r = renew_rosters(account, clock); !r) return std::unexpected(r.error());
+  if (auto r = renew_indexes(account, clock); !r) return std::unexpected(r.error());
+  std::deque<Outgoing> items;
+  for (const auto& camera : account.file().cameras) {
+    if (!leaves(camera)) continue;
+    auto roster = signed_roster(account, camera);
+    if (!roster) return std::unexpected(roster.error());
+    items.push_back(outgoing(account, Leaf::roster, camera.id, camera.version.value(), std::move(*roster)));
+    items.push_back(outgoing(account, Leaf::command, camera.id, camera.command.newest.value(), {}));
+  }
+  if (auto r = collect_indexes(account, false, items); !r) return r;
+  auto config = owner_connection(account);
+  if (!config) return std::unexpected(config.error());
+  Exchange exchange(
+      std::move(items), {options.timeout, 0ms, 0ms, options.once}, [](const transport::Message&) {},
+      [] { return true; });
+  if (auto r = exchange.run(std::move(*config), {}); !r) return failure(r.error(), "cannot connect to the broker");
+  report.reached = exchange.reached();
+  report.why_pending = exchange.why();
+  auto next = account.file();
+  note_published(next, exchange.acknowledged());
+  for (const auto& camera : account.file().cameras) {
+    const auto sent = std::ranges::count(exchange.acknowledged(), camera.id, &Outgoing::camera);
+    if (!leaves(camera) || sent < 2) continue;
+    report.gone.push_back(camera.id);
+    forget_camera(next, camera.id);
+  }
   return account.store(std::move(next));
 }
 
@@ -354,6 +385,8 @@ Outcome<SyncReport> sync(Account& account, const SyncOptions& options, const Clo
   }
   if (!account.file().resync_pending && (report.reached || report.why_pending.empty()))
     if (auto r = publish_and_listen(account, options, report); !r) return std::unexpected(r.error());
+  if (options.publish && !account.file().resync_pending && (report.reached || report.why_pending.empty()))
+    if (auto r = delete_gone(account, options, clock, report); !r) return std::unexpected(r.error());
   if (auto r = delete_applied_wifi(account.files(), account.file()); !r) return std::unexpected(r.error());
   report.resync_pending = account.file().resync_pending;
   std::erase_if(report.lost_wifi.at_broker, [&](const DeviceId& id) { return !desires_wifi(account.file(), id); });

@@ -148,6 +148,52 @@ TEST_CASE("a removed camera stays until it confirms, and a reset one until its d
   CHECK(w.json({"camera", "list"}, 0).empty());
 }
 
+TEST_CASE("a hub that was offline finds the last roster of a camera that is gone, and the broker has no command") {
+  OwnerWorld w;
+  w.settle();
+  const protocol::Route route{w.owner_key().account(), w.camera.keys.id()};
+  const auto at_broker = [&](protocol::Leaf leaf) -> std::optional<Bytes> {
+    test::TestClient client(w.folder.path() / "tablet");
+    client.subscribe(protocol::topic(route, leaf));
+    REQUIRE(client.connects());
+    const auto messages = client.receive(std::chrono::seconds(2), 1);
+    return messages.empty() ? std::nullopt : std::optional(messages.back().payload);
+  };
+  const auto roster = [&] {
+    return test::must(protocol::decode_roster(at_broker(protocol::Leaf::roster).value(), route,
+                                              test::must(crypto::Verifier::open(w.owner_key()))));
+  };
+  const auto before = roster();
+  REQUIRE_FALSE(before.hubs.empty());  // control
+  SECTION("reset") {
+    (void)w.json(without_wait({"camera", "reset", "Door", "--yes"}), EX_TEMPFAIL);
+    REQUIRE(w.camera.receives_command(protocol::CommandSeq(1)));
+    w.camera.reports_offline(true);
+    CHECK(w.json({"sync"}, 0).at("gone").size() == 1);
+  }
+  SECTION("confirmed late") {
+    (void)w.json(without_wait({"camera", "remove", "Door"}), EX_TEMPFAIL);
+    REQUIRE(w.camera.receives_roster(before.version.next()));
+    w.camera.reports_grants();
+    CHECK(w.json({"sync"}, 0).at("gone").size() == 1);
+  }
+  SECTION("removed, and revoked at the broker") {
+    (void)w.json(without_wait({"camera", "remove", "Door", "--forget"}), 0);
+  }
+  SECTION("removed while the broker was not reachable") {
+    w.broker.reset();
+    (void)w.json(without_wait({"camera", "remove", "Door", "--forget"}), EX_TEMPFAIL);
+    CHECK(w.file().cameras.size() == 1);
+    CHECK(w.json({"sync", "--timeout", "1"}, EX_UNAVAILABLE).at("pending").size() == 1);
+    w.broker = std::make_unique<test::BrokerProcess>(w.folder.path() / "B" / "mosquitto.conf", w.port);
+    CHECK(w.json({"sync"}, 0).at("gone").size() == 1);
+  }
+  CHECK(w.file().cameras.empty());
+  CHECK(roster().hubs.empty());
+  CHECK(roster().version > before.version);
+  CHECK_FALSE(at_broker(protocol::Leaf::command));
+}
+
 TEST_CASE("a lost Wi-Fi passphrase delays no other change") {
   OwnerWorld w;
   test::ScriptedCamera yard(w.folder.path() / "yard");
