@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -25,9 +26,12 @@ struct RateControllerConfig {
 ///
 /// If the delay stays above the target, the bitrate becomes a little less than what the path carried meanwhile. If the
 /// delay is short, the bitrate grows: by small steps near the rate at which the path was full, faster above it. It does
-/// not grow while the encoder sends much less, because then the short delay says nothing about a higher rate. Below
+/// not grow far while the encoder sends less, because then the short delay says nothing about a higher rate. Below
 /// `min_bitrate` the camera sends 15, 5, then 1 picture a second, then smaller pictures, then key frames alone, one in
 /// 2 s. A step back has a margin; if the path is full soon afterwards, the wait before the next one doubles.
+/// The delay of the hub without the one that the own connection measured is the delay from the broker to the hub. If it
+/// does not become shorter with a lower bitrate, it is that of other traffic and does not count, up to
+/// `SendBacklog::max_other`.
 /// Has no clock and no thread. Allocates nothing. Thread-bound.
 class RateController {
  public:
@@ -62,11 +66,12 @@ class RateController {
 
  private:
   void decrease(MonotonicTime now, const PathEstimate& path) noexcept;
+  [[nodiscard]] std::chrono::nanoseconds judge_hub(MonotonicTime now, const PathEstimate& hub) noexcept;
   void lost(MonotonicTime now) noexcept;
   void reduce_to(MonotonicTime now, std::uint64_t budget, std::uint64_t capacity) noexcept;
-  void increase() noexcept;
+  void increase(MonotonicTime now) noexcept;
   void count_sent(std::chrono::nanoseconds elapsed) noexcept;
-  [[nodiscard]] bool unused() const noexcept;
+  [[nodiscard]] std::uint64_t max_budget(MonotonicTime now) noexcept;
   void choose_level(MonotonicTime now) noexcept;
   void apply() noexcept;
   [[nodiscard]] std::uint64_t media(std::size_t level) const noexcept;
@@ -80,13 +85,23 @@ class RateController {
   double growth_ = 0;             // of the budget in half a second
   std::size_t level_ = 0;         // index of the table of levels
   std::uint64_t sent_bytes_ = 0;  // since the last judgment
-  double sent_bits_ = 0,
-         allowed_bits_ = 0;  // in the last seconds in which the path was not full; older ones count less
+  // In the last seconds in which the path was not full; older ones count less.
+  double sent_bits_ = 0, allowed_bits_ = 0, counted_seconds_ = 0, last_rate_ = 0;
   bool partial_ = false;
   PathEstimate connection_, hub_;
-  std::optional<PathEstimate> least_;  // with the shortest delay since the last judgment
-  std::optional<MonotonicTime> hub_at_, improved_;
-  MonotonicTime judged_, stepped_;
+  std::optional<PathEstimate> least_;                 // with the shortest delay since the last judgment
+  std::array<std::chrono::nanoseconds, 6> totals_{};  // maximum delays to the broker in the last half seconds
+  std::optional<MonotonicTime> hub_at_, improved_, limited_;
+  /// The path to the hub was found full, and its delay and the budget at that time.
+  struct HubFull {
+    MonotonicTime since;
+    std::chrono::nanoseconds delay{};
+    std::uint64_t budget = 0;
+  };
+  std::optional<HubFull> hub_full_;
+  std::chrono::nanoseconds hub_other_{};  // delay of other traffic on the path to the hub
+  MonotonicTime hub_other_until_;
+  MonotonicTime judged_, stepped_, test_until_;
   std::chrono::nanoseconds improve_after_;
   bool dropped_ = false;
   bool congested_ = false;

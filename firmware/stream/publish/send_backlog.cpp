@@ -12,9 +12,10 @@ using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
 
 static constexpr nanoseconds max_delay = 60s;
-static constexpr nanoseconds min_elapsed = 100ms;  // for a rate
-static constexpr nanoseconds late_after = 150ms;   // then the first byte waited in a queue
-static constexpr nanoseconds full_delay = 200ms;   // in the network
+static constexpr nanoseconds min_elapsed = 100ms;     // for a rate
+static constexpr nanoseconds late_after = 150ms;      // then the first byte waited in a queue
+static constexpr nanoseconds max_late_after = 300ms;  // because `rate_` is no rate of the path if little is sent
+static constexpr nanoseconds full_delay = 200ms;      // in the network
 static constexpr std::uint64_t segment_bits = 1448 * 8;
 
 static nanoseconds time_for(std::size_t bytes, std::uint64_t rate) noexcept {
@@ -37,7 +38,8 @@ void SendBacklog::first_byte(MonotonicTime now, const transport::SendProgress& p
   // On a slow path, the first segment itself needs a while.
   const nanoseconds segment(rate_ == 0 ? 0 : segment_bits * std::nano::den / rate_);
   const nanoseconds delay = first_byte_missing_ - busy_since_ - progress.min_rtt;
-  late_ = delay > std::max(late_after, segment * 3 / 2) ? late_ + 1 : 0;
+  first_delay_ = delay;
+  late_ = delay > std::clamp(segment * 3 / 2, late_after, max_late_after) ? late_ + 1 : 0;
   if (late_ == 0) shared_ = false;
   test_ = late_ == 1;
   if (late_ >= 2) {
@@ -86,18 +88,24 @@ nanoseconds SendBacklog::network_delay(const transport::SendProgress& progress) 
 
 PathEstimate SendBacklog::estimate(nanoseconds wait, std::uint64_t rate) const noexcept {
   const nanoseconds other = shared_ ? other_ : 0ns;
-  return {.delay = std::max<nanoseconds>(0ns, wait - other), .rate = rate, .other = other};
+  return {.delay = std::max<nanoseconds>(0ns, wait - other),
+          .rate = rate,
+          .other = other,
+          .total = std::max({0ns, wait, first_delay_})};
 }
 
 /// All bytes must be acknowledged before the next picture, which takes `delay`. This says nothing about the rate.
-PathEstimate SendBacklog::pause(nanoseconds delay) const noexcept {
-  return {
-      .delay = std::max<nanoseconds>(short_delay, delay - max_other), .other = shared_ ? other_ : 0ns, .pause = delay};
+PathEstimate SendBacklog::pause(nanoseconds delay, nanoseconds total) const noexcept {
+  return {.delay = std::max<nanoseconds>(short_delay, delay - max_other),
+          .other = shared_ ? other_ : 0ns,
+          .pause = delay,
+          .total = total};
 }
 
 void SendBacklog::judge_network(MonotonicTime now, const transport::SendProgress& progress) noexcept {
   const nanoseconds network = network_delay(progress);
   if (network < full_delay) not_full_ = now;
+  if (network < short_delay) not_busy_ = now;
   if (shared_) {
     other_ = std::min<nanoseconds>(network, max_other);
     if (network < short_delay) {
@@ -105,7 +113,7 @@ void SendBacklog::judge_network(MonotonicTime now, const transport::SendProgress
       shared_ = false;
     }
     test_ = shared_ && now > shared_until_;
-  } else if (now - not_full_ > test_after && now >= next_test_) {
+  } else if ((now - not_full_ > test_after || now - not_busy_ > late_test_after) && now >= next_test_) {
     test_ = true;
     next_test_ = now + test_interval;
   }
@@ -119,9 +127,11 @@ PathEstimate SendBacklog::measure(MonotonicTime now, const transport::SendProgre
     used_ = 0;
     busy_since_ = now;
     first_byte_ = true;
-    first_byte_missing_ = not_full_ = now;
+    first_byte_missing_ = not_full_ = not_busy_ = now;
     add({now, progress.acknowledged});
-    return estimate(0ns, 0);
+    const PathEstimate idle = estimate(0ns, 0);
+    first_delay_ = 0ns;
+    return idle;
   }
   if (first_byte_) first_byte_missing_ = now;
   constexpr auto spacing = window / 40;
@@ -130,14 +140,17 @@ PathEstimate SendBacklog::measure(MonotonicTime now, const transport::SendProgre
   const Sample& from = sample(0);
   const nanoseconds elapsed = now - from.at;
   const std::uint64_t acknowledged = progress.acknowledged - from.acknowledged;
-  if (first_byte_) return pause(now - busy_since_ - progress.min_rtt);
+  if (first_byte_) {
+    const nanoseconds delay = now - busy_since_ - progress.min_rtt;
+    return pause(delay, delay);
+  }
   if (elapsed < min_elapsed) return estimate(0ns, 0);
   if (acknowledged == 0) return estimate(elapsed - progress.min_rtt, 0);
   rate_ = static_cast<std::uint64_t>(static_cast<double>(acknowledged) * 8 /
                                      std::chrono::duration<double>(elapsed).count());
   judge_network(now, progress);
-  if (test_) return pause(max_other);
-  return estimate(time_for(outstanding, rate_) - progress.min_rtt, rate_);
+  const nanoseconds wait = time_for(outstanding, rate_) - progress.min_rtt;
+  return test_ ? pause(max_other, wait) : estimate(wait, rate_);
 }
 
 using namespace std::chrono_literals;
@@ -145,7 +158,8 @@ using std::chrono::milliseconds;
 
 static constexpr auto base_period = 60s;
 static constexpr milliseconds max_arrival = 48h;  // an epoch ends after 24 hours
-static constexpr milliseconds min_span = 200ms;   // of two reports, for a rate
+static constexpr nanoseconds very_late = 800ms;
+static constexpr milliseconds min_span = 200ms;  // of two reports, for a rate
 
 void HubReports::sealed(protocol::Counter counter, MonotonicTime at, std::size_t bytes) noexcept {
   bytes_ += bytes;
@@ -176,8 +190,8 @@ void HubReports::update(Hub& hub, const Frame& frame, milliseconds arrival, Mono
   }
   hub.base = std::min(hub.base, difference);
   const nanoseconds delay = difference - std::min(hub.base, hub.previous_base);
-  // One late frame is not a queue: of two reports, the shorter delay counts.
-  hub.path.delay = first ? delay : std::min(delay, hub.last_delay);
+  // One late frame is not a queue: of two reports, the shorter delay counts, unless it is very late.
+  hub.path.delay = first || delay > very_late ? delay : std::min(delay, hub.last_delay);
   hub.last_delay = delay;
   hub.path.rate = 0;
   if (!first && arrival - hub.arrival >= min_span && frame.bytes > hub.frame.bytes)

@@ -26,6 +26,7 @@ struct PathEstimate {
   std::uint64_t rate = 0;            ///< bit/s that the path carried while it was busy; 0: none, or unknown
   std::chrono::nanoseconds other{};  ///< delay in the queues of the network because of other traffic
   std::chrono::nanoseconds pause{};  ///< if longer than `delay`: a new picture should wait, but not because of the rate
+  std::chrono::nanoseconds total{};  ///< delay from all causes, as measured now; 0: none, or unknown
 };
 
 /// Compares the unacknowledged bytes with the rate at which the broker's TCP acknowledges them. While the connection
@@ -34,7 +35,7 @@ struct PathEstimate {
 ///
 /// A lower bitrate does not shorten a queue that other traffic fills. It is recognized after a pause in which all bytes
 /// of the camera were acknowledged: if the first new byte is late twice in succession, other traffic fills the queue.
-/// If the network is full for `test_after`, estimates ask for such a pause.
+/// If the network is full for `test_after`, or not empty for `late_test_after`, estimates ask for such a pause.
 /// Then the delay in the network is `other`, up to `max_other`, and only the bytes that wait in this machine count: TCP
 /// sends as many as its share of the path. This ends when the delay in the network is short. After a time that doubles
 /// with each confirmation, a pause shows whether the camera fills the queue itself.
@@ -44,7 +45,7 @@ class SendBacklog {
   static constexpr std::chrono::milliseconds window{1000};
   static constexpr std::chrono::milliseconds min_busy{150};
   static constexpr std::chrono::seconds max_other{1};  ///< LIVE needs recent pictures
-  static constexpr std::chrono::milliseconds test_after{1500};
+  static constexpr std::chrono::milliseconds test_after{1500}, late_test_after{8000};
   static constexpr std::chrono::seconds test_interval{10};
   static constexpr std::chrono::seconds first_lifetime{10}, max_lifetime{60};  ///< of the recognition
 
@@ -65,6 +66,7 @@ class SendBacklog {
     late_ = 0;
     shared_ = test_ = false;
     shared_until_ = {};
+    first_delay_ = {};
   }
 
  private:
@@ -79,7 +81,7 @@ class SendBacklog {
   [[nodiscard]] std::chrono::nanoseconds network_delay(const transport::SendProgress& progress) noexcept;
   [[nodiscard]] PathEstimate estimate(std::chrono::nanoseconds wait, std::uint64_t rate) const noexcept;
   void judge_network(MonotonicTime now, const transport::SendProgress& progress) noexcept;
-  [[nodiscard]] PathEstimate pause(std::chrono::nanoseconds delay) const noexcept;
+  [[nodiscard]] PathEstimate pause(std::chrono::nanoseconds delay, std::chrono::nanoseconds total) const noexcept;
 
   struct Frame {
     std::size_t bytes = 0;  // 0: free
@@ -92,15 +94,16 @@ class SendBacklog {
   std::size_t first_ = 0;
   std::size_t used_ = 0;
   MonotonicTime busy_since_;
-  bool first_byte_ = false;           // after the pause, is not acknowledged yet
-  MonotonicTime first_byte_missing_;  // when its acknowledgment was missing last
-  std::uint64_t rate_ = 0;            // bit/s, the last one that was measured
-  int late_ = 0;                      // first bytes, in succession
-  bool shared_ = false;               // other traffic fills a queue
-  bool test_ = false;                 // a pause is necessary to know whether this is so
+  bool first_byte_ = false;                 // after the pause, is not acknowledged yet
+  MonotonicTime first_byte_missing_;        // when its acknowledgment was missing last
+  std::chrono::nanoseconds first_delay_{};  // of that byte, until the next pause
+  std::uint64_t rate_ = 0;                  // bit/s, the last one that was measured
+  int late_ = 0;                            // first bytes, in succession
+  bool shared_ = false;                     // other traffic fills a queue
+  bool test_ = false;                       // a pause is necessary to know whether this is so
   MonotonicTime shared_until_;
-  MonotonicTime not_full_, next_test_;  // when the network was not full last; earliest time of a test
-  std::chrono::nanoseconds other_{};    // as of the last measurement
+  MonotonicTime not_full_, not_busy_, next_test_;  // when the delay in the network was short; earliest time of a test
+  std::chrono::nanoseconds other_{};               // as of the last measurement
   std::chrono::nanoseconds lifetime_ = first_lifetime;
 };
 

@@ -73,6 +73,13 @@ TEST_CASE("the hub with the shortest delay decides, while its reports are recent
   CHECK(s.report(hub(1), 900ms)->delay == 860ms);  // hub 2 sent no report for 3 s
 }
 
+TEST_CASE("a picture that is very late is a queue at once") {
+  Scene s;
+  for (int n = 0; n < 3; ++n) (void)s.second(hub(1), 40ms);
+  CHECK(s.second(hub(1), 640ms)->delay == 0ms);
+  CHECK(s.second(hub(1), 1040ms)->delay == 1000ms);
+}
+
 TEST_CASE("a report without news, of an unknown frame or with an impossible time has no effect") {
   Scene s;
   (void)s.second(hub(1), 40ms);

@@ -78,6 +78,42 @@ TEST_CASE("the hub with the best path reduces the bitrate too, and an old report
   CHECK(s.bitrate() > before);
 }
 
+TEST_CASE("a delay that the own connection measured, too, is not one of the path from the broker to the hub") {
+  Scene s;
+  for (int n = 0; n < 20; ++n) {
+    s.controller.reported(s.clock.monotonic(), {.delay = 800ms, .rate = 200'000});
+    s.run(500ms, {.total = 700ms});
+  }
+  CHECK(s.controller.quality() == best);
+  s.controller.reported(s.clock.monotonic(), {.delay = 1200ms, .rate = 200'000});
+  s.run(600ms, {.total = 700ms});
+  CHECK(s.bitrate() < 1'100'000);
+}
+
+TEST_CASE("a delay on the path to the hub that a lower rate does not shorten is that of other traffic") {
+  for (const auto delay : {700ms, 3000ms}) {
+    Scene s;
+    std::uint64_t low = s.sent();
+    for (int n = 0; n < 30; ++n) {
+      s.controller.reported(s.clock.monotonic(), {.delay = delay, .rate = s.sent()});
+      s.run(1s, empty);
+      low = std::min(low, s.sent());
+    }
+    INFO("delay of " << delay.count() << " ms");
+    CHECK((low > 400'000) == (delay < SendBacklog::max_other));  // LIVE needs recent pictures
+  }
+}
+
+TEST_CASE("a bitrate that the encoder uses in part grows slowly, but up to the configured one") {
+  Scene s;
+  s.run(3s, {.delay = 500ms, .rate = 600'000});
+  s.used = 0.7;
+  s.run(30s, empty);
+  CHECK(s.sent() < 800'000);
+  s.run(240s, empty);
+  CHECK(s.controller.quality() == best);
+}
+
 TEST_CASE(
     "congestion first reduces the bitrate, then the rate of pictures, then makes the pictures smaller, down to key "
     "frames alone") {
@@ -237,6 +273,7 @@ TEST_CASE("if the first bytes after two pauses are late, other traffic fills the
   const auto alone = stream(50ms, 2s);
   CHECK(alone.pause > RateController::hold_delay);  // to find out which traffic fills the queue
   CHECK(alone.other == 0ms);
+  CHECK(alone.total > 800ms);
   CHECK(stream(50ms, 2s).delay > 800ms);  // the camera itself
   const auto once = stream(600ms, 300ms);
   CHECK(once.pause > RateController::hold_delay);  // so that there is another pause
@@ -247,6 +284,7 @@ TEST_CASE("if the first bytes after two pauses are late, other traffic fills the
   CHECK(shared.other < 850ms);
   CHECK(shared.delay < 150ms);
   CHECK(shared.pause == 0ms);
+  CHECK(shared.total >= shared.delay + shared.other);
   CHECK(shared.rate > 380'000);
   CHECK(stream(600ms, 15s).pause == 0ms);  // the time is twice as long now
   const auto test = stream(600ms, 65s);

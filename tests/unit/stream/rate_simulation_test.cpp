@@ -115,6 +115,18 @@ TEST_CASE("while the scene needs less than the link carries, the bitrate does no
   CHECK(busy.max < 1500ms);
 }
 
+TEST_CASE("with few pictures in a second, a bitrate that the encoder does not use stays near the rate of the link") {
+  for (const double scene : {80'000.0, 30'000.0}) {
+    SimulatedCamera s({.rate = constant(150'000), .buffer = 40'000},
+                      [scene](double t) { return t < 30 ? 1e9 : scene; });
+    s.run(60s);
+    const auto r = s.run(60s);
+    INFO("scene of " << scene << " bit/s: bitrate " << r.low << " to " << r.high << ", p95 " << r.p95.count() << " ms");
+    CHECK(r.live >= 0.99);
+    CHECK(r.high < 150'000 * 1.25);  // also while it tests whether the link carries each picture of the sensor
+  }
+}
+
 TEST_CASE("the full rate returns also if the scene needs it only later") {
   const auto scene = [](double t) { return t < 60 ? 100'000.0 : 1e9; };
   SimulatedCamera s({.rate = [](double t) { return t > 10 && t < 30 ? 300'000.0 : 20e6; }}, scene);
@@ -143,6 +155,50 @@ TEST_CASE("beside a connection that fills the buffer, the camera keeps a share o
     INFO("alone again: p95 " << alone.p95.count() << " ms, pictures/s " << alone.fps << ", sent " << alone.sent);
     CHECK(alone.p95 < 600ms);
     CHECK(alone.fps > 28);
+  }
+}
+
+TEST_CASE("beside other traffic, a camera that sends little sends its share of the link again") {
+  for (const double low : {9'000.0, 30'000.0, 100'000.0}) {
+    for (const std::size_t buffer : {60'000U, 125'000U, 250'000U}) {
+      SimulatedCamera s({.rate = [low](double t) { return t < 30 ? low : 2e6; },
+                         .buffer = buffer,
+                         .competing = [](double t) { return t > 28; }});
+      s.run(70s);
+      const auto r = s.run(60s);
+      INFO("after " << low << " bit/s, buffer of " << buffer << " bytes: sent " << r.sent << ", p95 " << r.p95.count()
+                    << " ms, LIVE " << r.live << ", pictures/s " << r.fps);
+      CHECK(r.live >= 0.99);
+      CHECK(r.p95 < 2000ms);
+      CHECK(r.sent > 300'000);
+      CHECK(r.fps > 15);
+    }
+  }
+}
+
+TEST_CASE("between the broker and the hub, the receiver reports alone keep the delay short") {
+  for (const double rate : {500'000.0, 250'000.0}) {
+    SimulatedCamera s({.rate = [rate](double t) { return t < 20 ? 20e6 : rate; }, .behind_broker = true});
+    s.run(60s);
+    const auto r = s.run(60s);
+    INFO("link of " << rate << " bit/s");
+    check_steady(r, rate, 1200ms);
+  }
+}
+
+TEST_CASE("between the broker and the hub, other traffic does not reduce the bitrate step by step") {
+  for (const std::size_t buffer : {125'000U, 250'000U}) {
+    SimulatedCamera s({.rate = constant(2e6),
+                       .buffer = buffer,
+                       .competing = [](double t) { return t > 20 && t < 140; },
+                       .behind_broker = true});
+    s.run(40s);
+    const auto r = s.run(100s);
+    INFO("buffer of " << buffer << " bytes: sent " << r.sent << ", p95 " << r.p95.count() << " ms, LIVE " << r.live
+                      << ", lowest bitrate " << r.low << ", pictures/s " << r.fps);
+    CHECK(r.live >= 0.99);
+    CHECK(r.low > 150'000);
+    CHECK(r.fps > 25);
   }
 }
 

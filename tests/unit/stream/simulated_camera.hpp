@@ -12,11 +12,13 @@
 
 #include "base/testing/fakes.hpp"
 #include "stream/publish/rate_controller.hpp"
+#include "stream/publish/send_backlog.hpp"
 #include "unit/stream/simulated_link.hpp"
 
 namespace sealcam::test {
 
-/// The capture loop and the publisher as far as the rate depends on them, with the rate controller.
+/// The capture loop and the publisher as far as the rate depends on them, with the rate controller, and a hub at the
+/// end of the link that reports once a second.
 class SimulatedCamera {
  public:
   struct Result {
@@ -42,6 +44,7 @@ class SimulatedCamera {
       const MonotonicTime now = clock_.monotonic();
       link_.advance(now, seconds());
       deliver(now, delays);
+      report(now);
       if (now >= next_picture_) {
         next_picture_ = next_picture_ + std::chrono::nanoseconds(33'333'333);
         picture(now, result);
@@ -73,15 +76,23 @@ class SimulatedCamera {
   struct Frame {
     MonotonicTime captured;
     double end;  // position of its last byte
+    protocol::Counter counter;
   };
   [[nodiscard]] double seconds() const { return static_cast<double>(ticks_) / 100; }
   void measure(MonotonicTime now) { controller_.measured(backlog_.measure(now, link_.progress())); }
   void deliver(MonotonicTime now, std::vector<std::chrono::nanoseconds>& delays) {
-    while (!frames_.empty() && frames_.front().end <= link_.delivered()) {
+    while (!frames_.empty() && frames_.front().end <= link_.delivered() + 0.5) {
       newest_ = frames_.front().captured;
+      received_ = {frames_.front().counter, std::chrono::duration_cast<std::chrono::milliseconds>(now.since_boot), 0};
       delays.push_back(now - frames_.front().captured);
       frames_.pop_front();
     }
+  }
+  void report(MonotonicTime now) {
+    if (now < next_report_) return;
+    next_report_ = now + std::chrono::seconds(1);
+    if (received_)
+      if (const auto path = hubs_.report(hub_, *received_, now)) controller_.reported(now, *path);
   }
   void picture(MonotonicTime now, Result& result) {
     measure(now);
@@ -116,19 +127,24 @@ class SimulatedCamera {
     link_.write(static_cast<std::size_t>(bytes));
     controller_.sent(static_cast<std::size_t>(bytes));
     written_ += std::floor(bytes);
-    frames_.push_back({now, written_});
+    const auto counter = protocol::Counter(++counter_);
+    hubs_.sealed(counter, now, static_cast<std::size_t>(bytes));
+    frames_.push_back({now, written_, counter});
   }
 
   FakeClock clock_;
   stream::RateController controller_;
   stream::SendBacklog backlog_{4};
+  stream::HubReports hubs_;
+  DeviceId hub_{std::array<std::byte, DeviceId::size>{}};
   SimulatedLink link_;
   std::function<double(double)> scene_;
   std::deque<Frame> frames_;
   std::optional<MonotonicTime> newest_;
+  std::optional<protocol::ReceiverReport> received_;
   std::mt19937 random_{3};  // NOLINT(cert-msc51-cpp): the same pictures each time
-  MonotonicTime next_picture_ = clock_.monotonic(), next_due_{};
-  std::uint64_t ticks_ = 0, pictures_ = 0;
+  MonotonicTime next_picture_ = clock_.monotonic(), next_report_ = clock_.monotonic(), next_due_{};
+  std::uint64_t ticks_ = 0, pictures_ = 0, counter_ = 0;
   double written_ = 0, vbv_ = 0;
 };
 

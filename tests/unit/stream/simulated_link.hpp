@@ -21,6 +21,7 @@ struct LinkConfig {
   std::chrono::milliseconds rtt{20};        ///< with an empty buffer
   double loss = 0;                          ///< share of packets; each one halves the congestion window
   std::function<bool(double)> competing{};  ///< whether another TCP connection has data without end
+  bool behind_broker = false;               ///< the link is the hub's; the camera's own connection is never full
 };
 
 /// The congestion window of a TCP connection: one segment more in each round trip, half after a loss. It does not grow
@@ -67,6 +68,7 @@ class SimulatedLink {
   [[nodiscard]] double other_delivered() const { return other_served_; }
   [[nodiscard]] transport::SendProgress progress() const {
     const auto whole = [](double bytes) { return static_cast<std::size_t>(std::llround(std::max(0.0, bytes))); };
+    if (config_.behind_broker) return {.acknowledged = whole(own_.entered + own_.waiting), .min_rtt = config_.rtt};
     return {.acknowledged = whole(acknowledged_),
             .unacknowledged = whole(own_.entered + own_.waiting) - whole(acknowledged_),
             .unsent = whole(own_.waiting),
