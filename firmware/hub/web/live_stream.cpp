@@ -293,11 +293,7 @@ class LiveStream final : public WebSession, public std::enable_shared_from_this<
   void end(std::string answer) {
     if (!remove()) return;
     text_ = std::move(answer);
-    asio::async_write(socket_, asio::buffer(text_), [self = shared_from_this()](error_code, std::size_t) {
-      error_code ignored;
-      self->socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-      self->socket_.close(ignored);
-    });
+    finish_answer(socket_, text_, shared_from_this());
   }
 
   bool remove() {
@@ -327,6 +323,14 @@ class LiveStream final : public WebSession, public std::enable_shared_from_this<
 void start_live_stream(asio::ip::tcp::socket socket, Request request, ConnectionCount count, const DeviceId& camera,
                        const access::TokenHash& token) {
   std::make_shared<LiveStream>(std::move(socket), std::move(request), std::move(count), camera, token)->start();
+}
+
+void finish_answer(asio::ip::tcp::socket& socket, const std::string& text, std::shared_ptr<const void> owner) {
+  asio::async_write(socket, asio::buffer(text), [&socket, owner = std::move(owner)](error_code, std::size_t) {
+    error_code ignored;
+    socket.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    socket.close(ignored);
+  });
 }
 
 }  // namespace sealcam::hub::web

@@ -5,6 +5,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,5 +54,8 @@ inline constexpr std::chrono::seconds player_timeout{30};
 /// `token`: the stream ends when this token is deleted.
 void start_live_stream(boost::asio::ip::tcp::socket socket, Request request, ConnectionCount count,
                        const DeviceId& camera, const access::TokenHash& token);
+
+/// Sends the end of an answer and closes the connection. `owner` owns both arguments.
+void finish_answer(boost::asio::ip::tcp::socket& socket, const std::string& text, std::shared_ptr<const void> owner);
 
 }  // namespace sealcam::hub::web

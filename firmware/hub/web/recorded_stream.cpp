@@ -223,11 +223,7 @@ class RecordedStream final : public WebSession, public std::enable_shared_from_t
   void end(std::string text) {
     if (!remove()) return;
     text_ = std::move(text);
-    asio::async_write(socket_, asio::buffer(text_), [self = shared_from_this()](error_code, std::size_t) {
-      error_code ignored;
-      self->socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-      self->socket_.close(ignored);
-    });
+    finish_answer(socket_, text_, shared_from_this());
   }
 
   bool remove() {
