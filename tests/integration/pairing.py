@@ -262,6 +262,33 @@ def check_guessing(world, camera, text):
     return camera.read_pairing_string()
 
 
+def check_slow_broker(world):
+    """The tools of RabbitMQ can need longer than an unpaired device waits for the next message. This one waits until the device
+    is paired."""
+    world.account("c")
+    broker, tools, seen = world.folder / "slow", world.folder / "tools", world.folder / "seen"
+    world.run(world.program("sealcam"), "broker", "init", broker, "--port", world.port, "--for", "rabbitmq")
+    (broker / "rabbitmq.pid").write_text("1")
+    hub = Device(world, "sealcam-hub", "slow-hub", "--listen", "127.0.0.1:0")
+    tools.mkdir()
+    (tools / "erl_call").write_text("#!/bin/sh\nexit 1\n")
+    (tools / "rabbitmqctl").write_text(f"#!/bin/sh\nfor i in $(seq 300); do test -e {hub.file} || break; sleep 0.1; done\n"
+                                       f"test -e {hub.file}; echo $? >>{seen}\n")
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    path = os.environ["PATH"]
+    os.environ["PATH"] = f"{tools}:{path}"
+    try:
+        link = hub.start().read_pairing_string()
+        code, _, error = owner(world, "c", "hub", "link", link, "--name", "Slow", "--broker", broker)
+    finally:
+        hub.stop()
+        os.environ["PATH"] = path
+    expect(seen.read_text() == "1\n", f"the broker was changed before the hub was paired: {seen.read_text()}")
+    expect(code == 0, f"a hub with a slow broker: {code} {error}")
+    expect((broker / "imported.json").exists(), "no definitions were imported")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", required=True)
@@ -355,6 +382,7 @@ def run(world, camera, hub):
         expect(other.listening_ports() == [], "an enrolled camera still listens")
     finally:
         other.stop()
+    check_slow_broker(world)
     print("all checks passed")
 
 

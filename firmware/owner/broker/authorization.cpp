@@ -128,16 +128,33 @@ Outcome<AuthorizedDevice> authorize(const BrokerFiles& files, const Authorizatio
   return AuthorizedDevice{*entry, std::move(*certificate)};
 }
 
-Outcome<bool> apply_authorizations(const BrokerFiles& files) {
+namespace {
+
+enum class Reload { if_immediate, always };
+
+Outcome<BrokerAccess> write_and_reload(const BrokerFiles& files, Reload reload) {
   const auto settings = read_broker(files);
   if (!settings) return std::unexpected(settings.error());
   const auto lock = lock_broker(files);
   if (!lock) return std::unexpected(lock.error());
   if (auto r = write_access(files, settings->kind); !r) return std::unexpected(r.error());
-  const bool reloaded = reload_broker(files, settings->kind);
+  if (reload == Reload::if_immediate && settings->kind == BrokerKind::rabbitmq) return BrokerAccess::pending;
+  if (!reload_broker(files, settings->kind)) return BrokerAccess::no_broker;
   // A revocation while the broker was not running is completed here. The next command repeats it after a failure.
-  if (reloaded) (void)clear_revoked(files, settings->kind);
-  return reloaded;
+  (void)clear_revoked(files, settings->kind);
+  return BrokerAccess::applied;
+}
+
+}  // namespace
+
+Outcome<BrokerAccess> write_authorizations(const BrokerFiles& files) {
+  return write_and_reload(files, Reload::if_immediate);
+}
+
+Outcome<bool> apply_authorizations(const BrokerFiles& files) {
+  const auto access = write_and_reload(files, Reload::always);
+  if (!access) return std::unexpected(access.error());
+  return *access == BrokerAccess::applied;
 }
 
 Outcome<Authorized> check_authorization(const BrokerFiles& files, const AuthorizationRequest& request) {

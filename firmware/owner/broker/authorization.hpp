@@ -38,9 +38,20 @@ struct AuthorizedDevice {
 /// differ, another account, or the account has too many devices), EX_CONFIG (damaged).
 [[nodiscard]] Outcome<AuthorizedDevice> authorize(const BrokerFiles& files, const AuthorizationRequest& request);
 
-/// Writes the permissions of all authorized devices, and tells the running broker to read them. Returns whether such a
-/// broker runs on this machine. RabbitMQ needs seconds for it. Therefore a command calls this function once, after
-/// the last device.
+/// Whether the running broker accepts all authorized devices.
+enum class BrokerAccess {
+  no_broker,  ///< no broker with this folder runs on this machine
+  pending,    ///< the lists are written, and apply_authorizations() is needed
+  applied,
+};
+
+/// Writes the permissions of all authorized devices. Mosquitto reads them at once. RabbitMQ reads them in
+/// apply_authorizations(), or at its next start, because this can take minutes on a busy machine.
+[[nodiscard]] Outcome<BrokerAccess> write_authorizations(const BrokerFiles& files);
+
+/// Writes the permissions of all authorized devices, and makes the running broker read them. Returns whether such a
+/// broker runs on this machine. A command calls this function once, after the last device, and not while a device
+/// waits for a message.
 [[nodiscard]] Outcome<bool> apply_authorizations(const BrokerFiles& files);
 
 /// Makes the checks of authorize() and writes nothing.

@@ -113,6 +113,7 @@ class LocalOperator final : public Operator {
     if (!authorized) return std::unexpected(authorized.error());
     return std::move(authorized->certificate_pem);
   }
+  [[nodiscard]] Outcome<BrokerAccess> write_lists() const override { return write_authorizations(files_); }
   [[nodiscard]] Outcome<bool> apply() const override { return apply_authorizations(files_); }
   [[nodiscard]] std::filesystem::path folder() const override { return files_.folder; }
 
@@ -147,6 +148,7 @@ class RemoteOperator final : public Operator {
                                               "request with --request",
                                               *name));
   }
+  [[nodiscard]] Outcome<BrokerAccess> write_lists() const override { return BrokerAccess::no_broker; }
   [[nodiscard]] Outcome<bool> apply() const override { return false; }
   [[nodiscard]] std::filesystem::path folder() const override { return {}; }
 

@@ -52,8 +52,10 @@ class Operator {
   [[nodiscard]] virtual Outcome<std::string> authority() const = 0;
   /// Returns the certificate for a request (PEM). The broker accepts the device after apply().
   [[nodiscard]] virtual Outcome<std::string> authorize(const AuthorizationRequest& request) const = 0;
-  /// apply_authorizations(), if the broker's folder is on this machine. A command calls it once, after the last device.
-  /// An operator on another machine did it before the answer, and the result is false.
+  /// write_authorizations(), if the broker's folder is on this machine. An operator on another machine did it before
+  /// the answer, and the result is `no_broker`.
+  [[nodiscard]] virtual Outcome<BrokerAccess> write_lists() const = 0;
+  /// apply_authorizations(), if the broker's folder is on this machine. Otherwise the result is false.
   [[nodiscard]] virtual Outcome<bool> apply() const = 0;
   /// The broker's folder on this machine; empty if the broker is on another machine.
   [[nodiscard]] virtual std::filesystem::path folder() const = 0;

@@ -225,17 +225,22 @@ Outcome<EnrollmentBundle> make_enrollment_bundle(Account& account, const DeviceR
   const bool is_camera = descriptor.role == Role::camera;
   auto enrollment = authorize_device(account, device, *options.broker, *address, is_camera ? options.name : "");
   if (!enrollment) return std::unexpected(enrollment.error());
-  const auto reloaded = options.broker->apply();
-  if (!reloaded) return std::unexpected(reloaded.error());
+  const auto access = options.broker->write_lists();
+  if (!access) return std::unexpected(access.error());
   if (auto r = add_device(account, descriptor, options.name); !r) return std::unexpected(r.error());
   if (auto r = renew_rosters(account, clock); !r) return std::unexpected(r.error());
-  EnrollmentBundle bundle{std::move(*enrollment), std::nullopt, *reloaded};
+  EnrollmentBundle bundle{std::move(*enrollment), std::nullopt, *access};
   if (!is_camera) return bundle;
   const auto camera = std::ranges::find(account.file().cameras, descriptor.identity.id(), &CameraRecord::id);
   auto roster = signed_roster(account, *camera);
   if (!roster) return std::unexpected(roster.error());
   bundle.roster = std::move(*roster);
   return bundle;
+}
+
+Outcome<bool> finish_access(const Operator& broker, const EnrollmentBundle& bundle) {
+  if (bundle.access == BrokerAccess::pending) return broker.apply();
+  return bundle.access == BrokerAccess::applied;
 }
 
 /// The steps of enroll() after prepare_enrollment().
@@ -250,7 +255,9 @@ static Outcome<Enrolled> enroll_prepared(Account& account, const EnrollRequest& 
   }
   // Written last, because it marks the device as enrolled.
   if (auto r = store_enrollment(files, bundle->enrollment); !r) return std::unexpected(r.error());
-  return Enrolled{id, bundle->reloaded, "", ""};
+  const auto reloaded = finish_access(*request.options.broker, *bundle);
+  if (!reloaded) return std::unexpected(reloaded.error());
+  return Enrolled{id, *reloaded, "", ""};
 }
 
 Outcome<DeviceRequest> local_device(const Account& account, Role role, const std::filesystem::path& state) {

@@ -70,7 +70,7 @@ struct DeviceRequest {
 struct EnrollmentBundle {
   device::Enrollment enrollment;
   std::optional<Bytes> roster;  ///< cameras only: the whole signed message
-  bool reloaded = false;        ///< a running broker read its access list again
+  BrokerAccess access = BrokerAccess::no_broker;
 };
 
 /// Checks that the name is valid and that no other device has it.
@@ -78,13 +78,16 @@ struct EnrollmentBundle {
                                                  protocol::Role role, const DeviceId& device);
 /// The steps that can fail before the device is involved: checks the options, and authorizes the owner's own connection
 /// and this machine's hub, if they are not authorized yet. Returns whether it authorized one of them; the broker
-/// accepts it after make_enrollment_bundle() or Operator::apply().
+/// accepts it after Operator::apply().
 [[nodiscard]] Outcome<bool> prepare_enrollment(const Account& account, const EnrollmentOptions& options,
                                                protocol::Role role, const DeviceId& device);
-/// After prepare_enrollment(): authorizes the device, makes the broker accept it, adds it to the account and renews the
-/// rosters. Sends nothing to the device.
+/// After prepare_enrollment(): authorizes the device, writes the lists of the broker, adds the device to the account
+/// and renews the rosters. Sends nothing to the device, and takes no longer than a device waits.
 [[nodiscard]] Outcome<EnrollmentBundle> make_enrollment_bundle(Account& account, const DeviceRequest& device,
                                                                const EnrollmentOptions& options, const Clock& clock);
+/// After the last message to the device: makes the broker accept the device if that is still pending. Returns whether a
+/// running broker read its access list again.
+[[nodiscard]] Outcome<bool> finish_access(const Operator& broker, const EnrollmentBundle& bundle);
 
 /// Reads a state folder on this machine, and makes keys if it is new. Fails if the device has another owner.
 [[nodiscard]] Outcome<DeviceRequest> local_device(const Account& account, protocol::Role role,

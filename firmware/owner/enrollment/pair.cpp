@@ -116,9 +116,14 @@ Outcome<Enrolled> pair_prepared(Account& account, const PairRequest& request, co
   const auto& device = claimed->device;
   const auto bundle = make_enrollment_bundle(account, claimed->request(), request.options, clock);
   if (!bundle) return std::unexpected(bundle.error());
-  if (auto r = claimed->client.enroll(to_message(*bundle, request), account.key()); !r)
-    return std::unexpected(explain(r.error(), request, address_of(request).to_string(), Step::after_code));
-  return Enrolled{device.descriptor.identity.id(), bundle->reloaded, device.model, device.version};
+  const auto confirmed = claimed->client.enroll(to_message(*bundle, request), account.key());
+  // After the dialog, because RabbitMQ can need longer than the device waits. Also without a confirmation, because the
+  // device may have stored its enrollment.
+  const auto reloaded = finish_access(*request.options.broker, *bundle);
+  if (!confirmed)
+    return std::unexpected(explain(confirmed.error(), request, address_of(request).to_string(), Step::after_code));
+  if (!reloaded) return std::unexpected(reloaded.error());
+  return Enrolled{device.descriptor.identity.id(), *reloaded, device.model, device.version};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <set>
 
 #include "base/file.hpp"
 #include "operator_scene.hpp"
@@ -102,6 +103,42 @@ TEST_CASE("every user of RabbitMQ has topic permissions") {
   CHECK(users.json.at("permissions").size() == 3);
   for (const auto& user : users.json.at("users")) CHECK(user.at("password_hash") == "");
   CHECK_FALSE(users.writes(hub.id(), protocol::request_topic({owner.account(), owner.id()}, hub.id())));
+}
+
+TEST_CASE("only changed users are imported into RabbitMQ again") {
+  const Actor owner, hub, camera, other;
+  const auto account = owner.account();
+  std::vector<Authorized> devices = {
+      {Role::owner, owner.id(), account}, {Role::hub, hub.id(), account}, {Role::camera, other.id(), other.account()}};
+  const auto before = rabbitmq_definitions(devices, {});
+  devices.push_back({Role::camera, camera.id(), account});
+  const auto now = rabbitmq_definitions(devices, {});
+  const auto changes = nlohmann::json::parse(rabbitmq_changes(now, before));
+  const auto names = [&](const char* part, const char* member) {
+    std::set<std::string> out;
+    for (const auto& entry : changes.at(part)) out.insert(entry.at(member).get<std::string>());
+    return out;
+  };
+  CHECK(names("users", "name") == std::set{camera.id().to_string()});
+  CHECK(names("permissions", "user") == std::set{camera.id().to_string()});
+  // Owner and hub write topics of the new camera.
+  CHECK(names("topic_permissions", "user") ==
+        std::set{camera.id().to_string(), hub.id().to_string(), owner.id().to_string()});
+  CHECK(changes.at("policies").size() == 1);
+  CHECK(nlohmann::json::parse(rabbitmq_changes(now, now)).at("topic_permissions").empty());
+  for (const char* damaged : {"", "{", "[]", "7"}) CHECK(rabbitmq_changes(now, damaged) == now);
+}
+
+TEST_CASE("a new device of RabbitMQ is accepted after the dialog with it") {
+  const test::OperatorScene op({.hosts = {}, .kind = BrokerKind::rabbitmq});
+  const Actor owner, camera;
+  REQUIRE(authorize(op.files, test::request(owner, Role::camera, camera, test::TlsIdentity(camera.id()))));
+  CHECK(write_authorizations(op.files) == BrokerAccess::pending);
+  // RabbitMQ reads this file at its next start.
+  CHECK(as_text(test::must(read_file(op.files.definitions(), 1 << 20))).contains(camera.id().to_string()));
+  CHECK(apply_authorizations(op.files) == false);  // no broker is running
+  const test::OperatorScene mosquitto;             // control: nothing is pending
+  CHECK(write_authorizations(mosquitto.files) == BrokerAccess::no_broker);
 }
 
 TEST_CASE("the configuration of RabbitMQ requires certificates that are not revoked") {
