@@ -9,6 +9,7 @@ $SEALCAM_RABBITMQ is the folder of the unpacked packages ('scripts/sdk rabbitmq 
 folder of the test.
 """
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -24,6 +25,7 @@ from ownership.household import Household, check, packet, read_packet, text  # n
 from support.world import Failure, free_port, wait_for  # noqa: E402
 
 SKIPPED = 77
+LIMIT = 90  # seconds; the node and this test share a machine that may be busy
 
 
 def one(folder, pattern):
@@ -42,7 +44,7 @@ def unpacked_programs(tree, target):
               f"ESCRIPT_EMULATOR={target}/erl LD_LIBRARY_PATH={libraries}\n")
     programs = {"erl": f"{erlang}exec {erts}/erlexec", "escript": f"{erlang}exec {erts}/escript",
                 "epmd": f"{erlang}exec {erts}/epmd", "rabbitmq-server": f"exec {scripts}/rabbitmq-server",
-                "rabbitmqctl": f"exec {scripts}/rabbitmqctl"}
+                "rabbitmqctl": f'echo "$4" >>{target}/used\nexec {scripts}/rabbitmqctl', "erl_call": f"exec {tree}/usr/bin/erl_call"}
     for name, line in programs.items():
         (target / name).write_text(f'#!/bin/sh\n{line} "$@"\n')
         (target / name).chmod(0o755)
@@ -50,8 +52,31 @@ def unpacked_programs(tree, target):
 
 class RabbitHousehold(Household):
     def run(self, *argv, check=True):
-        """rabbitmqctl starts an Erlang node several times in a command. On a busy machine each start takes many seconds."""
+        """On a busy machine, rabbitmqctl takes up to a minute."""
         return super().run(*argv, check=check, seconds=240)
+
+    def deliver(self, account):
+        """Publishes until the broker has all messages. One command gives up after 5 s, which can pass on a busy machine."""
+        def all_published():
+            out = self.owner(account, "sync", "--timeout", "5", "--json", check=False).strip()
+            return out and not json.loads(out.splitlines()[-1])["pending"]
+
+        wait_for("the broker has all messages of the owner", all_published, LIMIT, step=1)
+
+    @contextlib.contextmanager
+    def slow_tools(self):
+        """Within this context there is no erl_call, and rabbitmqctl needs longer than an unpaired device waits."""
+        tools, path = self.folder / "slow", os.environ["PATH"]
+        tools.mkdir()
+        (tools / "erl_call").write_text("#!/bin/sh\nexit 1\n")
+        (tools / "rabbitmqctl").write_text(f'#!/bin/sh\nsleep 25\nexec {shutil.which("rabbitmqctl")} "$@"\n')
+        for tool in ("erl_call", "rabbitmqctl"):
+            (tools / tool).chmod(0o755)
+        os.environ["PATH"] = f"{tools}:{path}"
+        try:
+            yield
+        finally:
+            os.environ["PATH"] = path
 
     def start_broker(self, relay=False):
         self.port = free_port()
@@ -111,16 +136,17 @@ def run(w):
     hub, tablet = w.unpaired("hub", "hub1"), w.unpaired("hub", "hub2")
     for account, device, label in (("ann", hub, "Kitchen"), ("ann", camera, "Door"), ("bob", other, "Garage")):
         w.pair(account, device, label)
-    w.sees(hub, camera, 40)
+    w.sees(hub, camera, LIMIT)
     done("three devices of two accounts are paired, and the hub shows LIVE pictures")
 
     # RabbitMQ delivers no retained messages to subscriptions with wildcards.
-    w.pair("ann", tablet, "Tablet")
-    w.sees(tablet, camera, 40)
+    with w.slow_tools():
+        w.pair("ann", tablet, "Tablet")
+    w.sees(tablet, camera, LIMIT)
     hub.process.stop()
     shutil.rmtree(hub.state / "rosters")
     hub.process.start()
-    w.sees(hub, camera, 40)
+    w.sees(hub, camera, LIMIT)
     done("a hub that was paired after the camera, and one that lost its rosters, show LIVE pictures")
     recording = w.folder / "door.mp4"
     w.owner("ann", "watch", "Door", "--seconds", "2", "--wait", "30", "-o", recording)
@@ -135,33 +161,40 @@ def run(w):
     s.close()
     check(code >= 0x80, f"the client id of another device was accepted ({code:#x})")
     w.change("ann", "camera", "privacy", "Door", "on", "--wait", "0")
-    wait_for("the sensor is closed", lambda: w.status_now(camera).get("privacy"), 20, camera.process)
+    w.deliver("ann")
+    wait_for("the camera applies privacy", lambda: (camera.state / "privacy").read_text() == "on\n", LIMIT, camera.process)
     w.blind(hub, camera)
-    w.confirmed("ann", camera, 30)  # the owner was away when the camera confirmed it
-    check(w.change("ann", "camera", "privacy", "Door", "off", "--wait", "30"), "the camera did not confirm privacy off")
-    w.sees(hub, camera, 40)
+    w.confirmed("ann", camera, LIMIT)  # the owner may have been away when the camera confirmed it
+    w.change("ann", "camera", "privacy", "Door", "off", "--wait", "30")
+    w.confirmed("ann", camera, LIMIT)
+    w.sees(hub, camera, LIMIT)
     done("privacy closed and opened the sensor")
 
-    check(w.change("ann", "hub", "unlink", "Tablet", "--wait", "30"), "the camera did not confirm its roster")
+    w.change("ann", "hub", "unlink", "Tablet", "--wait", "30")
+    w.confirmed("ann", camera, LIMIT)
     check(w.rejects(tablet), "RabbitMQ accepts a revoked hub")
     check(not w.rejects(hub), "RabbitMQ rejects a hub that was not revoked")  # control
     w.blind(tablet, camera)
-    w.sees(hub, camera, 40)
+    w.sees(hub, camera, LIMIT)
     done("the revoked hub has no connection and no pictures")
     yard = w.unpaired("camera", "camera3", number=3)
     w.pair("ann", yard, "Yard")
-    w.sees(hub, yard, 40)
+    w.sees(hub, yard, LIMIT)
     w.run(w.program("sealcam"), "broker", "revoke", w.folder / "broker", yard.id)
     check(w.rejects(yard), "RabbitMQ accepts a revoked camera")
-    w.sees(hub, camera, 40)  # its page requests both cameras
+    w.sees(hub, camera, LIMIT)  # its page requests both cameras
     check(not w.change("ann", "integration", "add", "Displays", "--hub", "Kitchen", "--wait", "10"), "the revoked camera confirmed")
-    wait_for("the other camera confirms", lambda: not w.camera_in_list("ann", camera)["pending"], 30, step=1)
-    w.sees(hub, camera, 40)
+    w.confirmed("ann", camera, LIMIT)
+    w.sees(hub, camera, LIMIT)
     check("reconnecting" not in hub.process.log.read_text().split("connected to the broker")[-1], "the hub was disconnected")
     done("the operator revoked a camera that is still on rosters, and hub and owner continue with the others")
 
     listed = json.loads(w.run(w.program("sealcam"), "broker", "list", w.folder / "broker", "--json"))
     check(tablet.id not in {entry["device"] for entry in listed}, "the revoked hub is still authorized")
+    if os.environ.get("SEALCAM_RABBITMQ"):
+        # Once without erl_call. All other changes used erl_call.
+        used = (w.folder / "bin" / "used").read_text().split()
+        check(used == ["import_definitions"], f"sealcam used rabbitmqctl: {used}")
 
 
 def main():
