@@ -60,12 +60,25 @@ Bytes command_info(const Route& route, CommandSeq seq) {
 
 namespace {
 
+void write_areas(crypto::CborWriter& writer, const PictureAreas& areas) {
+  writer.array(areas.size());
+  for (const PictureArea& area : areas) {
+    writer.array(4);
+    for (const auto number : {area.left, area.top, area.width, area.height}) writer.unsigned_integer(number);
+  }
+}
+
 void write_settings(crypto::CborWriter& writer, const CameraSettings& settings) {
-  writer.map((settings.bitrate ? 1U : 0U) + (settings.size ? 2U : 0U) + (settings.frames_per_second ? 1U : 0U));
+  const bool masks = settings.masks && !settings.masks->empty(), zones = settings.zones && !settings.zones->empty();
+  writer.map((settings.bitrate ? 1U : 0U) + (settings.size ? 2U : 0U) + (settings.frames_per_second ? 1U : 0U) +
+             std::size_t{masks} + (settings.motion ? 1U : 0U) + std::size_t{zones});
   if (settings.bitrate) writer.integer(1).unsigned_integer(settings.bitrate->value());
   if (settings.size) writer.integer(2).unsigned_integer(settings.size->width);
   if (settings.size) writer.integer(3).unsigned_integer(settings.size->height);
   if (settings.frames_per_second) writer.integer(4).unsigned_integer(*settings.frames_per_second);
+  if (masks) write_areas(writer.integer(5), *settings.masks);
+  if (settings.motion) writer.integer(6).unsigned_integer(*settings.motion);
+  if (zones) write_areas(writer.integer(7), *settings.zones);
 }
 
 /// The head of item `label`; its value follows.
@@ -124,6 +137,45 @@ Result<std::uint32_t> read_limited(crypto::CborReader& reader, std::uint64_t max
   return static_cast<std::uint32_t>(*value);
 }
 
+Result<PictureAreas> read_areas(crypto::CborReader& reader) {
+  const auto count = reader.array();
+  if (!count) return std::unexpected(count.error());
+  if (*count == 0 || *count > max_picture_areas) return fail(Errc::malformed, "number of areas in a command");
+  PictureAreas areas(*count);
+  for (PictureArea& area : areas) {
+    if (auto r = reader.array(4); !r) return std::unexpected(r.error());
+    for (std::uint16_t* const number : {&area.left, &area.top, &area.width, &area.height}) {
+      const auto value = reader.unsigned_integer();
+      if (!value) return std::unexpected(value.error());
+      if (*value > PictureArea::scale) return fail(Errc::malformed, "area in a command is out of range");
+      *number = static_cast<std::uint16_t>(*value);
+    }
+    if (!area.is_valid()) return fail(Errc::malformed, "area in a command is outside of the picture");
+  }
+  return areas;
+}
+
+/// Privacy masks and the motion detector.
+Result<> read_areas_and_motion(crypto::CborReader& reader, Pairs& pairs, CameraSettings& settings) {
+  if (pairs.next(5)) {
+    auto masks = read_areas(reader);
+    if (!masks) return std::unexpected(masks.error());
+    settings.masks = std::move(*masks);
+  }
+  if (pairs.next(6)) {
+    const auto motion = reader.unsigned_integer();
+    if (!motion) return std::unexpected(motion.error());
+    if (*motion > CameraSettings::max_motion) return fail(Errc::malformed, "sensitivity in a command is out of range");
+    settings.motion = static_cast<std::uint32_t>(*motion);
+  }
+  if (pairs.next(7)) {
+    auto zones = read_areas(reader);
+    if (!zones) return std::unexpected(zones.error());
+    settings.zones = std::move(*zones);
+  }
+  return {};
+}
+
 Result<CameraSettings> read_settings(crypto::CborReader& reader) {
   CameraSettings settings;
   auto pairs = Pairs::open(reader);
@@ -146,6 +198,7 @@ Result<CameraSettings> read_settings(crypto::CborReader& reader) {
     if (!rate) return std::unexpected(rate.error());
     settings.frames_per_second = *rate;
   }
+  if (auto r = read_areas_and_motion(reader, *pairs, settings); !r) return std::unexpected(r.error());
   if (auto r = pairs->finish(); !r) return std::unexpected(r.error());
   return settings;
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
+#include "base/picture_area.hpp"
 #include "base/types.hpp"
 #include "crypto/cbor.hpp"
 #include "protocol/envelope.hpp"
@@ -57,13 +58,22 @@ void write_wifi(crypto::CborWriter& writer, const Wifi& wifi);
 
 /// Settings of the pictures. The camera's configuration applies to absent values.
 struct CameraSettings {
+  static constexpr std::uint32_t max_motion = 100, usual_motion = 50;
+
   struct Size {
     std::uint32_t width = 0, height = 0;  ///< pixels, 1 to 65,535
     friend bool operator==(const Size&, const Size&) = default;
   };
-  std::optional<BitsPerSecond> bitrate;  ///< not 0
-  std::optional<Size> size;
-  std::optional<std::uint32_t> frames_per_second;  ///< 1 to 1,000
+  std::optional<BitsPerSecond> bitrate{};  ///< not 0
+  std::optional<Size> size{};
+  std::optional<std::uint32_t> frames_per_second{};  ///< 1 to 1,000
+  /// Privacy masks: no picture that leaves the camera shows these areas. At most max_picture_areas. Absent or empty:
+  /// none. Messages contain no empty list.
+  std::optional<PictureAreas> masks{};
+  /// Sensitivity of the motion detector: 0 switches it off, max_motion reports the smallest changes. Absent:
+  /// usual_motion.
+  std::optional<std::uint32_t> motion{};
+  std::optional<PictureAreas> zones{};  ///< motion counts only here, as for `masks`; absent or empty: everywhere
   friend bool operator==(const CameraSettings&, const CameraSettings&) = default;
 };
 

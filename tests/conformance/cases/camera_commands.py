@@ -60,6 +60,26 @@ for name, title, items in (
     c = camera("R-ENV-3", "command-" + name, "reject", title)
     c.command(3, items, {"rejected": ["command"], "command": 0, "sensor": "open", "epoch": "E1"}, name="bad")
     c.command(3, {PRIVACY: [3, True]}, {"grants": epoch(2, 3), "sensor": "closed"})
+WHOLE = [0, 0, 1000, 1000]
+c = camera("R-AREA-1", "largest-settings", "accept", "Eight masks and eight zones fit into a command, and so do the highest sensitivity and none.")
+c.command(3, {SETTINGS: [3, {1: 4_294_967_295, 2: 65535, 3: 65535, 4: 1000, 5: [WHOLE] * 8, 6: 100, 7: [[999, 999, 1, 1]] * 8}]},
+          {"grants": epoch(2, 3), "command": 3})
+c.command(4, {SETTINGS: [4, {6: 0}]}, {"grants": epoch(3, 4), "command": 4})
+for name, title, settings in (
+        ("nine-masks", "A list has at most eight areas.", {5: [WHOLE] * 9}),
+        ("no-masks", "A list of areas is not empty.", {5: []}),
+        ("nine-zones", "A list of zones has at most eight areas.", {7: [WHOLE] * 9}),
+        ("too-wide", "An area ends inside of the picture.", {5: [[1, 0, 1000, 1000]]}),
+        ("too-high", "An area ends inside of the picture, also below.", {5: [[0, 500, 1000, 501]]}),
+        ("without-width", "The width of an area is at least 1.", {5: [[0, 0, 0, 1000]]}),
+        ("without-height", "The height of an area is at least 1.", {7: [[0, 0, 1000, 0]]}),
+        ("three-numbers", "An area has four numbers.", {5: [[0, 0, 1000]]}),
+        ("beyond-32-bits", "The sum of two numbers does not wrap.", {5: [[4_294_967_295, 0, 2, 1000]]}),
+        ("negative", "Numbers of an area are not negative.", {5: [[-1, 0, 10, 10]]}),
+        ("sensitivity-101", "The sensitivity is at most 100.", {6: 101})):
+    c = camera("R-AREA-1", name, "reject", title)
+    c.command(3, {SETTINGS: [3, settings], PRIVACY: [3, True]}, {"rejected": ["command"], "command": 0, "sensor": "open", "epoch": "E1"}, name="bad")
+    c.command(3, {SETTINGS: [3, {5: [WHOLE], 6: 100, 7: [WHOLE]}], PRIVACY: [3, True]}, {"grants": epoch(2, 3), "command": 3, "sensor": "closed"})
 c = camera("R-ROSTER-8", "four-commands-per-second", "reject", "A camera verifies at most 4 commands per second.")
 for seq in range(1, 5):
     c.command(seq, {NAME: [seq, f"Camera {seq}"]}, {"grants": epoch(seq + 1, seq)})

@@ -170,10 +170,17 @@ def command(message, account, camera, owner, private):
 
 
 def settings(value):
-    fields(value, (), (1, 2, 3, 4))
+    fields(value, (), (1, 2, 3, 4, 5, 6, 7))
     require((2 in value) == (3 in value))
     for label, high in ((1, (1 << 32) - 1), (2, 65535), (3, 65535), (4, 1000)):
         require(1 <= uint(value.get(label, 1)) <= high)
+    require(uint(value.get(6, 0)) <= 100)
+    for areas in (value[label] for label in (5, 7) if label in value):
+        require(isinstance(areas, list) and 1 <= len(areas) <= 8)
+        for area in areas:
+            require(isinstance(area, list) and len(area) == 4)
+            left, top, width, height = (uint(number) for number in area)
+            require(width > 0 and height > 0 and left + width <= 1000 and top + height <= 1000)
 
 
 def report(content):

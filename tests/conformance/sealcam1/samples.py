@@ -64,7 +64,8 @@ def check_first(s):
     command = s.control("command", "command", "owner")
     info = wire.encode(["sealcam/1 command", s.account, s.camera, command[1]])
     opened = wire.decode(wire.hpke_open(s.private("camera"), command[2], info, command[3]))
-    assert opened == {1: [1, "Front door"], 2: [2, True], 3: [3, {1: 1500000, 2: 1280, 3: 720, 4: 25}],
+    assert opened == {1: [1, "Front door"], 2: [2, True], 3: [3, {1: 1500000, 2: 1280, 3: 720, 4: 25, 5: [[0, 0, 250, 400]], 6: 30,
+                                                              7: [[500, 0, 500, 1000], [0, 700, 1000, 300]]}],
                       4: [3, {1: b"sealcam-net", 2: "not a secret"}]}
 
     request = messages.request_content(wire.encode(s.control("request", "request", "hub")))

@@ -41,7 +41,9 @@ Command everything() {
   command.seq = CommandSeq(9);
   command.name = {CommandSeq(2), "Haustür"};
   command.privacy = {CommandSeq(9), true};
-  command.settings = {CommandSeq(5), {BitsPerSecond(1'500'000), CameraSettings::Size{1280, 720}, 25U}};
+  command.settings = {CommandSeq(5),
+                      {BitsPerSecond(1'500'000), CameraSettings::Size{1280, 720}, 25U,
+                       PictureAreas(max_picture_areas, {990, 995, 10, 5}), 30U, PictureAreas{{0, 0, 1000, 1000}}}};
   command.wifi = {CommandSeq(7), {.ssid = must(from_hex("00ff41")), .passphrase = must(Passphrase::parse("12345678"))}};
   command.reset = {CommandSeq(8), {}};
   return command;
@@ -87,6 +89,41 @@ TEST_CASE("a command without items and settings without values are valid") {
   const auto read = must(w.decode(must(w.encode(command))));
   REQUIRE(read.settings);
   CHECK(read.settings->value == CameraSettings{});
+}
+
+TEST_CASE("lists without areas are encoded as absent") {
+  World w;
+  Command command;
+  command.seq = CommandSeq(1);
+  command.settings = {CommandSeq(1), {.bitrate = {}, .size = {}, .frames_per_second = {}, .masks = PictureAreas()}};
+  CHECK_FALSE(must(w.decode(must(w.encode(command)))).settings->value.masks);
+  command.settings->value.masks = PictureAreas{{1, 2, 3, 4}};  // control
+  CHECK(must(w.decode(must(w.encode(command)))).settings->value.masks == command.settings->value.masks);
+}
+
+TEST_CASE("areas outside of the picture, too many of them and a sensitivity above 100 are not encoded") {
+  World w;
+  Command command;
+  command.seq = CommandSeq(1);
+  const auto encoded = [&](const CameraSettings& settings) {
+    command.settings = {CommandSeq(1), settings};
+    return w.encode(command).has_value();
+  };
+  const PictureArea whole{0, 0, 1000, 1000};
+  CameraSettings settings;
+  settings.masks = PictureAreas(max_picture_areas, whole);
+  settings.zones = settings.masks;
+  settings.motion = CameraSettings::max_motion;
+  CHECK(encoded(settings));  // control
+  settings.masks = PictureAreas(max_picture_areas + 1, whole);
+  CHECK_FALSE(encoded(settings));
+  for (const PictureArea& bad : {PictureArea{1, 0, 1000, 1000}, PictureArea{0, 0, 0, 1}, PictureArea{0, 999, 1, 2}}) {
+    settings.masks = PictureAreas{bad};
+    CHECK_FALSE(encoded(settings));
+  }
+  settings.masks.reset();
+  settings.motion = 101;
+  CHECK_FALSE(encoded(settings));
 }
 
 TEST_CASE("a command is valid for its owner, account and camera only, and only the camera opens it") {

@@ -195,7 +195,9 @@ TEST_CASE("a sample of every message is written and holds") {
   command.seq = CommandSeq(3);
   command.name = {CommandSeq(1), "Front door"};
   command.privacy = {CommandSeq(2), true};
-  command.settings = {CommandSeq(3), {BitsPerSecond(1'500'000), CameraSettings::Size{1280, 720}, 25U}};
+  command.settings = {CommandSeq(3),
+                      {BitsPerSecond(1'500'000), CameraSettings::Size{1280, 720}, 25U, PictureAreas{{0, 0, 250, 400}},
+                       30U, PictureAreas{{500, 0, 500, 1000}, {0, 700, 1000, 300}}}};
   Bytes ssid;
   append(ssid, as_bytes("sealcam-net"));
   command.wifi = {CommandSeq(3), {.ssid = ssid, .passphrase = must(Passphrase::parse("not a secret"))}};
