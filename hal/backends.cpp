@@ -98,7 +98,8 @@ v4l2::V4l2Config v4l2_config(const SourceConfig& config, const Dependencies& dep
           .rate = config.rate,
           .format = config.format,
           .controls = config.controls,
-          .unusable = config.unusable};
+          .unusable = config.unusable,
+          .encoded = config.encoded};
 }
 
 }  // namespace sealcam::hal

@@ -31,6 +31,7 @@ struct SourceConfig {
   std::string format;             ///< sensors: four characters; empty: the best format
   std::vector<Setting> controls;  ///< sensors
   std::vector<std::string> unusable{};  ///< sensors: FrameSource::format_id() of formats to avoid
+  bool encoded = true;                  ///< sensors: false excludes formats that the sensor encodes (h264)
 };
 
 /// Sensors of all back-ends.

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/bytes.hpp"
+#include "base/picture_area.hpp"
 #include "base/result.hpp"
 #include "base/types.hpp"
 #include "hal/picture.hpp"
@@ -46,6 +47,13 @@ struct AccessUnit {
   bool keyframe = false;  ///< IDR, and SPS and PPS precede it
 };
 
+/// The brightness of a picture: 8 bits per sample.
+struct Luma {
+  const std::byte* data = nullptr;  ///< null: unknown
+  std::size_t stride = 0;           ///< bytes from one row to the next
+  Size size;
+};
+
 /// Encodes pictures. In steady state Sealcam's code allocates nothing. Thread-bound.
 class VideoEncoder {
  public:
@@ -70,6 +78,17 @@ class VideoEncoder {
     return do_set_bitrate(bitrate, rate, vbv);
   }
 
+  /// Paints these areas black, from the next picture on, after the picture was scaled: no access unit of it shows them.
+  /// Replaces earlier areas; at most max_picture_areas. Costs a copy of pictures that need no conversion.
+  void set_masks(std::span<const PictureArea> masks) {
+    SC_ASSERT(masks.size() <= max_picture_areas);
+    do_set_masks(masks);
+  }
+
+  /// The brightness of the picture that encode() received last, with its masks, in the size of the stream. Valid until
+  /// the next call and while that picture exists. Without data if the encoder does not know it.
+  [[nodiscard]] Luma luma() const noexcept { return do_luma(); }
+
   /// The codec's name, such as "libx264".
   [[nodiscard]] std::string name() const { return do_name(); }
 
@@ -77,6 +96,8 @@ class VideoEncoder {
   virtual Result<std::optional<AccessUnit>> do_encode(const Picture& picture) = 0;
   virtual void do_request_keyframe() = 0;
   virtual Result<> do_set_bitrate(BitsPerSecond bitrate, double rate, std::chrono::milliseconds vbv) = 0;
+  virtual void do_set_masks(std::span<const PictureArea> masks) = 0;
+  [[nodiscard]] virtual Luma do_luma() const noexcept { return {}; }
   [[nodiscard]] virtual std::string do_name() const = 0;
 };
 

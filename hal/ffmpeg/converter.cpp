@@ -144,6 +144,33 @@ void view_planes(AVFrame& frame, const Picture& picture) noexcept {
   set_colors(frame, picture.colors);
 }
 
+void paint_areas(AVFrame& frame, std::span<const PictureArea> areas) noexcept {
+  constexpr int black_limited = 16, black_full = 0, no_color = 128;
+  const int black = frame.color_range == AVCOL_RANGE_JPEG ? black_full : black_limited;
+  const bool interleaved = frame.format == AV_PIX_FMT_NV12;
+  // Grown to even numbers, so that each sample of color lies inside or outside.
+  const auto begin = [](int from, int side) {
+    return std::max(from * side / PictureArea::scale - paint_margin, 0) & ~1;
+  };
+  const auto end = [](int to, int side) {
+    const int last = (to * side + PictureArea::scale - 1) / PictureArea::scale + paint_margin;
+    return std::min((last + 1) & ~1, side);
+  };
+  const auto fill = [&frame](int plane, int left, int top, int right, int bottom, int value) {
+    for (int y = top; y < bottom; ++y)
+      std::fill_n(frame.data[plane] + static_cast<std::ptrdiff_t>(y) * frame.linesize[plane] + left, right - left,
+                  static_cast<std::uint8_t>(value));
+  };
+  for (const PictureArea& area : areas) {
+    const int left = begin(area.left, frame.width), right = end(area.left + area.width, frame.width);
+    const int top = begin(area.top, frame.height), bottom = end(area.top + area.height, frame.height);
+    fill(0, left, top, right, bottom, black);
+    if (interleaved) fill(1, left, top / 2, right, bottom / 2, no_color);
+    for (const int plane : {1, 2})
+      if (!interleaved) fill(plane, left / 2, top / 2, right / 2, bottom / 2, no_color);
+  }
+}
+
 Result<Converter> Converter::open(Size size, PixelFormat target, const Colors& colors) {
   SC_ASSERT(is_valid(size) && (target == PixelFormat::yu12 || target == PixelFormat::nv12));
   FramePtr frame(av_frame_alloc());

@@ -2,6 +2,9 @@
 /// Converts pixel formats, sizes and colors with libswscale, also to the input format and the size of an encoder.
 #pragma once
 
+#include <span>
+
+#include "base/picture_area.hpp"
 #include "base/result.hpp"
 #include "hal/ffmpeg/support.hpp"
 #include "hal/picture.hpp"
@@ -58,6 +61,11 @@ class Converter {
   FramePtr jpeg_frame_;
   Scaler scaler_;
 };
+
+/// Paints the areas of a frame in yu12 or nv12 black. The frame's buffer is writable. Scaling mixes neighbors, so each
+/// area grows by `paint_margin` pixels on each side.
+void paint_areas(AVFrame& frame, std::span<const PictureArea> areas) noexcept;
+inline constexpr int paint_margin = 2;
 
 /// Points `frame` at the picture's planes without a copy, and sets its colors. Does not change its buffer reference.
 void view_planes(AVFrame& frame, const Picture& picture) noexcept;

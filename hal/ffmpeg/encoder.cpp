@@ -212,9 +212,19 @@ Result<> FfmpegEncoder::do_set_bitrate(BitsPerSecond bitrate, double rate, std::
 
 Result<AVFrame*> FfmpegEncoder::input_frame(const Picture& picture) {
   const bool same = picture.size == config_.size && picture.colors == config_.colors;
-  if (!same || picture.format != input_format(config_)) return converter_.convert(picture);
-  view_planes(*frame_, picture);
-  return frame_.get();
+  if (masks_.empty() && same && picture.format == input_format(config_)) {
+    view_planes(*frame_, picture);
+    return frame_.get();
+  }
+  const auto converted = converter_.convert(picture);
+  if (converted) paint_areas(**converted, masks_.list());
+  return converted;
+}
+
+Luma FfmpegEncoder::do_luma() const noexcept {
+  if (input_ == nullptr) return {};
+  return {reinterpret_cast<const std::byte*>(input_->data[0]), static_cast<std::size_t>(input_->linesize[0]),
+          config_.size};
 }
 
 Result<> FfmpegEncoder::send(AVFrame& frame, FrameNumber number) {
@@ -238,10 +248,12 @@ Result<std::optional<AccessUnit>> FfmpegEncoder::do_encode(const Picture& pictur
     return fail(Errc::invalid_argument, "size of a picture to encode");
   if (picture.format == PixelFormat::h264 || picture.planes[0].data == nullptr)
     return fail(Errc::invalid_argument, "format of a picture to encode");
+  input_ = nullptr;
   const auto frame = input_frame(picture);
   if (!frame) return std::unexpected(frame.error());
   const auto sent = send(**frame, picture.number);
   if (!sent) return std::unexpected(sent.error());
+  input_ = *frame;
   auto unit = receive();
   // The caller may now destroy the picture. An encoder that still reads it must not be used again.
   if (unit && av_buffer_get_ref_count((*frame)->buf[0]) != 1) {

@@ -13,9 +13,9 @@
 
 namespace sealcam::hal::ffmpeg {
 
-/// Pictures of the configured format (yu12, nv12) and size are not copied; others are converted. It adds SPS and PPS to
-/// each key frame if the encoder writes them only once, and colors to SPS if the encoder does not write them.
-/// Thread-bound.
+/// Pictures of the configured format (yu12, nv12) and size are not copied, unless there are masks; others are
+/// converted. It adds SPS and PPS to each key frame if the encoder writes them only once, and colors to SPS if the
+/// encoder does not write them. Thread-bound.
 class FfmpegEncoder final : public VideoEncoder {
  public:
   /// "auto" tries h264_v4l2m2m, libx264, libopenh264. Logs the result and why earlier encoders failed.
@@ -32,6 +32,8 @@ class FfmpegEncoder final : public VideoEncoder {
   Result<std::optional<AccessUnit>> do_encode(const Picture& picture) override;
   void do_request_keyframe() override { keyframe_requested_ = true; }
   Result<> do_set_bitrate(BitsPerSecond bitrate, double rate, std::chrono::milliseconds vbv) override;
+  void do_set_masks(std::span<const PictureArea> masks) override { masks_ = FewAreas(masks); }
+  [[nodiscard]] Luma do_luma() const noexcept override;
   [[nodiscard]] std::string do_name() const override { return config_.codec; }
 
   Result<AVFrame*> input_frame(const Picture& picture);
@@ -44,7 +46,9 @@ class FfmpegEncoder final : public VideoEncoder {
   Converter converter_;
   CodecPtr context_;
   PacketPtr packet_;
-  FramePtr frame_;  // views the picture's planes
+  FramePtr frame_;            // views the picture's planes
+  AVFrame* input_ = nullptr;  // of the last picture: `frame_`, or that of the converter
+  FewAreas masks_;
   std::int64_t sequence_ = 0;
   PictureRing<FrameNumber> numbers_;  // by sequence
   bool keyframe_requested_ = false;

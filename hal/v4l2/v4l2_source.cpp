@@ -96,6 +96,9 @@ Result<> V4l2Source::start(const V4l2Config& config) {
 /// Uses the best offer. If the driver rejects it, tries the next best.
 Result<> V4l2Source::agree(const V4l2Config& config) {
   std::vector<Offer> offers = enumerate(*device_, identity_.multi_planar);
+  const auto count =
+      config.encoded ? 0 : std::erase_if(offers, [](const Offer& o) { return o.format == PixelFormat::h264; });
+  if (count > 0) log_.info("{}: not H264: the camera could not paint its privacy masks", path_);
   const DesiredFormat requested{config.size, config.rate, config.format};
   const auto avoid = [&](const Offer& offer) { return std::ranges::contains(config.unusable, id_of(offer.fourcc)); };
   if (config.format.empty() && !std::ranges::all_of(offers, avoid)) {
@@ -106,9 +109,10 @@ Result<> V4l2Source::agree(const V4l2Config& config) {
   for (;;) {
     const auto choice = choose(offers, requested);
     if (!choice) {
-      log_.error("{}: {}{}; it offers {}; Sealcam uses {} with {}", path_, choice.error().what,
+      log_.error("{}: {}{}{}; it offers {}; Sealcam uses {} with {}", path_, choice.error().what,
                  config.format.empty() ? "" : " (/source/format is " + config.format + ")",
-                 offered(*device_, identity_.multi_planar), known_names(), size_rule);
+                 count > 0 ? " (privacy masks exclude H264)" : "", offered(*device_, identity_.multi_planar),
+                 known_names(), size_rule);
       return std::unexpected(Error{Errc::unsupported, 0, choice.error().what});
     }
     const Offer& offer = offers[choice->offer];

@@ -26,6 +26,7 @@ struct V4l2Config {
   std::vector<Setting> controls{};  ///< set before streaming starts
   /// FrameSource::format_id() of formats to avoid. Ignored for a configured format, and if the device has no other.
   std::vector<std::string> unusable{};
+  bool encoded = true;  ///< false excludes H.264, also if it is configured or the only format
 };
 
 /// README.md lists the quirks of drivers that this class hides. Pictures lease the driver's buffers. H264Splitter makes

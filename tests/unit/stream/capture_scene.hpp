@@ -35,13 +35,17 @@ class CaptureFakes final : public stream::CaptureFactory {
   std::optional<Errc> set_error;
   std::map<std::uint32_t, MonotonicTime> captured;  ///< by the number of the picture since the start
   std::uint32_t total = 0;
-  int sources = 0, encoders = 0;       ///< that exist now
-  std::function<void()> before_next;   ///< called before each picture is fetched
-  std::vector<std::string> failed;     ///< encoders reported as failed
-  int formats_failed = 0;              ///< reports of formats whose pictures cannot be sent
-  hal::Size source_size{64, 48};       ///< of the source
-  std::optional<hal::Size> real_size;  ///< of pictures, if the source reports another one
-  hal::Size encoder_size;              ///< of the encoder that was opened last
+  int sources = 0, encoders = 0;           ///< that exist now
+  std::function<void()> before_next;       ///< called before each picture is fetched
+  std::vector<std::string> failed;         ///< encoders reported as failed
+  int formats_failed = 0;                  ///< reports of formats whose pictures cannot be sent
+  hal::Size source_size{64, 48};           ///< of the source
+  std::optional<hal::Size> real_size;      ///< of pictures, if the source reports another one
+  hal::Size encoder_size;                  ///< of the encoder that was opened last
+  std::size_t masks = 0;                   ///< of the encoder that is open
+  std::vector<std::size_t> encoded_masks;  ///< of each encoded picture, while `record_masks`
+  bool record_masks = false;
+  std::function<hal::Luma()> luma;  ///< of the last picture
 
   /// Short access units that check_access_unit() accepts: SPS, PPS and an IDR slice; one slice.
   static Bytes key_unit() { return hex("000000016742c01eda0507e40000000168ce388000000001658884"); }
@@ -98,6 +102,7 @@ class CaptureFakes final : public stream::CaptureFactory {
    private:
     Result<std::optional<hal::AccessUnit>> do_encode(const hal::Picture& picture) override {
       if (fakes_.encoder_error) return fail(*fakes_.encoder_error, "set by the test");
+      if (fakes_.record_masks) fakes_.encoded_masks.push_back(fakes_.masks);
       held_[write_++ % held_.size()] = {ByteView(bytes_), picture.number, std::exchange(keyframe_, false)};
       if (write_ <= fakes_.encoder_delay) return std::nullopt;
       return held_[(write_ - 1 - fakes_.encoder_delay) % held_.size()];
@@ -110,6 +115,8 @@ class CaptureFakes final : public stream::CaptureFactory {
       fakes_.vbv = vbv;
       return {};
     }
+    void do_set_masks(std::span<const PictureArea> masks) override { fakes_.masks = masks.size(); }
+    [[nodiscard]] hal::Luma do_luma() const noexcept override { return fakes_.luma ? fakes_.luma() : hal::Luma(); }
     [[nodiscard]] std::string do_name() const override { return "fake"; }
     CaptureFakes& fakes_;
     Bytes bytes_ = Bytes(20, std::byte{0xff});

@@ -257,6 +257,17 @@ TEST_CASE("V4L2: formats whose pictures could not be sent are avoided, if the de
   CHECK(s.open({.format = "H264", .unusable = {h264}})->format() == PixelFormat::h264);
 }
 
+TEST_CASE("with privacy masks, a format that the sensor encodes is never used") {
+  Scene s{"H264", "MJPG"};
+  CHECK(s.open()->format() == PixelFormat::h264);  // control
+  CHECK(s.open({.encoded = false})->format() == PixelFormat::mjpeg);
+  CHECK(s.log.contains("not H264: the camera could not paint its privacy masks"));
+  CHECK(s.try_open({.format = "H264", .encoded = false}).error().code == Errc::unsupported);
+  CHECK(s.log.contains("privacy masks exclude H264"));
+  Scene alone{"H264"};
+  CHECK(alone.try_open({.encoded = false}).error().code == Errc::unsupported);
+}
+
 TEST_CASE("V4L2: the best format is chosen, the others are logged, and a rejected format is skipped") {
   Scene s{"MJPG", "YUYV", "NV12"};
   {
