@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Seals or opens one frame several times. instructions.py counts the instructions of two runs with different numbers of
-// rounds. All other work is the same in both runs, so the difference is the cost of the additional rounds.
+// Seals or opens one frame, or detects motion in one picture, several times. instructions.py counts the instructions of
+// two runs with different numbers of rounds. All other work is the same in both runs, so the difference is the cost of
+// the additional rounds.
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
 
 #include "crypto/psa.hpp"
 #include "protocol/frame.hpp"
+#include "stream/capture/motion_detector.hpp"
 
 using namespace sealcam;
 
@@ -56,12 +59,33 @@ struct Work {
   }
 };
 
+/// Noise, so that each block is compared and few are alike. `height` of a picture of 16:9.
+void detect_motion(int height, unsigned long rounds) {
+  const hal::Size size{height * 16 / 9, height};
+  const auto width = static_cast<std::size_t>(size.width);
+  Bytes noise(width + 1024), samples(width * static_cast<std::size_t>(height + 64));
+  std::uint32_t random = 1;
+  for (std::byte& sample : noise) sample = static_cast<std::byte>((random = random * 1'664'525 + 1'013'904'223) >> 26);
+  for (std::size_t y = 0; y * width < samples.size(); ++y)
+    std::memcpy(samples.data() + y * width, noise.data() + y * 37 % 997, width);
+  stream::MotionDetector detector;
+  MonotonicTime now;
+  for (unsigned long i = 0; i < rounds + 2; ++i) {
+    now = now + stream::MotionDetector::interval;
+    detector.update({samples.data() + i % 64 * width, width, size}, now);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 4 || !crypto::init()) {
-    std::fprintf(stderr, "usage: frame_cost seal|open BYTES ROUNDS\n");
+    std::fprintf(stderr, "usage: frame_cost seal|open BYTES ROUNDS, or: frame_cost motion HEIGHT ROUNDS\n");
     return 64;
+  }
+  if (std::string_view(argv[1]) == "motion") {
+    detect_motion(std::atoi(argv[2]), std::strtoul(argv[3], nullptr, 10));
+    return 0;
   }
   const bool sealing = std::string_view(argv[1]) == "seal";
   Work work(std::strtoul(argv[2], nullptr, 10));

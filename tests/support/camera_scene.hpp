@@ -26,7 +26,8 @@ struct CameraScene : CameraSurroundings, CameraRun {
   FakeMqttClient client;
   std::uint64_t seq = 0;
   std::uint32_t number = 0;
-  bool motion = false;  ///< of the next pictures
+  bool motion = false;      ///< of the next pictures
+  std::uint32_t areas = 0;  ///< the same
 
   /// With a roster, `hub` and `second` may watch.
   explicit CameraScene(bool with_roster = true, const stream::PreRollLimits& preroll = {})
@@ -107,7 +108,8 @@ struct CameraScene : CameraSurroundings, CameraRun {
       clock.advance(std::chrono::milliseconds(33));
       const Bytes unit(size, static_cast<std::byte>(number));
       const MonotonicTime captured = clock.monotonic();
-      queue.push(unit, {FrameNumber(number++), captured, challenges.pick(captured), {64, 48}, letter == 'I', motion});
+      queue.push(unit,
+                 {FrameNumber(number++), captured, challenges.pick(captured), {64, 48}, letter == 'I', motion, areas});
       publisher.frames_ready();
     }
   }

@@ -30,7 +30,8 @@ struct UnitInfo {
   protocol::Echoes echoes;  ///< chosen when the sensor delivered the picture
   hal::Size size;
   bool keyframe = false;
-  bool motion = false;  ///< the camera detects motion at this time
+  bool motion = false;      ///< the camera detects motion at this time
+  std::uint32_t areas = 0;  ///< CaptureControl::areas_version() of its masks
 };
 
 struct QueueCounters {

@@ -6,8 +6,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <optional>
+#include <string>
+#include <utility>
 
+#include "base/picture_area.hpp"
 #include "base/types.hpp"
 #include "protocol/status.hpp"
 
@@ -26,7 +30,14 @@ struct Quality {
   friend bool operator==(const Quality&, const Quality&) = default;
 };
 
-/// Thread-safe. Never blocks.
+/// The owner's settings about areas of the picture.
+struct AreaSettings {
+  FewAreas masks{};                ///< no picture that leaves the camera shows them
+  std::uint32_t sensitivity = 50;  ///< of the motion detector, at most 100; 0: off
+  FewAreas zones{};                ///< motion counts only here; empty: everywhere
+};
+
+/// Thread-safe. Never blocks for longer than a copy of the areas.
 class CaptureControl {
  public:
   explicit CaptureControl(const Quality& quality) noexcept { set_quality(quality); }
@@ -42,6 +53,22 @@ class CaptureControl {
   /// Opens the sensor again, because its configuration changed.
   void request_reopen() noexcept { reopen_.store(true, std::memory_order_release); }
   [[nodiscard]] bool take_reopen_request() noexcept { return reopen_.exchange(false, std::memory_order_acq_rel); }
+
+  [[nodiscard]] bool reopen_requested() const noexcept { return reopen_.load(std::memory_order_acquire); }
+
+  /// The areas apply to all pictures that are encoded from now on. Units with an older areas_version() must not be
+  /// sent.
+  void set_areas(const AreaSettings& areas) {
+    const std::scoped_lock lock(areas_mutex_);
+    areas_ = areas;
+    areas_version_.fetch_add(1, std::memory_order_acq_rel);
+  }
+  [[nodiscard]] std::uint32_t areas_version() const noexcept { return areas_version_.load(std::memory_order_acquire); }
+  /// The areas with their version.
+  [[nodiscard]] std::pair<AreaSettings, std::uint32_t> areas() const {
+    const std::scoped_lock lock(areas_mutex_);
+    return {areas_, areas_version_.load(std::memory_order_acquire)};
+  }
 
   void request_keyframe() noexcept { keyframe_.store(true, std::memory_order_release); }
   /// True once after one or more requests.
@@ -93,7 +120,46 @@ class CaptureControl {
   std::atomic<bool> reduced_ = false;
   std::atomic<bool> keyframes_alone_ = false;
   std::atomic<std::uint8_t> fault_ = 0;
+  mutable std::mutex areas_mutex_;  // guards areas_
+  AreaSettings areas_;
+  std::atomic<std::uint32_t> areas_version_ = 0;
   std::atomic<std::uint64_t> quality_ = 0;  // one word, so that a reader sees the values of one call
+};
+
+/// Texts of the capture thread for other threads. Thread-safe.
+class CaptureReport {
+ public:
+  explicit CaptureReport(CaptureControl& control) noexcept : control_(control) {}
+
+  void set_encoder(std::string name) {
+    const std::scoped_lock lock(mutex_);
+    encoder_ = std::move(name);
+  }
+  void set_fault(protocol::CameraFault fault, std::string text) {
+    const std::scoped_lock lock(mutex_);
+    fault_ = std::move(text);
+    control_.set_fault(fault);
+  }
+  /// Any fault, or only this one.
+  void clear_fault(std::optional<protocol::CameraFault> fault = std::nullopt) {
+    if (!control_.fault() || (fault && control_.fault() != fault)) return;
+    const std::scoped_lock lock(mutex_);
+    fault_.clear();
+    control_.set_fault(std::nullopt);
+  }
+  [[nodiscard]] std::string encoder() const {
+    const std::scoped_lock lock(mutex_);
+    return encoder_;
+  }
+  [[nodiscard]] std::string fault() const {
+    const std::scoped_lock lock(mutex_);
+    return fault_;
+  }
+
+ private:
+  CaptureControl& control_;
+  mutable std::mutex mutex_;
+  std::string encoder_, fault_;
 };
 
 }  // namespace sealcam::stream

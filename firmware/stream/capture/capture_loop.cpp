@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <condition_variable>
+#include <tuple>
 #include <utility>
 
 #include "base/format.hpp"
@@ -27,6 +28,7 @@ CaptureLoop::CaptureLoop(const Dependencies& deps, std::function<void()> wake)
       wake_(std::move(wake)),
       controller_(deps.log),
       filter_(deps.log, deps.control),
+      report_(deps.control),
       quality_(deps.control.quality()),
       source_backoff_(first_pause, max_pause),
       encoder_backoff_(first_pause, max_pause) {}
@@ -45,41 +47,13 @@ void CaptureLoop::run(const std::stop_token& stop) {
   close_source();
 }
 
-void CaptureLoop::set_encoder_name(std::string name) {
-  const std::scoped_lock lock(name_mutex_);
-  encoder_name_ = std::move(name);
-}
-
-void CaptureLoop::set_fault(protocol::CameraFault fault, std::string text) {
-  const std::scoped_lock lock(name_mutex_);
-  fault_ = std::move(text);
-  deps_.control.set_fault(fault);
-}
-
-void CaptureLoop::clear_fault(std::optional<protocol::CameraFault> fault) {
-  if (!deps_.control.fault() || (fault && deps_.control.fault() != fault)) return;
-  const std::scoped_lock lock(name_mutex_);
-  fault_.clear();
-  deps_.control.set_fault(std::nullopt);
-}
-
-std::string CaptureLoop::fault() const {
-  const std::scoped_lock lock(name_mutex_);
-  return fault_;
-}
-
-std::string CaptureLoop::encoder_name() const {
-  const std::scoped_lock lock(name_mutex_);
-  return encoder_name_;
-}
-
 std::chrono::nanoseconds CaptureLoop::step() {
   if (finished()) return max_pause;
   const MonotonicTime now = deps_.clock.monotonic();
   const Quality requested = deps_.control.quality();
   if (deps_.control.closed()) {
     if (source_) lose_source();
-    clear_fault();
+    report_.clear_fault();
     return closed_pause;
   }
   if (source_ && deps_.control.take_reopen_request()) lose_source();
@@ -104,7 +78,7 @@ bool CaptureLoop::open_source() {
   if (!source) {
     if (source.error().code != Errc::canceled && !std::exchange(source_logged_, true))
       deps_.log.error("cannot open the sensor, trying again: {}", to_string(source.error()));
-    set_fault(CameraFault::sensor, to_string(source.error()));
+    report_.set_fault(CameraFault::sensor, to_string(source.error()));
     source_backoff_.failed(now);
     return false;
   }
@@ -118,7 +92,7 @@ bool CaptureLoop::open_source() {
   if (source_->format() == hal::PixelFormat::h264) {
     controller_.attach(source_->controls());
     controller_.follow(requested, false);
-    set_encoder_name("sensor");
+    report_.set_encoder("sensor");
   }
   if (description_ != source_->describe()) {
     description_ = source_->describe();
@@ -132,17 +106,18 @@ bool CaptureLoop::open_encoder(const Quality& quality) {
   if (!encoder) {
     if (!std::exchange(encoder_logged_, true))
       deps_.log.error("cannot open an encoder, trying again: {}", to_string(encoder.error()));
-    set_fault(CameraFault::encoder, to_string(encoder.error()));
+    report_.set_fault(CameraFault::encoder, to_string(encoder.error()));
     encoder_backoff_.failed(deps_.clock.monotonic());
     return false;
   }
   encoder_ = std::move(*encoder);
   encoder_size_ = picture_size_;
+  encoder_->set_masks(areas_.masks.list());
   apply(quality);
   in_flight_.clear();
   held_back_ = 0;
   ++counters_.encoder_opened;
-  set_encoder_name(encoder_->name());
+  report_.set_encoder(encoder_->name());
   return true;
 }
 
@@ -193,7 +168,7 @@ void CaptureLoop::source_failed(const Error& error) {
   }
   if (!std::exchange(source_logged_, true))
     deps_.log.error("the sensor failed, opening it again: {}", to_string(error));
-  set_fault(CameraFault::sensor, to_string(error));
+  report_.set_fault(CameraFault::sensor, to_string(error));
   lose_source();
   source_backoff_.failed(now);
 }
@@ -201,7 +176,7 @@ void CaptureLoop::source_failed(const Error& error) {
 void CaptureLoop::encoder_failed(const Error& error) {
   if (!std::exchange(encoder_logged_, true))
     deps_.log.error("the encoder failed, opening another one: {}", to_string(error));
-  set_fault(CameraFault::encoder, to_string(error));
+  report_.set_fault(CameraFault::encoder, to_string(error));
   if (encoder_) deps_.factory.encoder_failed(encoder_->name());
   encoder_.reset();
   encoder_backoff_.failed(deps_.clock.monotonic());
@@ -218,7 +193,7 @@ bool CaptureLoop::logged(std::string_view text) {
 void CaptureLoop::usable() {
   last_usable_ = deps_.clock.monotonic();
   if (last_usable_ - opened_ < source_timeout || deps_.control.fault() != CameraFault::pictures) return;
-  clear_fault(CameraFault::pictures);
+  report_.clear_fault(CameraFault::pictures);
   logged_.clear();
   deps_.log.info("pictures of the sensor can be sent again");
 }
@@ -240,7 +215,7 @@ void CaptureLoop::unusable(const Error& cause) {
         "the sensor delivers, but no picture can be sent; opening it again, with another format if it has "
         "one: {}",
         text);
-  set_fault(CameraFault::pictures, text);
+  report_.set_fault(CameraFault::pictures, text);
   deps_.factory.format_failed(*source_);
   source_backoff_.failed(now);
   given_up_ = true;
@@ -251,7 +226,7 @@ void CaptureLoop::handle(hal::Picture& picture) {
   ++counters_.captured;
   last_picture_ = deps_.clock.monotonic();
   if (std::exchange(source_logged_, false)) deps_.log.info("the sensor delivers again");
-  clear_fault(CameraFault::sensor);
+  report_.clear_fault(CameraFault::sensor);
   if (deps_.control.fault() != CameraFault::pictures) source_backoff_.reset();
   picture.number = FrameNumber(first_number_.value() + picture.number.value());
   next_number_ = picture.number.next();
@@ -312,6 +287,23 @@ void CaptureLoop::follow_quality(const Quality& quality) {
   apply(quality);
 }
 
+/// Before each picture, so that new masks apply to the next one.
+void CaptureLoop::follow_areas() {
+  if (deps_.control.areas_version() == areas_version_) return;
+  std::tie(areas_, areas_version_) = deps_.control.areas();
+  detector_.configure(areas_.sensitivity, areas_.zones.list());
+  if (!encoder_) return;
+  encoder_->set_masks(areas_.masks.list());
+  encoder_->request_keyframe();  // units with the earlier masks are not sent
+  since_keyframe_ = 0;
+}
+
+void CaptureLoop::detect_motion(MonotonicTime captured) {
+  const bool motion = detector_.update(encoder_->luma(), captured);
+  if (motion && !counters_.motion.exchange(true)) ++counters_.motions;
+  if (!motion) counters_.motion = false;
+}
+
 // Takes both requests each time, because one key frame fulfills both.
 bool CaptureLoop::keyframe_needed() {
   const bool requested = deps_.control.take_keyframe_request();
@@ -320,6 +312,7 @@ bool CaptureLoop::keyframe_needed() {
 
 void CaptureLoop::encode(const hal::Picture& picture, const protocol::Echoes& echoes) {
   picture_size_ = picture.size;
+  follow_areas();
   const Quality quality = deps_.control.quality();
   if (encoder_size_ != picture_size_ || quality_.downscale != quality.downscale) encoder_.reset();
   if (!encoder_ && encoder_backoff_.due(deps_.clock.monotonic())) (void)open_encoder(quality);
@@ -329,7 +322,7 @@ void CaptureLoop::encode(const hal::Picture& picture, const protocol::Echoes& ec
     encoder_->request_keyframe();
     since_keyframe_ = 0;
   }
-  in_flight_.put(picture.number.value(), {picture.captured, echoes});
+  in_flight_.put(picture.number.value(), {picture.captured, echoes, areas_version_});
   const MonotonicTime before = deps_.clock.monotonic();
   const auto unit = encoder_->encode(picture);
   counters_.encode_ns += static_cast<std::uint64_t>((deps_.clock.monotonic() - before).count());
@@ -343,6 +336,7 @@ void CaptureLoop::encode(const hal::Picture& picture, const protocol::Echoes& ec
     encoder_failed(unit.error());
     return;
   }
+  detect_motion(picture.captured);
   if (!*unit) {
     if (++held_back_ > in_flight_.capacity) encoder_failed({Errc::timeout, 0, "the encoder returns no access units"});
     return;
@@ -350,18 +344,24 @@ void CaptureLoop::encode(const hal::Picture& picture, const protocol::Echoes& ec
   held_back_ = 0;
   encoder_backoff_.reset();
   if (std::exchange(encoder_logged_, false)) deps_.log.info("the encoder works again");
-  clear_fault(CameraFault::encoder);
+  report_.clear_fault(CameraFault::encoder);
   const auto origin = in_flight_.take((*unit)->number.value());
   if (!origin) {
     encoder_failed({Errc::io, 0, "the encoder returned an access unit of an unknown picture"});
     return;
   }
   if ((*unit)->keyframe) since_keyframe_ = 0;
-  put((*unit)->bytes, {(*unit)->number, origin->captured, origin->echoes,
-                       encoded_size(picture.size, quality_.downscale), (*unit)->keyframe});
+  put((*unit)->bytes,
+      {(*unit)->number, origin->captured, origin->echoes, encoded_size(picture.size, quality_.downscale),
+       (*unit)->keyframe, counters_.motion, origin->areas});
 }
 
 void CaptureLoop::pass_through(const hal::Picture& picture, const protocol::Echoes& echoes) {
+  follow_areas();
+  if (!areas_.masks.empty()) {
+    if (deps_.control.reopen_requested()) return;
+    return unusable({Errc::unsupported, 0, "the sensor encodes, so that the camera cannot paint the privacy masks"});
+  }
   controller_.follow(deps_.control.quality(), filter_.keyframes_alone());
   const ByteView bytes(picture.planes[0].data, picture.planes[0].stride);
   const auto info = hal::check_access_unit(bytes);
@@ -377,7 +377,7 @@ void CaptureLoop::pass_through(const hal::Picture& picture, const protocol::Echo
   if (!info) return;
   if (!sent) return usable();
   next_unit_ = picture.number.next();
-  put(bytes, {picture.number, picture.captured, echoes, picture.size, info->keyframe});
+  put(bytes, {picture.number, picture.captured, echoes, picture.size, info->keyframe, false, areas_version_});
 }
 
 void CaptureLoop::put(ByteView bytes, const UnitInfo& info) {

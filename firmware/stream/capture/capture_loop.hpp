@@ -17,6 +17,7 @@
 #include "stream/capture/access_unit_queue.hpp"
 #include "stream/capture/capture_control.hpp"
 #include "stream/capture/encoding_sensor.hpp"
+#include "stream/capture/motion_detector.hpp"
 #include "stream/capture/received_challenges.hpp"
 
 namespace sealcam::stream {
@@ -76,6 +77,8 @@ struct CaptureCounters {
   std::atomic<std::uint64_t> source_opened = 0;
   std::atomic<std::uint64_t> encoder_opened = 0;
   std::atomic<std::uint64_t> encode_ns = 0;  ///< total time inside the encoder
+  std::atomic<std::uint64_t> motions = 0;    ///< how often motion began
+  std::atomic<bool> motion = false;          ///< in the last encoded picture
 };
 
 /// Fetches pictures all the time, so that the sensor stays exposed, and encodes them only while the control is active.
@@ -85,8 +88,9 @@ struct CaptureCounters {
 /// sensor again, with another format if it has one. If the control is closed, the loop destroys both within the 200 ms
 /// for which it waits for a picture. Frame numbers continue after the source is opened again. For a sensor that
 /// delivers H.264, the loop checks each access unit, and sends bitrate and requests for key frames to the sensor. If
-/// the sensor still sends more than the network carries, only key frames pass. Allocates nothing per picture.
-/// Thread-bound, except for the counters.
+/// the sensor still sends more than the network carries, only key frames pass. The encoder paints the owner's privacy
+/// masks; a sensor that encodes cannot, so that its pictures are not sent while there are masks. The motion detector
+/// sees the pictures that are encoded. Allocates nothing per picture. Thread-bound, except for the counters.
 class CaptureLoop {
  public:
   struct Dependencies {
@@ -109,14 +113,15 @@ class CaptureLoop {
   [[nodiscard]] bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
   [[nodiscard]] const CaptureCounters& counters() const noexcept { return counters_; }
   /// For example "libx264". "sensor" if the sensor encodes. Empty before the first encoder was opened. Thread-safe.
-  [[nodiscard]] std::string encoder_name() const;
+  [[nodiscard]] std::string encoder_name() const { return report_.encoder(); }
   /// Why no pictures can be sent: the text for CaptureControl::fault(). Empty without a fault. Thread-safe.
-  [[nodiscard]] std::string fault() const;
+  [[nodiscard]] std::string fault() const { return report_.fault(); }
 
  private:
   struct InFlightPicture {
     MonotonicTime captured;
     protocol::Echoes echoes;
+    std::uint32_t areas = 0;  // version of the masks
   };
   [[nodiscard]] bool open_source();
   [[nodiscard]] bool open_encoder(const Quality& quality);
@@ -128,15 +133,14 @@ class CaptureLoop {
   void handle(hal::Picture& picture);
   void encode(const hal::Picture& picture, const protocol::Echoes& echoes);
   void follow_quality(const Quality& quality);
+  void follow_areas();
+  void detect_motion(MonotonicTime captured);
   void apply(const Quality& quality);
   [[nodiscard]] bool changed_enough(const Quality& quality) const noexcept;
   [[nodiscard]] bool skip(MonotonicTime captured);
   void pass_through(const hal::Picture& picture, const protocol::Echoes& echoes);
   [[nodiscard]] bool keyframe_needed();
   void put(ByteView bytes, const UnitInfo& info);
-  void set_encoder_name(std::string name);
-  void set_fault(protocol::CameraFault fault, std::string text);
-  void clear_fault(std::optional<protocol::CameraFault> fault = std::nullopt);
   void usable();
   void unusable(const Error& cause);
   [[nodiscard]] bool logged(std::string_view text);
@@ -147,6 +151,10 @@ class CaptureLoop {
   std::unique_ptr<hal::VideoEncoder> encoder_;
   SourceController controller_;
   GroupFilter filter_;
+  CaptureReport report_;
+  MotionDetector detector_;
+  AreaSettings areas_;
+  std::uint32_t areas_version_ = 0;
   std::string description_;  // of the source, as last logged
   Quality quality_;          // of the encoder
   hal::PictureRing<InFlightPicture> in_flight_;
@@ -174,9 +182,6 @@ class CaptureLoop {
   bool encoder_logged_ = false;
   std::atomic<bool> finished_ = false;
   CaptureCounters counters_;
-  mutable std::mutex name_mutex_;
-  std::string encoder_name_;
-  std::string fault_;
 };
 
 }  // namespace sealcam::stream

@@ -338,9 +338,9 @@ void Publisher::send_reports() {
 }
 
 void Publisher::send(const AccessUnitQueue::Unit& unit) {
-  const MonotonicTime now = deps_.clock.monotonic();
   auto* key = deps_.epochs.key();
-  if (key == nullptr) return;
+  if (key == nullptr || unit.info.areas != deps_.control.areas_version()) return builder_.skip();  // earlier masks
+  const MonotonicTime now = deps_.clock.monotonic();
   const auto leases = deps_.challenges.leases(now);
   if (leases.video() == 0 && use_.use() != PictureUse::motion) {
     builder_.skip();

@@ -245,3 +245,43 @@ TEST_CASE("a failing control is logged once, and the pictures continue") {
   CHECK(s.logged("cannot set the sensor's control") == 1);
   CHECK(drain(s.queue) == "I0! P1!");
 }
+
+TEST_CASE("while there are privacy masks, no picture that the sensor encoded is sent") {
+  EncodedScene s;
+  s.control.set_active(true);
+  s.key();
+  s.delta();
+  REQUIRE(drain(s.queue) != "");  // control
+  const FewAreas mask(PictureAreas{{0, 0, 100, 100}});
+  SECTION("the camera opens another format") {
+    s.control.request_reopen();
+    s.control.set_areas({.masks = mask});
+    s.factory.format = hal::PixelFormat::yu12;
+    s.factory.record_masks = true;
+    s.steps(3);
+    CHECK(s.factory.encoded_masks == std::vector<std::size_t>{1, 1, 1});
+    CHECK_FALSE(s.control.fault());
+  }
+  SECTION("a sensor without another format is a fault") {
+    s.control.set_areas({.masks = mask});
+    for (int i = 0; i < 50; ++i) s.key();
+    CHECK(s.control.fault() == CameraFault::pictures);
+    CHECK(s.loop.fault().contains("privacy masks"));
+    CHECK(s.factory.formats_failed > 0);
+    CHECK(s.queue.size() == 0);
+    s.control.set_areas({});
+    s.clock.advance(10s);
+    for (int i = 0; i < 400; ++i) s.key();
+    CHECK(s.queue.size() > 0);
+    CHECK_FALSE(s.control.fault());
+  }
+  SECTION("nothing is sent while the loop has not opened it again") {
+    s.factory.before_next = [&s, mask] {  // between the turn's check and its picture
+      s.control.request_reopen();
+      s.control.set_areas({.masks = mask});
+    };
+    s.key();
+    CHECK(s.queue.size() == 0);
+    CHECK_FALSE(s.control.fault());
+  }
+}

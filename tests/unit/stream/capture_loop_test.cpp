@@ -387,3 +387,80 @@ TEST_CASE("a stopped capture thread switches the light off, and a failing light 
   }
   CHECK(std::ranges::count_if(s.log.lines(), [](auto& line) { return line.contains("activity light"); }) == 1);
 }
+
+TEST_CASE("masks apply to the next picture, which is a key frame, and to each encoder that is opened later") {
+  CaptureScene s;
+  s.control.set_active(true);
+  s.factory.record_masks = true;
+  s.steps(3);
+  CHECK(drain(s.queue) == "I0! P1! P2!");  // a fake access unit is not filled with its number
+  s.control.set_areas({.masks = FewAreas(PictureAreas{{0, 0, 100, 100}, {500, 500, 10, 10}})});
+  s.steps(2);
+  const auto unit = s.queue.take();
+  REQUIRE(unit);
+  CHECK(unit->info.keyframe);
+  CHECK(unit->info.areas == s.control.areas_version());
+  s.queue.release();
+  s.factory.encoder_error = Errc::device_lost;
+  s.steps(1);
+  s.factory.encoder_error.reset();
+  s.clock.advance(1s);
+  s.steps(2);
+  CHECK(s.factory.encoded_masks == std::vector<std::size_t>{0, 0, 0, 2, 2, 2, 2});
+  CHECK(s.loop.counters().encoder_opened == 2);
+}
+
+TEST_CASE("a unit of an encoder with delay has the version of the masks of its own picture") {
+  CaptureScene s;
+  s.control.set_active(true);
+  s.factory.encoder_delay = 2;
+  s.steps(4);
+  s.control.set_areas({.masks = FewAreas(PictureAreas{{0, 0, 100, 100}})});
+  s.steps(4);
+  std::string versions;
+  while (const auto unit = s.queue.take()) {
+    versions += std::to_string(unit->info.areas);
+    s.queue.release();
+  }
+  CHECK(versions == "000011");
+}
+
+TEST_CASE("the motion detector sees the encoder's pictures, and marks the units while there is motion") {
+  CaptureScene s;
+  s.control.set_active(true);
+  s.factory.source_size = {320, 240};
+  Bytes samples(std::size_t{320} * 240);
+  int left = -1;  // of a striped square that walks
+  s.factory.luma = [&] {
+    for (int y = 0; y < 240; ++y)
+      for (int x = 0; x < 320; ++x) {
+        const bool inside = left >= 0 && y >= 100 && y < 148 && x >= left && x < left + 48;
+        samples[static_cast<std::size_t>(y * 320 + x)] = static_cast<std::byte>(inside ? 60 + (x / 4 % 2) * 120 : 100);
+      }
+    return hal::Luma{samples.data(), 320, {320, 240}};
+  };
+  const auto motion = [&](int pictures) {
+    bool any = false;
+    for (int i = 0; i < pictures; ++i) {
+      s.steps(1);
+      if (left >= 0) ++left;
+      while (const auto unit = s.queue.take()) {
+        any |= unit->info.motion;
+        s.queue.release();
+      }
+    }
+    return any;
+  };
+  CHECK_FALSE(motion(400));  // the detector measures for ten seconds
+  left = 0;
+  CHECK(motion(120));
+  CHECK(s.loop.counters().motions == 1);
+  left = -1;
+  (void)motion(150);
+  CHECK_FALSE(motion(100));
+  AreaSettings off;
+  off.sensitivity = 0;
+  s.control.set_areas(off);
+  left = 0;
+  CHECK_FALSE(motion(120));
+}

@@ -58,6 +58,23 @@ TEST_CASE("the header of a picture shows whether the camera detected motion") {
   CHECK(motion == "0110");
 }
 
+TEST_CASE("a picture that was encoded before the newest privacy masks is not sent") {
+  CameraScene s;
+  s.run();
+  s.receive_request(s.hub);
+  s.capture("I");
+  s.client.settle();
+  REQUIRE(s.video_of(s.hub).size() == 1);  // control
+  s.control.set_areas({.masks = FewAreas(PictureAreas{{0, 0, 100, 100}})});
+  s.capture("PPI");
+  s.areas = s.control.areas_version();
+  s.capture("PPIP");
+  s.client.settle();
+  const auto video = s.video_of(s.hub);
+  REQUIRE(video.size() == 3);  // the deltas before the key frame cannot be decoded
+  CHECK(video[1].kind == FrameKind::key);
+}
+
 TEST_CASE("the camera encodes and sends no pictures without a request") {
   CameraScene s;
   s.run();
