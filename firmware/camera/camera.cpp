@@ -313,6 +313,7 @@ void Camera::reserve_space() {
 
 Result<End> Camera::run() {
   if (!wake_) return fail(Errc::io, "eventfd", errno);
+  control_.set_areas(effective_.areas);
   // Before the sensor opens, because with privacy on it must not open.
   if (auto r = privacy_.load(); !r) return std::unexpected(r.error());
   reserve_space();

@@ -15,6 +15,7 @@
 #include "device/enrollment.hpp"
 #include "hal/backends.hpp"
 #include "hal/media.hpp"
+#include "stream/capture/capture_control.hpp"
 
 namespace sealcam::camera {
 
@@ -24,6 +25,7 @@ struct CameraConfig {
   SourceConfig source;
   hal::EncoderConfig encoder;  ///< the source has size and rate
   BitsPerSecond min_bitrate = limits::default_min_bitrate;
+  stream::AreaSettings areas{};  ///< of the owner's command; the file has none
   LogLevel log = LogLevel::info;
 };
 

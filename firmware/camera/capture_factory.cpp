@@ -170,6 +170,7 @@ SensorChoice::Source SensorChoice::try_libcamera(const SourceConfig& source) {
 Result<std::unique_ptr<hal::FrameSource>> ConfiguredCapture::do_open_source() {
   SourceConfig source = config().source;
   source.unusable = unusable_;
+  source.encoded = config().areas.masks.empty();  // the camera cannot paint pictures that the sensor encodes
   source_log_.next_attempt();
   return sensors_.open(source);
 }

@@ -54,6 +54,7 @@ Diagnosis examine(const DoctorSubject& subject) {
   diagnostics.check_state();
   diagnostics.check_enrollment();
   diagnostics.check_wifi();
+  diagnostics.check_areas();
   diagnostics.check_space();
   diagnostics.check_memory();
   diagnostics.check_clock();

@@ -101,6 +101,7 @@ class Diagnostics {
   void check_state();
   void check_enrollment();
   void check_wifi();
+  void check_areas();
   void check_space();
   void check_memory();
   void check_clock();

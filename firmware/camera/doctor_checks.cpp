@@ -114,6 +114,26 @@ void Diagnostics::check_wifi() {
   }
 }
 
+/// Masks and motion detector.
+void Diagnostics::check_areas() {
+  const auto settings = read_settings(device::StateFiles{subject_.state}.settings());
+  if (!settings) {
+    fault("masks", settings.error(), "repeat the settings with sealcam camera settings");
+    return;
+  }
+  const std::size_t masks = settings->masks.value_or(PictureAreas()).size();
+  const std::size_t zones = settings->zones.value_or(PictureAreas()).size();
+  const auto motion = settings->motion.value_or(protocol::CameraSettings::usual_motion);
+  if (masks > 0 && config_.source.format == "H264")
+    fault("masks", "/source/format is H264, so that the camera cannot paint its privacy masks and sends no pictures",
+          "remove /source/format, or remove the masks with sealcam camera settings --no-masks");
+  else ok("masks", masks == 0 ? "there are no privacy masks" : sealcam::format("{} privacy masks", masks));
+  if (motion == 0) ok("motion", "the detector is off");
+  else
+    ok("motion", sealcam::format("sensitivity {}, {}", motion,
+                                 zones == 0 ? "in the whole picture" : sealcam::format("in {} zones", zones)));
+}
+
 void Diagnostics::check_space() {
   // A missing folder will be in the file system of its nearest existing parent.
   fs::path folder = subject_.state;

@@ -187,6 +187,25 @@ static std::optional<std::uint32_t> read_number(ConfigReader& reader, std::strin
   return static_cast<std::uint32_t>(reader.integer(pointer, 0, 1, max));
 }
 
+/// Nothing if the file has no such list.
+static std::optional<PictureAreas> read_areas(ConfigReader& reader, std::string_view pointer) {
+  if (!reader.has(pointer)) return std::nullopt;
+  PictureAreas areas;
+  for (const auto& text : reader.texts(pointer)) {
+    const auto area = parse_picture_area(text);
+    if (!area) reader.reject(pointer, area.error().what);
+    else areas.push_back(*area);
+  }
+  if (areas.size() > max_picture_areas) reader.reject(pointer, "has at most 8 areas");
+  return areas;
+}
+
+static std::string as_json(const PictureAreas& areas) {
+  std::string text;
+  for (const auto& area : areas) text += sealcam::format("{}\"{}\"", text.empty() ? "" : ", ", to_string(area));
+  return "[" + text + "]";
+}
+
 std::expected<CameraSettings, std::string> read_settings(const std::filesystem::path& file) {
   ConfigReader reader = ConfigReader::from_file(file, true);
   CameraSettings settings;
@@ -199,6 +218,10 @@ std::expected<CameraSettings, std::string> read_settings(const std::filesystem::
   if (width.has_value() != height.has_value()) reader.reject("/width", "needs a height, too");
   if (width && height) settings.size = {*width, *height};
   settings.frames_per_second = read_number(reader, "/rate", 1000);
+  settings.masks = read_areas(reader, "/masks");
+  if (reader.has("/motion"))
+    settings.motion = static_cast<std::uint32_t>(reader.integer("/motion", 0, 0, CameraSettings::max_motion));
+  settings.zones = read_areas(reader, "/zones");
   if (const auto why = reader.finish())
     return std::unexpected(sealcam::format(
         "{}: {}; delete the file and repeat the settings with sealcam camera settings", file.string(), *why));
@@ -211,6 +234,9 @@ Result<> write_settings(const std::filesystem::path& file, const CameraSettings&
   if (settings.size)
     text += sealcam::format(", \"width\": {}, \"height\": {}", settings.size->width, settings.size->height);
   if (settings.frames_per_second) text += sealcam::format(", \"rate\": {}", *settings.frames_per_second);
+  if (settings.masks) text += sealcam::format(", \"masks\": {}", as_json(*settings.masks));
+  if (settings.motion) text += sealcam::format(", \"motion\": {}", *settings.motion);
+  if (settings.zones) text += sealcam::format(", \"zones\": {}", as_json(*settings.zones));
   text += "}\n";
   return write_file_durably(file, as_bytes(text));
 }
@@ -236,6 +262,9 @@ CameraConfig with_settings(CameraConfig config, const CameraSettings& settings, 
     if (*rate <= 120) config.source.rate = *rate;
     else log.warning("the camera ignores the owner's rate of {} pictures per second; valid are 1 to 120", *rate);
   }
+  config.areas = {.masks = FewAreas(settings.masks.value_or(PictureAreas())),
+                  .sensitivity = settings.motion.value_or(CameraSettings::usual_motion),
+                  .zones = FewAreas(settings.zones.value_or(PictureAreas()))};
   return config;
 }
 
@@ -255,10 +284,14 @@ Result<> StateActions::do_rename(std::string_view name) {
 Result<stream::Quality> StateActions::do_change(const CameraSettings& settings) {
   if (auto r = write_settings(deps_.files.settings(), settings); !r) return std::unexpected(r.error());
   CameraConfig changed = with_settings(deps_.configured, settings, deps_.log);
-  const bool reopen = changed.source.size != effective_.source.size || changed.source.rate != effective_.source.rate;
+  // Without masks, the sensor may encode again.
+  const bool masks = changed.areas.masks.empty() != effective_.areas.masks.empty();
+  const bool reopen =
+      masks || changed.source.size != effective_.source.size || changed.source.rate != effective_.source.rate;
   effective_ = std::move(changed);
   deps_.capture.configure(effective_);
   if (reopen) deps_.control.request_reopen();
+  deps_.control.set_areas(effective_.areas);  // last, so that the capture thread already knows that it must reopen
   return best_quality(effective_);
 }
 

@@ -203,6 +203,12 @@ void put_capture(Json& json, const stream::CaptureLoop& capture, const stream::C
   json["encoder_opened"] = c.encoder_opened.load();
   json["encoder"] = capture.encoder_name();
   json["fault"] = capture.fault();
+  const stream::AreaSettings areas = control.areas().first;
+  json["masks"] = areas.masks.list().size();
+  json["motion_sensitivity"] = areas.sensitivity;
+  json["motion_zones"] = areas.zones.list().size();
+  json["motion"] = c.motion.load();
+  json["motions"] = c.motions.load();
   json["encode_ms"] =
       static_cast<double>(c.encode_ns.load()) / 1e6 / std::max(1.0, static_cast<double>(c.encoded.load()));
   json["bitrate"] = quality.bitrate.value();

@@ -20,7 +20,9 @@ TEST_CASE("the owner's settings are read as they were written") {
   CHECK(read_settings(file) == CameraSettings{});
   for (const auto& settings :
        {CameraSettings{}, CameraSettings{BitsPerSecond(700'000), CameraSettings::Size{1280, 720}, 15U},
-        CameraSettings{{}, CameraSettings::Size{640, 480}, {}}}) {
+        CameraSettings{{}, CameraSettings::Size{640, 480}, {}},
+        CameraSettings{{}, {}, {}, PictureAreas(8, {990, 995, 10, 5}), 0U, PictureAreas{{0, 0, 1000, 1000}}},
+        CameraSettings{.masks = PictureAreas(), .motion = 100U}}) {
     REQUIRE(write_settings(file, settings));
     CHECK(read_settings(file) == settings);
   }
@@ -29,8 +31,12 @@ TEST_CASE("the owner's settings are read as they were written") {
 TEST_CASE("the error of a damaged file names the file and the next step") {
   const test::TemporaryFolder folder;
   const auto file = folder.path() / "settings.json";
-  for (const char* content : {"", "{}", R"({"version": 2})", R"({"version": 1, "width": 640})",
-                              R"({"version": 1, "bitrate": 0})", R"({"version": 1, "color": true})"}) {
+  for (const char* content :
+       {"", "{}", R"({"version": 2})", R"({"version": 1, "width": 640})", R"({"version": 1, "bitrate": 0})",
+        R"({"version": 1, "color": true})", R"({"version": 1, "masks": ["0,0,0,1"]})",
+        R"({"version": 1, "masks": "0,0,1,1"})", R"({"version": 1, "motion": 101})",
+        R"({"version": 1, "zones": ["0,0,1,1", "0,0,1,1", "0,0,1,1", "0,0,1,1", "0,0,1,1",
+                                                          "0,0,1,1", "0,0,1,1", "0,0,1,1", "0,0,1,1"]})"}) {
     REQUIRE(write_file_durably(file, as_bytes(content)));
     const auto read = read_settings(file);
     REQUIRE_FALSE(read);
@@ -55,6 +61,20 @@ TEST_CASE("the owner's settings override the configuration if they are valid") {
   CHECK(bad.source.size == config.source.size);
   CHECK(bad.source.rate == config.source.rate);
   CHECK(log.lines().size() == 3);
+}
+
+TEST_CASE("masks, sensitivity and zones come from the owner's settings alone") {
+  MemoryLog log;
+  const auto none = with_settings({}, {}, log);
+  CHECK(none.areas.masks.empty());
+  CHECK(none.areas.sensitivity == 50);
+  const auto set = with_settings(
+      {}, {.masks = PictureAreas{{1, 2, 3, 4}}, .motion = 0U, .zones = PictureAreas{{0, 0, 500, 1000}, {5, 6, 7, 8}}},
+      log);
+  REQUIRE(set.areas.masks.list().size() == 1);
+  CHECK(set.areas.masks.list()[0] == PictureArea{1, 2, 3, 4});
+  CHECK(set.areas.sensitivity == 0);
+  CHECK(set.areas.zones.list().size() == 2);
 }
 
 TEST_CASE("the reset button needs five seconds, and is not read again after an error") {
