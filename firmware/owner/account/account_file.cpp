@@ -43,6 +43,7 @@ class RecordReader {
     if (!id) reader_.reject(pointer(key), "must be a device id of 32 characters");
     return id.value_or(DeviceId());
   }
+  [[nodiscard]] std::vector<std::string> texts(std::string_view key) { return reader_.texts(pointer(key)); }
   [[nodiscard]] std::vector<DeviceId> devices(std::string_view key) {
     std::vector<DeviceId> out;
     for (const auto& each : reader_.texts(pointer(key))) {
@@ -73,6 +74,18 @@ class RecordReader {
   std::string at_;
 };
 
+std::optional<PictureAreas> read_areas(RecordReader& record, std::string_view key) {
+  if (!record.has(key)) return std::nullopt;
+  PictureAreas areas;
+  for (const auto& text : record.texts(key)) {
+    const auto area = parse_picture_area(text);
+    if (!area) record.reject(key, area.error().what);
+    else areas.push_back(*area);
+  }
+  if (areas.size() > max_picture_areas) record.reject(key, "has at most 8 areas");
+  return areas;
+}
+
 protocol::CameraSettings read_settings(RecordReader& record) {
   protocol::CameraSettings settings;
   if (record.has("settings/bitrate"))
@@ -82,6 +95,11 @@ protocol::CameraSettings read_settings(RecordReader& record) {
                      static_cast<std::uint32_t>(record.number("settings/height", 1, 65535))};
   if (record.has("settings/rate"))
     settings.frames_per_second = static_cast<std::uint32_t>(record.number("settings/rate", 1, 1000));
+  settings.masks = read_areas(record, "settings/masks");
+  if (record.has("settings/motion"))
+    settings.motion =
+        static_cast<std::uint32_t>(record.number("settings/motion", 0, protocol::CameraSettings::max_motion));
+  settings.zones = read_areas(record, "settings/zones");
   return settings;
 }
 
@@ -155,6 +173,14 @@ Json to_json(const protocol::CommandItem<protocol::CameraSettings>& item) {
   if (item.value.size) json["width"] = item.value.size->width;
   if (item.value.size) json["height"] = item.value.size->height;
   if (item.value.frames_per_second) json["rate"] = *item.value.frames_per_second;
+  const auto add_areas = [&json](const char* name, const std::optional<PictureAreas>& areas) {
+    if (!areas) return;
+    json[name] = Json::array();
+    for (const auto& area : *areas) json[name].push_back(to_string(area));
+  };
+  add_areas("masks", item.value.masks);
+  if (item.value.motion) json["motion"] = *item.value.motion;
+  add_areas("zones", item.value.zones);
   return json;
 }
 

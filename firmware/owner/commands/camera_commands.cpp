@@ -60,6 +60,42 @@ Outcome<> reset(const Dependencies& deps, const CameraArguments& arguments, bool
   return make_change(deps, arguments.change, change, afterwards);
 }
 
+/// The areas of an option: nothing without it, an empty list to remove all.
+Outcome<std::optional<PictureAreas>> parse_areas(const std::vector<std::string>& texts, bool none) {
+  if (texts.empty()) return none ? std::optional(PictureAreas()) : std::nullopt;
+  if (none) return failure(EX_USAGE, "areas cannot be set and removed at the same time");
+  if (texts.size() > max_picture_areas)
+    return failure(EX_USAGE, sealcam::format("a camera has at most {} areas of one kind", max_picture_areas));
+  PictureAreas areas;
+  for (const auto& text : texts) {
+    const auto area = parse_picture_area(text);
+    if (!area)
+      return failure(
+          EX_USAGE, sealcam::format("'{}' is not an area: {}; the left half is 0,0,500,1000", text, area.error().what));
+    areas.push_back(*area);
+  }
+  return areas;
+}
+
+std::string areas_text(const std::optional<PictureAreas>& areas) {
+  std::string text;
+  for (const auto& area : areas.value_or(PictureAreas())) text += (text.empty() ? "" : " ") + to_string(area);
+  return text;
+}
+
+/// For the list of cameras.
+std::string area_settings_text(const CameraRecord& camera) {
+  const auto settings = camera.command.settings ? camera.command.settings->value : protocol::CameraSettings();
+  std::string text;
+  if (const auto masks = settings.masks.value_or(PictureAreas()).size(); masks > 0)
+    text += sealcam::format(", {} privacy masks", masks);
+  const auto motion = settings.motion.value_or(protocol::CameraSettings::usual_motion);
+  text += motion == 0 ? ", motion off" : sealcam::format(", motion {}", motion);
+  if (const auto zones = settings.zones.value_or(PictureAreas()).size(); zones > 0)
+    text += sealcam::format(" in {} zones", zones);
+  return text;
+}
+
 JsonObject desired_json(const CommandRecord& command) {
   JsonObject json;
   json.add("newest", command.newest.value())
@@ -73,6 +109,11 @@ JsonObject desired_json(const CommandRecord& command) {
              sealcam::format("{}x{}", command.settings->value.size->width, command.settings->value.size->height));
   if (command.settings && command.settings->value.frames_per_second)
     json.add("rate", *command.settings->value.frames_per_second);
+  if (command.settings) {
+    json.add("masks", areas_text(command.settings->value.masks))
+        .add("motion", command.settings->value.motion.value_or(protocol::CameraSettings::usual_motion))
+        .add("zones", areas_text(command.settings->value.zones));
+  }
   if (command.wifi) json.add("wifi", command.wifi_lost ? "lost" : "waits");
   if (command.reset) json.add("reset", true);
   return json;
@@ -127,8 +168,15 @@ Outcome<> change_settings(const Dependencies& deps, const CameraArguments& argum
       return failure(EX_USAGE, sealcam::format("'{}' is not a size; write it like 1280x720", arguments.size));
     settings.size = {size->width, size->height};
   }
+  auto masks = parse_areas(arguments.masks, arguments.no_masks);
+  if (!masks) return std::unexpected(masks.error());
+  auto zones = parse_areas(arguments.zones, arguments.no_zones);
+  if (!zones) return std::unexpected(zones.error());
+  settings.masks = std::move(*masks);
+  settings.zones = std::move(*zones);
+  if (arguments.motion >= 0) settings.motion = static_cast<std::uint32_t>(arguments.motion);
   if (settings == protocol::CameraSettings())
-    return failure(EX_USAGE, "no setting was given; use --bitrate, --size or --rate");
+    return failure(EX_USAGE, "no setting was given; see: sealcam camera settings --help");
   return change_camera(deps, arguments, [&](const Account&, AccountFile&, CameraRecord& camera) -> Outcome<> {
     desire_settings(camera, settings);
     return {};
@@ -200,9 +248,9 @@ Outcome<> list_cameras(const Dependencies& deps, const CameraArguments&) {
     }
     const auto why = pending_text(camera), fault = wifi_text(camera);
     sealcam::println(
-        "{} '{}', {} hubs may watch{}{}{}{}{}", camera.id.to_string(), camera.name, watchers(*account, camera).size(),
+        "{} '{}', {} hubs may watch{}{}{}{}{}{}", camera.id.to_string(), camera.name, watchers(*account, camera).size(),
         camera.command.privacy && camera.command.privacy->value ? ", privacy on in the owner's command" : "",
-        why.empty() ? "" : "; ", why, fault.empty() ? "" : "; ", fault);
+        area_settings_text(camera), why.empty() ? "" : "; ", why, fault.empty() ? "" : "; ", fault);
   }
   if (deps.json) print_json(json);
   else if (account->cameras.empty()) sealcam::println("no cameras; pair one with 'sealcam camera pair'");

@@ -200,11 +200,17 @@ class CommandLine {
     auto [privacy, p] = add_for_camera(camera, "privacy", "Close or open the sensor of a camera", &switch_privacy);
     add_on_off(privacy, p.privacy);
 
-    auto [settings, s] =
-        add_for_camera(camera, "settings", "Change bitrate, size or rate of a camera's pictures", &change_settings);
+    auto [settings, s] = add_for_camera(camera, "settings", "Change pictures, masks or motion", &change_settings);
     add_number(settings, "--bitrate", s.bitrate, "NUMBER", 1U, 4'000'000'000U, "Bits per second");
     add_text(settings, "--size", s.size, "WIDTHxHEIGHT", "Size in pixels, for example 1280x720");
     add_number(settings, "--rate", s.rate, "NUMBER", 1U, 1000U, "Pictures per second");
+    add_text(settings, "--mask", s.masks, "L,T,W,H", "Area that no picture shows, in thousandths; repeatable")
+        ->allow_extra_args(false);
+    settings.add_flag("--no-masks", s.no_masks, "Remove all masks");
+    add_number(settings, "--motion", s.motion, "NUMBER", 0, 100,
+               "Sensitivity of the motion detector; 0: off, usual: 50");
+    add_text(settings, "--zone", s.zones, "L,T,W,H", "Motion counts only in these areas")->allow_extra_args(false);
+    settings.add_flag("--no-zones", s.no_zones, "Motion counts everywhere");
 
     auto [wifi, w] = add_for_camera(camera, "wifi", "Change the Wi-Fi network of a camera", &change_wifi);
     add_text(wifi, "--ssid", w.ssid, "SSID", "Name of the network")->required();

@@ -100,8 +100,11 @@ struct DeviceArguments {
 struct CameraArguments {
   std::string camera, name, ssid, password_file, size;
   std::uint32_t bitrate = 0, rate = 0;  ///< 0: unchanged
-  std::string privacy;                  ///< "on" or "off"
-  bool confirmed = false;               ///< --yes
+  std::vector<std::string> masks, zones;
+  bool no_masks = false, no_zones = false;
+  int motion = -1;         ///< sensitivity; -1: unchanged
+  std::string privacy;     ///< "on" or "off"
+  bool confirmed = false;  ///< --yes
   ChangeOptions change;
 };
 [[nodiscard]] Outcome<> rename_camera(const Dependencies& deps, const CameraArguments& arguments);

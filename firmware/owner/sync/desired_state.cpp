@@ -86,6 +86,9 @@ void desire_settings(CameraRecord& camera, const protocol::CameraSettings& setti
   if (settings.bitrate) whole.bitrate = settings.bitrate;
   if (settings.size) whole.size = settings.size;
   if (settings.frames_per_second) whole.frames_per_second = settings.frames_per_second;
+  if (settings.masks) whole.masks = settings.masks;
+  if (settings.motion) whole.motion = settings.motion;
+  if (settings.zones) whole.zones = settings.zones;
   camera.command.settings = {next_number(camera), whole};
 }
 

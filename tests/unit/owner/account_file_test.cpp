@@ -87,7 +87,8 @@ TEST_CASE("an account file keeps unconfirmed changes") {
   door.command.name = {protocol::CommandSeq(1), "Front"};
   door.command.privacy = {protocol::CommandSeq(2), false};
   door.command.settings = {protocol::CommandSeq(3),
-                           {BitsPerSecond(500'000), protocol::CameraSettings::Size{640, 480}, std::uint32_t{7}}};
+                           {BitsPerSecond(500'000), protocol::CameraSettings::Size{640, 480}, std::uint32_t{7},
+                            PictureAreas{{0, 0, 250, 400}}, std::uint32_t{30}, PictureAreas(8, {1, 2, 3, 4})}};
   door.command.wifi = {protocol::CommandSeq(4), Bytes(2, std::byte{0xff})};
   door.command.reset = protocol::CommandSeq(5);
   sample.file.hubs[1].may_switch_privacy = sample.file.hubs[1].unlinked = true;

@@ -172,6 +172,14 @@ TEST_CASE("a command is pending until the grants name its number, and its passph
   desire_settings(door, {.bitrate = BitsPerSecond(1), .size = {}, .frames_per_second = {}});
   desire_settings(door, {.bitrate = {}, .size = {}, .frames_per_second = 5});
   CHECK(door.command.settings->value.bitrate == BitsPerSecond(1));
+  auto changed = door;
+  desire_settings(changed, {.masks = PictureAreas{{1, 2, 3, 4}}, .motion = 7U});
+  desire_settings(changed, {.zones = PictureAreas{{5, 6, 7, 8}}});
+  CHECK(changed.command.settings->value.masks == PictureAreas{{1, 2, 3, 4}});
+  CHECK(changed.command.settings->value.motion == 7U);
+  desire_settings(changed, {.masks = PictureAreas()});
+  CHECK(changed.command.settings->value.masks->empty());
+  CHECK(changed.command.settings->value.zones->size() == 1);
   CHECK(door.command.settings->since == protocol::CommandSeq(5));
 }
 
