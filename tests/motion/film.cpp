@@ -35,7 +35,7 @@ Samples median(const std::vector<Samples>& pictures) {
 
 }  // namespace
 
-Clip load_clip(const char* name, hal::Size size, int every) {
+Clip load_clip(const char* name, hal::Size size, int every, std::size_t repeat) {
   FakeClock clock;
   MemoryLog log;
   auto source = hal::modules::open_replay({.file = clip_folder / name, .size = size, .loop = false, .realtime = false},
@@ -43,17 +43,22 @@ Clip load_clip(const char* name, hal::Size size, int every) {
   INFO(name);
   REQUIRE(source);
   Clip clip{.size = size, .pictures = {}, .empty = {}};
-  for (int number = 0;; ++number) {
+  Errc last{};
+  for (int number = 0, errors = 0; errors < 100;) {
     const auto picture = (*source)->next(1s);
-    if (!picture) break;
-    if (number % every != 0) continue;
+    if (!picture) last = picture.error().code;
+    if (last == Errc::end_of_stream) break;
+    if (!picture) ++errors;  // for example a timeout on a busy machine
+    if (!picture || number++ % every != 0) continue;
     Samples& samples = clip.pictures.emplace_back();
     for (int y = 0; y < size.height; ++y) {
       const auto* row = reinterpret_cast<const std::uint8_t*>(picture->planes[0].data) +
                         static_cast<std::size_t>(y) * picture->planes[0].stride;
       samples.insert(samples.end(), row, row + size.width);
     }
+    for (std::size_t i = 1; i < repeat; ++i) clip.pictures.push_back(clip.pictures.back());
   }
+  CAPTURE(static_cast<int>(last));
   REQUIRE(clip.pictures.size() > 100);
   clip.empty = median(clip.pictures);
   return clip;

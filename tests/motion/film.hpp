@@ -25,8 +25,9 @@ struct Clip {
 
 inline const std::filesystem::path clip_folder = "/usr/share/doc/opencv-doc/examples/data";
 
-/// Takes every n-th picture of a file in `clip_folder`. Fails the test if it cannot be read.
-[[nodiscard]] Clip load_clip(const char* name, hal::Size size, int every);
+/// Takes every n-th picture of a file in `clip_folder`, several times if the file has fewer than 5 a second. Fails the
+/// test if it cannot be read.
+[[nodiscard]] Clip load_clip(const char* name, hal::Size size, int every, std::size_t repeat = 1);
 
 /// A part of a clip in which something moves.
 struct MarkedEvent {
