@@ -21,6 +21,7 @@
 #include "base/types.hpp"
 #include "protocol/envelope.hpp"
 #include "recordings/status.hpp"
+#include "recordings/timeline.hpp"
 
 namespace sealcam::recordings {
 
@@ -157,6 +158,11 @@ class Archive {
   [[nodiscard]] Result<RecordedTimeline> timeline(const DeviceId& camera, const TimeRange& range) {
     return do_timeline(camera, range);
   }
+  /// Motion that overlaps the range, in ascending order; the newest `limit` if there is more. It is not cut at the
+  /// edges of the range, but at an hour before and after it. Files that are still scanned for a new index are missing.
+  [[nodiscard]] Result<std::vector<Motion>> motion(const DeviceId& camera, const TimeRange& range, std::size_t limit) {
+    return do_motion(camera, range, limit);
+  }
   /// Starts with the key frame at or before `range.begin` if its span contains `range.begin`, else with the first one
   /// after it. Ends before the first picture at or after `range.end`. Errors: also not_found (no file in the range).
   [[nodiscard]] Result<std::unique_ptr<PictureReader>> read(const DeviceId& camera, const TimeRange& range,
@@ -179,6 +185,7 @@ class Archive {
   virtual Result<std::vector<CameraSummary>> do_cameras() = 0;
   virtual Result<std::vector<Day>> do_days(const DeviceId& camera) = 0;
   virtual Result<RecordedTimeline> do_timeline(const DeviceId& camera, const TimeRange& range) = 0;
+  virtual Result<std::vector<Motion>> do_motion(const DeviceId& camera, const TimeRange& range, std::size_t limit) = 0;
   virtual Result<std::unique_ptr<PictureReader>> do_read(const DeviceId& camera, const TimeRange& range,
                                                          Pictures which) = 0;
   virtual Result<Moment> do_picture_at(const DeviceId& camera, CaptureTime time, Pictures which) = 0;

@@ -123,11 +123,9 @@ class FileInspector {
   [[nodiscard]] Result<FileContent> read(const RecordingFile& file, const DeviceId& camera);
   /// The same for a file whose receipt is not valid.
   [[nodiscard]] Result<FileContent> read_without_receipt(const RecordingFile& file, const DeviceId& camera);
-  struct Facts {
-    IndexedFile file;
-    std::vector<Gap> gaps;
-  };
-  /// The data of the index. A file without a receipt has the reason `open`. Errors: also malformed (no frame).
+  using Facts = IndexedFacts;
+  /// The data of the index, without motion. A file without a receipt has the reason `open`. Errors: also malformed (no
+  /// frame).
   [[nodiscard]] Result<Facts> inspect(const std::filesystem::path& folder, const FileName& name);
 
  private:

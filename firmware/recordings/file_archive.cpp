@@ -15,6 +15,16 @@ constexpr CaptureTime last_time{std::chrono::microseconds::max()};
 constexpr TimeRange all_times{first_time, last_time};
 /// Files that picture_at() tries, if the newest ones cannot be opened.
 constexpr int max_tries = 3;
+/// Motion that begins before a range, or ends after it, is read from files of this time.
+constexpr std::chrono::hours motion_margin{1};
+
+/// Times of requests and of a damaged index may be any 64 bits.
+CaptureTime shifted(CaptureTime time, std::chrono::microseconds by) {
+  std::int64_t sum = 0;
+  if (__builtin_add_overflow(time.since_epoch.count(), by.count(), &sum))
+    return by.count() < 0 ? first_time : last_time;
+  return {std::chrono::microseconds(sum)};
+}
 
 std::chrono::sys_time<std::chrono::microseconds> civil(CaptureTime time) {
   return std::chrono::sys_time<std::chrono::microseconds>(time.since_epoch);
@@ -97,6 +107,17 @@ Result<RecordedTimeline> FileArchive::do_timeline(const DeviceId& camera, const 
   return timeline;
 }
 
+Result<std::vector<Motion>> FileArchive::do_motion(const DeviceId& camera, const TimeRange& range, std::size_t limit) {
+  const auto stored = index_.motion(camera, {shifted(range.begin, -motion_margin), shifted(range.end, motion_margin)});
+  if (!stored) return std::unexpected(stored.error());
+  MotionSpans spans;  // motion continues in the next file
+  for (const auto& motion : *stored) spans.add(motion);
+  auto all = spans.take();
+  std::erase_if(all, [&](const Motion& m) { return m.begin >= range.end || m.end < range.begin; });
+  if (all.size() > limit) all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(limit));
+  return all;
+}
+
 Result<std::unique_ptr<PictureReader>> FileArchive::do_read(const DeviceId& camera, const TimeRange& range,
                                                             Pictures which) {
   auto files = index_.files(camera, range);
@@ -145,7 +166,7 @@ Result<> fill_index(Index& index, const std::filesystem::path& folder, const Acc
   for (const auto& file : *files) {
     const auto facts = inspector.inspect(folder, file.file);
     if (!facts) log.warning("skipping a file: {}", to_string(facts.error()));
-    else if (auto r = index.put(facts->file, facts->gaps); !r) return r;
+    else if (auto r = index.put(*facts); !r) return r;
   }
   return {};
 }

@@ -53,9 +53,8 @@ class PictureSource {
   crypto::sframe::OpeningKey key_;
   protocol::FrameOpener opener_;
   ItemReader reader_;
-  std::size_t next_group_ = 0;                 ///< whose mark was not read yet
-  std::optional<CaptureTime> first_captured_;  ///< of the group
-  CaptureTime last_at_;
+  std::size_t next_group_ = 0;  ///< whose mark was not read yet
+  PicturePlaces places_;
   Bytes plain_;
   std::uint64_t altered_ = 0;
 };
@@ -68,6 +67,12 @@ class PictureSource {
 [[nodiscard]] Result<Moment> find_moment(const std::filesystem::path& folder, const AccountId& account,
                                          const KeyFolder* keys, const IndexedFile& file, CaptureTime time,
                                          Pictures which);
+/// The motion in a file that `hub` completed. Compares each group with the digest in the receipt of that hub, which is
+/// ten times faster than the camera's signatures. Shows nothing: pictures are verified when a reader opens them. Errors:
+/// not_found (the file, or its base key), malformed (also without a receipt, or of another hub), bad_signature,
+/// wrong_key, not_decryptable (the key), io, permission.
+[[nodiscard]] Result<std::vector<Motion>> scan_motion(const std::filesystem::path& folder, FileInspector& inspector,
+                                                      const KeyFolder& keys, const FileName& name, const DeviceId& hub);
 
 /// Thread-safe.
 class FileArchive final : public Archive {
@@ -82,6 +87,7 @@ class FileArchive final : public Archive {
   Result<std::vector<CameraSummary>> do_cameras() override;
   Result<std::vector<Day>> do_days(const DeviceId& camera) override;
   Result<RecordedTimeline> do_timeline(const DeviceId& camera, const TimeRange& range) override;
+  Result<std::vector<Motion>> do_motion(const DeviceId& camera, const TimeRange& range, std::size_t limit) override;
   Result<std::unique_ptr<PictureReader>> do_read(const DeviceId& camera, const TimeRange& range,
                                                  Pictures which) override;
   Result<Moment> do_picture_at(const DeviceId& camera, CaptureTime time, Pictures which) override;

@@ -122,7 +122,7 @@ Result<> FileWriter::end_group() {
   return sync();
 }
 
-Result<> FileWriter::add(FrameKind kind, Counter counter, ByteView message, CaptureTime now) {
+Result<> FileWriter::add(FrameKind kind, Counter counter, ByteView message, CaptureTime now, const PictureMark& mark) {
   // The network may exchange frames that wait for a key frame. A file has ascending counters.
   if (!groups_.empty() && counter < newest_) {
     leave_out(counter);
@@ -137,10 +137,13 @@ Result<> FileWriter::add(FrameKind kind, Counter counter, ByteView message, Capt
     groups_.push_back({.size = 0, .time = now, .digest = {}});
     first_counters_.push_back(counter.value());
     const auto marked = std::min(unmarked_.size(), max_marked);
-    const auto mark = encode_mark(now, std::span(unmarked_).last(marked));
+    const auto item = encode_mark(now, std::span(unmarked_).last(marked));
     unmarked_.clear();
-    if (auto r = append(mark); !r) return r;
+    places_.begin_group(now);
+    if (auto r = append(item); !r) return r;
   }
+  const auto at = places_.place(mark.captured, std::nullopt);
+  if (mark.motion) motion_.add(at, kind == FrameKind::key, message.size());
   end_ = std::max(now, groups_.back().time);
   if (auto r = append(message); !r) return r;
   return now.since_epoch - synced_at_.since_epoch >= max_unsynced ? sync() : Result<>();
@@ -191,6 +194,7 @@ FileInspector::Facts FileWriter::facts() const {
   if (!groups_.empty())
     facts.gaps = locate(gaps(), epoch_->epoch, groups_, end_,
                         [&](std::size_t group) { return std::optional(first_counters_[group]); });
+  facts.motion = motion_.spans();
   return facts;
 }
 

@@ -35,9 +35,10 @@ class FileWriter {
 
   /// Whether this frame belongs into a new file: five minutes, a limit, or a step of the wall clock.
   [[nodiscard]] bool is_full(protocol::FrameKind kind, std::size_t size, CaptureTime now) const noexcept;
-  /// Adds a key frame or delta that passed every check. `now` is its arrival. After an error, destroy the object; the
-  /// file needs complete(). Errors: permission, io.
-  [[nodiscard]] Result<> add(protocol::FrameKind kind, Counter counter, ByteView message, CaptureTime now);
+  /// Adds a key frame or delta that passed every check. `now` is its arrival, `mark` what its camera signed. After an
+  /// error, destroy the object; the file needs complete(). Errors: permission, io.
+  [[nodiscard]] Result<> add(protocol::FrameKind kind, Counter counter, ByteView message, CaptureTime now,
+                             const PictureMark& mark);
   /// The hub received this frame and does not store it.
   void leave_out(Counter counter);
   /// Writes what is not written and makes it durable.
@@ -82,6 +83,8 @@ class FileWriter {
   std::vector<std::uint64_t> unmarked_;  ///< left out since the last mark
   std::optional<std::uint64_t> first_;
   Counter newest_;  ///< of the stored frames
+  PicturePlaces places_;
+  MotionSpans motion_;
   std::uint64_t size_ = 0;
   std::uint64_t syncs_ = 0;
   CaptureTime end_;

@@ -34,6 +34,12 @@ struct IndexedFile {
   EndReason reason = EndReason::open;
 };
 
+struct IndexedFacts {
+  IndexedFile file;
+  std::vector<Gap> gaps;
+  std::optional<std::vector<Motion>> motion;  ///< nothing: not known yet
+};
+
 struct Usage {
   std::uint64_t bytes = 0;
   std::uint64_t files = 0;
@@ -57,7 +63,7 @@ class Index {
   [[nodiscard]] static Result<> delete_files(const std::filesystem::path& path);
 
   /// Adds the file, or replaces its data in the index.
-  [[nodiscard]] Result<> put(const IndexedFile& file, const std::vector<Gap>& gaps);
+  [[nodiscard]] Result<> put(const IndexedFacts& facts);
   [[nodiscard]] Result<> remove(const FileName& file);
 
   /// By ascending id.
@@ -65,6 +71,12 @@ class Index {
   /// Files that overlap the range, in the order of time and number.
   [[nodiscard]] Result<std::vector<IndexedFile>> files(const DeviceId& camera, const TimeRange& range);
   [[nodiscard]] Result<std::vector<Gap>> gaps(const DeviceId& camera, const TimeRange& range);
+  /// In the order of time.
+  [[nodiscard]] Result<std::vector<Motion>> motion(const DeviceId& camera, const TimeRange& range);
+  /// The newest file of all cameras whose motion is not known, without files that are being written.
+  [[nodiscard]] Result<std::optional<IndexedFile>> without_motion();
+  /// Of a file without known motion. Does nothing for an unknown file.
+  [[nodiscard]] Result<> put_motion(const FileName& file, const std::vector<Motion>& motion);
   /// The newest file that begins at or before `time`.
   [[nodiscard]] Result<std::optional<IndexedFile>> at_or_before(const DeviceId& camera, CaptureTime time);
   /// Of all cameras, without files that are being written.

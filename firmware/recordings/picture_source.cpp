@@ -11,10 +11,15 @@ using protocol::FrameKind;
 
 namespace {
 
-/// A jump of the camera's clock within a group does not move a picture further than this.
-constexpr std::chrono::minutes max_group_time{5};
 /// A new group after a longer time does not directly continue the one before.
 constexpr std::chrono::seconds max_step{2};
+
+Result<crypto::sframe::OpeningKey> open_key(const KeyFolder& keys, const FileContent& content, const DeviceId& camera) {
+  const auto& grants = content.verified.grants;
+  const auto secret = keys.load(camera, grants.epoch);
+  if (!secret) return std::unexpected(secret.error());
+  return crypto::sframe::OpeningKey::open(grants.suite, grants.epoch, secret->base_key);
+}
 
 }  // namespace
 
@@ -25,11 +30,8 @@ Result<std::unique_ptr<PictureSource>> PictureSource::open(const std::filesystem
   if (!file) return std::unexpected(file.error());
   auto content = inspector.read(*file, name.camera);
   if (!content) return std::unexpected(content.error());
-  const auto& grants = content->verified.grants;
   if (keys == nullptr) return fail(Errc::not_found, "no keys");
-  const auto secret = keys->load(name.camera, grants.epoch);
-  if (!secret) return std::unexpected(secret.error());
-  auto key = crypto::sframe::OpeningKey::open(grants.suite, grants.epoch, secret->base_key);
+  auto key = open_key(*keys, *content, name.camera);
   if (!key) return std::unexpected(key.error());
   std::unique_ptr<PictureSource> source(new PictureSource(std::move(*file), std::move(*content), std::move(*key)));
   source->go_to(0);
@@ -44,7 +46,6 @@ std::uint64_t PictureSource::place(std::size_t group) const {
 void PictureSource::go_to(std::size_t group) {
   reader_ = ItemReader(file_, place(group), content_.end);
   next_group_ = group;
-  first_captured_.reset();
 }
 
 void PictureSource::seek(CaptureTime time) {
@@ -55,19 +56,8 @@ void PictureSource::seek(CaptureTime time) {
 }
 
 CaptureTime PictureSource::at(CaptureTime captured) {
-  const auto& group = content_.groups[next_group_ - 1];
-  if (!first_captured_) {
-    first_captured_ = captured;
-    return std::max(group.time, last_at_);
-  }
-  // Capture times may be any 64 bits.
-  std::int64_t step = 0;
-  const bool overflow =
-      __builtin_sub_overflow(captured.since_epoch.count(), first_captured_->since_epoch.count(), &step);
-  const bool sane = !overflow && step >= 0 && step <= std::chrono::microseconds(max_group_time).count();
-  auto place = sane ? CaptureTime{group.time.since_epoch + std::chrono::microseconds(step)} : last_at_;
-  if (next_group_ < content_.groups.size()) place = std::min(place, content_.groups[next_group_].time);
-  return std::max(place, last_at_);
+  const bool last = next_group_ == content_.groups.size();
+  return places_.place(captured, last ? std::nullopt : std::optional(content_.groups[next_group_].time));
 }
 
 std::optional<PictureSource::Opened> PictureSource::open_frame(ByteView message) {
@@ -85,8 +75,7 @@ std::optional<PictureSource::Opened> PictureSource::open_frame(ByteView message)
     return std::nullopt;
   }
   const auto& header = opened->header;
-  last_at_ = at(header.captured);
-  return Opened{.facts = {.at = last_at_,
+  return Opened{.facts = {.at = at(header.captured),
                           .captured = header.captured,
                           .width = header.width,
                           .height = header.height,
@@ -106,8 +95,7 @@ Result<std::optional<PictureSource::Opened>> PictureSource::next(Pictures which)
     if (!item || !*item) return std::nullopt;
     if ((*item)->head.kind == ItemKind::mark) {
       if (next_group_ == content_.groups.size()) return std::nullopt;  // more groups than in the receipt
-      ++next_group_;
-      first_captured_.reset();
+      places_.begin_group(content_.groups[next_group_++].time);
       continue;
     }
     if ((*item)->head.kind != ItemKind::frame || next_group_ == 0) {
@@ -252,6 +240,97 @@ Result<Moment> find_moment(const std::filesystem::path& folder, const AccountId&
   }
   if (moment.group.empty()) return fail(Errc::not_found, "the file has no picture at this time");
   return moment;
+}
+
+namespace {
+
+/// Opens the frames of one group without the camera's signatures, and keeps those with motion until the digest is
+/// known.
+class MotionScanner {
+ public:
+  MotionScanner(const FileContent& content, const crypto::sframe::OpeningKey& key)
+      : content_(content), key_(key), opener_(content.verified.route) {}
+
+  /// Begins the next group. False if the receipt has no such group. Errors: crypto.
+  [[nodiscard]] Result<bool> begin_group(ByteView mark) {
+    if (auto r = end_group(); !r) return std::unexpected(r.error());
+    if (next_ == content_.groups.size()) return false;
+    places_.begin_group(content_.groups[next_++].time);
+    hash_ = std::make_unique<crypto::Sha256>();
+    hash_->update(mark);
+    return true;
+  }
+  void add(ByteView message) {
+    if (!hash_) return;
+    hash_->update(message);
+    const auto frame = protocol::parse_frame(message);
+    if (!frame || frame->epoch != content_.verified.grants.epoch) return;
+    if (plain_.size() < frame->sealed.size()) plain_.resize(frame->sealed.size());
+    const auto opened = opener_.open(plain_, *frame, key_);
+    if (!opened) return;
+    const bool last = next_ == content_.groups.size();
+    const auto at =
+        places_.place(opened->header.captured, last ? std::nullopt : std::optional(content_.groups[next_].time));
+    if (opened->header.motion) found_.push_back({at, frame->kind == FrameKind::key, message.size()});
+  }
+  /// An altered group has no motion. Errors: crypto.
+  [[nodiscard]] Result<> end_group() {
+    if (!hash_) return {};
+    const auto digest = hash_->finish();
+    hash_.reset();
+    if (!digest) return std::unexpected(digest.error());
+    if (*digest == content_.groups[next_ - 1].digest)
+      for (const auto& picture : found_) spans_.add(picture.at, picture.key, picture.size);
+    found_.clear();
+    return {};
+  }
+  [[nodiscard]] std::vector<Motion> take() { return spans_.take(); }
+
+ private:
+  struct Found {
+    CaptureTime at;
+    bool key = false;
+    std::size_t size = 0;
+  };
+  const FileContent& content_;
+  const crypto::sframe::OpeningKey& key_;
+  protocol::FrameOpener opener_;
+  PicturePlaces places_;
+  MotionSpans spans_;
+  std::unique_ptr<crypto::Sha256> hash_;
+  std::vector<Found> found_;
+  std::size_t next_ = 0;
+  Bytes plain_;
+};
+
+}  // namespace
+
+Result<std::vector<Motion>> scan_motion(const std::filesystem::path& folder, FileInspector& inspector,
+                                        const KeyFolder& keys, const FileName& name, const DeviceId& hub) {
+  const auto file = RecordingFile::open(name.below(folder));
+  if (!file) return std::unexpected(file.error());
+  const auto content = inspector.read(*file, name.camera);
+  if (!content) return std::unexpected(content.error());
+  if (!content->receipt || content->hub != hub) return fail(Errc::malformed, "no receipt of this hub");
+  const auto key = open_key(keys, *content, name.camera);
+  if (!key) return std::unexpected(key.error());
+  MotionScanner scanner(*content, *key);
+  ItemReader reader(*file, content->header.size, content->end);
+  for (;;) {
+    const auto item = reader.next(Content::read);
+    if (!item && item.error().code != Errc::malformed) return std::unexpected(item.error());
+    if (!item || !*item) break;
+    if ((*item)->head.kind == ItemKind::frame) {
+      scanner.add((*item)->bytes);
+    } else {
+      const auto more =
+          (*item)->head.kind == ItemKind::mark ? scanner.begin_group((*item)->bytes) : Result<bool>(false);
+      if (!more) return std::unexpected(more.error());
+      if (!*more) break;
+    }
+  }
+  if (auto r = scanner.end_group(); !r) return std::unexpected(r.error());
+  return scanner.take();
 }
 
 }  // namespace sealcam::recordings

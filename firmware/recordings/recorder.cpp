@@ -35,7 +35,7 @@ void Recorder::add(const AcceptedFrame& frame) {
   } else if (queue_.size() >= max_queue_length) {
     return;
   }
-  Frame copy{frame.epoch, frame.kind, frame.counter, {}, frame.received, frame.stored};
+  Frame copy{frame.epoch, frame.kind, frame.counter, {}, frame.received, frame.mark, frame.stored};
   if (frame.stored) {
     if (!spare_.empty()) {
       copy.message = std::move(spare_.back());
@@ -93,7 +93,7 @@ void Recorder::run(const std::stop_token& stop) {
 void Recorder::handle(Event& event) {
   if (auto* const frame = std::get_if<Frame>(&event)) {
     if (!frame->stored) return core_.leave_out(*frame->epoch, frame->counter);
-    core_.add(frame->epoch, frame->kind, frame->counter, frame->message, frame->received);
+    core_.add(frame->epoch, frame->kind, frame->counter, frame->message, frame->received, frame->mark);
     const std::scoped_lock lock(mutex_);
     queued_bytes_ -= frame->message.size();
     if (spare_.size() < max_spare && frame->message.capacity() <= max_spare_size)

@@ -24,7 +24,8 @@ struct AcceptedFrame {
   Counter counter;
   ByteView message;      ///< as received
   CaptureTime received;  ///< by the hub's wall clock
-  bool stored = true;    ///< false: a report, a still, or a frame in a wrong order. Only its counter is recorded
+  PictureMark mark;
+  bool stored = true;  ///< false: a report, a still, or a frame in a wrong order. Only its counter is recorded
 };
 
 /// Thread-safe. No function but erase() and the destructor waits for the disk.
@@ -55,6 +56,7 @@ class Recorder {
     Counter counter;
     Bytes message;
     CaptureTime received;
+    PictureMark mark;
     bool stored = true;
   };
   struct End {

@@ -44,7 +44,7 @@ void RecorderCore::start() {
 }
 
 void RecorderCore::add(const std::shared_ptr<const RecordedEpoch>& epoch, FrameKind kind, Counter counter,
-                       ByteView message, CaptureTime now) {
+                       ByteView message, CaptureTime now, const PictureMark& mark) {
   const auto& camera = epoch->route.camera;
   auto& track = tracks_[camera];
   if (!may_try()) return drop(track);
@@ -61,7 +61,7 @@ void RecorderCore::add(const std::shared_ptr<const RecordedEpoch>& epoch, FrameK
     if (!track.file)
       if (auto r = begin_file(track, now); !r) return r;
     track.wait_for_key = false;
-    if (auto r = track.file->add(kind, counter, message, now); !r) return r;
+    if (auto r = track.file->add(kind, counter, message, now, mark); !r) return r;
     {
       const std::scoped_lock lock(mutex_);
       ++status_.stored_frames;
@@ -237,10 +237,12 @@ bool RecorderCore::tick() {
     delete_aged();
     work_.insert(work_.end(), later_.begin(), later_.end());
     later_.clear();
+    motion_unknown_ = true;
     if (auto r = make_space(); !r) set_fault(r.error());
   }
   if (!work_.empty()) complete_next();
-  return !work_.empty();
+  else if (motion_unknown_) scan_next();
+  return !work_.empty() || motion_unknown_;
 }
 
 void RecorderCore::complete_next() {
@@ -248,6 +250,7 @@ void RecorderCore::complete_next() {
   work_.pop_front();
   const auto facts = complete(config_.folder, name, inspector_, deps_.hub);
   if (facts) {
+    motion_unknown_ = true;
     if (*facts) put(**facts);
     else (void)deps_.index.remove(name);
     return;

@@ -50,7 +50,7 @@ class RecorderCore {
   void start();
   /// A key frame or delta that passed every check, and arrived at `now`.
   void add(const std::shared_ptr<const RecordedEpoch>& epoch, protocol::FrameKind kind, Counter counter,
-           ByteView message, CaptureTime now);
+           ByteView message, CaptureTime now, const PictureMark& mark = {});
   /// Another frame that the hub received.
   void leave_out(const RecordedEpoch& epoch, Counter counter);
   /// Frames of this camera were dropped before add().
@@ -59,7 +59,7 @@ class RecorderCore {
   void end(const DeviceId& camera, EndReason reason);
   void end_all(EndReason reason);
   [[nodiscard]] Result<Erased> erase(const DeviceId& camera, const TimeRange& range);
-  /// Completes or indexes one file, deletes old files. Returns true if more work waits.
+  /// Completes, indexes or scans one file, deletes old files. Returns true if more work waits.
   bool tick();
   void set_modes(std::vector<std::pair<DeviceId, Mode>> modes);
 
@@ -93,6 +93,7 @@ class RecorderCore {
   void delete_aged();
   [[nodiscard]] bool epoch_in_use(const DeviceId& camera, Epoch epoch) const;
   void complete_next();
+  void scan_next();
   void check_index(const Error& error);
   void set_fault(RecorderFault fault, const Error& error);
   void set_fault(const Error& error);
@@ -108,6 +109,7 @@ class RecorderCore {
   std::deque<FileName> later_;                                     ///< the disk failed; again after a minute
   std::set<FileName> damaged_;                                     ///< reported, and left as they are
   std::optional<std::pair<std::uint64_t, std::uint64_t>> device_;  ///< file system and inode of the folder
+  bool motion_unknown_ = true;                                     ///< files in the index may lack their motion
   bool listed_ = false;
   std::optional<RecorderFault> fault_;
   std::optional<MonotonicTime> retry_;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "recordings/file_archive.hpp"
 #include "recordings/recorder_core.hpp"
 
 namespace sealcam::recordings {
@@ -126,14 +127,32 @@ bool RecorderCore::epoch_in_use(const DeviceId& camera, Epoch epoch) const {
 }
 
 void RecorderCore::put(const FileInspector::Facts& facts) {
-  if (auto r = deps_.index.put(facts.file, facts.gaps); !r) {
+  if (auto r = deps_.index.put(facts); !r) {
     check_index(r.error());
-    if (r = deps_.index.put(facts.file, facts.gaps); !r) {
+    if (r = deps_.index.put(facts); !r) {
       set_fault(RecorderFault::index, r.error());
       if (facts.file.reason != EndReason::open) work_.push_back(facts.file.file);
     }
   }
   if (facts.file.reason != EndReason::open) update_usage();
+}
+
+/// One file takes up to a second. The frames of this time wait in the queue.
+void RecorderCore::scan_next() {
+  motion_unknown_ = false;  // after an error, again with the next cleaning
+  const auto file = deps_.index.without_motion();
+  if (!file) return check_index(file.error());
+  if (!*file) return;
+  auto motion = scan_motion(config_.folder, inspector_, deps_.keys, (*file)->file, deps_.hub.id());
+  if (!motion) {
+    // A file that cannot be opened has no motion.
+    const bool lost =
+        motion.error().code == Errc::not_found && deps_.keys.contains((*file)->file.camera, (*file)->epoch);
+    if (lost || motion.error().code == Errc::io || motion.error().code == Errc::permission) return;
+    motion = std::vector<Motion>();
+  }
+  if (auto r = deps_.index.put_motion((*file)->file, *motion); !r) return check_index(r.error());
+  motion_unknown_ = true;
 }
 
 /// A damaged index is replaced by an empty one, and the files become work again.

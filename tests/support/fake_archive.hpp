@@ -21,6 +21,7 @@ class FakeArchive final : public recordings::Archive {
   std::vector<Picture> pictures;
   std::vector<recordings::Span> spans;
   std::vector<recordings::Gap> gaps;
+  std::vector<recordings::Motion> events;
   recordings::Skipped skipped;
   recordings::Status state;
   std::optional<Error> error;  ///< of each function
@@ -129,6 +130,16 @@ class FakeArchive final : public recordings::Archive {
       if (span.time.overlaps(range)) out.spans.push_back(span);
     for (const auto& gap : gaps)
       if (gap.time.overlaps(range)) out.gaps.push_back(gap);
+    return out;
+  }
+  Result<std::vector<recordings::Motion>> do_motion(const DeviceId& one, const recordings::TimeRange& range,
+                                                    std::size_t limit) override {
+    wait();
+    if (error) return std::unexpected(*error);
+    std::vector<recordings::Motion> out;
+    for (const auto& event : events)
+      if (one == camera && event.begin < range.end && event.end >= range.begin) out.push_back(event);
+    if (out.size() > limit) out.erase(out.begin(), out.end() - static_cast<std::ptrdiff_t>(limit));
     return out;
   }
   Result<std::unique_ptr<recordings::PictureReader>> do_read(const DeviceId& one, const recordings::TimeRange& range,

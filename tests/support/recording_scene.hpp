@@ -38,7 +38,8 @@ class RecordingScene {
   std::unique_ptr<Index> index;
   std::optional<KeyFolder> keys;
   std::unique_ptr<RecorderCore> core;
-  std::vector<Bytes> pictures;  ///< access units, in the order of their recording
+  std::chrono::microseconds camera_ahead{0};  ///< of the hub's clock
+  std::vector<Bytes> pictures;                ///< access units, in the order of their recording
 
   RecordingScene() {
     std::filesystem::create_directories(folder);
@@ -84,13 +85,14 @@ class RecordingScene {
   }
 
   /// Records one frame, 100 ms after the one before. The picture of a key frame or delta has its own content.
-  void record(RecordedStream& stream, FrameKind kind, std::size_t size = 300) {
+  void record(RecordedStream& stream, FrameKind kind, std::size_t size = 300, bool motion = false) {
     clock.advance(std::chrono::milliseconds(100));
+    const auto captured = CaptureTime{clock.wall().since_epoch + camera_ahead};
     const auto unit = Bytes(size, static_cast<std::byte>(pictures.size() % 251 + 1));
-    const auto message =
-        builder.frame(stream.keys, kind, {.number = ++number_, .captured = clock.wall(), .content = unit});
+    const auto message = builder.frame(stream.keys, kind,
+                                       {.number = ++number_, .captured = captured, .content = unit, .motion = motion});
     const auto frame = must(protocol::parse_frame(message));
-    core->add(stream.epoch, kind, frame.counter, message, clock.wall());
+    core->add(stream.epoch, kind, frame.counter, message, clock.wall(), {captured, motion});
     pictures.push_back(unit);
   }
   /// One key frame and deltas.

@@ -90,6 +90,7 @@ class StreamBuilder {
     std::optional<protocol::Counter> depends{};  ///< of a delta; without it, the newest key frame or delta
     std::uint16_t width = 1920, height = 1080;
     ByteView content{};  ///< of a picture; empty: `size` bytes of `fill`
+    bool motion = false;
   };
   [[nodiscard]] Bytes frame(TestEpoch& epoch, protocol::FrameKind kind, const Options& options) const {
     const auto counter = epoch.key.next_counter();
@@ -100,6 +101,7 @@ class StreamBuilder {
                                                    : Bytes(options.content.begin(), options.content.end());
     protocol::FrameHeader header;
     header.codec = report ? protocol::Codec::none : protocol::Codec::h264_annex_b;
+    header.motion = options.motion;
     header.width = report ? 0 : options.width;
     header.height = report ? 0 : options.height;
     header.captured = options.captured.value_or(

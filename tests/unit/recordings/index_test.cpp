@@ -105,10 +105,10 @@ TEST_CASE("the index finds files by time, and the oldest complete one") {
                        .bytes = 1000,
                        .reason = reason};
   };
-  must(index->put(file(0, EndReason::open), {}));
-  must(index->put(file(10, EndReason::full), {}));
-  must(index->put(file(20, EndReason::full), {}));
-  must(index->put(file(20, EndReason::stopped), {}));
+  must(index->put({file(0, EndReason::open), {}, {}}));
+  must(index->put({file(10, EndReason::full), {}, {}}));
+  must(index->put({file(20, EndReason::full), {}, {}}));
+  must(index->put({file(20, EndReason::stopped), {}, {}}));
   const auto at = [](int minute) { return CaptureTime{1'790'000'000s + std::chrono::minutes(minute)}; };
   CHECK(must(index->files(camera.id(), {at(6), at(9)})).empty());
   CHECK(must(index->files(camera.id(), {at(4), at(11)})).size() == 2);
