@@ -256,4 +256,18 @@ Result<TlsContext> TlsContext::make_pairing_client_that_trusts_nobody() {
   return TlsContext(std::move(state));
 }
 
+Result<TlsContext> TlsContext::make_web_client(std::string_view authorities_pem) {
+  if (const auto status = psa_crypto_init(); status != PSA_SUCCESS) return fail(Errc::crypto, "start PSA", status);
+  auto state = std::make_shared<State>();
+  if (auto r = set_defaults(*state, TlsRole::client, has_aes_instructions()); !r) return std::unexpected(r.error());
+  const PemText text(authorities_pem);
+  // The list of a system has certificates with algorithms that mbedTLS lacks.
+  if (const int status = mbedtls_x509_crt_parse(state->authorities.get(), text.data(), text.size());
+      status < 0 || state->authorities->raw.len == 0)
+    return fail(Errc::malformed, "certificates of the authorities", status);
+  mbedtls_ssl_conf_authmode(state->config.get(), MBEDTLS_SSL_VERIFY_REQUIRED);
+  mbedtls_ssl_conf_ca_chain(state->config.get(), state->authorities.get(), nullptr);
+  return TlsContext(std::move(state));
+}
+
 }  // namespace sealcam::transport

@@ -42,6 +42,11 @@ class TlsContext {
   /// The other end: accepts any certificate, presents none. Errors: crypto.
   [[nodiscard]] static Result<TlsContext> make_pairing_client_that_trusts_nobody();
 
+  /// For a server of another party, such as a receiver of events. This end presents no certificate. The certificate of
+  /// the server must be valid now, so the machine needs a clock. `authorities_pem`: at least one certificate that
+  /// mbedTLS can read; others are skipped. Errors: malformed, crypto.
+  [[nodiscard]] static Result<TlsContext> make_web_client(std::string_view authorities_pem);
+
   [[nodiscard]] TlsRole role() const noexcept;
 
   /// For TlsStream only.
