@@ -23,6 +23,7 @@
 #include "hub/access/access.hpp"
 #include "hub/access/open_socket.hpp"
 #include "hub/decoder/decoder.hpp"
+#include "hub/events/event_post.hpp"
 #include "hub/recording.hpp"
 #include "hub/web/messages.hpp"
 #include "hub/web/routes.hpp"
@@ -84,7 +85,9 @@ class App final : private watch::PictureSink, private web::WebBackend {
                               .rejected = watcher_->rejected(),
                               .rejected_control = watcher_->rejected_control(),
                               .cameras = watcher_->cameras(),
-                              .recordings = recording_ ? std::optional(recording_->status()) : std::nullopt});
+                              .recordings = recording_ ? std::optional(recording_->status()) : std::nullopt,
+                              .camera_events = events_.cameras(clock_.boot()),
+                              .event_posts = poster_ ? std::optional(poster_->counts()) : std::nullopt});
   }
   [[nodiscard]] std::vector<watch::CameraStatus> statuses() const override { return watcher_->cameras(); }
   [[nodiscard]] std::set<DeviceId> cameras() const override {
@@ -103,6 +106,7 @@ class App final : private watch::PictureSink, private web::WebBackend {
   }
 
   void open_recording(const device::DeviceState& state, const device::Enrollment& enrollment);
+  void on_motion(const DeviceId& camera, CaptureTime at);
   /// A camera that is recorded is also requested while no browser watches it.
   void update_watched();
   void open_socket(const std::filesystem::path& folder);
@@ -129,9 +133,11 @@ class App final : private watch::PictureSink, private web::WebBackend {
   device::MaxEpochFile epochs_;
   device::PrekeyFile prekeys_;
   watch::VerifyPool pool_;
-  std::unique_ptr<Recording> recording_;  ///< null if the hub does not record
-  bool all_watched_ = false;              ///< by browsers and players
-  std::set<DeviceId> watched_;            ///< by browsers and players
+  events::EventTracker events_;
+  std::unique_ptr<events::EventPoster> poster_;  ///< null if the hub sends no events
+  std::unique_ptr<Recording> recording_;         ///< null if the hub does not record
+  bool all_watched_ = false;                     ///< by browsers and players
+  std::set<DeviceId> watched_;                   ///< by browsers and players
   std::unique_ptr<watch::Watcher> watcher_;
   std::unique_ptr<web::Server> server_;
   std::unique_ptr<access::OpenSocket> open_socket_;
@@ -183,9 +189,25 @@ Result<> App::open(const device::DeviceState& state, const device::Enrollment& e
 // A hub that cannot record still shows live pictures.
 void App::open_recording(const device::DeviceState& state, const device::Enrollment& enrollment) {
   if (!config_.settings.recordings.enabled()) return;
-  auto recording = Recording::open(config_.settings.recordings, state, enrollment.owner.account(), clock_, log_);
+  if (config_.settings.event_post.url) {
+    auto poster = events::EventPoster::open(io_, config_.settings.event_post, log_);
+    if (poster) poster_ = std::move(*poster);
+    else log_.error("the hub sends no events until it is restarted: {}", to_string(poster.error()));
+  }
+  auto recording = Recording::open(config_.settings.recordings, state, enrollment.owner.account(), clock_, log_,
+                                   [this](const DeviceId& camera, CaptureTime at) { on_motion(camera, at); });
   if (recording) recording_ = std::move(*recording);
   else log_.error("the hub does not record until it is restarted: {}", to_string(recording.error()));
+}
+
+void App::on_motion(const DeviceId& camera, CaptureTime at) {
+  const auto event = events_.on_motion(camera, at, clock_.boot());
+  if (!event || !poster_) return;
+  std::string name;
+  if (config_.settings.event_post.names)
+    for (const auto& known : watcher_->cameras())
+      if (known.id == camera) name = known.name;
+  poster_->post(events::event_message(*event, name, config_.settings.event_post.topic));
 }
 
 void App::update_watched() {
@@ -276,6 +298,7 @@ void App::begin_stop() {
   timer_.cancel();
   watcher_->stop();
   server_->stop();
+  if (poster_) poster_->stop();
   open_socket_.reset();
   client_->stop([this] { io_.stop(); });
   stop_timer_.expires_after(stop_time);

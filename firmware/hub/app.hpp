@@ -13,6 +13,7 @@
 #include "base/types.hpp"
 #include "device/device_state.hpp"
 #include "device/enrollment.hpp"
+#include "hub/events/event_post.hpp"
 #include "recordings/status.hpp"
 
 namespace sealcam::hub {
@@ -39,6 +40,7 @@ struct Settings {
   LogLevel log = LogLevel::info;
   unsigned verify_threads = 0;  ///< 0: the number of cores minus one
   RecordingSettings recordings;
+  events::PostSettings event_post;
 };
 
 struct Address {

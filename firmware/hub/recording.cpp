@@ -25,7 +25,8 @@ RecordingFolders::RecordingFolders(const RecordingSettings& settings, const fs::
       keys(state / "recording-keys") {}
 
 Result<std::unique_ptr<Recording>> Recording::open(const RecordingSettings& settings, const device::DeviceState& state,
-                                                   const AccountId& account, const Clock& clock, Log& log) {
+                                                   const AccountId& account, const Clock& clock, Log& log,
+                                                   OnMotion on_motion) {
   const RecordingFolders folders(settings, state.files().folder);
   if (settings.folder.empty())
     if (auto r = make_private_folder(folders.recordings); !r) return std::unexpected(r.error());
@@ -38,15 +39,16 @@ Result<std::unique_ptr<Recording>> Recording::open(const RecordingSettings& sett
     index = recordings::Index::open(folders.index);
   }
   if (!index) return std::unexpected(index.error());
-  return std::make_unique<Recording>(settings, folders, std::move(*keys), std::move(*index), state, account, clock,
-                                     log);
+  return std::make_unique<Recording>(settings, folders, std::move(*keys), std::move(*index), state, account, clock, log,
+                                     std::move(on_motion));
 }
 
 Recording::Recording(const RecordingSettings& settings, const RecordingFolders& folders, recordings::KeyFolder keys,
                      std::unique_ptr<recordings::Index> index, const device::DeviceState& state,
-                     const AccountId& account, const Clock& clock, Log& log)
+                     const AccountId& account, const Clock& clock, Log& log, OnMotion on_motion)
     : settings_(settings),
       clock_(clock),
+      on_motion_(std::move(on_motion)),
       keys_(std::move(keys)),
       index_(std::move(index)),
       recorder_(config_of(settings, folders), {*index_, keys_, state.keys().identity, account, clock, log}),
@@ -71,12 +73,17 @@ void Recording::on_frame(const std::shared_ptr<const device::RecordedEpoch>& epo
   if (settings_.mode_of(epoch->route.camera) == recordings::Mode::off) return;
   // The frame waited for its check.
   const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(clock_.boot() - frame.received);
+  const CaptureTime received{clock_.wall().since_epoch - waited};
+  const bool motion = playable && frame.header.motion;
   recorder_.add({.epoch = epoch,
                  .kind = frame.frame->kind,
                  .counter = frame.frame->counter,
                  .message = frame.message,
-                 .received = CaptureTime{clock_.wall().since_epoch - waited},
+                 .received = received,
+                 .mark = {frame.header.captured, motion},
                  .stored = playable});
+  // Also while the disk is full: other programs then still receive the event.
+  if (motion) on_motion_(epoch->route.camera, received);
 }
 
 void Recording::on_end(const DeviceId& camera, End why) {

@@ -2,6 +2,7 @@
 /// Connects the watcher to the recorder, for the cameras whose mode is not off.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -25,12 +26,16 @@ struct RecordingFolders {
 /// Thread-bound to the network thread, except archive().
 class Recording final : public watch::FrameSink {
  public:
+  /// A picture of a recorded camera with the mark of motion arrived, at this time by the hub's wall clock.
+  using OnMotion = std::function<void(const DeviceId&, CaptureTime)>;
+
   /// Makes the default folder, the archive key and the index. A folder that the settings name must exist, because it
   /// may be a disk that is not mounted. A damaged index is built again. All references must outlive the object. Errors:
   /// not_found, permission, io, malformed (the archive key), crypto.
   [[nodiscard]] static Result<std::unique_ptr<Recording>> open(const RecordingSettings& settings,
                                                                const device::DeviceState& state,
-                                                               const AccountId& account, const Clock& clock, Log& log);
+                                                               const AccountId& account, const Clock& clock, Log& log,
+                                                               OnMotion on_motion);
 
   /// Returns true if the camera is new and must be recorded.
   bool note_camera(const DeviceId& camera);
@@ -41,7 +46,7 @@ class Recording final : public watch::FrameSink {
 
   Recording(const RecordingSettings& settings, const RecordingFolders& folders, recordings::KeyFolder keys,
             std::unique_ptr<recordings::Index> index, const device::DeviceState& state, const AccountId& account,
-            const Clock& clock, Log& log);
+            const Clock& clock, Log& log, OnMotion on_motion);
 
  private:
   void on_frame(const std::shared_ptr<const device::RecordedEpoch>& epoch, const watch::FrameCheck& frame,
@@ -50,6 +55,7 @@ class Recording final : public watch::FrameSink {
 
   const RecordingSettings& settings_;
   const Clock& clock_;
+  OnMotion on_motion_;
   recordings::KeyFolder keys_;
   std::unique_ptr<recordings::Index> index_;
   recordings::Recorder recorder_;

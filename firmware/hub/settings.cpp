@@ -57,6 +57,21 @@ RecordingSettings read_recordings(ConfigReader& reader) {
   return settings;
 }
 
+events::PostSettings read_events(ConfigReader& reader) {
+  events::PostSettings settings;
+  if (const auto text = reader.optional_text("/events/post_url")) {
+    auto url = events::parse_post_url(*text);
+    if (!url) reader.reject("/events/post_url", url.error().what);
+    else settings.url = std::move(*url);
+  }
+  settings.topic = reader.text("/events/post_topic", "");
+  settings.names = reader.boolean("/events/post_names", false);
+  settings.authority = reader.text("/events/post_authority", "");
+  if (!settings.authority.empty() && !settings.authority.is_absolute())
+    reader.reject("/events/post_authority", "must be an absolute path");
+  return settings;
+}
+
 }  // namespace
 
 std::optional<Settings> read_settings(const std::filesystem::path& file, bool optional, std::string& why) {
@@ -67,6 +82,7 @@ std::optional<Settings> read_settings(const std::filesystem::path& file, bool op
   settings.log = device::read_log_level(reader, "/log");
   settings.verify_threads = static_cast<unsigned>(reader.integer("/verify_threads", 0, 0, 64));
   settings.recordings = read_recordings(reader);
+  settings.event_post = read_events(reader);
   if (const auto wrong = reader.finish()) {
     why = *wrong;
     return std::nullopt;

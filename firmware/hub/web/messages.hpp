@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "hub/events/event_post.hpp"
 #include "recordings/status.hpp"
 #include "watch/picture_sink.hpp"
 #include "watch/watcher.hpp"
@@ -91,6 +92,8 @@ struct Metrics {
   watch::RejectCounts rejected_control;
   std::vector<watch::CameraStatus> cameras;
   std::optional<recordings::Status> recordings;  ///< nothing if the hub has no archive
+  std::vector<events::CameraEvents> camera_events;
+  std::optional<events::PostCounts> event_posts;  ///< nothing if the hub sends no events
 };
 
 /// Writes HELP and TYPE of each metric once, then its samples, without timestamps.

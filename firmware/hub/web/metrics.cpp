@@ -135,6 +135,18 @@ void write_recordings(Writer& w, const recordings::Status& s) {
   for (const auto& c : s.cameras) w.sample({{"camera", c.camera.to_string()}}, c.recording ? 1 : 0);
 }
 
+void write_events(Writer& w, const Metrics& m) {
+  w.metric("camera_motion", "gauge", "1 if the camera reported motion within the last 10 s; only recorded cameras.");
+  for (const auto& c : m.camera_events) w.sample({{"camera", c.camera.to_string()}}, c.motion ? 1 : 0);
+  w.metric("camera_events_total", "counter", "Events since the start of the hub.");
+  for (const auto& c : m.camera_events) w.sample({{"camera", c.camera.to_string()}}, c.events);
+  if (!m.event_posts) return;
+  w.metric("events_posted_total", "counter", "Events that the hub sent to another program, or could not send.");
+  w.sample({{"result", "sent"}}, m.event_posts->sent);
+  w.sample({{"result", "failed"}}, m.event_posts->failed);
+  w.sample({{"result", "dropped"}}, m.event_posts->dropped);
+}
+
 template <class Number>
 struct PerCamera {
   std::string_view name, type, help;
@@ -186,7 +198,10 @@ std::string metrics_text(const Metrics& metrics) {
     w.metric(metric.name, metric.type, metric.help);
     for (const auto& c : metrics.cameras) w.sample({{"camera", c.id.to_string()}}, metric.value(c));
   }
-  if (metrics.recordings) write_recordings(w, *metrics.recordings);
+  if (metrics.recordings) {
+    write_recordings(w, *metrics.recordings);
+    write_events(w, metrics);
+  }
   return w.take();
 }
 

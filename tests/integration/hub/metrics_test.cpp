@@ -90,6 +90,20 @@ TEST_CASE("the metrics of recordings exist only with an archive") {
   CHECK_FALSE(text.contains("media"));  // a path may be private
 }
 
+TEST_CASE("events and their messages are counted") {
+  auto m = one_camera();
+  m.recordings.emplace();
+  m.camera_events = {{m.cameras[0].id, 3, true}};
+  CHECK_FALSE(metrics_text(m).contains("events_posted"));
+  m.event_posts = {2, 1, 4};
+  const auto text = metrics_text(m);
+  const auto id = m.cameras[0].id.to_string();
+  CHECK(text.contains("sealcam_hub_camera_motion{camera=\"" + id + "\"} 1\n"));
+  CHECK(text.contains("sealcam_hub_camera_events_total{camera=\"" + id + "\"} 3\n"));
+  CHECK(text.contains("sealcam_hub_events_posted_total{result=\"failed\"} 1\n"));
+  CHECK(text.contains("sealcam_hub_events_posted_total{result=\"dropped\"} 4\n"));
+}
+
 TEST_CASE("an unknown age has no sample") {
   auto m = one_camera();
   m.cameras[0].age.reset();
@@ -102,6 +116,8 @@ TEST_CASE("every line follows the format, and each metric has HELP and TYPE once
   auto& status = m.recordings.emplace();
   status.oldest = CaptureTime{1'790'000'000s};
   status.cameras.resize(1);
+  m.camera_events = {{DeviceId(), 3, true}};
+  m.event_posts = {2, 1, 0};
   const std::regex sample(R"re(([a-z_]+)(\{[a-z_]+="[^"\\\n]*"(,[a-z_]+="[^"\\\n]*")*\})? [0-9]+(\.[0-9]+)?)re");
   std::istringstream lines(metrics_text(m));
   std::map<std::string, int> helps, types;

@@ -48,6 +48,19 @@ TEST_CASE("a camera has its own mode, or that of all cameras") {
   CHECK(result.settings->recordings.max_days == 7);
 }
 
+TEST_CASE("events are sent only with an address, and without names unless the owner allows them") {
+  auto result = read("{}");
+  REQUIRE(result.settings);
+  CHECK_FALSE(result.settings->event_post.url);
+  result = read(R"({"events": {"post_url": "https://ntfy.sh", "post_topic": "x"}})");
+  REQUIRE(result.settings);
+  CHECK(result.settings->event_post.url->tls);
+  CHECK(result.settings->event_post.topic == "x");
+  CHECK_FALSE(result.settings->event_post.names);
+  CHECK(read(R"({"events": {"post_url": "ntfy.sh"}})").why.contains("/events/post_url"));
+  CHECK(read(R"({"events": {"post_authority": "ca.pem"}})").why.contains("must be an absolute path"));
+}
+
 TEST_CASE(
     "a mode that this version does not have, a name and a relative folder are errors that explain the next step") {
   CHECK(read(R"({"recordings": {"mode": "motion"}})").settings->recordings.mode_of(DeviceId()) == Mode::motion);
