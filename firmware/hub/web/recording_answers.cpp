@@ -15,6 +15,8 @@ namespace {
 using Json = nlohmann::json;
 using Kind = RecordingRequest::Kind;
 
+/// The archive knows motion up to ten seconds late.
+constexpr std::chrono::seconds event_end = recordings::MotionSpans::max_pause + std::chrono::seconds(10);
 constexpr std::uint8_t unit_version = 1, unit_picture = 2, unit_end = 3;
 
 Response json_response(const Json& json) {
@@ -91,6 +93,56 @@ std::string date_text(std::chrono::sys_days date) {
                          static_cast<unsigned>(d.day()));
 }
 
+Json event_json(const recordings::Motion& motion) {
+  return {{"begin_us", us(motion.begin)}, {"end_us", us(motion.end)}, {"peak_us", us(motion.peak)}};
+}
+
+struct CameraEvent {
+  DeviceId camera;
+  recordings::Motion motion;
+};
+
+/// The newest events of one camera or of all, in the order of their begin. A suspended camera has none.
+Response events(recordings::Archive& archive, const RecordingRequest& request, const KnownCameras& known,
+                CaptureTime now) {
+  std::map<DeviceId, std::string> names;
+  if (request.camera.empty()) {
+    const auto stored = archive.cameras();
+    if (!stored) return recording_failure(stored.error());
+    for (const auto& c : *stored) names.emplace(c.camera, c.name);
+  } else {
+    const auto camera = find_recorded_camera(archive, known, request.camera);
+    if (!camera) return recording_failure(camera.error());
+    names.emplace(*camera, "");
+  }
+  for (const auto& c : known) {
+    if (c.suspended) names.erase(c.id);
+    else if (const auto found = names.find(c.id); found != names.end() && !c.name.empty()) found->second = c.name;
+  }
+  std::vector<CameraEvent> found;
+  for (const auto& [camera, name] : names) {
+    const auto motion = archive.motion(camera, request.range, request.limit + 1);
+    if (!motion) return recording_failure(motion.error());
+    for (const auto& one : *motion) found.push_back({camera, one});
+  }
+  std::ranges::stable_sort(found, {}, [](const CameraEvent& e) { return e.motion.begin; });
+  const bool truncated = found.size() > request.limit;
+  if (truncated) found.erase(found.begin(), found.end() - static_cast<std::ptrdiff_t>(request.limit));
+  Json out = {{"type", "events"},
+              {"from_us", us(request.range.begin)},
+              {"to_us", us(request.range.end)},
+              {"events", Json::array()},
+              {"truncated", truncated}};
+  for (const auto& [camera, motion] : found) {
+    auto json = event_json(motion);
+    json["camera"] = camera.to_string();
+    json["name"] = names[camera];
+    json["ended"] = now.since_epoch - motion.end.since_epoch > event_end;
+    out["events"].push_back(std::move(json));
+  }
+  return json_response(out);
+}
+
 Response timeline(recordings::Archive& archive, const DeviceId& camera, const RecordingRequest& request) {
   const auto days = archive.days(camera);
   if (!days) return recording_failure(days.error());
@@ -101,6 +153,7 @@ Response timeline(recordings::Archive& archive, const DeviceId& camera, const Re
               {"days", Json::array()},
               {"spans", Json::array()},
               {"gaps", Json::array()},
+              {"events", Json::array()},
               {"truncated", false}};
   for (const auto& day : *days)
     out["days"].push_back({{"date", date_text(day.date)}, {"recorded_us", day.recorded.count()}, {"bytes", day.bytes}});
@@ -122,6 +175,9 @@ Response timeline(recordings::Archive& archive, const DeviceId& camera, const Re
                            {"first", gap.first.value()},
                            {"frames", gap.frames}});
   }
+  const auto motion = archive.motion(camera, request.range, max_timeline_entries);
+  if (!motion) return recording_failure(motion.error());
+  for (const auto& one : *motion) out["events"].push_back(event_json(one));
   out["truncated"] = std::max(found->spans.size(), found->gaps.size()) > max_timeline_entries;
   return json_response(out);
 }
@@ -178,6 +234,7 @@ Result<DeviceId> find_recorded_camera(recordings::Archive& archive, const KnownC
 Response answer_recording(recordings::Archive& archive, const RecordingRequest& request, const KnownCameras& known,
                           CaptureTime now) {
   if (request.kind == Kind::list) return list(archive, known, now);
+  if (request.kind == Kind::events) return events(archive, request, known, now);
   const auto camera = find_recorded_camera(archive, known, request.camera);
   if (!camera) return recording_failure(camera.error());
   if (request.kind == Kind::erase) return erase(archive, *camera, request.range);

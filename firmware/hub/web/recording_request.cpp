@@ -117,6 +117,7 @@ using Kind = RecordingRequest::Kind;
 
 constexpr std::string_view api_path = "/api/recordings";
 constexpr std::string_view media_path = "/recordings/";
+constexpr std::string_view events_path = "/api/events";
 /// The end of the year 9999.
 constexpr std::int64_t max_time = 253'402'300'800'000'000;
 
@@ -124,7 +125,7 @@ constexpr std::string_view time_forms =
     "Use microseconds since 1970 such as 1790000000000000, or RFC 3339 such as 2026-09-21T14:13:20Z.";
 
 struct Query {
-  std::optional<std::string> from, to, at, pictures;
+  std::optional<std::string> from, to, at, pictures, camera, limit;
 };
 
 /// Exactly `digits` digits at the start of `text`, which become shorter.
@@ -187,8 +188,12 @@ std::optional<CaptureTime> parse_rfc3339(std::string_view text) {
 /// The error is a text for the answer.
 std::expected<Query, std::string> parse_query(std::string_view query) {
   Query out;
-  const std::array<std::pair<std::string_view, std::optional<std::string>*>, 4> names{
-      {{"from", &out.from}, {"to", &out.to}, {"at", &out.at}, {"pictures", &out.pictures}}};
+  const std::array<std::pair<std::string_view, std::optional<std::string>*>, 6> names{{{"from", &out.from},
+                                                                                       {"to", &out.to},
+                                                                                       {"at", &out.at},
+                                                                                       {"pictures", &out.pictures},
+                                                                                       {"camera", &out.camera},
+                                                                                       {"limit", &out.limit}}};
   while (!query.empty()) {
     const auto end = query.find('&');
     const auto pair = query.substr(0, end);
@@ -196,7 +201,9 @@ std::expected<Query, std::string> parse_query(std::string_view query) {
     const auto equals = pair.find('=');
     const auto known = std::ranges::find(names, pair.substr(0, equals), &decltype(names)::value_type::first);
     if (known == names.end() || equals == std::string_view::npos)
-      return std::unexpected("The address has a parameter that the hub does not know. Use from, to, at and pictures.");
+      return std::unexpected(
+          "The address has a parameter that the hub does not know. Use from, to, at and pictures, or "
+          "for events camera and limit.");
     if (known->second->has_value())
       return std::unexpected(sealcam::format("The address has '{}' twice.", known->first));
     auto value = percent_decoded(pair.substr(equals + 1));
@@ -225,8 +232,24 @@ std::optional<std::string> read_moment(const Query& query, RecordingRequest& out
   return std::nullopt;
 }
 
+std::optional<std::string> read_events(const Query& query, RecordingRequest& out) {
+  if (query.at || query.pictures) return "Events have the parameters from, to, camera and limit.";
+  if (query.camera && query.camera->empty()) return "'camera' is empty.";
+  out.camera = query.camera.value_or("");
+  if (query.limit) {
+    const auto& text = *query.limit;
+    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out.limit);
+    if (ec != std::errc() || end != text.data() + text.size() || out.limit == 0 ||
+        out.limit > RecordingRequest::max_limit)
+      return sealcam::format("'limit' is a number from 1 to {}.", RecordingRequest::max_limit);
+  }
+  return read_range(query, max_timeline_range, out);
+}
+
 /// Checks the parameters of `out.kind`. The result is a text for the answer.
 std::optional<std::string> read_parameters(const Query& query, RecordingRequest& out) {
+  if (out.kind == Kind::events) return read_events(query, out);
+  if (query.camera || query.limit) return "Only events have the parameters camera and limit.";
   if (out.kind == Kind::units && query.at) out.kind = Kind::key_unit;
   if (out.kind == Kind::still || out.kind == Kind::key_unit) return read_moment(query, out);
   if (query.at) return "Only a picture has 'at'. Use 'from' and 'to'.";
@@ -251,6 +274,10 @@ bool read_path(std::string_view path, RecordingRequest& out) {
   static constexpr std::array endings{Ending{".mp4", Kind::video}, Ending{".jpg", Kind::still},
                                       Ending{".units", Kind::units}};
   if (path == api_path) return true;
+  if (path == events_path) {
+    out.kind = Kind::events;
+    return true;
+  }
   std::string_view camera;
   if (path.starts_with(api_path)) {
     camera = path.substr(api_path.size());
@@ -273,7 +300,7 @@ bool read_path(std::string_view path, RecordingRequest& out) {
 
 bool is_recording_target(std::string_view target) noexcept {
   const auto path = path_of(target);
-  return path == api_path || path.starts_with(media_path) ||
+  return path == api_path || path == events_path || path.starts_with(media_path) ||
          (path.starts_with(api_path) && path.substr(api_path.size()).starts_with('/'));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Recordings over HTTP: requests for /api/recordings and /recordings/CAMERA, which may come from an attacker, their
-/// answers, ranges of a recording as fragmented MP4 or as access units for the page, and the threads that read the
+/// Recordings over HTTP: requests for /api/recordings, /api/events and /recordings/CAMERA, which may come from an
+/// attacker, their answers, ranges of a recording as fragmented MP4 or as access units for the page, and the threads that read the
 /// disk. These threads may wait for a disk or for a slow client, so they are neither the network thread nor the worker
 /// of snapshots. firmware/docs/hub-api.md lists the fields.
 #pragma once
@@ -97,11 +97,14 @@ struct RecordingRequest {
     still,     ///< GET /recordings/CAMERA.jpg
     units,     ///< GET /recordings/CAMERA.units: a range as access units
     key_unit,  ///< GET /recordings/CAMERA.units?at=: one key frame
+    events,    ///< GET /api/events
   } kind = Kind::list;
-  std::string camera;           ///< id or name, percent-decoded; empty for a list
-  recordings::TimeRange range;  ///< of timeline, erase, video and units; empty for a timeline without a range
+  std::string camera;           ///< id or name, percent-decoded; empty for a list and for the events of all cameras
+  recordings::TimeRange range;  ///< of kinds with a range; empty for a timeline without a range
   CaptureTime at;               ///< of still and key_unit
   bool keys_only = false;       ///< of units
+  static constexpr std::size_t default_limit = 100, max_limit = 1000;
+  std::size_t limit = default_limit;  ///< of events
 };
 
 /// The longest range of a stream, of a timeline and of a deletion.
@@ -135,7 +138,7 @@ using KnownCameras = std::vector<KnownCamera>;
 [[nodiscard]] Result<DeviceId> find_recorded_camera(recordings::Archive& archive, const KnownCameras& known,
                                                     std::string_view id_or_name);
 
-/// The answer to a list, a timeline, a deletion and a key unit.
+/// The answer to a list, a timeline, a deletion, a key unit and events.
 [[nodiscard]] Response answer_recording(recordings::Archive& archive, const RecordingRequest& request,
                                         const KnownCameras& known, CaptureTime now);
 /// The answers of a hub that has no archive.

@@ -76,10 +76,15 @@ TEST_CASE("targets of recordings are parsed strictly") {
   CHECK_FALSE(parse("/recordings/x.units?from=1&to=2&pictures=all")->keys_only);
   CHECK(parse("/api/recordings/x?from=1&to=2", Request::Method::erase)->kind == Kind::erase);
   CHECK(parse("/recordings/a.mp4.mp4?from=1&to=2")->camera == "a.mp4");
+  CHECK(parse("/api/events?from=1&to=2")->kind == Kind::events);
+  CHECK(parse("/api/events?from=1&to=2")->camera.empty());
+  CHECK(parse("/api/events?from=1&to=2")->limit == RecordingRequest::default_limit);
+  CHECK(parse("/api/events?limit=7&camera=Front%20door&from=1&to=2")->camera == "Front door");
+  CHECK(parse("/api/events?limit=1000&from=1&to=2")->limit == 1000);
 
-  for (const auto* missing :
-       {"/api/recordingsx", "/api/recordings/", "/api/recordings/%", "/recordings/", "/recordings/.mp4",
-        "/recordings/x", "/recordings/x.avi?from=1&to=2", "/recordings/%zz.mp4?from=1&to=2"})
+  for (const auto* missing : {"/api/recordingsx", "/api/recordings/", "/api/recordings/%", "/recordings/",
+                              "/recordings/.mp4", "/recordings/x", "/recordings/x.avi?from=1&to=2",
+                              "/recordings/%zz.mp4?from=1&to=2", "/api/events/", "/api/eventsx"})
     CHECK(parse(missing).error().status == 404);
   for (const auto* wrong : {"/api/recordings?from=1&to=2",
                             "/api/recordings?x",
@@ -102,12 +107,24 @@ TEST_CASE("targets of recordings are parsed strictly") {
                             "/recordings/x.units?from=1&to=2&pictures=none",
                             "/recordings/x.units?at=1&pictures=keys",
                             "/api/recordings/x?from=1&to=9999999999999999",
-                            "/recordings/x.mp4?from=1&to=2&token=abc"}) {
+                            "/recordings/x.mp4?from=1&to=2&token=abc",
+                            "/recordings/x.mp4?from=1&to=2&limit=5",
+                            "/api/recordings?camera=x",
+                            "/api/events",
+                            "/api/events?from=1",
+                            "/api/events?from=1&to=2&at=1",
+                            "/api/events?from=1&to=2&camera=",
+                            "/api/events?from=1&to=2&limit=0",
+                            "/api/events?from=1&to=2&limit=1001",
+                            "/api/events?from=1&to=2&limit=-1",
+                            "/api/events?from=1&to=2&limit=5x",
+                            "/api/events?from=1&to=2764800000002"}) {
     CAPTURE(wrong);
     REQUIRE_FALSE(parse(wrong));
     CHECK(parse(wrong).error().status == 400);
   }
-  for (const auto* path : {"/api/recordings", "/recordings/x.mp4?from=1&to=2", "/recordings/x.jpg?at=1"})
+  for (const auto* path :
+       {"/api/recordings", "/recordings/x.mp4?from=1&to=2", "/recordings/x.jpg?at=1", "/api/events?from=1&to=2"})
     CHECK(parse(path, Request::Method::erase).error().status == 405);
   CHECK(parse("/api/recordings/x", Request::Method::erase).error().status == 400);
 }
@@ -118,8 +135,9 @@ TEST_CASE("a hub without recordings answers with a list and with 404") {
   CHECK(status_of(list) == "HTTP/1.1 200");
   CHECK(list.contains(R"("enabled":false)"));
   CHECK(list.contains(R"("cameras":[])"));
-  for (const auto& path : {"/api/recordings/" + id, "/recordings/" + id + ".jpg?at=1",
-                           "/recordings/" + id + ".mp4?from=1&to=2", "/recordings/" + id + ".units?at=1"})
+  for (const auto& path :
+       {"/api/recordings/" + id, std::string("/api/events?from=1&to=2"), "/recordings/" + id + ".jpg?at=1",
+        "/recordings/" + id + ".mp4?from=1&to=2", "/recordings/" + id + ".units?at=1"})
     CHECK(status_of(http(w, get(path))) == "HTTP/1.1 404");
   CHECK(status_of(http(w, request("DELETE", "/api/recordings/" + id + "?from=1&to=2"))) == "HTTP/1.1 404");
 }
@@ -162,6 +180,28 @@ TEST_CASE("the timeline has days, spans and gaps of the range") {
   CHECK(status_of(http(w, get("/api/recordings/Garage" + range(0ms, 1h)))) == "HTTP/1.1 404");
 }
 
+TEST_CASE("events have begin, end and peak, and the newest ones are returned") {
+  FakeArchive archive;
+  archive.camera = *DeviceId::parse(id);
+  add_film(archive);
+  archive.events = {{at(1h), at(1h + 5s), at(1h + 2s), 9000}, {at(2h), at(2h + 1s), at(2h), 0}};
+  World w(nullptr, &archive);
+  const auto all = http(w, get("/api/events" + range(0ms, 10h)));
+  CHECK(all.contains(R"({"begin_us":1790003600000000,"camera":")" + id + R"(","end_us":1790003605000000,"ended":)"));
+  CHECK(all.contains(R"("name":"Door","peak_us":1790003602000000})"));
+  CHECK(all.contains(R"("truncated":false)"));
+  CHECK(count(all, "peak_us") == 2);
+  const auto newest = http(w, get("/api/events" + range(0ms, 10h) + "&limit=1&camera=Door"));
+  CHECK(count(newest, "peak_us") == 1);
+  CHECK(newest.contains("1790007200000000"));
+  CHECK(newest.contains(R"("truncated":true)"));
+  CHECK(status_of(http(w, get("/api/events" + range(0ms, 10h) + "&camera=Garage"))) == "HTTP/1.1 404");
+  CHECK(http(w, get("/api/events" + range(3h, 4h))).contains(R"("events":[])"));
+  CHECK(http(w, get("/api/recordings/Door" + range(0ms, 10h)))
+            .contains(
+                R"("events":[{"begin_us":1790003600000000,"end_us":1790003605000000,"peak_us":1790003602000000},)"));
+}
+
 TEST_CASE("a timeline of too many spans is truncated") {
   FakeArchive archive;
   add_film(archive);
@@ -200,8 +240,9 @@ TEST_CASE("recordings need the right view, and rejections are the same for all c
   FakeArchive archive;
   add_film(archive);
   World w(nullptr, &archive);
-  for (const std::string path : {"/api/recordings", "/api/recordings/CAMERA", "/recordings/CAMERA.mp4?from=1&to=2",
-                                 "/recordings/CAMERA.jpg?at=1", "/recordings/CAMERA.units?at=1"}) {
+  for (const std::string path :
+       {"/api/recordings", "/api/events?from=1&to=2&camera=CAMERA", "/api/recordings/CAMERA",
+        "/recordings/CAMERA.mp4?from=1&to=2", "/recordings/CAMERA.jpg?at=1", "/recordings/CAMERA.units?at=1"}) {
     std::vector<std::string> answers;
     for (const auto& camera : {id, std::string("Garage")}) {
       auto target = path;
