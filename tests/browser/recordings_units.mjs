@@ -6,6 +6,7 @@ import test from "node:test";
 process.env.TZ = "Europe/Berlin";
 const page = new URL("../../firmware/hub/web/page/", import.meta.url);
 const api = await import(new URL("recordings_api.js", page));
+const events = await import(new URL("events.js", page));
 const line = await import(new URL("timeline.js", page));
 const texts = await import(new URL("recordings_text.js", page));
 const { UnitDecoder, KeyPreview } = await import(new URL("unit_decoder.js", page));
@@ -138,10 +139,22 @@ test("a pointed time without a recording leads to the nearest recording", () => 
   assert.equal(line.rangeAt(spans, 200), null);
 });
 
-test("pictures with motion become ranges", () => {
-  const ranges = [];
-  for (const at of [10_000, 10_500, 11_900, 30_000]) line.addMotion(ranges, at);
-  assert.deepEqual(ranges, [{ begin: 10_000, end: 12_900 }, { begin: 30_000, end: 31_000 }]);
+test("the event before and after a time, and the event at a time", () => {
+  const list = [{ begin: 100, end: 200, peak: 150 }, { begin: 5000, end: 6000, peak: 5500 }];
+  assert.equal(events.otherEvent(list, 0, 1), list[0]);
+  assert.equal(events.otherEvent(list, 100, 1), list[1]);
+  assert.equal(events.otherEvent(list, 5500, 1), null);
+  assert.equal(events.otherEvent(list, 5500, -1), list[0]);
+  assert.equal(events.otherEvent(list, 200, -1), null);
+  assert.equal(events.eventAt(list, 150), list[0]);
+  assert.equal(events.eventAt(list, 3000), null);
+  assert.equal(events.eventAt(list, null), null);
+});
+
+test("a timeline has events with a peak, and wrong members are left out", () => {
+  const { events: found } = api.readTimeline({ events: [{ begin_us: 1000, end_us: 5000, peak_us: 2000 }, { begin_us: 7000, end_us: 9000 }, { begin_us: 9, end_us: 1 }, null, { begin_us: "1" }] });
+  assert.deepEqual(found, [{ begin: 1, end: 5, peak: 2 }, { begin: 7, end: 9, peak: 7 }]);
+  assert.deepEqual(api.readTimeline({ events: {} }).events, []);
 });
 
 test("the timeline draws spans, gaps and positions of any value", () => {
@@ -149,7 +162,7 @@ test("the timeline draws spans, gaps and positions of any value", () => {
   const paint = { clearRect() {}, fillRect: (...box) => calls.push(box), fillText() {}, beginPath() {}, moveTo() {}, lineTo() {}, fill() {} };
   const day = line.dayOf(noon);
   const colors = Object.fromEntries(["recorded", "locked", "gap", "motion", "text", "line", "selection", "playhead", "ground"].map((name) => [name, name]));
-  line.draw(paint, { width: 800, height: 84, view: day, day, gaps: [{ begin: noon, end: noon + 1000 }], motion: [], selection: { begin: noon, end: noon },
+  line.draw(paint, { width: 800, height: 84, view: day, day, gaps: [{ begin: noon, end: noon + 1000 }], events: [{ begin: noon, end: noon, peak: noon }], selection: { begin: noon, end: noon },
     spans: [{ begin: -1e15, end: 1e15, openable: true }, { begin: noon, end: noon + 1, openable: false }], position: noon, hover: noon, colors, label: texts.minutes });
   assert.ok(calls.every((box) => box.every(Number.isFinite) && box[2] >= 0 && box[2] <= 810));
   assert.ok(calls.some((box) => box[2] === 3), "a gap of a second is visible");
@@ -183,7 +196,10 @@ test("texts of sizes, lengths, skipped pictures and summaries", () => {
   assert.equal(texts.skipped({ altered: 0, noKey: 0, undecodable: 0 }), "");
   assert.match(texts.skipped({ altered: 1, noKey: 2, undecodable: 0 }), /^1 picture was changed after recording and is not shown; 2 files have no key on this hub\.$/);
   assert.equal(texts.summary([], []), "No recordings on this day.");
-  assert.equal(texts.summary([{ begin: noon, end: noon + HOUR }], [{}]), "1 h 0 min recorded: 12:00 to 13:00; 1 gap.");
+  assert.equal(texts.summary([{ begin: noon, end: noon + HOUR }], [{}]), "1 h 0 min recorded: 12:00 to 13:00; 1 gap; no events.");
+  assert.match(texts.summary([{ begin: noon, end: noon + HOUR }], [], [{}, {}]), /no gaps; 2 events\.$/);
+  assert.equal(texts.events(1, 300), "1 event");
+  assert.equal(texts.events(400, 300), "400 events, the last 300");
 });
 
 // A hub with a picture every 100 ms and a key frame every second, and a decoder that shows them at once.

@@ -2,6 +2,7 @@
 // The view of recordings: a day of one camera as a timeline, its pictures, clips and deletion. The fragment of the address names the
 // camera: #recordings/<id>.
 import { Clip } from "./clip.js";
+import { EventList } from "./events.js";
 import * as api from "./recordings_api.js";
 import { RecordedPlayer, SPEEDS } from "./recorded_player.js";
 import * as texts from "./recordings_text.js";
@@ -20,8 +21,7 @@ export class Recordings {
   #camera = null;       // of the list
   #day = line.dayOf(Date.now());
   #view = this.#day;
-  #data = { days: [], spans: [], gaps: [] };
-  #motion = [];         // ranges in which the shown pictures have the mark of motion
+  #data = { days: [], spans: [], gaps: [], events: [] };
   #position = null;     // ms
   #clip = new Clip({
     target: () => ({ camera: this.#camera, position: this.#position, day: this.#day }),
@@ -29,6 +29,11 @@ export class Recordings {
     note: (text, bad) => this.#note(text, bad),
     deletes: () => this.#player.close(),
     deleted: () => this.#setDay(this.#day, this.#position),
+  });
+  #events = new EventList({
+    choose: (event) => this.seek(event.begin),
+    point: (event) => this.#pointAt(event),
+    position: () => this.#position,
   });
   #scrubbing = false;
   #settle = 0;
@@ -159,8 +164,7 @@ export class Recordings {
   // `time`: shown if there is a recording near it; null: the first recording of the day.
   async #setDay(day, time) {
     this.#day = this.#view = day;
-    this.#data = { ...this.#data, spans: [], gaps: [] };
-    this.#motion = [];
+    this.#data = { ...this.#data, spans: [], gaps: [], events: [] };
     this.#position = null;
     $("recorded-date").value = line.dayText(day.begin);
     this.#message(texts.WAITING);
@@ -194,7 +198,8 @@ export class Recordings {
     }
     this.#refresh = null;
     this.#player.open(this.#camera.id, this.#data.spans);
-    $("track-summary").textContent = texts.summary(this.#data.spans, this.#data.gaps);
+    $("track-summary").textContent = texts.summary(this.#data.spans, this.#data.gaps, this.#data.events);
+    $("motion-legend").hidden = this.#data.events.length === 0;
     $("gap-legend").hidden = this.#data.gaps.length === 0;
     this.#showControls();
   }
@@ -222,6 +227,13 @@ export class Recordings {
     if (span?.openable) this.#preview.request(this.#camera.id, time);
     else $("thumbnail").dataset.picture = "none";
     if (gap) this.#note(texts.gap(gap));
+  }
+
+  // The thumbnail of an event, without a change of the position.
+  #pointAt(event) {
+    this.#track.point(event && event.peak >= this.#view.begin && event.peak < this.#view.end ? event.peak : null);
+    if (event) this.#onHover(event.peak);
+    else this.#preview.cancel();
   }
 
   // Key frames while a person moves the pointer; the exact picture when it rests.
@@ -258,10 +270,6 @@ export class Recordings {
     $("recorded-time").textContent = time;
     $("recorded-clock").textContent = note;
     $("motion-badge").hidden = !unit.motion;
-    if (unit.motion) {
-      line.addMotion(this.#motion, unit.at);
-      $("motion-legend").hidden = false;
-    }
     document.title = `RECORDED ${time} - ${this.#camera.name}`;
     this.#message("");
     this.#showControls();
@@ -292,6 +300,8 @@ export class Recordings {
     $("play").dataset.playing = playing;
     $("delete").disabled = this.#data.spans.length === 0;
     this.#clip.showControls();
+    this.#events.show(this.#data.events);
+    this.#events.setPosition(this.#position);
     for (const [id, by] of [["day-before", -1], ["day-after", 1]]) $(id).disabled = line.otherDay(this.#data.days, this.#day, by) === null;
     $("zoom-out").disabled = this.#view.end - this.#view.begin >= this.#day.end - this.#day.begin;
     $("zoom-in").disabled = this.#view.end - this.#view.begin <= line.MIN_VIEW;
@@ -300,7 +310,7 @@ export class Recordings {
     track.ariaValueMax = Math.round((this.#day.end - this.#day.begin) / 1000);
     track.ariaValueNow = this.#position === null ? 0 : Math.round((this.#position - this.#day.begin) / 1000);
     track.ariaValueText = this.#position === null ? "no recording" : `${texts.date(this.#position)}, ${texts.time(this.#position)}`;
-    this.#track.show({ view: this.#view, day: this.#day, ...this.#data, motion: this.#motion, selection: this.#clip.range, position: this.#position });
+    this.#track.show({ view: this.#view, day: this.#day, ...this.#data, selection: this.#clip.range, position: this.#position });
   }
 
   #zoom(factor, at = this.#position ?? (this.#view.begin + this.#view.end) / 2) {
@@ -363,6 +373,7 @@ export class Recordings {
     else if (event.key === "PageUp" || event.key === "PageDown") this.#otherDay(event.key === "PageUp" ? -1 : 1);
     else if (event.key === "+" || event.key === "-") this.#zoom(event.key === "+" ? 0.5 : 2);
     else if (event.key === "<" || event.key === ">") this.#changeSpeed(event.key === "<" ? -1 : 1);
+    else if (event.key === "n" || event.key === "N") this.#events.step(event.key === "n" ? 1 : -1);
     else if (event.key === "[" || event.key === "]") this.#clip.mark(event.key === "[" ? "begin" : "end");
     else return false;
     return true;

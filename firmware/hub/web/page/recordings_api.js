@@ -44,11 +44,12 @@ const rangeOf = (entry) => ({ begin: ms(entry.begin_us), end: ms(entry.end_us) }
 const isRange = ({ begin, end }) => begin !== null && end !== null && end >= begin;
 
 export function readTimeline(json) {
-  const { days, spans, gaps } = object(json);
+  const { days, spans, gaps, events } = object(json);
   return {
     days: list(days).map(object).filter((d) => /^\d{4}-\d\d-\d\d$/.test(text(d.date))).map((d) => ({ date: d.date, recorded: number(d.recorded_us) / 1000 })),
     spans: list(spans).map(object).map((s) => ({ ...rangeOf(s), bytes: number(s.bytes), openable: s.openable !== false })).filter(isRange),
     gaps: list(gaps).map(object).map((g) => ({ ...rangeOf(g), frames: number(g.frames) })).filter(isRange),
+    events: list(events).map(object).map((e) => ({ ...rangeOf(e), peak: ms(e.peak_us) ?? ms(e.begin_us) })).filter(isRange),
   };
 }
 

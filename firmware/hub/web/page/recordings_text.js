@@ -63,13 +63,15 @@ export function length(ms) {
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }
 
+export const events = (n, max) => `${plural(n, "event", "events")}${n > max ? `, the last ${max}` : ""}`;
+
 // For screen readers: what the timeline of a day shows.
-export function summary(spans, gaps) {
+export function summary(spans, gaps, motion = []) {
   if (spans.length === 0) return "No recordings on this day.";
   const total = spans.reduce((sum, s) => sum + s.end - s.begin, 0);
   const list = spans.slice(0, 12).map((s) => `${minutes(s.begin)} to ${minutes(s.end)}`).join(", ");
   const lost = gaps.length === 0 ? "no gaps" : plural(gaps.length, "gap", "gaps");
-  return `${length(total)} recorded: ${list}${spans.length > 12 ? ", and more" : ""}; ${lost}.`;
+  return `${length(total)} recorded: ${list}${spans.length > 12 ? ", and more" : ""}; ${lost}; ${motion.length === 0 ? "no events" : plural(motion.length, "event", "events")}.`;
 }
 
 export const gap = (g) => `${plural(g.frames, "frame was", "frames were")} lost here. The camera numbered them, but the hub did not receive them.`;

@@ -85,20 +85,10 @@ export function nearest(spans, time) {
   return best;
 }
 
-// Times with motion as ranges. Two times closer than `join` are one range.
-export function addMotion(ranges, at, join = 2 * SECOND) {
-  const near = ranges.find((r) => at >= r.begin - join && at <= r.end + join);
-  if (!near) ranges.push({ begin: at, end: at + SECOND });
-  else {
-    near.begin = Math.min(near.begin, at);
-    near.end = Math.max(near.end, at + SECOND);
-  }
-}
-
 const RULER = 18;  // px below the bar, for the labels
 
 // colors: recorded, locked, gap, motion, text, line, selection, playhead, ground
-export function draw(paint, { width, height, view, day, spans, gaps, motion, selection, position, hover, label, colors }) {
+export function draw(paint, { width, height, view, day, spans, gaps, events, selection, position, hover, label, colors }) {
   const bar = { top: 6, height: height - RULER - 6 };
   const x = (time) => clamp(toX(view, width, time), -2, width + 2);
   const box = (range, top, tall, minWidth) => {
@@ -122,7 +112,8 @@ export function draw(paint, { width, height, view, day, spans, gaps, motion, sel
     box(gap, bar.top, Math.round(bar.height / 2), 3);
   }
   paint.fillStyle = colors.motion;
-  for (const range of visible(motion)) box(range, bar.top + bar.height - 7, 7, 3);
+  const low = Math.round(bar.height * 0.4);
+  for (const range of visible(events)) box(range, bar.top + bar.height - low, low, 4);
 
   if (selection) {
     paint.fillStyle = colors.selection;

@@ -58,7 +58,7 @@ export class Track {
     new ResizeObserver(() => this.redraw()).observe(element);
   }
 
-  // { view, day, spans, gaps, motion, selection, position }
+  // { view, day, spans, gaps, events, selection, position }
   show(content) {
     this.#content = content;
     this.redraw();
@@ -69,12 +69,24 @@ export class Track {
     return line.toTime(this.#content.view, box.width, event.clientX - box.left);
   }
 
+  // Shows the thumbnail at a time, as if the pointer were there; null hides it.
+  point(time) {
+    if (!this.#content) return;
+    this.#hover = time;
+    if (time === null) this.#thumbnail.hidden = true;
+    else this.#placeThumbnail(line.toX(this.#content.view, this.#element.getBoundingClientRect().width, time));
+    this.redraw();
+  }
+
   #showThumbnail(event) {
     this.#hover = this.#timeAt(event);
+    this.#placeThumbnail(event.clientX - this.#element.getBoundingClientRect().left);
+  }
+
+  #placeThumbnail(x) {
     this.#thumbnail.hidden = false;
-    const box = this.#element.getBoundingClientRect(), half = this.#thumbnail.offsetWidth / 2;
-    const center = Math.min(Math.max(event.clientX - box.left, half), box.width - half);
-    this.#thumbnail.style.left = `${center - half}px`;
+    const { width } = this.#element.getBoundingClientRect(), half = this.#thumbnail.offsetWidth / 2;
+    this.#thumbnail.style.left = `${Math.min(Math.max(x, half), width - half) - half}px`;
   }
 
   redraw() {
