@@ -257,8 +257,7 @@ TEST_CASE("missing or wrong certificates are an error at the start") {
   const auto url = must(parse_post_url("https://ntfy.sh"));
   CHECK(EventPoster::open(io, settings_of(url, folder.path() / "none"), log).error().code == Errc::not_found);
   must(write_file_durably(folder.path() / "ca.pem", as_bytes("no certificate")));
-  CHECK(EventPoster::open(io, settings_of(url, folder.path() / "ca.pem"), log).error().code ==
-        Errc::malformed);
+  CHECK(EventPoster::open(io, settings_of(url, folder.path() / "ca.pem"), log).error().code == Errc::malformed);
 }
 
 }  // namespace
