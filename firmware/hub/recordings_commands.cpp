@@ -132,7 +132,14 @@ std::optional<CaptureTime> parse_time(const std::string& text, Log& log) {
     if (end == nullptr) continue;
     const bool utc = *end == 'Z' && end[1] == '\0';
     if (*end != '\0' && !utc) continue;
+    const auto given = parts;
     const auto seconds = utc ? ::timegm(&parts) : ::mktime(&parts);
+    // Both functions change a day or an hour that the calendar does not have, and would select other recordings.
+    if (given.tm_mday != parts.tm_mday || given.tm_hour != parts.tm_hour || given.tm_min != parts.tm_min) {
+      log.error("'{}' does not exist in the calendar, or is in the hour that a change to summer time leaves out",
+                printable(text, 64));
+      return std::nullopt;
+    }
     return CaptureTime{std::chrono::seconds(seconds)};
   }
   log.error("'{}' is not a time: use the form 2026-11-30T14:05:00Z, or without Z the time of this machine",

@@ -94,6 +94,8 @@ def main():
         require(done.returncode == 78 and faults and path.name in faults[0]["file"], "an altered bit is found, with its file")
         done = command("delete", "Front door", check=False)
         require(done.returncode == 64 and list(recordings.glob("*/*/*.seal")), "delete asks for --yes")
+        done = command("delete", "Front door", "--to", "2100-02-31", "--yes", check=False)
+        require(done.returncode == 64 and list(recordings.glob("*/*/*.seal")), "a day that does not exist deletes nothing")
         command("delete", "Front door", "--yes")
         require(not list(recordings.glob("*/*/*.seal")), "all files are deleted")
         keys = [p for p in (hub.state / "recording-keys").glob("*/*")]
