@@ -78,6 +78,14 @@ class RecorderCore {
     MonotonicTime indexed{};
   };
 
+  /// Since the wall clock runs without a step.
+  struct SteadyClock {
+    CaptureTime wall;
+    BootTime boot;
+    CaptureTime newest;  ///< recording from before
+    CaptureTime last;    ///< newest recording at the last cleaning
+  };
+
   [[nodiscard]] bool may_try() const { return !fault_ || deps_.clock.monotonic() >= *retry_; }
   void drop(Track& track);
   [[nodiscard]] Result<> begin_epoch(Track& track, const std::shared_ptr<const RecordedEpoch>& epoch);
@@ -115,6 +123,7 @@ class RecorderCore {
   std::optional<MonotonicTime> retry_;
   std::optional<MonotonicTime> slow_until_;
   MonotonicTime next_cleaning_{};
+  std::optional<SteadyClock> steady_;
   Usage usage_;  ///< of the index
   mutable std::mutex mutex_;
   Status status_;

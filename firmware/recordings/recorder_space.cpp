@@ -16,8 +16,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// The wall clock may be wrong. Files are old only in comparison with the newest recording.
+/// The wall clock may be wrong. During the first day after a start or a step of the clock, files are old only in
+/// comparison with the newest recording from before. A recording with the wrong time does not make the others old.
+constexpr std::chrono::hours trusted_after{24};
 constexpr std::chrono::hours max_ahead{24};
+constexpr std::chrono::hours max_step{1};
 constexpr std::chrono::seconds recording_time{10};
 
 Result<std::uint64_t> free_bytes(const fs::path& folder) {
@@ -111,7 +114,13 @@ void RecorderCore::delete_aged() {
   if (config_.max_age.count() == 0) return;
   const auto newest = deps_.index.newest();
   if (!newest || !*newest) return;
-  const auto now = std::min(deps_.clock.wall().since_epoch, (*newest)->since_epoch + max_ahead);
+  const auto wall = deps_.clock.wall().since_epoch;
+  const auto boot = deps_.clock.boot();
+  const auto running = [&] { return std::chrono::duration_cast<std::chrono::microseconds>(boot - steady_->boot); };
+  if (!steady_ || std::chrono::abs(wall - steady_->wall.since_epoch - running()) > max_step)
+    steady_ = {{wall}, boot, steady_ ? steady_->last : **newest, {}};
+  steady_->last = **newest;
+  const auto now = running() >= trusted_after ? wall : std::min(wall, steady_->newest.since_epoch + max_ahead);
   for (;;) {
     const auto oldest = deps_.index.oldest();
     if (!oldest || !*oldest || (*oldest)->time.end.since_epoch >= now - config_.max_age) return;

@@ -205,6 +205,15 @@ TEST_CASE("old files are deleted by their age, and a wrong clock deletes at most
   scene.clock.advance(2min);
   scene.work();
   CHECK(scene.files().size() == 3);
+  auto wrong = scene.begin(200);
+  scene.group(wrong);
+  scene.core->end_all(EndReason::stopped);
+  scene.clock.advance(2min);
+  scene.work();
+  CHECK(scene.files().size() == 4);
+  scene.clock.advance(25h);
+  scene.work();
+  CHECK(scene.files().size() == 1);
 }
 
 TEST_CASE("a full disk stops recording after all old files, is reported, and recording begins again") {
