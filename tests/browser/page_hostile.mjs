@@ -87,7 +87,7 @@ test("privacy is shown as a fact until the hub's proof ends, also if no other st
   assert.equal(shown(A)[1], "OFFLINE");
   state({ state: "OFFLINE", reason: "unconfirmed", hint: "privacy", hint_since_us: 1e15 });
   assert.equal(shown(A)[1], "OFFLINE");
-  assert.match(page.part(A, ".why").textContent, /reported that its sensor is closed\. This is not confirmed/);
+  assert.match(page.part(A, ".why").textContent, /received a message that the camera's sensor is closed\. This is not confirmed/);
   state();
 });
 

@@ -226,12 +226,12 @@ test("the text about privacy names the proof, and who can open the sensor", () =
   assert.match(texts.reason({ ...camera, may_switch_privacy: false }), /The camera's owner can open the sensor\.$/);
 });
 
-test("the text about an unconfirmed status has its time and its content", () => {
+test("the text about an unconfirmed status has its time of receipt and its content", () => {
   for (const reason of texts.PROVEN) {
     const text = texts.reason({ reason: "unconfirmed", hint: reason, hint_since_us: Date.now() * 1000 });
-    assert.match(text, /^At \d\d:\d\d:\d\d .*the camera reported that .*This is not confirmed/);
+    assert.match(text, /^At \d\d:\d\d:\d\d .*this hub received a message that the camera.*This is not confirmed: .*the message may be an old one\.$/);
   }
-  assert.match(texts.reason({ reason: "unconfirmed", hint: "new", hint_since_us: 0 }), /it sends no pictures\. This is not confirmed/);
+  assert.match(texts.reason({ reason: "unconfirmed", hint: "new", hint_since_us: 0 }), /the camera sends no pictures\. This is not confirmed/);
 });
 
 test("a privacy request has a text while it is pending and after it failed", () => {

@@ -75,12 +75,12 @@ export function span(seconds) {
 // For these reasons the page shows no picture of the camera, not even an old one.
 export const BLOCKED = new Set(["cloned", "suspended", "removed"]);
 
-// What an old status may have reported.
+// What a status, which may be old, reports.
 const HINTS = new Map([
-  ["privacy", "its sensor is closed"],
-  ["sensor_fault", "its sensor is missing or does not work"],
-  ["picture_fault", "it cannot send the pictures of its sensor"],
-  ["encoder_fault", "its encoder does not work"],
+  ["privacy", "the camera's sensor is closed"],
+  ["sensor_fault", "the camera's sensor is missing or does not work"],
+  ["picture_fault", "the camera cannot send the pictures of its sensor"],
+  ["encoder_fault", "the camera's encoder does not work"],
 ]);
 
 // A report of the camera proves these reasons for a few seconds.
@@ -102,8 +102,8 @@ const REASONS = {
   sensor_fault: () => "The camera's sensor is missing or does not work. Check its cable. The camera's log has the cause.",
   picture_fault: () => "The camera cannot send the pictures of its sensor. The camera's log and its doctor have the cause.",
   encoder_fault: () => "The camera's encoder does not work. The camera's log and its doctor have the cause.",
-  unconfirmed: (c) => `At ${moment(c.hint_since_us / 1000)} the camera reported that ${HINTS.get(c.hint) ?? "it sends no pictures"}. This is not confirmed: ` +
-                      "the camera has not answered this hub, and the report may be an old one.",
+  unconfirmed: (c) => `At ${moment(c.hint_since_us / 1000)} this hub received a message that ${HINTS.get(c.hint) ?? "the camera sends no pictures"}. This is not confirmed: ` +
+                      "no new report proves it, and the message may be an old one.",
   no_answer: () => "The camera does not answer. Check its power and its network.",
   waiting: () => "Waiting for the first picture of this camera.",
 };
