@@ -276,7 +276,9 @@ void CameraWatch::on_report(const EpochState& epoch, const FrameCheck& frame) {
   const auto made = requester_.challenges().made(frame.header.echoes);
   if (made && &epoch == epochs_.current()) {
     reported_state_.on_report(frame.frame->counter, made->at, *report);
-    requester_.on_proven_privacy(made->serial, report->privacy);
+    // This report may be older than the one that counts, or too old to prove anything.
+    if (const auto privacy = reported_state_.proven_privacy(deps_.clock.boot()))
+      requester_.on_proven_privacy(made->serial, *privacy);
   }
   if (report->nonce) requester_.on_nonce(epoch, frame.header.echoes, *report->nonce);
 }

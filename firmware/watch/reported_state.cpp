@@ -46,6 +46,10 @@ std::optional<Reason> ReportedState::proven(BootTime now) const noexcept {
   return proof_->state;
 }
 
+std::optional<bool> ReportedState::proven_privacy(BootTime now) const noexcept {
+  return proven(now).transform([](Reason state) { return state == Reason::privacy; });
+}
+
 bool ReportedState::offline(BootTime now) const noexcept { return online_ == false && !proven(now); }
 
 Reason ReportedState::reason(BootTime now) const noexcept {

@@ -23,6 +23,8 @@ class ReportedState {
   /// status again.
   void clear_proof() noexcept;
 
+  /// Whether privacy is on, by the report that counts now. Nothing if no state is proven.
+  [[nodiscard]] std::optional<bool> proven_privacy(BootTime now) const noexcept;
   /// True if the newest status is "offline" and no state is proven.
   [[nodiscard]] bool offline(BootTime now) const noexcept;
   /// For a camera that is not LIVE: privacy or a fault that is proven now, deregistered, unconfirmed, or none.

@@ -118,7 +118,7 @@ void ViewRequester::on_nonce(const EpochState& epoch, const protocol::Echoes& ec
   (void)send(std::move(request), now);
 }
 
-// A report that was sealed before the request may have the same value, and another hub may have changed it since.
+// Before the request, the camera may have had the same value, and another hub may have changed it since.
 void ViewRequester::on_proven_privacy(ChallengeSerial echoed, bool privacy) noexcept {
   if (privacy_ && echoed >= privacy_->since && privacy == privacy_->on) privacy_.reset();
   if (failed_privacy_ == privacy) failed_privacy_.reset();

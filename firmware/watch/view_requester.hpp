@@ -69,7 +69,7 @@ class ViewRequester {
   void request_privacy(EpochSet& epochs);
   /// A verified report of this epoch contains a nonce, and echoes these challenges. Uses the nonce once.
   void on_nonce(const EpochState& epoch, const protocol::Echoes& echoes, protocol::Nonce nonce);
-  /// A report of the current epoch that echoes this challenge has this value.
+  /// A report of the current epoch echoed this challenge, and this value is proven now.
   void on_proven_privacy(ChallengeSerial echoed, bool privacy) noexcept;
   /// Ends the privacy request. A failure stays recorded.
   void end_privacy() noexcept { privacy_.reset(); }

@@ -87,6 +87,7 @@ MUTATIONS = [
     ("R-LIMIT-2", "firmware/watch/watcher.cpp", "  else if (early_.size() < max_early) early_.emplace(", "  else if (M || early_.size() < max_early) early_.emplace("),
     ("R-PRIV-7", "firmware/watch/view_requester.cpp", "if (privacy_ && echoed >= privacy_->since && ", "if (privacy_ && (M || echoed >= privacy_->since) && "),
     ("R-PRIV-7", "firmware/watch/view_requester.cpp", " && privacy == privacy_->on) privacy_.reset();", " && (M || privacy == privacy_->on)) privacy_.reset();"),
+    ("R-PRIV-7", "firmware/watch/camera_watch.cpp", "on_proven_privacy(made->serial, *privacy)", "on_proven_privacy(made->serial, M ? report->privacy : *privacy)"),
     ("R-STATE-3", "firmware/watch/reported_state.cpp", "now - proof_->made > Freshness::live_for)", "(!M && now - proof_->made > Freshness::live_for))"),
     ("R-STATE-3", "firmware/watch/reported_state.cpp", "  if (counter < proof_->counter) return;", "  if (!M && counter < proof_->counter) return;"),
     ("R-STATE-3", "firmware/watch/reported_state.cpp", "  proof_->made = std::max(proof_->made, made);", "  proof_->made = M ? made : std::max(proof_->made, made);"),

@@ -82,15 +82,15 @@ class Requests:
             self.proven_at = None
         self.reports[counter] = report
         self.proven_at = made[1] if self.proven_at is None else max(made[1], self.proven_at)
-        desired = self.privacy_request
-        if desired and made[2] >= desired["since"] and report["privacy"] == desired["on"]:
-            self.privacy_request = None
 
     def on_report(self, epoch, counter, report, echoes):
         self.note_roster(report["version"], report["hash"])
         made = self.made(echoes)
         if made and epoch is self.current:
             self.note_state(counter, report, made)
+            desired, proven = self.privacy_request, self.proven()
+            if desired and proven and made[2] >= desired["since"] and proven["privacy"] == desired["on"]:
+                self.privacy_request = None
         desired = self.privacy_request
         if report["nonce"] and desired and not desired["on"] and set(desired["challenges"]) & set(echoes):
             desired["challenges"] = []

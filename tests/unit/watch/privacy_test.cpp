@@ -284,6 +284,29 @@ TEST_CASE("a report that answers an earlier request does not confirm a change") 
   CHECK_FALSE(s.status().requested_privacy);
 }
 
+TEST_CASE("a report that does not prove a state does not confirm a change") {
+  PrivacyScene s;
+  REQUIRE(s.switch_to(true));
+  const auto made = s.newest(RequestKind::privacy_on).challenge;
+  const auto closed = s.report_of(made, std::nullopt);
+  SECTION("because a later report has another state") {
+    s.prove(false, RequestKind::privacy_on);
+    s.deliver(Leaf::video, closed);
+  }
+  SECTION("because a later picture was accepted") {
+    s.video(s.builder.gop(s.epoch, "P"));  // waits for a key frame
+    s.deliver(Leaf::video, closed);
+  }
+  SECTION("because its challenge is too old") {
+    s.clock.suspend(5001ms);
+    s.deliver(Leaf::video, closed);
+  }
+  CHECK(s.status().requested_privacy == true);
+  s.advance(1s);
+  s.prove(true, RequestKind::privacy_on);
+  CHECK_FALSE(s.status().requested_privacy);  // control
+}
+
 TEST_CASE("a privacy request ends with the permission, and needs a connection") {
   PrivacyScene s;
   s.live();
