@@ -232,8 +232,12 @@ void CameraWatch::on_accepted(EpochState& epoch, StreamOrder::Verdict verdict, c
   const auto& view = *frame.frame;
   accept_echo(epoch, frame);
   if (cloned_) return;
-  if (view.kind == protocol::FrameKind::report) on_report(epoch, frame);
-  else if (&epoch == epochs_.current()) reported_state_.on_picture(view.counter);
+  if (view.kind == protocol::FrameKind::report) {
+    on_report(epoch, frame);
+  } else {
+    epoch.newest_picture = std::max(epoch.newest_picture, std::optional(view.counter));
+    if (&epoch == epochs_.current()) reported_state_.on_picture(view.counter);
+  }
   if (view.kind == protocol::FrameKind::still) last_still_ = view.counter;
   if (verdict == StreamOrder::Verdict::show) {
     const PictureInfo picture{view.kind,    CameraState::stale, frame.header,   view.epoch,
@@ -290,6 +294,7 @@ void CameraWatch::promote(EpochState& epoch, ChallengeSerial echoed) {
   shown_.begin_epoch(epoch.epoch);
   reported_state_.clear_proof();
   restored_.reset();
+  if (epoch.newest_picture) reported_state_.on_picture(*epoch.newest_picture);
   requester_.clear_unopened();
   if (epochs_.promote(epoch))
     if (auto r = deps_.max_epochs.store(route_.camera, epochs_.max_counter()); !r)

@@ -52,6 +52,7 @@ struct EpochState {
   /// For a hub that records, otherwise null. Nothing changes it after the epoch became current.
   std::shared_ptr<device::RecordedEpoch> recorded{};
   ReceivedVideo received{};
+  std::optional<Counter> newest_picture{};  ///< greatest counter of an accepted picture
   std::uint32_t requests = 0;
   BootTime next_request{};
 };

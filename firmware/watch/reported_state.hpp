@@ -17,7 +17,8 @@ class ReportedState {
   void on_status(const protocol::Status& status, CaptureTime now) noexcept;
   /// A verified report of the current epoch echoed the challenge that was made at `made`.
   void on_report(Counter counter, BootTime made, const protocol::Report& report) noexcept;
-  /// A verified picture of the current epoch. The sensor was open after an earlier report.
+  /// A verified picture of the current epoch, also if it arrived before the epoch was current. The sensor was open
+  /// after an earlier report.
   void on_picture(Counter counter) noexcept;
   /// Another epoch is current, or the hub lost its membership. The hint remains, because the camera does not send its
   /// status again.

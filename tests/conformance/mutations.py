@@ -93,6 +93,7 @@ MUTATIONS = [
     ("R-STATE-3", "firmware/watch/reported_state.cpp", "  proof_->made = std::max(proof_->made, made);", "  proof_->made = M ? made : std::max(proof_->made, made);"),
     ("R-STATE-3", "firmware/watch/reported_state.cpp", "  if (proof_ && proof_->counter < counter) proof_.reset();", "  if (!M && proof_ && proof_->counter < counter) proof_.reset();"),
     ("R-STATE-3", "firmware/watch/reported_state.cpp", "  if (picture_ && counter < *picture_) return;\n  const auto", "  if (!M && picture_ && counter < *picture_) return;\n  const auto"),
+    ("R-STATE-3", "firmware/watch/camera_watch.cpp", "  if (epoch.newest_picture) reported_state_", "  if (!M && epoch.newest_picture) reported_state_"),
     ("R-STATE-3", "firmware/watch/camera_watch.cpp", "  if (made && &epoch == epochs_.current()) {", "  if (made && (M || &epoch == epochs_.current())) {"),
     ("R-STATE-3", "firmware/watch/camera_watch.cpp", "  reported_state_.clear_proof();\n  restored_", "  if (!M) reported_state_.clear_proof();\n  restored_"),
     ("R-STATE-4", "firmware/watch/reported_state.cpp", "  if (const auto state = proven(now)) return *state;", "  if (const auto state = proven(now); state && !M) return *state;"),

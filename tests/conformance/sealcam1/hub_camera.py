@@ -20,6 +20,7 @@ class EpochState:
         self.order = StreamOrder()
         self.held = []        # pictures before the first echo: (counter, header)
         self.shown = False
+        self.newest_picture = -1  # greatest counter of an accepted picture
         self.next_request = 0
 
 
@@ -248,8 +249,8 @@ class Camera(Requests):
             return
         if kind == "report":
             self.on_report(epoch, counter, report, fields["echo"])
-        elif epoch is self.current:
-            self.newest_picture = max(counter, self.newest_picture)
+        else:
+            epoch.newest_picture = max(counter, epoch.newest_picture)
         if kind == "still":
             self.last_still = (epoch.number, counter)
         if verdict != "show":

@@ -66,19 +66,18 @@ class Requests:
     def forget_state(self):
         self.reports = {}           # by counter, of the current epoch
         self.proven_at = None       # when the newest challenge was made that one of them echoed
-        self.newest_picture = -1    # greatest counter of an accepted picture
 
     def proven(self):
         """The report with the state that is proven now."""
         newest = max(self.reports, default=-1)
-        if newest < self.newest_picture or self.proven_at is None or self.hub.clock.boot - self.proven_at > PROOF_MS:
+        if not self.current or newest < self.current.newest_picture or self.proven_at is None or self.hub.clock.boot - self.proven_at > PROOF_MS:
             return None
         return self.reports[newest]
 
     def note_state(self, counter, report, made):
-        if counter < self.newest_picture:
+        if counter < self.current.newest_picture:
             return
-        if max(self.reports, default=-1) < self.newest_picture:
+        if max(self.reports, default=-1) < self.current.newest_picture:
             self.proven_at = None
         self.reports[counter] = report
         self.proven_at = made[1] if self.proven_at is None else max(made[1], self.proven_at)

@@ -130,6 +130,23 @@ TEST_CASE("a report with a smaller counter or of another epoch does not bring an
   CHECK(s.status().privacy);  // control
 }
 
+TEST_CASE("a picture that arrived before its epoch was current outweighs an earlier report of the epoch") {
+  PrivacyScene s(false);
+  s.live();
+  s.advance(5001ms);
+  auto next = s.join(200);
+  const auto report = [&] {
+    return s.builder.frame(next, FrameKind::report, {.echo = s.challenge(next), .report = {{}, {}, {}, true}});
+  };
+  const auto earlier = report();
+  s.video(s.builder.gop(next, "P"));  // waits for a key frame
+  s.deliver(Leaf::video, earlier);
+  CHECK(s.status().epoch == next.epoch);
+  CHECK_FALSE(s.status().privacy);
+  s.deliver(Leaf::video, report());
+  CHECK(s.status().privacy);  // control
+}
+
 TEST_CASE("a forged status is no hint") {
   PrivacyScene s(false);
   auto forged = s.builder.status(true, true);
