@@ -282,17 +282,24 @@ Result<> StateActions::do_rename(std::string_view name) {
 }
 
 Result<stream::Quality> StateActions::do_change(const CameraSettings& settings) {
-  if (auto r = write_settings(deps_.files.settings(), settings); !r) return std::unexpected(r.error());
   CameraConfig changed = with_settings(deps_.configured, settings, deps_.log);
+  // Masks do not wait for the disk. The command stays pending, so that the next start paints them, too.
+  const bool at_once = !changed.areas.masks.empty();
+  if (at_once) apply(changed);
+  if (auto r = write_settings(deps_.files.settings(), settings); !r) return std::unexpected(r.error());
+  if (!at_once) apply(changed);
+  return best_quality(effective_);
+}
+
+void StateActions::apply(const CameraConfig& changed) {
   // Without masks, the sensor may encode again.
   const bool masks = changed.areas.masks.empty() != effective_.areas.masks.empty();
   const bool reopen =
       masks || changed.source.size != effective_.source.size || changed.source.rate != effective_.source.rate;
-  effective_ = std::move(changed);
+  effective_ = changed;
   deps_.capture.configure(effective_);
   if (reopen) deps_.control.request_reopen();
   deps_.control.set_areas(effective_.areas);  // last, so that the capture thread already knows that it must reopen
-  return best_quality(effective_);
 }
 
 Result<> StateActions::do_join(const protocol::Wifi& wifi) { return deps_.wifi.join(wifi); }

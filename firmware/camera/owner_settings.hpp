@@ -131,6 +131,7 @@ class StateActions final : public stream::CommandActions {
   Result<> do_rename(std::string_view name) override;
   Result<stream::Quality> do_change(const protocol::CameraSettings& settings) override;
   Result<> do_join(const protocol::Wifi& wifi) override;
+  void apply(const CameraConfig& changed);
 
   Dependencies deps_;
   device::Enrollment enrollment_;

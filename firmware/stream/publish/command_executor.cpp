@@ -80,23 +80,24 @@ CommandExecutor::Change CommandExecutor::switch_privacy(bool on) {
 
 /// Removes each applied item from the command, so that it is not applied again if a later item fails.
 Result<> CommandExecutor::apply_items(protocol::Command& command, Change& change) {
-  if (command.name) {
-    if (auto r = deps_.actions.rename(command.name->value); !r) return r;
-    deps_.epochs.set_name(command.name->value);
-    command.name.reset();
-  }
-  if (command.privacy) {
-    const bool before = deps_.privacy.on();
-    const auto set = deps_.privacy.set(command.privacy->value);
-    change.privacy = deps_.privacy.on() != before;
-    if (!set) return set;
-    command.privacy.reset();
-  }
+  // Before privacy-off: the sensor does not open without the masks of the same command.
   if (command.settings) {
     const auto best = deps_.actions.change(command.settings->value);
     if (!best) return std::unexpected(best.error());
     change.best = *best;
     command.settings.reset();
+  }
+  if (command.privacy) {
+    const bool before = deps_.privacy.on();
+    const auto set = deps_.privacy.set(command.privacy->value);
+    change.privacy |= deps_.privacy.on() != before;
+    if (!set) return set;
+    command.privacy.reset();
+  }
+  if (command.name) {
+    if (auto r = deps_.actions.rename(command.name->value); !r) return r;
+    deps_.epochs.set_name(command.name->value);
+    command.name.reset();
   }
   if (command.wifi) {
     if (auto r = deps_.actions.join(command.wifi->value); !r) return r;
@@ -105,7 +106,7 @@ Result<> CommandExecutor::apply_items(protocol::Command& command, Change& change
   return deps_.commands.done();
 }
 
-/// The part of an unstored command that does not wait.
+/// The part of a command that waits for no disk and for no other item.
 CommandExecutor::Change CommandExecutor::close_sensor(protocol::Command& command) {
   Change change;
   if (!command.privacy || !command.privacy->value) return change;
@@ -127,6 +128,7 @@ CommandExecutor::Change CommandExecutor::apply() {
     return change;
   }
   const CommandSeq seq = command->seq;
+  change = close_sensor(*command);
   if (auto r = apply_items(*command, change); !r) {
     if (!std::exchange(failing_, true))
       deps_.log.error("cannot apply command {}, trying again: {}", seq.value(), to_string(r.error()));

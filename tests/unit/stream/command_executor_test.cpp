@@ -40,7 +40,7 @@ struct RunningCamera : CameraScene {
   }
 };
 
-const std::vector<std::string> all_done = {"name kitchen", "settings", "wifi nnn"};
+const std::vector<std::string> all_done = {"settings", "name kitchen", "wifi nnn"};
 
 }  // namespace
 
@@ -182,6 +182,33 @@ TEST_CASE("privacy-on takes effect before the command is stored, and every other
   CHECK(s.stores.privacy.content);
   CHECK(s.publisher.stored());
   CHECK(s.last_grants().command == CommandSeq(5));
+}
+
+TEST_CASE("privacy-on does not wait for another item of its command that fails") {
+  RunningCamera s;
+  s.stores.actions.broken = true;
+  s.receive_command(s.sealed(everything(5)));
+  CHECK(s.control.closed());
+  CHECK(s.stores.privacy.content);
+  CHECK(s.stores.actions.done.empty());
+  s.client.settle();
+  CHECK(s.last_status().privacy);
+  CHECK_FALSE(s.last_grants().command);
+}
+
+TEST_CASE("the sensor does not open without the settings of the same command, which may be masks") {
+  RunningCamera s;
+  must(s.privacy.set(true));
+  auto command = everything(5);
+  command.privacy = {CommandSeq(5), false};
+  s.stores.actions.broken = true;
+  s.receive_command(s.sealed(command));
+  CHECK(s.control.closed());
+  s.stores.actions.broken = false;
+  s.clock.advance(60s);
+  s.publisher.tick();
+  CHECK_FALSE(s.control.closed());
+  CHECK(s.stores.actions.done == all_done);
 }
 
 TEST_CASE("privacy-off waits until the command is stored") {
