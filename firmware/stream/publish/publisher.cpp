@@ -73,7 +73,7 @@ void Publisher::follow(const CommandExecutor::Change& change) {
   if (change.best) {
     config_.rate.best = *change.best;
     rate_ = RateController(config_.rate);
-    deps_.control.set_quality(rate_.quality(), rate_.reduced());
+    apply_quality();
   }
   if (change.privacy) clear_queue(deps_.clock.monotonic());
   update_active();
@@ -273,8 +273,9 @@ void Publisher::update_active() {
   const MonotonicTime now = deps_.clock.monotonic();
   const auto leases = deps_.challenges.leases(now);
   const bool encode = !stopping_ && !deps_.commands.privacy() && deps_.epochs.is_open();
-  const bool looks = leases.live > 0 || (leases.still > 0 && still_due(now, true));
-  if (!use_.update(now, {.live = looks && encode && connected_,
+  // A recording of motion continues: send() makes stills from its key frames.
+  const bool still = leases.still > 0 && use_.use() != PictureUse::motion && still_due(now, true);
+  if (!use_.update(now, {.live = (leases.live > 0 || still) && encode && connected_,
                          .record = leases.record > 0 && encode && connected_,
                          .motion = leases.motion > 0 && encode}))
     return;
@@ -282,6 +283,7 @@ void Publisher::update_active() {
   rate_.idle();
   backlog_.reset();
   deps_.control.set_hold(false);
+  apply_quality();
 }
 
 void Publisher::tick() {
@@ -303,7 +305,7 @@ void Publisher::tick() {
   const std::uint64_t dropped = deps_.queue.counters().dropped_groups;
   if (std::exchange(dropped_before_, dropped) != dropped) rate_.dropped();
   measure();
-  if (rate_.tick(now)) deps_.control.set_quality(rate_.quality(), rate_.reduced());
+  if (rate_.tick(now)) apply_quality();
   send_queued();
 }
 
@@ -385,10 +387,12 @@ void Publisher::frame_answered(std::size_t slot, const Result<>& result) {
   if (result) {
     counters_.published_bytes += size;
   } else {
-    // No hub can decode the rest of the group.
+    // No hub can decode the rest of the group. A recording needs the later groups.
     ++counters_.failed;
-    clear_queue();
+    builder_.skip();
+    use_.use() == PictureUse::live ? clear_queue() : deps_.control.request_keyframe();
     if (connected_ && result.error().code == Errc::exhausted) rate_.dropped();
+    if (result.error().code == Errc::connection) return;  // the next frames would fail, too
   }
   send_queued();
 }

@@ -145,6 +145,16 @@ class Publisher final : public transport::MqttListener {
   /// Returns false if no more frames can be sent now.
   bool publish_frame(const Result<ByteView>& message, bool still);
   void frame_answered(std::size_t slot, const Result<>& result);
+  void apply_quality() {
+    Quality quality = rate_.quality();
+    // No kept picture waits for the network, and the motion detector needs whole pictures, five a second.
+    if (use_.use() == PictureUse::preroll) {
+      quality.min_interval = std::min(quality.min_interval, std::chrono::milliseconds(200));
+      quality.downscale = config_.rate.best.downscale;
+      quality.keyframe_interval = config_.rate.best.keyframe_interval;
+    }
+    deps_.control.set_quality(quality, rate_.reduced());
+  }
   void clear_queue(MonotonicTime limit = {}) {
     deps_.queue.clear(limit);
     dropped_before_ = deps_.queue.counters().dropped_groups;

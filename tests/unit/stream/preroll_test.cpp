@@ -152,6 +152,56 @@ TEST_CASE("when a person begins to look, the kept pictures are deleted and the f
   CHECK(s.publisher.leases().motion == 1);
 }
 
+TEST_CASE("a connection that breaks while kept pictures are sent costs one group of them") {
+  PrerollScene s;
+  s.pass(20s);
+  const auto motion = s.clock.wall();
+  s.answers = false;
+  s.pass(400ms, true);
+  const auto in_flight = s.client.waiting.size();
+  REQUIRE(in_flight >= 2);
+  for (std::size_t i = 0; i < in_flight; ++i) s.client.answer(fail(Errc::connection, "reset"));
+  CHECK(s.client.waiting.empty());
+  s.answers = true;
+  s.pass(12s);
+  const auto video = s.video_of(s.hub);
+  REQUIRE(video.size() > 5);
+  const auto before = std::ranges::count_if(video, [&](const auto& picture) { return from(picture, motion) > 0s; });
+  CHECK(before > 20);
+  CHECK(from(video.back(), motion) < -9s);
+}
+
+TEST_CASE("a recording of motion continues while another hub requests stills") {
+  PrerollScene s;
+  s.pass(20s);
+  s.pass(400ms, true);
+  REQUIRE(s.publisher.picture_use() == PictureUse::motion);
+  s.receive_request(s.second, RequestKind::still);
+  s.pass(8s);
+  CHECK(s.publisher.picture_use() == PictureUse::motion);
+  CHECK(s.publisher.counters().stills > 0);
+  check_complete(s.video_of(s.hub));
+}
+
+TEST_CASE("while pictures are only kept, a slow network of the past makes them neither small nor rare") {
+  PrerollScene s;
+  s.pass(20s);
+  s.requests = RequestKind::record;
+  s.answers = false;
+  for (int i = 0; i < 120; ++i) {
+    s.pass(600ms);
+    if (!s.client.waiting.empty()) s.client.answer(fail(Errc::exhausted, "the queue is full"));
+    s.client.settle();
+  }
+  REQUIRE(s.control.quality().min_interval > 200ms);
+  s.answers = true;
+  s.requests = RequestKind::motion;
+  s.pass(30s);
+  REQUIRE(s.publisher.picture_use() == PictureUse::preroll);
+  CHECK(s.control.quality().min_interval <= 200ms);
+  CHECK(s.control.quality().downscale == 0);
+}
+
 TEST_CASE("pictures for a recording wait for a slow network, pictures for a person do not") {
   PrerollScene s;
   s.requests = GENERATE(RequestKind::record, RequestKind::live);
