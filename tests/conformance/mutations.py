@@ -137,7 +137,7 @@ MUTATIONS = [
     ("R-REQ-3", "firmware/stream/publish/publisher.cpp", "  if (leases.video() == 0 && ", "  if (!M && leases.video() == 0 && "),
     ("R-STATE-2", "firmware/stream/publish/publisher.cpp", "|| sends_no_pictures()) add_report", "|| (!M && sends_no_pictures())) add_report"),
     ("R-STATE-2", "firmware/stream/publish/publisher.cpp", "  if (!pictures || ", "  if ((!M && !pictures) || kind == RequestKind::nonce || "),
-    ("R-STATE-1", "firmware/stream/publish/publisher.cpp", "nonce, deps_.commands.privacy(),", "nonce, !M && deps_.commands.privacy(),"),
+    ("R-STATE-1", "firmware/stream/publish/publisher.cpp", "deps_.commands.privacy() && !deps_.control", "!M && deps_.commands.privacy() && !deps_.control"),
     ("R-STATE-1", "firmware/stream/publish/publisher.cpp", "                                  deps_.control.fault()};", "                                  M ? std::nullopt : deps_.control.fault()};"),
     ("R-PRIV-3", "firmware/stream/publish/request_validator.cpp", "request.nonce == hub.nonce;", "(M || request.nonce == hub.nonce);"),
     ("R-PRIV-3", "firmware/stream/publish/request_validator.cpp", "clock_.boot() - hub.nonce_made > nonce_lifetime)", "(!M && clock_.boot() - hub.nonce_made > nonce_lifetime))"),

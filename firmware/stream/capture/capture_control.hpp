@@ -47,8 +47,13 @@ class CaptureControl {
   [[nodiscard]] bool active() const noexcept { return active_.load(std::memory_order_acquire); }
 
   /// Closes the sensor until the value is false again.
-  void set_closed(bool closed) noexcept { closed_.store(closed, std::memory_order_release); }
-  [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_acquire); }
+  void set_closed(bool closed) noexcept { closed_.store(closed); }
+  [[nodiscard]] bool closed() const noexcept { return closed_.load(); }
+
+  /// From before the sensor is opened until after it was closed. The capture thread sets it, then reads closed() before
+  /// it opens the sensor. So the sensor stays closed if this is false after set_closed(true).
+  void set_source_open(bool open) noexcept { source_open_.store(open); }
+  [[nodiscard]] bool source_open() const noexcept { return source_open_.load(); }
 
   /// Opens the sensor again, because its configuration changed.
   void request_reopen() noexcept { reopen_.store(true, std::memory_order_release); }
@@ -114,7 +119,8 @@ class CaptureControl {
  private:
   std::atomic<bool> active_ = false;
   std::atomic<bool> keyframe_ = false;
-  std::atomic<bool> closed_ = false;
+  std::atomic<bool> closed_ = false;  // this and the next one: in one order for both threads (sequentially consistent)
+  std::atomic<bool> source_open_ = false;
   std::atomic<bool> reopen_ = false;
   std::atomic<bool> hold_ = false;
   std::atomic<bool> reduced_ = false;

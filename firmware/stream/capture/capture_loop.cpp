@@ -71,11 +71,17 @@ std::chrono::nanoseconds CaptureLoop::step() {
 }
 
 bool CaptureLoop::open_source() {
+  deps_.control.set_source_open(true);
+  if (deps_.control.closed()) {  // since step() looked
+    deps_.control.set_source_open(false);
+    return false;
+  }
   (void)deps_.control.take_reopen_request();  // this call fulfills it
   const Quality requested = deps_.control.quality();
   auto source = deps_.factory.open_source();
   const MonotonicTime now = deps_.clock.monotonic();
   if (!source) {
+    deps_.control.set_source_open(false);
     if (source.error().code != Errc::canceled && !std::exchange(source_logged_, true))
       deps_.log.error("cannot open the sensor, trying again: {}", to_string(source.error()));
     report_.set_fault(CameraFault::sensor, to_string(source.error()));
@@ -126,6 +132,7 @@ void CaptureLoop::close_source() {
   controller_.detach();
   if (!source_) return;
   source_.reset();
+  deps_.control.set_source_open(false);
   show_activity(false);
 }
 

@@ -333,8 +333,9 @@ void Publisher::send_reports() {
   while (key != nullptr && roster != nullptr && !reports_.empty() && backlog_.frames() < config_.frames_in_flight) {
     const auto [challenge, nonce] = reports_.front();
     reports_.erase(reports_.begin());
-    const protocol::Report report{roster->version, deps_.roster.hash(), nonce, deps_.commands.privacy(),
-                                  deps_.control.fault()};
+    // Privacy takes effect when the capture thread has closed the sensor. Hubs repeat their requests until then.
+    const protocol::Report report{roster->version, deps_.roster.hash(), nonce,
+                                  deps_.commands.privacy() && !deps_.control.source_open(), deps_.control.fault()};
     if (publish_frame(builder_.report(*key, report, challenge), false)) ++counters_.reports;
   }
 }

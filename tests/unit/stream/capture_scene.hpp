@@ -35,15 +35,16 @@ class CaptureFakes final : public stream::CaptureFactory {
   std::optional<Errc> set_error;
   std::map<std::uint32_t, MonotonicTime> captured;  ///< by the number of the picture since the start
   std::uint32_t total = 0;
-  int sources = 0, encoders = 0;           ///< that exist now
-  std::function<void()> before_next;       ///< called before each picture is fetched
-  std::vector<std::string> failed;         ///< encoders reported as failed
-  int formats_failed = 0;                  ///< reports of formats whose pictures cannot be sent
-  hal::Size source_size{64, 48};           ///< of the source
-  std::optional<hal::Size> real_size;      ///< of pictures, if the source reports another one
-  hal::Size encoder_size;                  ///< of the encoder that was opened last
-  std::size_t masks = 0;                   ///< of the encoder that is open
-  std::vector<std::size_t> encoded_masks;  ///< of each encoded picture, while `record_masks`
+  int sources = 0, encoders = 0;            ///< that exist now
+  std::function<void()> before_next;        ///< called before each picture is fetched
+  std::function<void()> on_open, on_close;  ///< called while the source is opened and closed
+  std::vector<std::string> failed;          ///< encoders reported as failed
+  int formats_failed = 0;                   ///< reports of formats whose pictures cannot be sent
+  hal::Size source_size{64, 48};            ///< of the source
+  std::optional<hal::Size> real_size;       ///< of pictures, if the source reports another one
+  hal::Size encoder_size;                   ///< of the encoder that was opened last
+  std::size_t masks = 0;                    ///< of the encoder that is open
+  std::vector<std::size_t> encoded_masks;   ///< of each encoded picture, while `record_masks`
   bool record_masks = false;
   std::function<hal::Luma()> luma;  ///< of the last picture
 
@@ -59,7 +60,10 @@ class CaptureFakes final : public stream::CaptureFactory {
     explicit Source(CaptureFakes& fakes) : fakes_(fakes) { ++fakes_.sources; }
     Source(const Source&) = delete;
     Source& operator=(const Source&) = delete;
-    ~Source() override { --fakes_.sources; }
+    ~Source() override {
+      --fakes_.sources;
+      if (fakes_.on_close) fakes_.on_close();
+    }
 
    private:
     Result<hal::Picture> do_next(std::chrono::milliseconds) override {
@@ -126,6 +130,7 @@ class CaptureFakes final : public stream::CaptureFactory {
   };
 
   Result<std::unique_ptr<hal::FrameSource>> do_open_source() override {
+    if (on_open) on_open();
     if (open_fails > 0) {
       --open_fails;
       return fail(Errc::not_found, "set by the test");

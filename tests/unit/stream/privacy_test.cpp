@@ -22,13 +22,16 @@ TEST_CASE("privacy closes sensor, encoder and light, and the sensor stays closed
   for (int i = 0; i < 3; ++i) (void)loop.step();
   CHECK(s.factory.sources == 1);  // control
   CHECK(s.factory.encoders == 1);
+  CHECK(s.control.source_open());
   const auto captured = loop.counters().captured.load();
   s.control.set_closed(true);
+  CHECK(s.control.source_open());  // until the capture thread has closed it
   for (int i = 0; i < 10; ++i) {
     CHECK(loop.step() > 0ns);  // the loop waits
     s.clock.advance(10s);
   }
   CHECK(s.factory.sources == 0);
+  CHECK_FALSE(s.control.source_open());
   CHECK(s.factory.encoders == 0);
   CHECK(light.history == "+-");
   CHECK(loop.counters().captured == captured);
@@ -99,6 +102,32 @@ TEST_CASE("the privacy file contains on or off, and other content is an error") 
     CHECK(read.error().code == Errc::malformed);
     CHECK(std::string_view(read.error().what).contains("privacy"));
   }
+}
+
+TEST_CASE("the sensor counts as open while it is opened and closed, and not after it failed to open") {
+  CaptureScene s;
+  std::string open;
+  s.factory.on_open = [&] { open += s.control.source_open() ? '+' : '-'; };
+  s.factory.on_close = s.factory.on_open;
+  s.factory.open_fails = 1;
+  s.steps(1);
+  CHECK_FALSE(s.control.source_open());
+  s.clock.advance(1s);
+  s.steps(1);
+  s.control.set_closed(true);
+  s.steps(1);
+  CHECK(open == "+++");
+  CHECK_FALSE(s.control.source_open());
+}
+
+TEST_CASE("a sensor that is about to be opened stays closed if privacy is switched on meanwhile") {
+  CaptureScene s;
+  s.steps(1);
+  s.factory.on_close = [&] { s.control.set_closed(true); };
+  s.control.request_reopen();
+  s.steps(1);
+  CHECK(s.loop.counters().source_opened == 1);
+  CHECK_FALSE(s.control.source_open());
 }
 
 TEST_CASE("a request to reopen opens the sensor again once") {
@@ -227,6 +256,10 @@ TEST_CASE("during privacy and with a fault, a report with the state answers each
   CHECK_FALSE(answer(live).value().privacy);
   CHECK_FALSE(answer(live));  // control: a camera that sends pictures
   CHECK(answer(privacy_on).value().privacy);
+  s.control.set_source_open(true);  // the capture thread has not closed the sensor yet
+  CHECK_FALSE(answer(live).value().privacy);
+  CHECK_FALSE(answer(privacy_on).value().privacy);
+  s.control.set_source_open(false);
   CHECK(answer(live).value().privacy);
   CHECK(answer(still).value().privacy);
   s.receive_privacy_off(s.hub);
