@@ -282,6 +282,39 @@ test("single steps go on and back, also over a key frame and at both ends", asyn
   assert.deepEqual(w.faults, []);
 });
 
+test("a single step does not wait for the rest of a range that arrives", async (t) => {
+  const w = playerWorld(t, [{ begin: 100_000, end: 200_000 }]), whole = globalThis.fetch;
+  let deliver;
+  globalThis.fetch = async (address) => {
+    const bytes = new Uint8Array(await (await whole(address)).arrayBuffer()), half = bytes.length >> 1;
+    return new Response(new ReadableStream({
+      start(stream) {
+        stream.enqueue(bytes.subarray(0, half));
+        deliver = () => { stream.enqueue(bytes.subarray(half)); stream.close(); };
+      },
+    }));
+  };
+  const seek = w.player.seek(150_250);
+  await w.settle();
+  assert.deepEqual([w.shown, w.player.loading, w.player.waiting], [[150_200], true, false]);
+  for (const by of [1, 1, -1]) {
+    await w.player.step(by);
+    await w.settle();
+  }
+  assert.deepEqual(w.shown, [150_200, 150_300, 150_400, 150_300]);
+  deliver();
+  await seek;
+  assert.deepEqual([w.player.loading, w.faults], [false, []]);
+});
+
+test("a seek without a recording ends", async (t) => {
+  const w = playerWorld(t, [{ begin: 100_000, end: 200_000 }]);
+  const seek = w.player.seek(300_000);
+  assert.ok(w.player.waiting);
+  await seek;
+  assert.deepEqual([w.player.waiting, w.shown, w.faults], [false, [], []]);
+});
+
 test("a step back before the loaded range reads the earlier group", async (t) => {
   const w = playerWorld(t, [{ begin: 100_000, end: 200_000 }]);
   await w.player.seek(150_000);

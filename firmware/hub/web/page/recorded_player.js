@@ -44,6 +44,8 @@ export class RecordedPlayer {
   get unit() { return this.#units[this.#index] ?? null; }
   get held() { return this.#units.length; }
   get loading() { return this.#loading !== null; }
+  // A picture was requested that is not shown yet.
+  get waiting() { return this.#seekTime !== null || this.#target !== null; }
 
   // `spans`: the recordings of the timeline. Play stops after the last one.
   open(camera, spans) {
@@ -58,6 +60,12 @@ export class RecordedPlayer {
   close() {
     this.#playing = false;
     this.#camera = null;
+    this.#reset();
+  }
+
+  // Ends loading and decoding until the next seek.
+  stop() {
+    this.#playing = false;
     this.#reset();
   }
 
@@ -90,8 +98,9 @@ export class RecordedPlayer {
   // `all`: no more pictures follow.
   #trySeek(all) {
     const time = this.#seekTime;
-    if (time === null || this.#units.length === 0 || (!all && this.#units.at(-1).at <= time)) return;
+    if (time === null || (!all && !(this.#units.at(-1)?.at > time))) return;
     this.#seekTime = null;
+    if (this.#units.length === 0) return;
     this.#show(Math.max(0, this.#units.findLastIndex((unit) => unit.at <= time)));
   }
 
@@ -190,9 +199,9 @@ export class RecordedPlayer {
   async step(by) {
     this.pause();
     const unit = this.unit;
-    if (!unit || this.#target !== null || this.loading) return;
+    if (!unit || this.#target !== null) return;
     if (by > 0) {
-      if (this.#index + 1 >= this.#units.length) await this.#more();
+      if (this.#index + 1 >= this.#units.length) await (this.#loading?.catch(() => null) ?? this.#more());
       if (this.unit === unit && this.#index + 1 < this.#units.length) this.#show(this.#index + 1);
       return;
     }

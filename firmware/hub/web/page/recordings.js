@@ -40,7 +40,7 @@ export class Recordings {
   #track = new Track($("track"), {
     moved: (time) => this.#onHover(time),
     left: () => this.#preview.cancel(),
-    scrub: (time, begins) => this.#scrub(time, begins),
+    scrub: (time) => this.#scrub(time),
     released: () => this.#release(),
     zoom: (factor, time) => this.#zoom(factor, time),
   });
@@ -56,7 +56,10 @@ export class Recordings {
       shown: (unit) => this.#onShown(unit),
       state: () => this.#showControls(),
       skipped: (counts) => this.#note(texts.skipped(counts), true),
-      fault: (error) => this.#note(error.message || "This browser cannot decode this recording.", true),
+      fault: (error) => {
+        this.#note(error.message || "This browser cannot decode this recording.", true);
+        this.#showControls();
+      },
     });
     this.#preview = new KeyPreview({
       shown: (unit, at, draw) => this.#onPreview(unit, at, draw),
@@ -218,6 +221,7 @@ export class Recordings {
 
   #step(by) {
     this.#player.step(by);
+    this.#showControls();
   }
 
   #onHover(time) {
@@ -237,10 +241,10 @@ export class Recordings {
   }
 
   // Key frames while a person moves the pointer; the exact picture when it rests.
-  #scrub(time, begins) {
+  #scrub(time) {
     const at = line.nearest(this.#openable(), time);
     if (at === null) return;
-    if (begins) this.#player.pause();
+    this.#player.stop();  // the key frames come sooner
     this.#scrubbing = true;
     this.#position = at;
     this.#preview.request(this.#camera.id, at);
@@ -298,6 +302,7 @@ export class Recordings {
     for (const id of ["step-back", "play", "step-on", "clip-begin", "clip-end"]) $(id).disabled = !any;
     $("play").ariaLabel = playing ? "Pause" : "Play";
     $("play").dataset.playing = playing;
+    $("stage").ariaBusy = this.#scrubbing || this.#player.waiting;
     $("delete").disabled = this.#data.spans.length === 0;
     this.#clip.showControls();
     this.#events.show(this.#data.events);

@@ -15,7 +15,7 @@ export class Track {
   #hover = null;
   #requested = false;
 
-  // moved(time), left(), scrub(time, begins), released(), zoom(factor, time)
+  // moved(time), left(), scrub(time), released(), zoom(factor, time)
   constructor(element, handlers) {
     this.#element = element;
     this.#canvas = element.querySelector("canvas");
@@ -30,7 +30,7 @@ export class Track {
     const move = (event) => {
       this.#showThumbnail(event);
       handlers.moved(this.#hover);
-      if (held) handlers.scrub(this.#hover, false);
+      if (held) handlers.scrub(this.#hover);
       this.redraw();
     };
     element.addEventListener("pointerdown", (event) => {
@@ -39,7 +39,7 @@ export class Track {
       held = true;
       this.#showThumbnail(event);
       handlers.moved(this.#hover);
-      handlers.scrub(this.#hover, true);
+      handlers.scrub(this.#hover);
     });
     element.addEventListener("pointermove", (event) => { if (this.#content && event.isPrimary) move(event); });
     const release = (event) => {
