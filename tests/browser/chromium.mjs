@@ -38,7 +38,9 @@ const commands = {
     const context = await browser.newContext({
       viewport: { width, height }, colorScheme: scheme, timezoneId: zone, hasTouch: touch, locale });
     page = await context.newPage();
-    page.on("console", (message) => ["warning", "error"].includes(message.type()) && warnings.push(message.text()));
+    // Only the tests read pixels, so Chromium's advice on that is not about the page.
+    page.on("console", (message) => ["warning", "error"].includes(message.type()) && !message.text().includes("willReadFrequently")
+      && warnings.push(message.text()));
     page.on("pageerror", (error) => warnings.push(String(error)));
     page.on("request", (request) => new URL(request.url()).host !== new URL(url).host && outside.push(request.url()));
     patch = {};
@@ -59,6 +61,24 @@ const commands = {
   press: ({ key }) => page.keyboard.press(key).then(() => null),
   click: ({ selector }) => page.locator(selector).first().click().then(() => null),
   tap: ({ selector }) => page.locator(selector).first().tap().then(() => null),
+  // Moves the pointer over an element, from one part of its width to another, with the button held.
+  async drag({ selector, from, to, steps = 10 }) {
+    const box = await page.locator(selector).boundingBox(), y = box.y + box.height / 2;
+    await page.mouse.move(box.x + from * box.width, y);
+    await page.mouse.down();
+    await page.mouse.move(box.x + to * box.width, y, { steps });
+    await page.mouse.up();
+  },
+  async hover({ selector, at }) {
+    const box = await page.locator(selector).boundingBox();
+    await page.mouse.move(box.x + at * box.width, box.y + box.height / 2);
+  },
+  // Clicks and saves the file that the page then downloads. Returns its proposed name.
+  async download({ selector, file }) {
+    const [download] = await Promise.all([page.waitForEvent("download", { timeout: 20_000 }), page.locator(selector).click()]);
+    await download.saveAs(file);
+    return download.suggestedFilename();
+  },
   evaluate: ({ code }) => page.evaluate(code),
   resize: ({ width, height }) => page.setViewportSize({ width, height }).then(() => null),
   warnings: () => ({ warnings, outside }),

@@ -17,9 +17,9 @@ export function readTiles() {
   });
 }
 
-// Reads the mark of hal/fake/fake_source.hpp from the pixels of a camera's canvas: number and camera of the picture.
+// Reads the mark of hal/fake/fake_source.hpp from the pixels of a camera's canvas, or of the canvas #id: number and camera of the picture.
 export function readMark(camera) {
-  const canvas = document.querySelector(`.tile[data-camera="${camera}"] canvas`);
+  const canvas = document.querySelector(camera.startsWith("#") ? camera : `.tile[data-camera="${camera}"] canvas`);
   const { width, height } = canvas;
   const data = canvas.getContext("2d").getImageData(0, 0, width, Math.ceil(height / 4)).data;
   const bits = [];

@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Tests recordings on the hub's page in Chromium, with a real camera, broker and hub. Pixels and texts decide.
+
+    recordings_test.py --build DIR --case use|scrub|screens [--output DIR]
+
+Screenshots go to the output folder. Exit status 77: skipped; the reason is printed. SEALCAM_SCRUBS sets the number of scrubs.
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from browser import SKIP, Browser, install  # noqa: E402
+from scene import FIRST, expect, expect_no_warnings  # noqa: E402
+from support.world import Failure, World, wait_for  # noqa: E402
+
+SIZE, RATE, SECONDS = "640x360", 15, 16
+PICTURE = "#recorded-picture"
+
+
+class Recorded:
+    """A hub with a recording of SECONDS; its camera is switched off."""
+
+    def __init__(self, world, browser, output):
+        self.world, self.browser, self.output = world, browser, output
+        world.account("a")
+        world.start_broker()
+        self.camera = world.camera("a", "camera", {
+            "source": {"backend": "fake", "size": SIZE, "rate": RATE, "number": FIRST},
+            "encoder": {"bitrate": 1_000_000, "keyframe_interval": RATE}}, "Front door")
+        self.folder = world.folder / "recordings"
+        self.folder.mkdir()
+        config = world.folder / "hub.json"
+        config.write_text(json.dumps({"recordings": {"mode": "continuous", "folder": str(self.folder)}}))
+        self.hub = world.hub("a", "hub")
+        self.hub.process.argv += ["--config", str(config)]
+        world.start(self.hub)
+        world.start(self.camera)
+        wait_for("a file", self.files, 30, self.hub.process)
+        time.sleep(SECONDS)
+        self.camera.process.stop()
+        time.sleep(1.5)
+
+    def files(self):
+        return list(self.folder.glob("*/*/*.seal"))
+
+    def open(self, **more):
+        self.browser.do("open", url=self.hub.access.open_address(), **more)
+        wait_for("the button of recordings", lambda: self.browser.do("visible", selector="#open-recordings"), 10)
+        self.browser.do("click", selector="#open-recordings")
+        wait_for("a picture", lambda: self.text("#recorded-time"), 15)
+        for _ in range(12):  # the shortest scale
+            self.browser.do("press", key="+")
+
+    def text(self, selector):
+        return self.browser.do("text", selector=selector).strip()
+
+    def picture(self):
+        """The number that the camera drew, and the time of the picture in s. The large text has the time of the camera's
+        clock, which differs by the transfer."""
+        mark = self.browser.do("mark", camera=PICTURE)
+        at = float(self.browser.do("evaluate", code=f"document.querySelector('{PICTURE}').dataset.at")) / 1000
+        shown = self.text("#recorded-time")
+        expect(mark and mark["camera"] == FIRST, f"the mark on the canvas is {mark}")
+        expect(re.fullmatch(r"\d\d:\d\d:\d\d\.\d", shown), f"the page shows the time {shown}")
+        hours, minutes, seconds = map(float, shown.split(":"))
+        apart = (3600 * hours + 60 * minutes + seconds - at + 43200) % 86400 - 43200
+        expect(abs(apart) < 1, f"the page shows {shown} for a picture that is {apart:.1f} s away")
+        return mark["number"], at
+
+    def settled(self):
+        """The picture, after the page showed what it had requested."""
+        code = "document.querySelector('#stage').ariaBusy"
+        wait_for("the requested picture", lambda: self.browser.do("evaluate", code=code) == "false", 20)
+        return self.picture()
+
+    def bounds(self):
+        """Begin and end of the recording as parts of the timeline's width."""
+        return self.browser.do("evaluate", code="""(() => {
+          const { width, data } = (() => { const c = document.querySelector('#track canvas');
+            return { width: c.width, data: c.getContext('2d').getImageData(0, Math.round(c.height * 0.2), c.width, 1).data }; })();
+          const violet = []; for (let x = 0; x < width; ++x) if (data[4 * x + 2] > 180 && data[4 * x + 1] < 170) violet.push(x);
+          return [violet[0] / width, violet.at(-1) / width]; })()""")
+
+
+def use(s):
+    """A person opens the recordings, scrubs, steps, plays, saves a clip and deletes. RECORDED is never like LIVE."""
+    s.open()
+    expect(s.text(".recorded-badge") == "RECORDED", "a recorded picture has no word RECORDED")
+    expect(not s.browser.do("evaluate", code="[...document.querySelectorAll('.tile')].some((t) => t.getBoundingClientRect().width > 0)"),
+           "a live tile is visible beside a recording")
+    color = s.browser.do("evaluate", code="getComputedStyle(document.querySelector('#stage')).borderColor")
+    expect(color == "rgb(183, 155, 255)", f"the frame of a recorded picture is {color}")
+    expect("LIVE" not in s.text(".stage").replace("RECORDED", ""), "a recorded picture has the word LIVE")
+    begin, end = s.bounds()
+    expect(0.05 < end - begin < 0.4, f"the timeline shows the recording from {begin:.2f} to {end:.2f}")
+
+    def scrub(part):
+        s.browser.do("drag", selector="#track", **{"from": begin + 0.5 * (end - begin), "to": begin + part * (end - begin)})
+        return s.settled()
+
+    early, late = scrub(0.2), scrub(0.8)
+    expect(late[0] - early[0] > SECONDS * RATE * 0.4, f"scrubbing led from picture {early[0]} to {late[0]}")
+    drift = (late[0] - early[0]) / RATE - (late[1] - early[1])
+    expect(abs(drift) < 0.5, f"pictures and times differ by {drift:.2f} s")
+    s.output.mkdir(parents=True, exist_ok=True)
+    s.browser.do("shot", file=str(s.output / "recordings-use.png"))
+
+    before = scrub(0.3)
+    s.browser.do("press", key=".")
+    after = s.settled()
+    expect(after[0] == before[0] + 1, f"a step led from picture {before[0]} to {after[0]}")
+    s.browser.do("press", key=",")
+    expect(s.settled()[0] == before[0], "a step back does not return")
+
+    begun = time.monotonic()
+    s.browser.do("press", key=" ")
+    wait_for("play", lambda: s.browser.do("mark", camera=PICTURE)["number"] >= before[0] + 2 * RATE, 20)
+    s.browser.do("press", key=" ")
+    seconds = time.monotonic() - begun
+    played = s.settled()[0] - before[0]
+    expect(played <= RATE * (seconds + 0.5), f"{seconds:.1f} s of play advanced by {played} pictures")
+    time.sleep(0.5)
+    expect(s.settled()[0] - before[0] == played, "play does not stop")
+
+    scrub(0.2)
+    s.browser.do("press", key="[")
+    first = s.settled()[0]
+    scrub(0.7)
+    s.browser.do("press", key="]")
+    last = s.settled()[0]
+    clip = s.world.folder / "clip.mp4"
+    name = s.browser.do("download", selector="#clip-save", file=str(clip))
+    expect(re.fullmatch(r"Front-door \d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d\.mp4", name), f"the clip is named {name}")
+    probe = json.loads(s.world.run("ffprobe", "-v", "error", "-count_packets", "-show_streams", "-of", "json", clip))
+    packets = int(probe["streams"][0]["nb_read_packets"])
+    expect(last - first <= packets <= last - first + RATE + 1, f"the clip of pictures {first} to {last} has {packets}")
+    s.world.run(s.world.program("sealcam-psnr"), clip, "--size", SIZE, "--camera", FIRST, "--least", "30")
+
+    s.browser.do("press", key="Escape")  # the control: live pictures are another view
+    wait_for("the live view", lambda: s.browser.do("visible", selector=".tile"), 5)
+    s.browser.do("press", key="t")
+    wait_for("recordings", lambda: s.text("#recorded-time"), 10)
+    s.browser.do("click", selector="#delete")
+    s.browser.do("click", selector='#delete-dialog button[value=""]')
+    expect(s.files(), "the files are deleted although the person kept them")
+    s.browser.do("click", selector="#delete")
+    s.browser.do("click", selector='#delete-dialog button[value="delete"]')
+    wait_for("deletion", lambda: not s.files(), 10)
+    wait_for("the text", lambda: "Deleted" in s.text("#recordings-note"), 10)
+    wait_for("no picture", lambda: s.browser.do("evaluate", code="document.querySelector('#stage').dataset.picture") == "none", 10)
+    expect_no_warnings(s.browser)
+    print(f"scrubbed, stepped, played {played} pictures in {seconds:.1f} s, saved {packets} pictures, deleted")
+
+
+# Presses the pointer at random places and measures the time until a picture of that place is on the canvas. A key frame counts.
+# Two places are at least 4 s apart, and a key frame is at most 1 s before its place.
+SCRUB = """(async () => {
+  const track = document.querySelector('#track'), canvas = document.querySelector('#recorded-picture'), box = track.getBoundingClientRect();
+  const [begin, end] = BOUNDS, times = [], rest = (ms) => new Promise((done) => setTimeout(done, ms));
+  const send = (type, x) => track.dispatchEvent(new PointerEvent(type, { clientX: x, clientY: box.top + 9, pointerId: 1, isPrimary: true, button: 0, bubbles: true, pointerType: 'mouse' }));
+  track.setPointerCapture = () => {};
+  let part = 0;
+  send('pointerdown', box.left + (begin + 0.5 * (end - begin)) * box.width);
+  await rest(800);
+  for (let i = 0; i < COUNT; ++i) {
+    part = (part + 0.25 + 0.5 * Math.random()) % 1;
+    const started = performance.now();
+    send('pointermove', box.left + (begin + part * (end - begin)) * box.width);
+    const wanted = Number(track.ariaValueNow);
+    const passed = await new Promise((done) => {
+      const look = () => {
+        const ms = performance.now() - started;
+        const apart = Math.abs(canvas.dataset.at / 1000 % 86400 - wanted);
+        if (apart < 2 || ms > 3000) requestAnimationFrame(() => done(performance.now() - started));
+        else setTimeout(look, 1);
+      };
+      look();
+    });
+    times.push(passed);
+    await rest(250);
+  }
+  send('pointerup', box.left + 1);
+  return times;
+})()"""
+
+
+def scrub(s):
+    """Scrub to picture: the 95th percentile is below 150 ms, or longer in proportion on a machine with other work."""
+    s.open()
+    count = int(os.environ.get("SEALCAM_SCRUBS", "60"))
+    code = SCRUB.replace("BOUNDS", json.dumps(s.bounds())).replace("COUNT", str(count))
+    times = sorted(s.browser.do("evaluate", code=code))
+    p50, p95 = times[len(times) // 2], times[int(len(times) * 0.95)]
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    print(f"scrub to picture: {count} places, median {p50:.0f} ms, p95 {p95:.0f} ms, maximum {times[-1]:.0f} ms; load {load:.1f} a core")
+    expect(p95 < 150 * max(1, load), f"p95 is {p95:.0f} ms")
+
+
+def screens(s):
+    """Nothing is outside of the window or covered, at three sizes, in both themes."""
+    for name, width, height, touch in (("desktop", 1280, 800, False), ("tablet", 800, 480, True), ("phone", 390, 844, True)):
+        for scheme in ("dark", "light"):
+            s.open(width=width, height=height, touch=touch, scheme=scheme)
+            s.settled()
+            s.output.mkdir(parents=True, exist_ok=True)
+            s.browser.do("shot", file=str(s.output / f"recordings-{name}-{scheme}.png"))
+            outside = s.browser.do("evaluate", code="""[...document.querySelectorAll('#recordings button, #recordings select, #recordings input, #track, .when, .recorded-badge')]
+              .filter((e) => e.checkVisibility() && !e.closest('#event-list')).map((e) => [e.id || e.className, e.getBoundingClientRect()])
+              .filter(([, b]) => b.width > 0 && (b.left < -1 || b.right > innerWidth + 1 || b.top < -1 || b.bottom > innerHeight + 1)).map(([n]) => n)""")
+            expect(not outside, f"{name}: outside of the window: {outside}")
+            tall = s.browser.do("evaluate", code="document.querySelector('#stage').getBoundingClientRect().height")
+            expect(tall >= 150, f"{name}: the picture is {tall:.0f} px high")
+    expect_no_warnings(s.browser)
+
+
+CASES = {"use": use, "scrub": scrub, "screens": screens}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", required=True, type=pathlib.Path)
+    parser.add_argument("--case", required=True, choices=CASES)
+    parser.add_argument("--output", type=pathlib.Path)
+    options = parser.parse_args()
+    where = (options.build / "browser").resolve()
+    where.mkdir(parents=True, exist_ok=True)
+    if reason := install(where):
+        print(f"skipped: {reason}")
+        return SKIP
+    output = (options.output or where).resolve()
+    with tempfile.TemporaryDirectory(prefix="sealcam-recordings-") as folder, World(options.build, folder) as world, \
+            Browser(where, world.logs / "browser.log") as browser:
+        CASES[options.case](Recorded(world, browser, output))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (Failure, subprocess.SubprocessError) as failure:
+        sys.exit(f"error: {failure}")
