@@ -111,14 +111,7 @@ std::string Recording::why_no_picture() const {
   if (!camera) return "the broker has no roster of the camera; run 'sealcam sync'";
   if (camera->roster_conflict) return "the broker has two rosters of one version; run 'sealcam sync --all'";
   if (!camera->member) return "this machine is not on the camera's roster; run 'sealcam sync'";
-  if (camera->reason == watch::Reason::privacy)
-    return "the camera's sensor is closed; open it with 'sealcam camera privacy'";
-  if (camera->reason == watch::Reason::sensor_fault)
-    return "the camera's sensor is missing or fails; see the camera's log";
-  if (camera->reason == watch::Reason::picture_fault)
-    return "the camera cannot send the pictures of its sensor; see the camera's log, or run its doctor";
-  if (camera->reason == watch::Reason::encoder_fault)
-    return "the camera's encoder is missing or fails; see the camera's log, or run its doctor";
+  if (const auto why = why_not_live(camera->reason); !why.empty()) return std::string(why);
   if (camera->counters.rejected.total() + camera->counters.rejected_control.total() > 0)
     return "messages of the camera are rejected; see the reasons with 'sealcam inspect'";
   return "the camera does not answer; check that it is on and reaches the broker";

@@ -45,6 +45,22 @@ Outcome<device::DeviceState> open_machine_hub(const AccountFiles& files) {
   return std::move(*state);
 }
 
+std::string_view why_not_live(watch::Reason reason) noexcept {
+  using enum watch::Reason;
+  switch (reason) {
+    case privacy: return "the camera's sensor is closed; open it with 'sealcam camera privacy'";
+    case deregistered: return "the camera was switched off or lost its connection; check its power and its network";
+    case sensor_fault: return "the camera's sensor is missing or fails; see the camera's log";
+    case picture_fault:
+      return "the camera cannot send the pictures of its sensor; see the camera's log, or run its doctor";
+    case encoder_fault: return "the camera's encoder is missing or fails; see the camera's log, or run its doctor";
+    case unconfirmed:
+      return "a message of the camera, which may be an old one, reports a closed sensor or a fault, and no new report "
+             "proves it; see the camera's log";
+    default: return {};
+  }
+}
+
 struct HubSession::State {
   State(const device::DeviceState& state, const Clock& wall, HubSessionListener& sink)
       : hub(state), clock(wall), listener(sink), pool(0, [this] {

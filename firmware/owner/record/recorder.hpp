@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string_view>
 
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
@@ -30,6 +31,10 @@ class HubSessionListener : public watch::PictureSink {
  protected:
   ~HubSessionListener() = default;
 };
+
+/// Why a camera that is not LIVE sends no pictures, and the next step, as part of a sentence. Empty for reasons that do
+/// not tell it.
+[[nodiscard]] std::string_view why_not_live(watch::Reason reason) noexcept;
 
 /// Thread-bound.
 class HubSession {

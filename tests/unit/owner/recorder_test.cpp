@@ -9,6 +9,7 @@
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <csignal>
+#include <set>
 
 #include "base/file.hpp"
 #include "support/temporary_folder.hpp"
@@ -52,6 +53,17 @@ TEST_CASE("an MP4 file begins with a key frame, has one size and is private") {
   CHECK(as_text(*content).substr(4, 4) == "ftyp");
   CHECK(as_text(*content).contains("avcC"));
   CHECK(as_text(*content).contains("moof"));
+}
+
+TEST_CASE("each reason that the camera's messages tell has its own text") {
+  using enum watch::Reason;
+  std::set<std::string_view> texts;
+  for (const auto reason : {privacy, deregistered, sensor_fault, picture_fault, encoder_fault, unconfirmed})
+    texts.insert(why_not_live(reason));
+  CHECK(texts.size() == 6);
+  CHECK_FALSE(texts.contains(""));
+  CHECK(why_not_live(unconfirmed).contains("may be an old one"));
+  CHECK(why_not_live(no_answer).empty());  // 'sealcam watch' looks for another cause
 }
 
 TEST_CASE("an interrupted recording contains the complete fragments") {
