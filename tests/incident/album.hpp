@@ -54,6 +54,9 @@ class AlbumEncoder final : public hal::VideoEncoder {
   Result<> do_set_bitrate(BitsPerSecond, double, std::chrono::milliseconds) override {
     return {};
   }  // the units are already encoded
+  void do_set_masks(std::span<const PictureArea> masks) override {
+    SC_ASSERT(masks.empty());  // no picture can be painted any more
+  }
   [[nodiscard]] std::string do_name() const override { return "album"; }
   AlbumPlayer player_;
 };
