@@ -165,6 +165,8 @@ class Definitions {
   Json users_ = Json::array(), permissions_ = Json::array(), topics_ = Json::array();
 };
 
+std::filesystem::path pid_file(const BrokerFiles& files) { return files.folder / "rabbitmq.pid"; }
+
 /// The end of a tool of RabbitMQ.
 struct ToolResult {
   int exit_code = -1;  ///< -1: it did not start, or a signal ended it
@@ -223,11 +225,23 @@ std::string binary(std::string_view text) {
   return out + ">>";
 }
 
+/// Whether the process of rabbitmq.pid is an Erlang machine. A stopped node can leave its file, and rabbitmqctl would
+/// then change a node of the same name from another folder.
+bool is_running(const BrokerFiles& files) {
+  const auto text = read_file(pid_file(files), 64);
+  if (!text) return false;
+  const auto pid = as_text(*text).substr(0, as_text(*text).find('\n'));
+  if (pid.empty() || pid.find_first_not_of("0123456789") != std::string_view::npos) return false;
+  const auto program = read_file(sealcam::format("/proc/{}/comm", pid), 64);
+  return program && as_text(*program).starts_with("beam");
+}
+
 /// Evaluates an expression in the node with erl_call of the package erlang-base, which takes 20 ms. Returns whether
-/// the value is `ok`. False if erl_call or the functions do not exist, so the caller then uses rabbitmqctl.
+/// the value is `ok`. False if erl_call or the functions do not exist, or if the node belongs to another folder. The
+/// caller then uses rabbitmqctl, which reads the name of the node from rabbitmq-env.conf.
 bool evaluate(const BrokerFiles& files, std::string_view expression) {
   const auto result = run_tool(files, {"erl_call", "-timeout", "120", "-r", "-sname", std::string(node_name), "-e"},
-                               sealcam::format("{}.\n", expression));
+                               rabbitmq_expression(files, expression) + ".\n");
   return result.exit_code == 0 && result.output == "{ok, ok}";
 }
 
@@ -286,10 +300,16 @@ std::string rabbitmq_changes(std::string_view definitions, std::string_view impo
   return json.dump(1) + "\n";
 }
 
+std::string rabbitmq_expression(const BrokerFiles& files, std::string_view expression) {
+  return sealcam::format(
+      "case file:read_file({}) of {{ok, Pid}} -> case string:trim(binary_to_list(Pid)) == "
+      "os:getpid() of true -> {}; false -> other_node end; Missing -> Missing end",
+      binary(pid_file(files).string()), expression);
+}
+
 bool reload_rabbitmq(const BrokerFiles& files) {
   constexpr std::size_t max_definitions = 1U << 30;
-  std::error_code ec;
-  if (!std::filesystem::exists(files.folder / "rabbitmq.pid", ec)) return false;
+  if (!is_running(files)) return false;
   const auto now = read_file(files.definitions(), max_definitions);
   if (!now) return false;
   const auto imported_file = files.folder / "imported.json", changes = files.folder / "changes.json";

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "owner/broker/broker_setup.hpp"
@@ -32,6 +33,10 @@ namespace sealcam::owner {
 /// The entries of `definitions` that `imported` (an earlier text) does not contain, because an import takes about 25 ms
 /// for each device. Everything if `imported` is damaged.
 [[nodiscard]] std::string rabbitmq_changes(std::string_view definitions, std::string_view imported);
+
+/// An Erlang expression that evaluates `expression` in the node of this folder only. All nodes have the same name by
+/// default, so another node compares its process id with rabbitmq.pid, and its value is then not `ok`.
+[[nodiscard]] std::string rabbitmq_expression(const BrokerFiles& files, std::string_view expression);
 
 /// Imports the changes of definitions.json since the last call into the RabbitMQ of this folder. Returns false if none
 /// is running. Takes 20 ms with erl_call, and seconds to minutes with rabbitmqctl.

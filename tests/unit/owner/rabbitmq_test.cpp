@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "owner/broker/rabbitmq.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
@@ -139,6 +141,23 @@ TEST_CASE("a new device of RabbitMQ is accepted after the dialog with it") {
   CHECK(apply_authorizations(op.files) == false);  // no broker is running
   const test::OperatorScene mosquitto;             // control: nothing is pending
   CHECK(write_authorizations(mosquitto.files) == BrokerAccess::no_broker);
+}
+
+TEST_CASE("only the node of this folder evaluates an expression") {
+  // Tested with Erlang 27: `ok` with the process id of the node, and `other_node` or an error with another content.
+  CHECK(rabbitmq_expression({"/b"}, "f(1)") ==
+        "case file:read_file(<<47,98,47,114,97,98,98,105,116,109,113,46,112,105,100>>) of {ok, Pid} -> "
+        "case string:trim(binary_to_list(Pid)) == os:getpid() of true -> f(1); false -> other_node end; "
+        "Missing -> Missing end");
+}
+
+TEST_CASE("no broker is running if rabbitmq.pid names no Erlang machine") {
+  const test::OperatorScene op({.hosts = {}, .kind = BrokerKind::rabbitmq});
+  for (const auto& content : {std::to_string(::getpid()), std::string("4194305"), std::string("self"), std::string()}) {
+    REQUIRE(write_file_durably(op.files.folder / "rabbitmq.pid", as_bytes(content)));
+    CHECK_FALSE(reload_broker(op.files, BrokerKind::rabbitmq));
+    CHECK_FALSE(std::filesystem::exists(op.files.folder / "changes.json"));  // no import was tried
+  }
 }
 
 TEST_CASE("the configuration of RabbitMQ requires certificates that are not revoked") {
