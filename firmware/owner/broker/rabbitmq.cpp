@@ -316,8 +316,9 @@ bool reload_rabbitmq(const BrokerFiles& files) {
   const auto imported = read_file(imported_file, max_definitions);
   const auto text = imported ? rabbitmq_changes(as_text(*now), as_text(*imported)) : std::string(as_text(*now));
   if (!write(changes, as_bytes(text)) || !import_definitions(files, changes)) return false;
-  // If this fails, the next command imports the same entries once more.
-  (void)write(imported_file, *now);
+  // An older file could lack changes that were undone since. Without the file, the next import is complete.
+  std::error_code ec;
+  if (!write(imported_file, *now)) std::filesystem::remove(imported_file, ec);
   return true;
 }
 
