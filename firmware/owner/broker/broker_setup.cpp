@@ -180,7 +180,7 @@ std::string mosquitto_configuration(const BrokerFiles& files, const BrokerSettin
   return listener_part(settings) + access_part(files) + limits_part() + storage_part(files, user);
 }
 
-Outcome<> make_broker_folder(const BrokerFiles& files) {
+Outcome<> make_broker_folder(const BrokerFiles& files, BrokerKind kind) {
   std::error_code ec;
   if (fs::exists(files.settings(), ec) || fs::exists(files.access_list(), ec))
     return failure(EX_CANTCREAT,
@@ -193,6 +193,11 @@ Outcome<> make_broker_folder(const BrokerFiles& files) {
                    sealcam::format("the broker cannot read the path '{}', because it contains a space; choose "
                                    "another folder",
                                    files.folder.string()));
+  constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._~+-";
+  if (kind == BrokerKind::rabbitmq && files.folder.string().find_first_not_of(plain) != std::string::npos)
+    return failure(EX_USAGE, sealcam::format("RabbitMQ cannot use the path '{}', because a shell reads it; choose a "
+                                             "folder with only letters A to Z, digits and / . _ ~ + - in its path",
+                                             files.folder.string()));
   if (auto r = crypto::init(); !r) return failure(r.error(), "cannot start the crypto library");
   if (auto r = make_private_folder(files.folder); !r)
     return failure(r.error(), sealcam::format("cannot make the folder {}", files.folder.string()));
@@ -202,7 +207,7 @@ Outcome<> make_broker_folder(const BrokerFiles& files) {
 }
 
 Outcome<> make_broker(const BrokerFiles& files, const BrokerSettings& settings) {
-  if (auto r = make_broker_folder(files); !r) return r;
+  if (auto r = make_broker_folder(files, settings.kind); !r) return r;
   const auto authority = make_authority();
   if (!authority) return std::unexpected(authority.error());
   // First, because it fails if a name of --host is not valid, and then leaves no files.

@@ -68,8 +68,8 @@ struct BrokerFiles {
 [[nodiscard]] Outcome<> make_broker(const BrokerFiles& files, const BrokerSettings& settings);
 
 /// The first and the last part of make_broker(), also for a backup: makes the folder without files, and writes the
-/// configuration, the lists and, last, broker.json.
-[[nodiscard]] Outcome<> make_broker_folder(const BrokerFiles& files);
+/// configuration, the lists and, last, broker.json. EX_USAGE: the broker cannot read such a path.
+[[nodiscard]] Outcome<> make_broker_folder(const BrokerFiles& files, BrokerKind kind);
 [[nodiscard]] Outcome<> complete_broker(const BrokerFiles& files, const BrokerSettings& settings);
 
 /// Makes a certificate for the broker, for the names in the settings. Keeps the key, or makes one if there is none.

@@ -172,7 +172,7 @@ Outcome<> restore_broker(const BrokerFiles& files, std::string_view backup, cons
   if (!content) return std::unexpected(content.error());
   const auto settings = check_files(*content, *authority);
   if (!settings) return std::unexpected(settings.error());
-  if (auto r = make_broker_folder(files); !r) return r;
+  if (auto r = make_broker_folder(files, settings->kind); !r) return r;
   if (auto r = write(files.authority_key(), authority->reveal_pem()); !r) return r;
   for (const auto& [name, text] : *content)
     if (name != "broker.json")

@@ -71,6 +71,20 @@ TEST_CASE("a set-up is private and readable, and cannot be made twice") {
   CHECK_FALSE(make_broker({folder.path() / "bad host"}, {.listen = "127.0.0.1", .port = 1, .hosts = {"a b"}}));
 }
 
+TEST_CASE("a path that a shell would change is rejected for RabbitMQ") {
+  const test::TemporaryFolder folder;
+  const BrokerSettings rabbitmq{.listen = "127.0.0.1", .port = 1, .hosts = {}, .kind = BrokerKind::rabbitmq};
+  for (const char* name : {"a$(id)", "a'b", "a;b", "a`b", "a\"b", "a&b", "a*b", "a\\b", "\u00e9"}) {
+    INFO(name);
+    const auto rejected = make_broker({folder.path() / name}, rabbitmq);
+    REQUIRE_FALSE(rejected);
+    CHECK(rejected.error().exit_code == EX_USAGE);
+    CHECK_FALSE(fs::exists(folder.path() / name));
+  }
+  CHECK(make_broker({folder.path() / "a-b_c.d~e+f"}, rabbitmq));
+  CHECK(make_broker({folder.path() / "a$b"}, {}));  // control
+}
+
 TEST_CASE("devices use a name from the certificate") {
   CHECK(BrokerSettings{}.advertised_host() == "127.0.0.1");
   CHECK(BrokerSettings{.listen = "::1", .port = 1, .hosts = {}}.advertised_host() == "localhost");
