@@ -83,10 +83,10 @@ class SlowLink:
             if changed == self.read_at:
                 return
             text = (self.folder / "rate").read_text().strip()
-        except OSError:
+            rate = None if text == "free" else float(text) * 1000 / 8  # bytes per second
+        except (OSError, ValueError):
             return
-        self.read_at = changed
-        self.rate = None if text == "free" else float(text) * 1000 / 8  # bytes per second
+        self.read_at, self.rate = changed, rate
 
     def step(self, elapsed):
         """Returns the bytes that the link could carry, and those that it carried."""
