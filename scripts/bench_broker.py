@@ -74,8 +74,8 @@ def connect(world, load, command, row, name):
     row[f"{name}_per_s"] = round(done["connected"] / done["seconds"])
     row[f"{name}_per_cpu_s"] = round(done["connected"] / max(used, 0.01))
     time.sleep(2)  # their retained messages arrive
-    row["memory_mib"] = round(memory(world.broker) / 2**20)
-    row["bytes_per_device"] = round((memory(world.broker) - empty) / max(done["connected"], 1))
+    row[f"{name}_memory_mib"] = round(memory(world.broker) / 2**20)
+    row[f"{name}_bytes_per_device"] = round((memory(world.broker) - empty) / max(done["connected"], 1))
 
 
 def measure(options, folder, devices):

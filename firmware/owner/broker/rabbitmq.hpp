@@ -7,6 +7,7 @@
 ///     enabled_plugins
 ///     definitions.json    one user for each device, with its topics; RabbitMQ reads it at each start
 ///     imported.json       the definitions.json that the running RabbitMQ has
+///     changes.json        the entries of the last import
 ///     data, log           RabbitMQ's own files
 #pragma once
 
