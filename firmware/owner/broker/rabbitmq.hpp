@@ -35,6 +35,9 @@ namespace sealcam::owner {
 /// for each device. Everything if `imported` is damaged.
 [[nodiscard]] std::string rabbitmq_changes(std::string_view definitions, std::string_view imported);
 
+/// `changes` as definitions with at most this number (> 0) of entries of each kind, in the order of their import.
+[[nodiscard]] std::vector<std::string> rabbitmq_imports(const std::string& changes, std::size_t entries);
+
 /// An Erlang expression that evaluates `expression` in the node of this folder only. All nodes have the same name by
 /// default, so another node compares its process id with rabbitmq.pid, and its value is then not `ok`.
 [[nodiscard]] std::string rabbitmq_expression(const BrokerFiles& files, std::string_view expression);

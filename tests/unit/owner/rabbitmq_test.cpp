@@ -131,6 +131,31 @@ TEST_CASE("only changed users are imported into RabbitMQ again") {
   for (const char* damaged : {"", "{", "[]", "7"}) CHECK(rabbitmq_changes(now, damaged) == now);
 }
 
+TEST_CASE("many users are imported in parts, and permissions after all users") {
+  std::vector<Authorized> devices;
+  for (int i = 0; i < 4; ++i) {
+    const Actor actor;
+    devices.push_back({Role::owner, actor.id(), actor.account()});
+  }
+  const auto text = rabbitmq_definitions(devices, {});
+  CHECK(rabbitmq_imports(text, 5) == std::vector{text});
+  auto joined = nlohmann::json::parse(text);
+  const auto all = joined;
+  std::string order;
+  for (const char* part : {"users", "permissions", "topic_permissions"}) joined.at(part).clear();
+  for (const auto& import : rabbitmq_imports(text, 2)) {
+    const auto json = nlohmann::json::parse(import);
+    CHECK(json.at("policies") == all.at("policies"));
+    for (const char* part : {"users", "permissions", "topic_permissions"}) {
+      CHECK(json.at(part).size() <= 2);
+      if (!json.at(part).empty()) order += part[0];
+      for (const auto& entry : json.at(part)) joined.at(part).push_back(entry);
+    }
+  }
+  CHECK(order == "uuupppttt");
+  CHECK(joined == all);
+}
+
 TEST_CASE("a new device of RabbitMQ is accepted after the dialog with it") {
   const test::OperatorScene op({.hosts = {}, .kind = BrokerKind::rabbitmq});
   const Actor owner, camera;
