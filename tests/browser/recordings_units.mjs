@@ -159,7 +159,7 @@ test("a timeline has events with a peak, and wrong members are left out", () => 
 
 test("the timeline draws spans, gaps and positions of any value", () => {
   const calls = [];
-  const paint = { clearRect() {}, fillRect: (...box) => calls.push(box), fillText() {}, beginPath() {}, moveTo() {}, lineTo() {}, fill() {} };
+  const paint = { clearRect() {}, fillRect: (...box) => calls.push(box), fillText() {}, measureText: () => ({ width: 50 }), beginPath() {}, moveTo() {}, lineTo() {}, fill() {} };
   const day = line.dayOf(noon);
   const colors = Object.fromEntries(["recorded", "locked", "gap", "motion", "text", "line", "selection", "playhead", "ground"].map((name) => [name, name]));
   line.draw(paint, { width: 800, height: 84, view: day, day, gaps: [{ begin: noon, end: noon + 1000 }], events: [{ begin: noon, end: noon, peak: noon }], selection: { begin: noon, end: noon },
@@ -252,6 +252,19 @@ function playerWorld(t, spans) {
     },
   };
 }
+
+test("labels of the timeline are whole and do not overlap", () => {
+  const day = line.dayOf(noon);
+  for (let shift = 0; shift < 30_000; shift += 1000)
+    for (const width of [390, 800, 1280]) {
+      const labels = [], nothing = () => {};
+      const paint = { clearRect: nothing, fillRect: nothing, fillText: (text, left) => labels.push([left, left + 50]), measureText: () => ({ width: 50 }) };
+      line.draw(paint, { width, height: 84, view: { begin: noon + shift, end: noon + shift + 120_000 }, day, spans: [], gaps: [], events: [],
+                         selection: null, position: null, hover: null, label: () => "12:00:00", colors: {} });
+      assert.ok(labels.length >= 3);
+      assert.ok(labels.every(([left, right], i) => left >= (labels[i - 1]?.[1] ?? 0) && right <= width), JSON.stringify(labels));
+    }
+});
 
 test("a seek shows the picture at or before the time", async (t) => {
   const w = playerWorld(t, [{ begin: 100_000, end: 200_000 }]);

@@ -125,12 +125,17 @@ export function draw(paint, { width, height, view, day, spans, gaps, events, sel
 
   paint.font = "12px system-ui, sans-serif";
   paint.textBaseline = "bottom";
+  paint.textAlign = "left";
+  let free = 0;  // a label at an edge is moved inward, so the next one may have no room
   for (const time of ticks(view, day, width).times) {
     paint.fillStyle = colors.line;
     paint.fillRect(Math.round(x(time)), bar.top, 1, bar.height + 3);
     paint.fillStyle = colors.text;
-    paint.textAlign = x(time) < 20 ? "left" : x(time) > width - 20 ? "right" : "center";
-    paint.fillText(label(time), clamp(x(time), 0, width), height);
+    const text = label(time), wide = paint.measureText(text).width;
+    const left = clamp(x(time) - wide / 2, 0, width - wide);
+    if (left < free) continue;
+    paint.fillText(text, left, height);
+    free = left + wide + 6;
   }
   if (hover !== null) {
     paint.fillStyle = colors.text;
