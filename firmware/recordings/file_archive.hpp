@@ -68,8 +68,8 @@ class PictureSource {
                                          const KeyFolder* keys, const IndexedFile& file, CaptureTime time,
                                          Pictures which);
 /// The motion in a file that `hub` completed. Compares each group with the digest in the receipt of that hub, which is
-/// ten times faster than the camera's signatures. Shows nothing: pictures are verified when a reader opens them. Errors:
-/// not_found (the file, or its base key), malformed (also without a receipt, or of another hub), bad_signature,
+/// ten times faster than the camera's signatures. Shows nothing: pictures are verified when a reader opens them.
+/// Errors: not_found (the file, or its base key), malformed (also without a receipt, or of another hub), bad_signature,
 /// wrong_key, not_decryptable (the key), io, permission.
 [[nodiscard]] Result<std::vector<Motion>> scan_motion(const std::filesystem::path& folder, FileInspector& inspector,
                                                       const KeyFolder& keys, const FileName& name, const DeviceId& hub);

@@ -232,12 +232,10 @@ void CameraWatch::on_accepted(EpochState& epoch, StreamOrder::Verdict verdict, c
   const auto& view = *frame.frame;
   accept_echo(epoch, frame);
   if (cloned_) return;
-  if (view.kind == protocol::FrameKind::report) {
-    on_report(epoch, frame);
-  } else {
-    epoch.newest_picture = std::max(epoch.newest_picture, std::optional(view.counter));
-    if (&epoch == epochs_.current()) reported_state_.on_picture(view.counter);
-  }
+  const bool report = view.kind == protocol::FrameKind::report;
+  if (report) on_report(epoch, frame);
+  else epoch.newest_picture = std::max(epoch.newest_picture, std::optional(view.counter));
+  if (!report && &epoch == epochs_.current()) reported_state_.on_picture(view.counter);
   if (view.kind == protocol::FrameKind::still) last_still_ = view.counter;
   if (verdict == StreamOrder::Verdict::show) {
     const PictureInfo picture{view.kind,    CameraState::stale, frame.header,   view.epoch,
@@ -280,7 +278,6 @@ void CameraWatch::on_report(const EpochState& epoch, const FrameCheck& frame) {
   const auto made = requester_.challenges().made(frame.header.echoes);
   if (made && &epoch == epochs_.current()) {
     reported_state_.on_report(frame.frame->counter, made->at, *report);
-    // This report may be older than the one that counts, or too old to prove anything.
     if (const auto privacy = reported_state_.proven_privacy(deps_.clock.boot()))
       requester_.on_proven_privacy(made->serial, *privacy);
   }

@@ -175,11 +175,11 @@ SCRUB = """(async () => {
     part = (part + 0.25 + 0.5 * Math.random()) % 1;
     const started = performance.now();
     send('pointermove', box.left + (begin + part * (end - begin)) * box.width);
-    const wanted = Number(track.ariaValueNow);
+    const requested = Number(track.ariaValueNow);
     const passed = await new Promise((done) => {
       const look = () => {
         const ms = performance.now() - started;
-        const apart = Math.abs(canvas.dataset.at / 1000 % 86400 - wanted);
+        const apart = Math.abs(canvas.dataset.at / 1000 % 86400 - requested);
         if (apart < 2 || ms > 3000) requestAnimationFrame(() => done(performance.now() - started));
         else setTimeout(look, 1);
       };

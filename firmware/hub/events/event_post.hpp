@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Motion while it happens, for the metrics, and its way to another program with HTTP POST, for ntfy and webhooks, without
-/// a picture. The archive has the events of the past.
+/// Motion while it happens, for the metrics, and its way to another program with HTTP POST, for ntfy and webhooks,
+/// without a picture. The archive has the events of the past.
 #pragma once
 
 #include <cstdint>

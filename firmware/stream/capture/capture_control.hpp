@@ -50,9 +50,17 @@ class CaptureControl {
   void set_closed(bool closed) noexcept { closed_.store(closed); }
   [[nodiscard]] bool closed() const noexcept { return closed_.load(); }
 
-  /// From before the sensor is opened until after it was closed. The capture thread sets it, then reads closed() before
-  /// it opens the sensor. So the sensor stays closed if this is false after set_closed(true).
-  void set_source_open(bool open) noexcept { source_open_.store(open); }
+  /// The capture thread calls this before it opens the sensor. Returns false if the sensor must stay closed.
+  [[nodiscard]] bool begin_source() noexcept {
+    source_open_.store(true);
+    if (!closed()) return true;
+    end_source();
+    return false;
+  }
+  /// The sensor is closed.
+  void end_source() noexcept { source_open_.store(false); }
+  /// From before the sensor is opened until after it was closed. The sensor stays closed if this is false after
+  /// set_closed(true).
   [[nodiscard]] bool source_open() const noexcept { return source_open_.load(); }
 
   /// Opens the sensor again, because its configuration changed.

@@ -20,8 +20,7 @@ static constexpr auto closed_pause = 100ms;     // between two checks whether th
 static constexpr auto source_timeout = 5s;      // without a usable picture; then the sensor is opened again
 static constexpr std::size_t max_logged = 8;    // causes of unusable pictures
 static constexpr auto settled_after = 2s;       // without another bitrate
-static constexpr std::chrono::nanoseconds first_pause = 200ms;
-static constexpr std::chrono::nanoseconds max_pause = 5s;
+static constexpr std::chrono::nanoseconds first_pause = 200ms, max_pause = 5s;
 
 CaptureLoop::CaptureLoop(const Dependencies& deps, std::function<void()> wake)
     : deps_(deps),
@@ -71,17 +70,12 @@ std::chrono::nanoseconds CaptureLoop::step() {
 }
 
 bool CaptureLoop::open_source() {
-  deps_.control.set_source_open(true);
-  if (deps_.control.closed()) {  // since step() looked
-    deps_.control.set_source_open(false);
-    return false;
-  }
-  (void)deps_.control.take_reopen_request();  // this call fulfills it
-  const Quality requested = deps_.control.quality();
+  if (!deps_.control.begin_source()) return false;  // closed since step() looked
+  (void)deps_.control.take_reopen_request();        // this call fulfills it
   auto source = deps_.factory.open_source();
   const MonotonicTime now = deps_.clock.monotonic();
   if (!source) {
-    deps_.control.set_source_open(false);
+    deps_.control.end_source();
     if (source.error().code != Errc::canceled && !std::exchange(source_logged_, true))
       deps_.log.error("cannot open the sensor, trying again: {}", to_string(source.error()));
     report_.set_fault(CameraFault::sensor, to_string(source.error()));
@@ -97,7 +91,7 @@ bool CaptureLoop::open_source() {
   filter_.reset();
   if (source_->format() == hal::PixelFormat::h264) {
     controller_.attach(source_->controls());
-    controller_.follow(requested, false);
+    controller_.follow(deps_.control.quality(), false);
     report_.set_encoder("sensor");
   }
   if (description_ != source_->describe()) {
@@ -132,7 +126,7 @@ void CaptureLoop::close_source() {
   controller_.detach();
   if (!source_) return;
   source_.reset();
-  deps_.control.set_source_open(false);
+  deps_.control.end_source();
   show_activity(false);
 }
 

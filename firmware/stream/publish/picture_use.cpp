@@ -60,6 +60,14 @@ bool PictureUseSelector::update(MonotonicTime now, const Demand& demand) {
   return emptied || sending() != before;
 }
 
+Quality PictureUseSelector::quality(Quality network, const Quality& best) const noexcept {
+  if (use_ != PictureUse::preroll) return network;
+  network.min_interval = std::min(network.min_interval, std::chrono::milliseconds(200));
+  network.downscale = best.downscale;
+  network.keyframe_interval = best.keyframe_interval;
+  return network;
+}
+
 bool PictureUseSelector::sends(MonotonicTime now) const {
   switch (use_) {
     case PictureUse::none:

@@ -57,6 +57,9 @@ class PictureUseSelector {
   bool update(MonotonicTime now, const Demand& demand);
   [[nodiscard]] PictureUse use() const noexcept { return use_; }
   [[nodiscard]] bool sending() const noexcept { return use_ != PictureUse::none && use_ != PictureUse::preroll; }
+  /// The quality for this use. No kept picture waits for the network, and the motion detector needs whole pictures,
+  /// five a second.
+  [[nodiscard]] Quality quality(Quality network, const Quality& best) const noexcept;
   /// Whether the oldest picture of the queue is to be sent now.
   [[nodiscard]] bool sends(MonotonicTime now) const;
   /// A picture was taken from the queue.

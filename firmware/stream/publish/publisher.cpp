@@ -314,8 +314,8 @@ void Publisher::send_queued() {
   send_reports();
   const MonotonicTime now = deps_.clock.monotonic();
   if (use_.use() == PictureUse::preroll || use_.use() == PictureUse::motion) update_active();
-  // A recording needs also the old pictures.
-  if (use_.use() == PictureUse::live) deps_.queue.drop_stale(now - config_.stale_after, now - config_.drop_after);
+  if (use_.use() == PictureUse::live)  // a recording needs also the old pictures
+    deps_.queue.drop_stale(now - config_.stale_after, now - config_.drop_after);
   if (use_.sending()) measure();
   while (use_.sends(now) && backlog_.frames() < config_.frames_in_flight) {
     if (deps_.epochs.due()) return begin_epoch();
@@ -334,8 +334,8 @@ void Publisher::send_reports() {
     const auto [challenge, nonce] = reports_.front();
     reports_.erase(reports_.begin());
     // Privacy takes effect when the capture thread has closed the sensor. Hubs repeat their requests until then.
-    const protocol::Report report{roster->version, deps_.roster.hash(), nonce,
-                                  deps_.commands.privacy() && !deps_.control.source_open(), deps_.control.fault()};
+    const bool privacy = deps_.commands.privacy() && !deps_.control.source_open();
+    const protocol::Report report{roster->version, deps_.roster.hash(), nonce, privacy, deps_.control.fault()};
     if (publish_frame(builder_.report(*key, report, challenge), false)) ++counters_.reports;
   }
 }
@@ -356,8 +356,7 @@ void Publisher::send(const AccessUnitQueue::Unit& unit) {
     ++counters_.published;
     if (!first_published_) first_published_ = now;
   }
-  const bool fresh = now - unit.info.captured <= config_.drop_after;
-  if (!unit.info.keyframe || !fresh || !still_due(now, leases.still > 0)) return;
+  if (!unit.info.keyframe || now - unit.info.captured > config_.drop_after || !still_due(now, leases.still > 0)) return;
   if (!publish_frame(builder_.picture(*key, FrameKind::still, unit), true)) return;
   ++counters_.stills;
   last_still_ = now;

@@ -145,16 +145,7 @@ class Publisher final : public transport::MqttListener {
   /// Returns false if no more frames can be sent now.
   bool publish_frame(const Result<ByteView>& message, bool still);
   void frame_answered(std::size_t slot, const Result<>& result);
-  void apply_quality() {
-    Quality quality = rate_.quality();
-    // No kept picture waits for the network, and the motion detector needs whole pictures, five a second.
-    if (use_.use() == PictureUse::preroll) {
-      quality.min_interval = std::min(quality.min_interval, std::chrono::milliseconds(200));
-      quality.downscale = config_.rate.best.downscale;
-      quality.keyframe_interval = config_.rate.best.keyframe_interval;
-    }
-    deps_.control.set_quality(quality, rate_.reduced());
-  }
+  void apply_quality() { deps_.control.set_quality(use_.quality(rate_.quality(), config_.rate.best), rate_.reduced()); }
   void clear_queue(MonotonicTime limit = {}) {
     deps_.queue.clear(limit);
     dropped_before_ = deps_.queue.counters().dropped_groups;
@@ -194,11 +185,8 @@ class Publisher final : public transport::MqttListener {
   RateWindow<4> roster_window_;
   std::optional<MonotonicTime> last_still_, first_published_;
   std::uint64_t dropped_before_ = 0;
-  bool subscribed_ = false;
-  bool connected_ = false;
-  bool grants_failing_ = false;
-  bool stopping_ = false;
-  bool stopped_ = false;
+  bool subscribed_ = false, connected_ = false, grants_failing_ = false;
+  bool stopping_ = false, stopped_ = false;
   std::optional<protocol::CameraFault> published_fault_;
   MonotonicTime fault_published_;
   bool reset_requested_ = false;

@@ -255,11 +255,11 @@ TEST_CASE("during privacy and with a fault, a report with the state answers each
   using enum protocol::RequestKind;
   CHECK_FALSE(answer(live).value().privacy);
   CHECK_FALSE(answer(live));  // control: a camera that sends pictures
-  CHECK(answer(privacy_on).value().privacy);
-  s.control.set_source_open(true);  // the capture thread has not closed the sensor yet
+  REQUIRE(s.control.begin_source());
+  CHECK_FALSE(answer(privacy_on).value().privacy);  // the capture thread has not closed the sensor yet
   CHECK_FALSE(answer(live).value().privacy);
-  CHECK_FALSE(answer(privacy_on).value().privacy);
-  s.control.set_source_open(false);
+  CHECK_FALSE(s.control.begin_source());  // still closed; the flag follows end_source()
+  CHECK(answer(privacy_on).value().privacy);
   CHECK(answer(live).value().privacy);
   CHECK(answer(still).value().privacy);
   s.receive_privacy_off(s.hub);
