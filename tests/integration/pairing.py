@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -268,7 +269,6 @@ def check_slow_broker(world):
     world.account("c")
     broker, tools, seen = world.folder / "slow", world.folder / "tools", world.folder / "seen"
     world.run(world.program("sealcam"), "broker", "init", broker, "--port", world.port, "--for", "rabbitmq")
-    (broker / "rabbitmq.pid").write_text("1")
     hub = Device(world, "sealcam-hub", "slow-hub", "--listen", "127.0.0.1:0")
     tools.mkdir()
     (tools / "erl_call").write_text("#!/bin/sh\nexit 1\n")
@@ -276,6 +276,10 @@ def check_slow_broker(world):
                                        f"test -e {hub.file}; echo $? >>{seen}\n")
     for tool in tools.iterdir():
         tool.chmod(0o755)
+    # The command asks whether the process of rabbitmq.pid is Erlang's.
+    (tools / "beam.smp").symlink_to(shutil.which("sleep"))
+    node = subprocess.Popen([tools / "beam.smp", "300"])
+    (broker / "rabbitmq.pid").write_text(f"{node.pid}\n")
     path = os.environ["PATH"]
     os.environ["PATH"] = f"{tools}:{path}"
     try:
@@ -284,6 +288,8 @@ def check_slow_broker(world):
     finally:
         hub.stop()
         os.environ["PATH"] = path
+        node.kill()
+        node.wait()
     expect(seen.read_text() == "1\n", f"the broker was changed before the hub was paired: {seen.read_text()}")
     expect(code == 0, f"a hub with a slow broker: {code} {error}")
     expect((broker / "imported.json").exists(), "no definitions were imported")
