@@ -7,7 +7,7 @@
 
 #include "hal/board/board_data.hpp"
 #include "hal/board/led_control.hpp"
-#include "hal/ffmpeg/encoder.hpp"
+#include "hal/ffmpeg/codec.hpp"
 #include "hal/gpio/gpio_button.hpp"
 
 namespace sealcam::camera {

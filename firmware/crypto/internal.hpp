@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/// For this module and the test vectors: AES-GCM and HKDF (RFC 5869), and the steps of HPKE (RFC 9180) and SFrame
-/// (RFC 9605).
+/// For this module and the test vectors: AES-GCM and HKDF (RFC 5869), the steps of HPKE (RFC 9180) and SFrame
+/// (RFC 9605), and the permitted use of each kind of key.
 #pragma once
+
+#include <psa/crypto.h>
 
 #include <array>
 
 #include "base/bytes.hpp"
 #include "crypto/hpke.hpp"
+#include "crypto/keys.hpp"
 #include "crypto/psa.hpp"
 #include "crypto/sframe.hpp"
 
@@ -96,3 +99,17 @@ struct Raw {
                                         ByteView ciphertext);
 
 }  // namespace sealcam::crypto::sframe::detail
+
+namespace sealcam::crypto::policy {
+
+/// ES256 with a random k (RFC 9053 section 2.1).
+inline constexpr psa_algorithm_t es256_algorithm = PSA_ALG_ECDSA(PSA_ALG_SHA_256);
+
+[[nodiscard]] psa_key_attributes_t signing();
+[[nodiscard]] psa_key_attributes_t verification();
+[[nodiscard]] psa_key_attributes_t agreement();
+
+/// Errors: crypto.
+[[nodiscard]] Result<PublicKey> public_key_of(KeyId id);
+
+}  // namespace sealcam::crypto::policy

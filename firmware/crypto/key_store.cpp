@@ -10,7 +10,7 @@
 
 #include "base/file.hpp"
 #include "base/format.hpp"
-#include "crypto/key_policy.hpp"
+#include "crypto/internal.hpp"
 
 namespace sealcam::crypto {
 

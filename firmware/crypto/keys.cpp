@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "crypto/internal.hpp"
-#include "crypto/key_policy.hpp"
 
 namespace sealcam::crypto {
 

@@ -10,7 +10,7 @@
 #include "base/result.hpp"
 #include "base/types.hpp"
 #include "crypto/key_store.hpp"
-#include "protocol/device_descriptor.hpp"
+#include "protocol/pairing.hpp"
 
 namespace sealcam::device {
 

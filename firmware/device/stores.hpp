@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The data that cameras keep over a power cut, and the rosters of both roles. file_stores.hpp has the stores that
-/// write files, hub_stores.hpp the rest of a hub's data.
+/// The data that cameras keep over a power cut, the rosters of both roles, and repeated attempts to store a value.
+/// file_stores.hpp has the stores that write files, hub_stores.hpp the rest of a hub's data.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/clock.hpp"
+#include "base/log.hpp"
 #include "base/result.hpp"
 #include "base/types.hpp"
 #include "protocol/envelope.hpp"
@@ -118,6 +121,41 @@ class PrivacyStore {
  private:
   [[nodiscard]] virtual Result<bool> do_load() const = 0;
   virtual Result<> do_store(bool on) = 0;
+};
+
+/// The owner's changes that protect people take effect before they are stored, so that a full disk does not delay them.
+/// This class waits between the attempts to store them, 1 s at first and 60 s at most, and logs the first failure and
+/// the success. Thread-bound.
+class StoreRetry {
+ public:
+  /// `what` is in the log, for example "the roster". It must be a literal.
+  StoreRetry(const Clock& clock, Log& log, std::string_view what)
+      : clock_(clock), log_(log), what_(what), backoff_(std::chrono::seconds(1), std::chrono::seconds(60)) {}
+
+  /// The pause after the last failure is over.
+  [[nodiscard]] bool due() const { return backoff_.due(clock_.monotonic()); }
+  /// Takes the result of an attempt. Returns whether the value is stored.
+  bool attempted(const Result<>& result) {
+    if (!result) {
+      if (!failing_)
+        log_.error("cannot store {}, so a restart would bring the previous state back; trying again: {}", what_,
+                   to_string(result.error()));
+      failing_ = true;
+      backoff_.failed(clock_.monotonic());
+      return false;
+    }
+    if (failing_) log_.info("stored {}", what_);
+    failing_ = false;
+    backoff_.reset();
+    return true;
+  }
+
+ private:
+  const Clock& clock_;
+  Log& log_;
+  std::string_view what_;
+  Backoff backoff_;
+  bool failing_ = false;
 };
 
 }  // namespace sealcam::device

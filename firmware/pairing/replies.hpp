@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 
-#include "protocol/device_descriptor.hpp"
 #include "protocol/pairing.hpp"
 
 namespace sealcam::pairing {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hal/ffmpeg/encoder.hpp"
+#include "hal/ffmpeg/codec.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -9,7 +9,7 @@
 
 #include "base/log.hpp"
 #include "hal/frame_source.hpp"
-#include "hal/h264_splitter.hpp"
+#include "hal/h264.hpp"
 #include "hal/v4l2/device.hpp"
 #include "hal/v4l2/negotiate.hpp"
 #include "hal/v4l2/stream.hpp"

@@ -24,7 +24,7 @@
 #include "base/clock.hpp"
 #include "base/types.hpp"
 #include "hal/fake/fake_source.hpp"
-#include "hal/ffmpeg/decoder.hpp"
+#include "hal/ffmpeg/codec.hpp"
 
 using namespace sealcam;
 namespace asio = boost::asio;

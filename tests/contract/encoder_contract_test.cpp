@@ -2,7 +2,7 @@
 #include <catch2/generators/catch_generators.hpp>
 
 #include "contract/encoder_fixture.hpp"
-#include "hal/ffmpeg/decoder.hpp"
+#include "hal/ffmpeg/codec.hpp"
 #include "hal/h264.hpp"
 #include "support/allocation_counter.hpp"
 

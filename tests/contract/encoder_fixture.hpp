@@ -8,7 +8,7 @@
 #include "base/log.hpp"
 #include "base/testing/fakes.hpp"
 #include "contract/pictures.hpp"
-#include "hal/ffmpeg/encoder.hpp"
+#include "hal/ffmpeg/codec.hpp"
 
 namespace sealcam::test {
 

@@ -6,7 +6,7 @@
 #include "base/testing/fakes.hpp"
 #include "contract/encoder_fixture.hpp"
 #include "hal/fake/fake_source.hpp"
-#include "hal/ffmpeg/decoder.hpp"
+#include "hal/ffmpeg/codec.hpp"
 
 using namespace sealcam;
 using namespace sealcam::hal;

@@ -3,7 +3,7 @@
 #include <catch2/generators/catch_generators.hpp>
 
 #include "contract/encoder_fixture.hpp"
-#include "hal/ffmpeg/decoder.hpp"
+#include "hal/ffmpeg/codec.hpp"
 #include "support/allocation_counter.hpp"
 
 using namespace sealcam;

@@ -5,7 +5,7 @@
 #include "crypto/cose.hpp"
 #include "parties.hpp"
 #include "protocol/command.hpp"
-#include "protocol/device_descriptor.hpp"
+#include "protocol/pairing.hpp"
 #include "protocol/roster.hpp"
 #include "protocol/status.hpp"
 #include "protocol/view_request.hpp"

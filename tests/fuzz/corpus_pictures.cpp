@@ -7,7 +7,7 @@
 #include "base/testing/fakes.hpp"
 #include "corpus_parts.hpp"
 #include "hal/fake/fake_source.hpp"
-#include "hal/ffmpeg/encoder.hpp"
+#include "hal/ffmpeg/codec.hpp"
 #include "hal/h264.hpp"
 #include "watcher_steps.hpp"
 

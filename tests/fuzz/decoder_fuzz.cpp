@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The H.264 decoder of the hub. The input is up to four access units, each after its length (two bytes). FFmpeg has its
 // own fuzzers. This one searches for faults in Sealcam's code around it, and limits time and memory.
-#include "hal/ffmpeg/decoder.hpp"
+#include "hal/ffmpeg/codec.hpp"
 #include "hal/h264.hpp"
 #include "input.hpp"
 

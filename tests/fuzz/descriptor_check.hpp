@@ -6,7 +6,7 @@
 #include "crypto/cose.hpp"
 #include "input.hpp"
 #include "parties.hpp"
-#include "protocol/device_descriptor.hpp"
+#include "protocol/pairing.hpp"
 
 namespace sealcam::fuzz {
 

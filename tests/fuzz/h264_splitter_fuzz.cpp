@@ -3,7 +3,7 @@
 // byte decides whether the driver describes the colors; then three bytes with the colors follow.
 #include <optional>
 
-#include "hal/h264_splitter.hpp"
+#include "hal/h264.hpp"
 #include "hal/picture.hpp"
 #include "input.hpp"
 

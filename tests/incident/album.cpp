@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/testing/fakes.hpp"
-#include "hal/ffmpeg/encoder.hpp"
+#include "hal/ffmpeg/codec.hpp"
 #include "parallel.hpp"
 #include "room.hpp"
 #include "support/actors.hpp"

@@ -9,7 +9,7 @@
 
 #include "crypto/psa.hpp"
 #include "hal/fake/fake_source.hpp"
-#include "hal/ffmpeg/decoder.hpp"
+#include "hal/ffmpeg/codec.hpp"
 #include "support/lenient_decoder.hpp"
 
 namespace sealcam::incident {

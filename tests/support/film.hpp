@@ -7,7 +7,7 @@
 #include "base/log.hpp"
 #include "base/testing/fakes.hpp"
 #include "hal/fake/fake_source.hpp"
-#include "hal/ffmpeg/encoder.hpp"
+#include "hal/ffmpeg/codec.hpp"
 
 namespace sealcam::test {
 

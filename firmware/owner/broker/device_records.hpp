@@ -18,7 +18,7 @@
 
 #include "base/file.hpp"
 #include "owner/broker/broker_setup.hpp"
-#include "protocol/device_descriptor.hpp"
+#include "protocol/pairing.hpp"
 
 namespace sealcam::owner {
 

@@ -14,7 +14,6 @@
 #include "stream/publish/owner_validators.hpp"
 #include "stream/publish/request_validator.hpp"
 #include "stream/publish/sealing.hpp"
-#include "stream/publish/store_retry.hpp"
 
 namespace sealcam::stream {
 
@@ -113,7 +112,7 @@ class CommandExecutor {
 
   Dependencies deps_;
   Backoff backoff_;
-  StoreRetry command_retry_, privacy_retry_;
+  device::StoreRetry command_retry_, privacy_retry_;
   RateWindow<4> window_;
   RateLimit log_limit_{std::chrono::seconds(10)};
   std::uint64_t rejected_ = 0;

@@ -180,7 +180,7 @@ class Publisher final : public transport::MqttListener {
   std::set<DeviceId> subscribed_hubs_;
   std::optional<Epoch> grants_in_flight_;
   Backoff grants_backoff_, epoch_backoff_;
-  StoreRetry roster_retry_;
+  device::StoreRetry roster_retry_;
   RateLimit roster_log_limit_, seal_log_limit_;
   RateWindow<4> roster_window_;
   std::optional<MonotonicTime> last_still_, first_published_;

@@ -15,7 +15,6 @@
 #include "protocol/roster.hpp"
 #include "protocol/view_request.hpp"
 #include "stream/capture/access_unit_queue.hpp"
-#include "stream/publish/store_retry.hpp"
 
 namespace sealcam::stream {
 
@@ -57,7 +56,7 @@ class Prekeys {
   device::HubKeyStore& store_;
   const Clock& clock_;
   Log& log_;
-  StoreRetry retry_;
+  device::StoreRetry retry_;
   std::map<DeviceId, Hub> hubs_;
   std::optional<MonotonicTime> renewed_;
   bool stored_ = true;

@@ -9,7 +9,7 @@ extern "C" {
 #include <libavutil/mem.h>
 }
 
-#include "hal/ffmpeg/decoder.hpp"
+#include "hal/ffmpeg/codec.hpp"
 #include "hal/ffmpeg/support.hpp"
 #include "hal/media.hpp"
 #include "hal/media/mp4/mp4_muxer.hpp"

@@ -8,7 +8,7 @@
 #include "integration/camera/camera_process.hpp"
 #include "integration/camera/tiny_hub.hpp"
 #include "protocol/command.hpp"
-#include "protocol/device_descriptor.hpp"
+#include "protocol/pairing.hpp"
 #include "protocol/roster.hpp"
 #include "protocol/status.hpp"
 

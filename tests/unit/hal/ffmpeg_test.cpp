@@ -4,7 +4,7 @@
 #include "base/log.hpp"
 #include "base/testing/fakes.hpp"
 #include "hal/fake/fake_source.hpp"
-#include "hal/ffmpeg/decoder.hpp"
+#include "hal/ffmpeg/codec.hpp"
 #include "hal/h264.hpp"
 #include "support/film.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch_test_macros.hpp>
 
-#include "hal/ffmpeg/decoder.hpp"
+#include "hal/ffmpeg/codec.hpp"
 #include "hal/h264.hpp"
 #include "support/film.hpp"
 

@@ -3,8 +3,8 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "base/bytes.hpp"
-#include "hal/ffmpeg/decoder.hpp"
-#include "hal/h264_splitter.hpp"
+#include "hal/ffmpeg/codec.hpp"
+#include "hal/h264.hpp"
 #include "unit/hal/openh264_streams.hpp"
 
 using namespace sealcam;

@@ -4,8 +4,7 @@
 #include <cstdlib>
 
 #include "base/testing/fakes.hpp"
-#include "hal/ffmpeg/decoder.hpp"
-#include "hal/ffmpeg/encoder.hpp"
+#include "hal/ffmpeg/codec.hpp"
 
 using namespace sealcam;
 using namespace sealcam::hal;

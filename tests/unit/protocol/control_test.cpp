@@ -4,7 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <functional>
 
-#include "protocol/device_descriptor.hpp"
+#include "protocol/pairing.hpp"
 #include "protocol/roster.hpp"
 #include "protocol/status.hpp"
 #include "protocol/view_request.hpp"

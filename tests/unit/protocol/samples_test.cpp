@@ -10,7 +10,6 @@
 #include "base/file.hpp"
 #include "build_paths.hpp"
 #include "protocol/command.hpp"
-#include "protocol/device_descriptor.hpp"
 #include "protocol/envelope.hpp"
 #include "protocol/frame.hpp"
 #include "protocol/pairing.hpp"
