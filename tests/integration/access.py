@@ -7,7 +7,6 @@ user must succeed. This part needs root, because it changes the user.
 
     access.py --build DIR
 """
-import argparse
 import http.client
 import json
 import os
@@ -16,19 +15,14 @@ import re
 import stat
 import subprocess
 import sys
-import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
-from support.world import Failure, World, wait_for  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from program_test import expect, run_test  # noqa: E402
+from support.world import wait_for  # noqa: E402
 
 NOBODY = 65534
 NAME = "Front door"
 PATHS = ("/", "/main.js", "/api/state", "/metrics", "/ws", f"/snapshot/{NAME.replace(' ', '%20')}.jpg", "/snapshot/Garden.jpg")
-
-
-def must(condition, text):
-    if not condition:
-        raise Failure(text)
 
 
 def get(hub, path, **headers):
@@ -40,7 +34,7 @@ def get(hub, path, **headers):
 
 def redeem(hub, address):
     """Opens the address as a browser does. Returns the status and the cookie."""
-    must(address.startswith(f"http://127.0.0.1:{hub.port}/open?code="), f"unexpected address {address}")
+    expect(address.startswith(f"http://127.0.0.1:{hub.port}/open?code="), f"unexpected address {address}")
     status, headers, _ = get(hub, address[address.index("/open"):], Sec_Fetch_Site="none")
     return status, (headers["Set-Cookie"] or "").split(";")[0]
 
@@ -55,19 +49,19 @@ def as_nobody(*argv):
 def browsers(hub):
     address = hub.access.open_address()
     status, cookie = redeem(hub, address)
-    must(status == 303 and cookie, f"the code was not accepted: {status}")
-    must(redeem(hub, address)[0] == 401, "a code was accepted twice")
-    must(get(hub, "/api/state", Cookie=cookie)[0] == 200, "the cookie gives no access")
+    expect(status == 303 and cookie, f"the code was not accepted: {status}")
+    expect(redeem(hub, address)[0] == 401, "a code was accepted twice")
+    expect(get(hub, "/api/state", Cookie=cookie)[0] == 200, "the cookie gives no access")
     code, token = address.partition("code=")[2], cookie.partition("=")[2]
     logged = re.search(r"(http://127\.0\.0\.1:\d+/open\?code=\S+)", hub.process.log.read_text())
-    must(logged and redeem(hub, logged[1])[0] == 303, "the address in the log does not work")
+    expect(logged and redeem(hub, logged[1])[0] == 303, "the address in the log does not work")
     hub.process.stop()
     hub.process.start()
     wait_for("the hub runs again", lambda: reachable(hub), 20, hub.process)
-    must(get(hub, "/api/state", Cookie=cookie)[0] == 200, "a restart ended the access of a browser")
-    must(redeem(hub, logged[1])[0] == 401, "a restart made a used code valid")
+    expect(get(hub, "/api/state", Cookie=cookie)[0] == 200, "a restart ended the access of a browser")
+    expect(redeem(hub, logged[1])[0] == 401, "a restart made a used code valid")
     for file in (hub.state / "access.json", hub.process.log):
-        must(token not in file.read_text() and code not in file.read_text(), f"{file.name} contains a secret")
+        expect(token not in file.read_text() and code not in file.read_text(), f"{file.name} contains a secret")
     return "browser: a code works once; the cookie works after a restart of the hub"
 
 
@@ -80,21 +74,21 @@ def reachable(hub):
 
 def tokens(world, hub):
     for rights, status in (("metrics", 403), ("view", 200), ("privacy", 200)):
-        must(get(hub, "/api/state", **hub.access.headers(rights))[0] == status, f"/api/state with the right {rights}")
-        must(get(hub, "/metrics", **hub.access.headers(rights))[0] == 200, f"/metrics with the right {rights}")
+        expect(get(hub, "/api/state", **hub.access.headers(rights))[0] == status, f"/api/state with the right {rights}")
+        expect(get(hub, "/metrics", **hub.access.headers(rights))[0] == 200, f"/metrics with the right {rights}")
     file = hub.access.file("view")
-    must(stat.S_IMODE(file.stat().st_mode) == 0o600, "others can read a file with a token")
+    expect(stat.S_IMODE(file.stat().st_mode) == 0o600, "others can read a file with a token")
     secret = file.read_text().strip()
-    must(get(hub, f"/api/state?token={secret}")[0] == 401, "a token in the query gives access")
+    expect(get(hub, f"/api/state?token={secret}")[0] == 401, "a token in the query gives access")
     listed = json.loads(hub.access.command("token", "list", "--json"))
-    must({t["rights"] for t in listed} == {"metrics", "view", "privacy"}, f"the list of tokens is {listed}")
-    must(secret not in json.dumps(listed) and secret not in (hub.state / "access.json").read_text(), "the hub shows a token")
+    expect({t["rights"] for t in listed} == {"metrics", "view", "privacy"}, f"the list of tokens is {listed}")
+    expect(secret not in json.dumps(listed) and secret not in (hub.state / "access.json").read_text(), "the hub shows a token")
     probe = world.probe("deleted", hub)
     wait_for("the probe is connected", lambda: json.loads(get(hub, "/api/state", **hub.access.headers())[2])["clients"] == 1, 10, probe)
     hub.access.command("token", "delete", f"{hub.name} privacy")
     wait_for("the connection of a deleted token ends", lambda: not probe.alive, 5)
-    must(get(hub, "/api/state", **hub.access.headers("privacy"))[0] == 401, "a deleted token gives access")
-    must(get(hub, "/api/state", **hub.access.headers("view"))[0] == 200, "control: another token")
+    expect(get(hub, "/api/state", **hub.access.headers("privacy"))[0] == 401, "a deleted token gives access")
+    expect(get(hub, "/api/state", **hub.access.headers("view"))[0] == 200, "control: another token")
     return "tokens: rights, list and deletion"
 
 
@@ -118,7 +112,7 @@ def other_user(world, hub):
         return "another user: not tested, because this needs root"
     page = world.folder / "open.html"
     hub.access.command("open", "--page", page)
-    must(stat.S_IMODE(page.stat().st_mode) == 0o600 and "/open?code=" in page.read_text(), "the page with the address is wrong")
+    expect(stat.S_IMODE(page.stat().st_mode) == 0o600 and "/open?code=" in page.read_text(), "the page with the address is wrong")
     private = (hub.state / "access.json", hub.state / "open.socket", hub.access.file("view"), page)
     for path in (world.folder, *world.folder.parents):  # so that only the hub's own files protect it
         if path != pathlib.Path("/") and path.stat().st_uid == os.geteuid() and not path.stat().st_mode & 0o001:
@@ -128,39 +122,31 @@ def other_user(world, hub):
     public.write_text("")
     public.chmod(0o644)
     code, found = as_nobody(*argv, public)
-    must(code == 0 and found.split() == [str(public)], f"another user reached {found}")
+    expect(code == 0 and found.split() == [str(public)], f"another user reached {found}")
     mine = world.run(*argv).split()
-    must(len(mine) == len(private), f"control: the hub's user reached only {mine}")
+    expect(len(mine) == len(private), f"control: the hub's user reached only {mine}")
 
     script = f"import http.client\nfor path in {PATHS!r}:\n c = http.client.HTTPConnection('127.0.0.1', {hub.port}, timeout=10)\n" \
              " c.request('GET', path); a = c.getresponse(); print(a.status, a.read().decode())"
     code, text = as_nobody(sys.executable, "-c", script)
-    must(code == 0 and text.count("401 This hub needs an access token") == len(PATHS), f"answers to another user: {text}")
-    must(NAME not in text and hub.camera.id not in text, "another user received the name or the id of a camera")
-    must(NAME in get(hub, "/api/state", **hub.access.headers("view"))[2], "control: the state contains the name")
+    expect(code == 0 and text.count("401 This hub needs an access token") == len(PATHS), f"answers to another user: {text}")
+    expect(NAME not in text and hub.camera.id not in text, "another user received the name or the id of a camera")
+    expect(NAME in get(hub, "/api/state", **hub.access.headers("view"))[2], "control: the state contains the name")
     return f"another user: 0 of {len(private)} files and sockets, 0 of {len(PATHS)} paths; the hub's user: all"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sealcam-access-") as folder, World(options.build, folder) as world:
-        world.account("a")
-        world.start_broker()
-        camera = world.camera("a", "camera", {"source": {"backend": "fake", "size": "320x240", "rate": 5}}, NAME)
-        hub = world.start(world.hub("a", "hub"))
-        hub.camera = camera
-        world.start(camera)
-        wait_for("the hub lists the camera", lambda: any(c["name"] == NAME for c in hub.status().get("cameras", [])), 20, hub.process)
-        print(browsers(hub), flush=True)
-        print(other_user(world, hub), flush=True)
-        print(tokens(world, hub), flush=True)
-    return 0
+def run(world, options):
+    world.account("a")
+    world.start_broker()
+    camera = world.camera("a", "camera", {"source": {"backend": "fake", "size": "320x240", "rate": 5}}, NAME)
+    hub = world.start(world.hub("a", "hub"))
+    hub.camera = camera
+    world.start(camera)
+    wait_for("the hub lists the camera", lambda: any(c["name"] == NAME for c in hub.status().get("cameras", [])), 20, hub.process)
+    print(browsers(hub), flush=True)
+    print(other_user(world, hub), flush=True)
+    print(tokens(world, hub), flush=True)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (Failure, OSError, subprocess.SubprocessError) as failure:
-        sys.exit(f"error: {failure}")
+    run_test(__doc__, run)

@@ -7,7 +7,6 @@ that are too large, and sends a request very slowly. After each attack the camer
 
     pairing.py --build DIR
 """
-import argparse
 import base64
 import json
 import os
@@ -20,20 +19,15 @@ import ssl
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
-from support.world import Credentials, Failure, World, cpu_and_memory, read_json, wait_for  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from program_test import expect, run_test  # noqa: E402
+from support.world import Credentials, cpu_and_memory, read_json, wait_for  # noqa: E402
 
 EX_NOPERM, EX_CONFIG, EX_UNAVAILABLE, EX_USAGE = 77, 78, 69, 64
 STRING = re.compile(r"sealcam:1:([a-z2-7]{32}):([a-z2-7]{8})@127\.0\.0\.1:(\d+)\n")
 PASSPHRASE = 'say "friend" \\ and enter'
-
-
-def expect(condition, text):
-    if not condition:
-        raise Failure(text)
 
 
 class Device:
@@ -295,25 +289,20 @@ def check_slow_broker(world):
     expect((broker / "imported.json").exists(), "no definitions were imported")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sealcam-pairing-") as folder, World(options.build, folder) as world:
-        world.account("a")
-        world.account("b")
-        world.start_broker()
-        config = world.folder / "camera.json"
-        config.write_text(json.dumps({"source": {"backend": "fake", "size": "640x360", "rate": 15, "number": 7},
-                                      "encoder": {"bitrate": 500_000}}))
-        camera = Device(world, "sealcam-camera", "camera", "--config", config)
-        hub = Device(world, "sealcam-hub", "hub", "--listen", "127.0.0.1:0")
-        try:
-            run(world, camera, hub)
-        finally:
-            camera.stop()
-            hub.stop()
-    return 0
+def run_devices(world, options):
+    world.account("a")
+    world.account("b")
+    world.start_broker()
+    config = world.folder / "camera.json"
+    config.write_text(json.dumps({"source": {"backend": "fake", "size": "640x360", "rate": 15, "number": 7},
+                                  "encoder": {"bitrate": 500_000}}))
+    camera = Device(world, "sealcam-camera", "camera", "--config", config)
+    hub = Device(world, "sealcam-hub", "hub", "--listen", "127.0.0.1:0")
+    try:
+        run(world, camera, hub)
+    finally:
+        camera.stop()
+        hub.stop()
 
 
 def run(world, camera, hub):
@@ -393,7 +382,4 @@ def run(world, camera, hub):
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failure as failure:
-        sys.exit(f"error: {failure}")
+    run_test(__doc__, run_devices)

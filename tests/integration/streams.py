@@ -9,7 +9,6 @@ clients that disconnect, metrics.
 
     streams.py --build DIR [--seconds N]
 """
-import argparse
 import concurrent.futures
 import datetime
 import http.client
@@ -17,13 +16,12 @@ import json
 import pathlib
 import signal
 import socket
-import subprocess
 import sys
-import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
-from support.world import Failure, World, cpu_and_memory, wait_for  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from program_test import expect, psnr, quiet, run_test  # noqa: E402
+from support.world import cpu_and_memory, wait_for  # noqa: E402
 
 NUMBER = {"a": 5, "b": 6}
 SIZE = "1280x720"
@@ -51,20 +49,8 @@ def authorization(hub):
     return "".join(f"{name}: {value}\r\n" for name, value in hub.access.headers("view").items())
 
 
-def must(condition, text):
-    if not condition:
-        raise Failure(text)
-
-
 def state(hub):
     return json.loads(get(hub, "/api/state")[2])
-
-
-def quiet(*argv):
-    """Runs a program that must succeed without a warning. Returns its standard output."""
-    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=60)
-    must(done.returncode == 0 and not done.stderr.strip(), f"{argv[0]}: {done.returncode} {done.stderr}")
-    return done.stdout
 
 
 def probe(hub, camera, seconds):
@@ -72,8 +58,8 @@ def probe(hub, camera, seconds):
                              "-show_entries", "packet=pts_time:stream=codec_name,width,height,nb_read_packets",
                              "-of", "json", url(hub, live(camera))))
     times = [float(p["pts_time"]) for p in found["packets"]]
-    must(all(a < b for a, b in zip(times, times[1:])), "the timestamps of the stream do not increase")
-    must(times[-1] - times[0] >= seconds - 1 and len(times) > 20 * seconds, f"{len(times)} pictures are too few")
+    expect(all(a < b for a, b in zip(times, times[1:])), "the timestamps of the stream do not increase")
+    expect(times[-1] - times[0] >= seconds - 1 and len(times) > 20 * seconds, f"{len(times)} pictures are too few")
     return f"ffprobe: {len(times)} pictures, {times[-1] - times[0]:.1f} s, {found['streams'][0]['codec_name']}"
 
 
@@ -81,7 +67,7 @@ def decode(hub, camera, seconds):
     done = quiet("ffmpeg", "-v", "warning", "-xerror", "-nostdin", "-t", seconds, "-i", url(hub, live(camera)),
                  "-f", "null", "-progress", "-", "-")
     last = dict(line.split("=", 1) for line in done.splitlines() if "=" in line)
-    must(int(last["frame"]) > 20 * seconds, f"ffmpeg decoded {last['frame']} pictures")
+    expect(int(last["frame"]) > 20 * seconds, f"ffmpeg decoded {last['frame']} pictures")
     return f"ffmpeg: {last['frame']} pictures, {int(last['out_time_us']) / 1e6:.1f} s"
 
 
@@ -91,21 +77,13 @@ def record(hub, camera, seconds, file):
     connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=5)
     connection.request("GET", live(camera), headers=hub.access.headers("view"))
     answer = connection.getresponse()
-    must(answer.status == 200 and answer.headers["Content-Type"] == "video/mp2t",
-         f"stream: {answer.status}")
+    expect(answer.status == 200 and answer.headers["Content-Type"] == "video/mp2t", f"stream: {answer.status}")
     first = time.monotonic() - begun
     with file.open("wb") as out:
         while time.monotonic() - begun < seconds:
             out.write(answer.read1(65536))
     connection.close()
     return first
-
-
-def psnr(world, file, number):
-    done = subprocess.run([str(world.program("sealcam-psnr")), str(file), "--size", SIZE, "--camera", str(number),
-                           "--least", "30"], capture_output=True, text=True, timeout=120)
-    must(done.returncode == 0, f"{file.name} differs from the pictures of the sensor: {done.stdout}{done.stderr}")
-    return json.loads(done.stdout)
 
 
 def snapshots(world, hub, camera, count=5):
@@ -117,19 +95,19 @@ def snapshots(world, hub, camera, count=5):
         status, headers, body = get(hub, f"/snapshot/{camera.id}.jpg")
         took.append(time.monotonic() - begun)
         after = state(hub)["cameras"][0]["captured_us"]
-        must(status == 200 and headers["X-Sealcam-State"] == "LIVE", f"snapshot: {status} {body[:200]}")
+        expect(status == 200 and headers["X-Sealcam-State"] == "LIVE", f"snapshot: {status} {body[:200]}")
         captured = datetime.datetime.fromisoformat(headers["X-Sealcam-Captured"]).timestamp() * 1e6
-        must(before - 1000 <= captured <= after, f"captured {captured}, the hub had {before} before and {after} after")
-        must(int(headers["X-Sealcam-Age-Ms"]) < 5000, "a snapshot is older than 5 s")
+        expect(before - 1000 <= captured <= after, f"captured {captured}, the hub had {before} before and {after} after")
+        expect(int(headers["X-Sealcam-Age-Ms"]) < 5000, "a snapshot is older than 5 s")
         file = world.folder / f"snapshot-{i}.jpg"
         file.write_bytes(body)
-        figures = psnr(world, file, NUMBER["a"])
-        must(figures["pictures"] == 1, "a snapshot does not contain exactly one picture")
+        figures = psnr(world, file, SIZE, NUMBER["a"])
+        expect(figures["pictures"] == 1, "a snapshot does not contain exactly one picture")
         numbers.append((figures["first"], captured))
         time.sleep(0.5)
     # The number in the picture and the time in the header increase together, at 30 pictures a second.
     for (n, t), (m, u) in zip(numbers, numbers[1:]):
-        must(m > n and abs((u - t) / (m - n) - 1e6 / 30) < 1e6 / 300, f"number and time of snapshots do not match: {numbers}")
+        expect(m > n and abs((u - t) / (m - n) - 1e6 / 30) < 1e6 / 300, f"number and time of snapshots do not match: {numbers}")
     return f"snapshots: pictures {[n for n, _ in numbers]}, slowest {max(took) * 1000:.0f} ms"
 
 
@@ -140,7 +118,7 @@ def slow_reader(hub, camera, seconds):
         s.sendall(f"GET {live(camera)} HTTP/1.1\r\nHost: localhost\r\n{authorization(hub)}\r\n".encode())
         time.sleep(seconds)
         after = cpu_and_memory(hub.process.child.pid)[1]
-    must(after - before < SLOW_LIMIT_KIB, f"the hub grew by {after - before} KiB")
+    expect(after - before < SLOW_LIMIT_KIB, f"the hub grew by {after - before} KiB")
     return f"a client that reads nothing: the hub grew by {after - before} KiB"
 
 
@@ -159,20 +137,20 @@ def frozen(hub, camera):
     connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=15)
     connection.request("GET", live(camera), headers=hub.access.headers("view"))
     stream = connection.getresponse()
-    must(stream.status == 200 and len(stream.read(100_000)) == 100_000, "the stream of the second account did not start")
+    expect(stream.status == 200 and len(stream.read(100_000)) == 100_000, "the stream of the second account did not start")
     status, headers, _ = get(hub, path)
-    must(status == 200 and headers["X-Sealcam-State"] == "LIVE", "control: a running camera gives a live snapshot")
+    expect(status == 200 and headers["X-Sealcam-State"] == "LIVE", "control: a running camera gives a live snapshot")
     camera.process.send(signal.SIGSTOP)
     stopped = time.monotonic()
     while stream.read1(65536):
         last = time.monotonic() - stopped
-        must(last < 5, f"the hub sent a picture {last:.1f} s after the camera was stopped")
+        expect(last < 5, f"the hub sent a picture {last:.1f} s after the camera was stopped")
     ended = time.monotonic() - stopped
-    must(9 < ended < 13, f"the stream ended after {ended:.1f} s")
+    expect(9 < ended < 13, f"the stream ended after {ended:.1f} s")
     status, headers, text = get(hub, path)
-    must(status == 503 and b"no live picture" in text and "Retry-After" in headers, f"frozen: {status} {text}")
+    expect(status == 503 and b"no live picture" in text and "Retry-After" in headers, f"frozen: {status} {text}")
     status, headers, body = get(hub, path + "?stale=allow")
-    must(status == 200 and headers["X-Sealcam-State"] == "STALE" and body[:2] == b"\xff\xd8", f"?stale=allow: {status}")
+    expect(status == 200 and headers["X-Sealcam-State"] == "STALE" and body[:2] == b"\xff\xd8", f"?stale=allow: {status}")
     camera.process.send(signal.SIGCONT)
     wait_for("the hub has a LIVE snapshot again", lambda: get(hub, path)[0] == 200)
     return f"stopped camera: the stream ended after {ended:.1f} s"
@@ -181,13 +159,14 @@ def frozen(hub, camera):
 def metrics(hub, camera):
     status, headers, text = get(hub, "/metrics", rights="metrics")
     text = text.decode()
-    must(status == 200 and headers["Content-Type"].startswith("text/plain; version=0.0.4"), "the metrics are not served")
-    must(f'sealcam_hub_camera_state{{camera="{camera.id}",state="live"}} 1\n' in text, "the metrics lack the state of the camera")
-    must("sealcam_hub_broker_connected 1\n" in text, "the metrics lack the connection to the broker")
-    must("Front door" not in text, "the metrics contain the name of a camera")
+    expect(status == 200 and headers["Content-Type"].startswith("text/plain; version=0.0.4"), "the metrics are not served")
+    expect(f'sealcam_hub_camera_state{{camera="{camera.id}",state="live"}} 1\n' in text, "the metrics lack the state of the camera")
+    expect("sealcam_hub_broker_connected 1\n" in text, "the metrics lack the connection to the broker")
+    expect("Front door" not in text, "the metrics contain the name of a camera")
 
 
-def run(world, seconds):
+def run(world, options):
+    seconds = options.seconds
     devices = {}
     for account in "ab":
         world.account(account)
@@ -201,10 +180,10 @@ def run(world, seconds):
         wait_for("the hub lists its camera", lambda: any(x["name"] for x in h.status().get("cameras", [])),
                  process=h.process)
     for path in (f"/snapshot/{camera.id}.jpg", live(camera)):
-        must(get(other_hub, path)[0] == 404, "the hub of the second account serves the camera of the first")
+        expect(get(other_hub, path)[0] == 404, "the hub of the second account serves the camera of the first")
     before = cpu_and_memory(hub.process.child.pid)[1]
     begun = time.monotonic()
-    must(get(hub, "/snapshot/Front%20door.jpg")[0] == 200, "control: no snapshot of a camera without a viewer")
+    expect(get(hub, "/snapshot/Front%20door.jpg")[0] == 200, "control: no snapshot of a camera without a viewer")
     idle = time.monotonic() - begun
     module = cpu_and_memory(hub.process.child.pid)[1] - before
     video = world.folder / "video.ts"
@@ -219,25 +198,12 @@ def run(world, seconds):
         metrics(hub, camera)
         print(f"first snapshot of a camera without clients: {idle * 1000:.0f} ms; memory of the module: {module} KiB")
         print(f"first byte of a stream: {first.result() * 1000:.0f} ms")
-        print("video:", psnr(world, video, NUMBER["a"]))
+        print("video:", psnr(world, video, SIZE, NUMBER["a"]))
         for job in jobs:
             print(job.result())
     wait_for("the hub has no client and requests no pictures",
              lambda: state(hub)["clients"] == 0 and not state(hub)["cameras"][0]["desired"], seconds=7)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True)
-    parser.add_argument("--seconds", type=int, default=20)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sealcam-streams-") as folder, World(options.build, folder) as world:
-        run(world, options.seconds)
-    return 0
-
-
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (Failure, OSError, subprocess.SubprocessError) as failure:
-        sys.exit(f"error: {failure}")
+    run_test(__doc__, run, seconds=20)

@@ -10,15 +10,14 @@ older than 5 s as LIVE. No SFrame counter is used for two ciphertexts under one 
 The default limit suits a machine that runs other programs. The promised 3 s are checked by `scripts/bench --check`, or with
 `--rounds 20 --limit 3` on an idle machine.
 """
-import argparse
 import os
 import pathlib
 import sys
-import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
-from support.world import Failure, World, read_json, wait_for  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from program_test import run_test  # noqa: E402
+from support.world import Failure, read_json, wait_for  # noqa: E402
 
 CAMERA = 7
 
@@ -27,64 +26,58 @@ def live(probe):
     return (read_json(probe.result) or {}).get("live", 0)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True)
-    parser.add_argument("--rounds", type=int, default=int(os.environ.get("SEALCAM_SURVIVAL_ROUNDS", "3")))
-    parser.add_argument("--limit", type=float, default=10, help="seconds until LIVE again (default: %(default)s)")
-    options = parser.parse_args()
+def run(world, options):
     times = {"broker": [], "camera": [], "hub": []}
-    with tempfile.TemporaryDirectory(prefix="sealcam-survival-") as folder, World(options.build, folder) as world:
-        world.account("a")
-        world.start_broker()
-        camera = world.camera("a", "camera", {"source": {"backend": "fake", "size": "640x360", "rate": 30, "number": CAMERA},
-                                              "encoder": {"bitrate": 500_000}}, "Camera")
-        hub = world.hub("a", "hub")
-        world.authorize_relay()
-        world.start(hub)
-        world.start(camera)
-        wait_for("hub is ready", hub.status)
-        watcher = world.relay(camera)
-        totals = {"unexpected": 0, "live_too_old": 0, "out_of_order": 0, "live": 0}
+    world.account("a")
+    world.start_broker()
+    camera = world.camera("a", "camera", {"source": {"backend": "fake", "size": "640x360", "rate": 30, "number": CAMERA},
+                                          "encoder": {"bitrate": 500_000}}, "Camera")
+    hub = world.hub("a", "hub")
+    world.authorize_relay()
+    world.start(hub)
+    world.start(camera)
+    wait_for("hub is ready", hub.status)
+    watcher = world.relay(camera)
+    totals = {"unexpected": 0, "live_too_old": 0, "out_of_order": 0, "live": 0}
 
-        def collect(probe):
-            probe.stop()
-            result = read_json(probe.result) or {}
-            for key in totals:
-                totals[key] += result.get(key, 0)
+    def collect(probe):
+        probe.stop()
+        result = read_json(probe.result) or {}
+        for key in totals:
+            totals[key] += result.get(key, 0)
 
-        def round_of(part, restart):
-            probe = world.probe("probe", hub, "--decode", "--expect-camera", CAMERA)
-            wait_for(f"the hub shows LIVE pictures before the {part} is killed", lambda: live(probe), 15)
-            device = {"camera": camera, "hub": hub}.get(part)
-            if part == "hub":
-                collect(probe)
-            (device.process if device else world.broker).kill()
-            # Within this second the probe counts the pictures that were in flight at the kill.
-            time.sleep(1)
-            before = live(probe)
-            returned = time.monotonic()
-            restart()
-            if part == "hub":
-                probe = world.probe("probe", hub, "--decode", "--expect-camera", CAMERA)
-                before = 0
-            wait_for(f"the hub shows LIVE pictures after the restart of the {part}", lambda: live(probe) > before, 20)
-            times[part].append(time.monotonic() - returned)
+    def round_of(part, restart):
+        probe = world.probe("probe", hub, "--decode", "--expect-camera", CAMERA)
+        wait_for(f"the hub shows LIVE pictures before the {part} is killed", lambda: live(probe), 15)
+        device = {"camera": camera, "hub": hub}.get(part)
+        if part == "hub":
             collect(probe)
+        (device.process if device else world.broker).kill()
+        # Within this second the probe counts the pictures that were in flight at the kill.
+        time.sleep(1)
+        before = live(probe)
+        returned = time.monotonic()
+        restart()
+        if part == "hub":
+            probe = world.probe("probe", hub, "--decode", "--expect-camera", CAMERA)
+            before = 0
+        wait_for(f"the hub shows LIVE pictures after the restart of the {part}", lambda: live(probe) > before, 20)
+        times[part].append(time.monotonic() - returned)
+        collect(probe)
 
-        def start_hub():
-            hub.status_file.unlink(missing_ok=True)
-            hub.process.start()
-            wait_for("hub is ready again", hub.status, process=hub.process)
+    def start_hub():
+        hub.status_file.unlink(missing_ok=True)
+        hub.process.start()
+        wait_for("hub is ready again", hub.status, process=hub.process)
 
-        for n in range(options.rounds):
-            round_of("broker", world.broker.start)
-            round_of("camera", camera.process.start)
-            round_of("hub", start_hub)
-            print(f"round {n + 1} of {options.rounds}: " +
-                  ", ".join(f"{part} {values[-1]:.2f} s" for part, values in times.items()), flush=True)
-        time.sleep(0.6)
-        seen = read_json(watcher.result)
+    for n in range(options.rounds):
+        round_of("broker", world.broker.start)
+        round_of("camera", camera.process.start)
+        round_of("hub", start_hub)
+        print(f"round {n + 1} of {options.rounds}: " +
+              ", ".join(f"{part} {values[-1]:.2f} s" for part, values in times.items()), flush=True)
+    time.sleep(0.6)
+    seen = read_json(watcher.result)
 
     for part, values in times.items():
         values.sort()
@@ -101,7 +94,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failure as failure:
-        sys.exit(f"error: {failure}")
+    run_test(__doc__, run, rounds=int(os.environ.get("SEALCAM_SURVIVAL_ROUNDS", "3")), limit=10.0)

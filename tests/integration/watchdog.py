@@ -4,17 +4,16 @@
 
     watchdog.py --build DIR
 """
-import argparse
 import os
 import pathlib
 import signal
 import socket
 import sys
-import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
-from support.world import Failure, World, wait_for  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from program_test import run_test  # noqa: E402
+from support.world import Failure, wait_for  # noqa: E402
 
 TIMEOUT = 60  # seconds
 WATCHDOG = 2  # seconds; shorter than in the units, to keep the test short
@@ -69,21 +68,14 @@ def check(world, device, folder):
     print(f"{device.name}: ready, alive, silent when stopped, alive again, stopping")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sealcam-watchdog-") as folder, World(options.build, folder) as world:
-        world.account("a")
-        world.start_broker()
-        camera = world.camera("a", "camera", {"source": {"backend": "fake", "size": "320x240", "rate": 5}}, "Camera")
-        hub = world.hub("a", "hub")
-        for device in (camera, hub):
-            check(world, device, pathlib.Path(folder))
+def check_devices(world, options):
+    world.account("a")
+    world.start_broker()
+    camera = world.camera("a", "camera", {"source": {"backend": "fake", "size": "320x240", "rate": 5}}, "Camera")
+    hub = world.hub("a", "hub")
+    for device in (camera, hub):
+        check(world, device, world.folder)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except Failure as failure:
-        sys.exit(f"error: {failure}")
+    run_test(__doc__, check_devices)

@@ -149,8 +149,8 @@ def household(w, steps):
     steps.done("control: the search finds each secret that was published")
 
 
-def revocation(w, steps):
-    rounds = int(os.environ.get("SEALCAM_REVOCATION_ROUNDS", "20"))
+def two_hubs(w):
+    """Pairs a camera, a hub that stays, and a hub that goes. Returns the recorder of all messages and the three devices."""
     w.account("ann")
     w.start_broker(relay=True)
     recorder = w.record_everything()
@@ -158,6 +158,12 @@ def revocation(w, steps):
     stays, goes = w.unpaired("hub", "hub1"), w.unpaired("hub", "hub2")
     for device, label in ((stays, "Stays"), (goes, "Goes"), (camera, "Camera")):
         w.pair("ann", device, label)
+    return recorder, camera, stays, goes
+
+
+def revocation(w, steps):
+    rounds = int(os.environ.get("SEALCAM_REVOCATION_ROUNDS", "20"))
+    recorder, camera, stays, goes = two_hubs(w)
     probe = w.watch(stays)  # one hub watches all the time
     w.sees(goes, camera)
     times = []
@@ -216,13 +222,7 @@ def power_fails_at_reset(w, hub, recorder):
 
 
 def broker(w, steps):
-    w.account("ann")
-    w.start_broker(relay=True)
-    recorder = w.record_everything()
-    camera = w.unpaired("camera", "camera1", number=1)
-    stays, goes = w.unpaired("hub", "hub1"), w.unpaired("hub", "hub2")
-    for device, label in ((stays, "Stays"), (goes, "Goes"), (camera, "Camera")):
-        w.pair("ann", device, label)
+    recorder, camera, stays, goes = two_hubs(w)
     w.sees(goes, camera)
     secret = w.folder / "passphrase"
     secret.write_text("a long enough passphrase\n")

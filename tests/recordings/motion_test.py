@@ -7,17 +7,15 @@ picture from before a privacy-off, although the camera had kept them. The second
 
 The sensor plays a film: a box stands for 4 s, moves for 2 s, and stands for 22 s.
 """
-import argparse
-import json
 import pathlib
 import subprocess
 import sys
-import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from support.world import Failure, World, wait_for  # noqa: E402
+from program_test import RecordingHub, require, run_test  # noqa: E402
+from support.world import wait_for  # noqa: E402
 
 try:
     from read_recording import read_file
@@ -29,12 +27,6 @@ except ImportError as error:
 STANDS, MOVES, FILM, RATE = 4, 2, 28, 10
 SPAN, LEAST, TAIL = 10.0, 6.0, 10.0
 SLACK = 1.5  # seconds; the detector looks 5 times a second, and its result continues for a moment
-
-
-def require(condition, text):
-    if not condition:
-        raise Failure(text)
-    print(f"ok: {text}")
 
 
 def make_film(path):
@@ -67,69 +59,55 @@ def events(found):
     return groups
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sealcam-motion-") as folder, World(options.build, folder) as world:
-        film = pathlib.Path(folder) / "film.mkv"
-        make_film(film)
-        world.account("a")
-        world.start_broker()
-        camera = world.camera("a", "camera", {"source": {"backend": "replay", "file": str(film)}}, "Front door")
-        hub = world.hub("a", "hub")
-        recordings = pathlib.Path(folder) / "recordings"
-        recordings.mkdir()
-        config = pathlib.Path(folder) / "hub.json"
-        config.write_text(json.dumps({"recordings": {"mode": "motion", "folder": str(recordings)}}))
-        hub.process.argv += ["--config", str(config)]
-        world.start(hub)
-        world.start(camera)
+def run(world, options):
+    film = world.folder / "film.mkv"
+    make_film(film)
+    world.account("a")
+    world.start_broker()
+    camera = world.camera("a", "camera", {"source": {"backend": "replay", "file": str(film)}}, "Front door")
+    recorded = RecordingHub(world, mode="motion")
+    hub = recorded.device
+    world.start(hub)
+    world.start(camera)
 
-        def use(name, seconds):
-            wait_for(f"the camera's pictures are '{name}'", lambda: camera.status().get("pictures") == name, seconds, camera.process)
+    def use(name, seconds):
+        wait_for(f"the camera's pictures are '{name}'", lambda: camera.status().get("pictures") == name, seconds, camera.process)
 
-        use("preroll", 20)
-        require(camera.status()["motion_leases"] == 1 and camera.status()["leases"] == 0, "the camera knows that no person looks")
-        use("motion", 2 * FILM)   # the first motion comes soon after the start
-        use("preroll", 30)
-        use("motion", 2 * FILM)   # by now the camera has kept 10 s
-        use("preroll", 30)
-        time.sleep(5)
-        status = camera.status()
-        require(status["pictures"] == "preroll" and status["queue"] >= 3 * RATE,
-                f"the camera keeps {status['queue']} pictures before privacy")
-        world.owner("a", "camera", "privacy", camera.id, "on", "--wait", "10")
-        opened = time.time()
-        world.owner("a", "camera", "privacy", camera.id, "off", "--wait", "10")
-        use("motion", 2 * FILM)
-        use("preroll", 30)
-        status = camera.status()
-        require(status["reports"] >= 5, f"{status['reports']} reports while nothing moved")
-        hub.process.stop()
+    use("preroll", 20)
+    require(camera.status()["motion_leases"] == 1 and camera.status()["leases"] == 0, "the camera knows that no person looks")
+    use("motion", 2 * FILM)   # the first motion comes soon after the start
+    use("preroll", 30)
+    use("motion", 2 * FILM)   # by now the camera has kept 10 s
+    use("preroll", 30)
+    time.sleep(5)
+    status = camera.status()
+    require(status["pictures"] == "preroll" and status["queue"] >= 3 * RATE,
+            f"the camera keeps {status['queue']} pictures before privacy")
+    world.owner("a", "camera", "privacy", camera.id, "on", "--wait", "10")
+    opened = time.time()
+    world.owner("a", "camera", "privacy", camera.id, "off", "--wait", "10")
+    use("motion", 2 * FILM)
+    use("preroll", 30)
+    status = camera.status()
+    require(status["reports"] >= 5, f"{status['reports']} reports while nothing moved")
+    hub.process.stop()
 
-        found = events(pictures(recordings, world.accounts["a"], hub))
-        require(len(found) == 3, f"three motions are three events, with {[len(event) for event in found]} pictures")
-        moved = [[at for at, motion in event if motion] for event in found]
-        before = moved[1][0] - found[1][0][0]
-        after = [event[-1][0] - moves[-1] for event, moves in zip(found, moved)]
-        require(LEAST <= before <= SPAN + SLACK, f"the second event begins {before:.1f} s before its motion")
-        require(all(TAIL - SLACK <= seconds <= TAIL + SLACK for seconds in after),
-                f"the events end {[round(s, 1) for s in after]} s after their motion")
-        steps = [b[0] - a[0] for event in found for a, b in zip(event, event[1:])]
-        require(max(steps) < 2.5 / RATE, f"no picture of an event is missing: the longest pause is {max(steps):.2f} s")
-        old = [at for at, _ in found[2] if at < opened]
-        require(not old,
-                f"0 pictures of the third event are from before the privacy-off ({moved[2][0] - found[2][0][0]:.1f} s before its motion)")
-        verified = subprocess.run([str(world.program("sealcam-hub")), "--state", str(hub.state), "--config", str(config), "recordings",
-                                   "verify", "--json"], capture_output=True, text=True, timeout=60)
-        result = json.loads(verified.stdout)
-        require(verified.returncode == 0 and not result["faults"], f"verify finds no fault in {result['frames']} frames")
-    return 0
+    found = events(pictures(recorded.folder, world.accounts["a"], hub))
+    require(len(found) == 3, f"three motions are three events, with {[len(event) for event in found]} pictures")
+    moved = [[at for at, motion in event if motion] for event in found]
+    before = moved[1][0] - found[1][0][0]
+    after = [event[-1][0] - moves[-1] for event, moves in zip(found, moved)]
+    require(LEAST <= before <= SPAN + SLACK, f"the second event begins {before:.1f} s before its motion")
+    require(all(TAIL - SLACK <= seconds <= TAIL + SLACK for seconds in after),
+            f"the events end {[round(s, 1) for s in after]} s after their motion")
+    steps = [b[0] - a[0] for event in found for a, b in zip(event, event[1:])]
+    require(max(steps) < 2.5 / RATE, f"no picture of an event is missing: the longest pause is {max(steps):.2f} s")
+    old = [at for at, _ in found[2] if at < opened]
+    require(not old,
+            f"0 pictures of the third event are from before the privacy-off ({moved[2][0] - found[2][0][0]:.1f} s before its motion)")
+    result = recorded.verify()
+    require(not result["faults"], f"verify finds no fault in {result['frames']} frames")
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (Failure, subprocess.SubprocessError) as failure:
-        sys.exit(f"error: {failure}")
+    run_test(__doc__, run)
