@@ -14,6 +14,7 @@ FAT_TYPES = {0x01, 0x04, 0x06, 0x0B, 0x0C, 0x0E}
 EXTENDED_TYPES = {0x05, 0x0F, 0x85}
 MAX_FIRST_PARTITION = 512 * MIB  # the partition is read into memory
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+OTHER_MAGIC = {b"\xfd7zXZ": "xz", b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"BZh": "bzip2"}
 
 Partition = collections.namedtuple("Partition", "kind start size")  # bytes
 
@@ -36,9 +37,15 @@ class Image:
         self.path = path
         try:
             with open(path, "rb") as file:
-                self.compressed = file.read(4) == ZSTD_MAGIC
+                head = file.read(5)
         except OSError as error:
             raise Fault(NO_INPUT, f"cannot read the image {path}: {error.strerror}") from None
+        if not head:
+            raise Fault(DATA, f"the image {path} is empty; copy it again")
+        for magic, name in OTHER_MAGIC.items():
+            if head.startswith(magic):
+                raise Fault(DATA, f"the image is compressed with {name}; decompress it first, or compress it with zstd")
+        self.compressed = head.startswith(ZSTD_MAGIC)
         if self.compressed and not shutil.which("zstd"):
             raise Fault(UNAVAILABLE, "the image is compressed, but zstd is not installed; run 'sudo apt install zstd'")
         with self.open() as stream:

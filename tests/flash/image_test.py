@@ -2,15 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """How scripts/flash recognizes a Sealcam image and writes settings into it. Uses no devices."""
 import argparse
+import bz2
 import contextlib
+import gzip
 import io
 import json
+import lzma
 import os
 import pathlib
 import shutil
 import sys
 import tempfile
 import unittest
+import zipfile
 from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
@@ -68,6 +72,17 @@ class Images(Case):
         far = (0xFFFFFF00).to_bytes(4, "little")
         self.fault(DATA, "wrong position", Image, self.changed(lambda c: c.__setitem__(slice(446 + 8, 446 + 12), far)))
         self.fault(NO_INPUT, "No such file", Image, self.folder / "none.img")
+
+    def test_images_with_another_compression_are_rejected(self):
+        for module, name in ((lzma, "xz"), (gzip, "gzip"), (bz2, "bzip2")):
+            other = self.folder / "other-compression.img"
+            other.write_bytes(module.compress(self.image.read_bytes()[:4096]))
+            self.fault(DATA, f"compressed with {name}; decompress it first", Image, other)
+        with zipfile.ZipFile(self.folder / "image.zip", "w") as archive:
+            archive.writestr("card.img", b"content")
+        self.fault(DATA, "compressed with zip", Image, self.folder / "image.zip")
+        (self.folder / "empty.img").touch()
+        self.fault(DATA, "is empty", Image, self.folder / "empty.img")
 
     def test_truncated_images_are_rejected(self):
         self.fault(DATA, "truncated", Image, self.changed(lambda c: c.__delitem__(slice(len(c) - 512, None))))
