@@ -43,6 +43,20 @@ class Patterns(unittest.TestCase):
                          "kernel_line", "watchdog", "boot"}
                 self.assertLessEqual(set(json.loads((folder / "image.json").read_text())), known)
 
+    def test_enabled_units_exist_and_images_keep_their_programs(self):
+        for name in ("qemu-virt", "raspberrypi"):
+            board = image.Board(name)
+            units = {path.name: path for folder in board.folders for path in (folder / "root/etc/systemd/system").glob("sealcam-*")}
+            units |= {path.name: path for path in (TOP / "board/common").glob("sealcam-*.service")}
+            for unit in board.lists["enable"]:
+                if unit.startswith("sealcam-"):
+                    self.assertIn(unit, units)
+                    self.assertIn("\n[Install]\n", units[unit].read_text())
+                    self.assertIn(unit.removesuffix(".timer") + ".service" if unit.endswith(".timer") else unit, units)
+            self.assertIn("sealcam-wifi-retry.timer", board.lists["enable"])
+            for program in re.findall(r"^ExecStart=([\w-]+) ", "".join(path.read_text() for path in units.values()), re.M):
+                for folder in ("usr/bin", "usr/sbin"):
+                    self.assertFalse(image.matches(f"{folder}/{program}", board.lists["leave_out"]), program)
 
     def test_a_vendor_kernel_replaces_debians_kernel(self):
         debian, vendor = image.Board("raspberrypi"), image.Board("raspberrypi", vendor=True)

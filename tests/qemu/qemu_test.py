@@ -3,7 +3,7 @@
 """Boots an ARM board in QEMU and runs the programs of the arm64 build on it. The kernel module vivid is the sensor.
 
     scripts/qemu BOARD                  runs the camera on BOARD and a hub on this machine for --seconds
-    scripts/qemu BOARD --case NAME      runs one test: contract, camera, rebind, memory, libcamera, wifi, country
+    scripts/qemu BOARD --case NAME      runs one test: contract, camera, rebind, memory, libcamera, wifi, country, reconnect
     scripts/qemu BOARD --interactive    opens a shell on the serial console of the board (Ctrl-A X ends it)
 
 BOARD is 'virt' or 'raspi3b'. The console output is in build/arm64/qemu.
@@ -22,6 +22,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "scripts"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import country  # noqa: E402
+import reconnect  # noqa: E402
 import wifi  # noqa: E402
 from guest import BOARDS, Archive, Guest, Kernel, Run  # noqa: E402
 from support.world import Failure, World, read_json, wait_for  # noqa: E402
@@ -212,7 +213,7 @@ free"""
           f"{result['live']} live pictures")
 
 
-CASES = {f.__name__: f for f in (contract, camera, rebind, memory, libcamera)} | {"wifi": wifi.case, "country": country.case}
+CASES = {f.__name__: f for f in (contract, camera, rebind, memory, libcamera)} | {"wifi": wifi.case, "country": country.case, "reconnect": reconnect.case}
 
 
 def interactive(bench):
