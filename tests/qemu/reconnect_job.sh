@@ -37,6 +37,7 @@ inside udhcpd -f /job/udhcpd.conf >/tmp/udhcpd.log 2>&1 &
 start_services
 NetworkManager --debug >/tmp/manager.log 2>&1 &
 report "STEP $(until_joined 90)"
+report "STEP $(iw dev wlan0 get power_save)"
 
 stop_access_point
 access_point wrong
