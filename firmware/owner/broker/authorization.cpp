@@ -2,6 +2,7 @@
 #include "owner/broker/authorization.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/bytes.hpp"
 #include "base/file.hpp"
@@ -132,17 +133,47 @@ namespace {
 
 enum class Reload { if_immediate, always };
 
+/// Writes the lists. Returns the number of the revocations in them.
+Outcome<std::uint64_t> write_lists(const BrokerFiles& files, BrokerKind kind) {
+  const auto lock = lock_broker(files);
+  if (!lock) return std::unexpected(lock.error());
+  if (auto r = write_access(files, kind); !r) return std::unexpected(r.error());
+  const auto revocations = read_revocations(files);
+  if (!revocations) return std::unexpected(revocations.error());
+  return revocations->number;
+}
+
+/// Makes the running broker read the lists, and clears it. Other commands can authorize and revoke devices meanwhile;
+/// their changes are in the folder and wait for this function.
+Outcome<Revoked> reload_and_clear(const BrokerFiles& files, BrokerKind kind) {
+  const auto turn = lock_reload(files);
+  if (!turn) return std::unexpected(turn.error());
+  for (;;) {
+    const auto number = write_lists(files, kind);
+    if (!number) return std::unexpected(number.error());
+    if (!reload_broker(files, kind))
+      return Revoked{.reloaded = false, .cleared = false, .topics = 0, .why_not = "no broker is running"};
+    const auto lock = lock_broker(files);
+    if (!lock) return std::unexpected(lock.error());
+    const auto now = read_revocations(files);
+    if (!now) return std::unexpected(now.error());
+    // Otherwise a device was revoked meanwhile, and the broker would accept its next connection. This ends, because the
+    // command that revoked it waits for this one.
+    if (now->number == *number) return clear_revoked(files, kind);
+  }
+}
+
 Outcome<BrokerAccess> write_and_reload(const BrokerFiles& files, Reload reload) {
   const auto settings = read_broker(files);
   if (!settings) return std::unexpected(settings.error());
-  const auto lock = lock_broker(files);
-  if (!lock) return std::unexpected(lock.error());
-  if (auto r = write_access(files, settings->kind); !r) return std::unexpected(r.error());
-  if (reload == Reload::if_immediate && settings->kind == BrokerKind::rabbitmq) return BrokerAccess::pending;
-  if (!reload_broker(files, settings->kind)) return BrokerAccess::no_broker;
+  if (reload == Reload::if_immediate && settings->kind == BrokerKind::rabbitmq) {
+    if (auto r = write_lists(files, settings->kind); !r) return std::unexpected(r.error());
+    return BrokerAccess::pending;
+  }
   // A revocation while the broker was not running is completed here. The next command repeats it after a failure.
-  (void)clear_revoked(files, settings->kind);
-  return BrokerAccess::applied;
+  const auto done = reload_and_clear(files, settings->kind);
+  if (!done) return std::unexpected(done.error());
+  return done->reloaded ? BrokerAccess::applied : BrokerAccess::no_broker;
 }
 
 }  // namespace
@@ -217,22 +248,23 @@ Outcome<> write_revocation_list(const BrokerFiles& files, BrokerKind kind) {
 }
 
 /// Adds the record to the revocations, durably. A second call for the same record adds nothing.
-Outcome<> note_revoked(const BrokerFiles& files, BrokerKind kind, const DeviceRecord& record) {
+Outcome<> note_revoked(const BrokerFiles& files, const DeviceRecord& record) {
   auto revocations = read_revocations(files);
   if (!revocations) return std::unexpected(revocations.error());
   ++revocations->number;
   for (const auto& serial : record.certificates)
     if (!std::ranges::contains(revocations->certificates, serial)) revocations->certificates.push_back(serial);
-  const auto add = [&](std::vector<Authorized>& devices) {
-    if (!std::ranges::contains(devices, record.device)) devices.push_back(record.device);
-  };
-  add(revocations->devices);
-  if (kind == BrokerKind::rabbitmq) add(revocations->former);
+  for (auto* const devices : {&revocations->devices, &revocations->former}) {
+    std::erase(*devices, record.device);
+    devices->push_back(record.device);
+  }
   return write_revocations(files, *revocations);
 }
 
 /// Ends the session of each device that is not authorized again, and deletes retained messages.
-Outcome<std::size_t> clear(const BrokerFiles& files, BrokerKind kind, const std::vector<Authorized>& revoked) {
+Outcome<std::size_t> clear(const BrokerFiles& files, BrokerKind kind, const Revocations& revocations,
+                           std::size_t max_former) {
+  const auto& revoked = revocations.devices;
   const auto records = read_devices(files);
   if (!records) return std::unexpected(records.error());
   const auto authorized = devices_in(*records);
@@ -245,7 +277,8 @@ Outcome<std::size_t> clear(const BrokerFiles& files, BrokerKind kind, const std:
     if (!ended) return std::unexpected(ended.error());
   }
   // After the sessions, so that no message that is still in flight comes later.
-  const auto topics = topics_without_device(revoked, authorized);
+  auto topics = topics_without_device(revoked, authorized);
+  std::ranges::copy(obsolete_rosters(revocations, authorized, max_former), std::back_inserter(topics));
   if (topics.empty()) return 0;
   if (auto r = delete_retained(files, *authority, topics); !r) return std::unexpected(r.error());
   return topics.size();
@@ -263,7 +296,9 @@ Outcome<Revoked> clear_revoked(const BrokerFiles& files, BrokerKind kind) {
   if (!revocations) return std::unexpected(revocations.error());
   Revoked out{.reloaded = true, .cleared = true, .topics = 0, .why_not = ""};
   if (revocations->devices.empty()) return out;
-  const auto topics = clear(files, kind, revocations->devices);
+  const auto settings = read_broker(files);
+  if (!settings) return std::unexpected(settings.error());
+  const auto topics = clear(files, kind, *revocations, settings->devices_per_account);
   if (!topics) {
     out.cleared = false;
     out.why_not = topics.error().message;
@@ -271,6 +306,8 @@ Outcome<Revoked> clear_revoked(const BrokerFiles& files, BrokerKind kind) {
   }
   out.topics = *topics;
   revocations->devices.clear();
+  for (const auto& device : excess_devices(revocations->former, settings->devices_per_account))
+    std::erase(revocations->former, device);
   if (auto r = write_revocations(files, *revocations); !r) return std::unexpected(r.error());
   return out;
 }
@@ -278,11 +315,11 @@ Outcome<Revoked> clear_revoked(const BrokerFiles& files, BrokerKind kind) {
 Outcome<Revoked> revoke(const BrokerFiles& files, const DeviceId& device) {
   const auto settings = read_broker(files);
   if (!settings) return std::unexpected(settings.error());
-  const auto lock = lock_broker(files);
+  auto lock = lock_broker(files);
   if (!lock) return std::unexpected(lock.error());
   const auto record = read_device(files, device);
   if (record) {
-    if (auto r = note_revoked(files, settings->kind, *record); !r) return std::unexpected(r.error());
+    if (auto r = note_revoked(files, *record); !r) return std::unexpected(r.error());
     // The removal must be durable before the new list is written. Otherwise a power cut could restore the permissions.
     if (auto r = remove_device(files, device); !r) return std::unexpected(r.error());
   } else {
@@ -292,10 +329,10 @@ Outcome<Revoked> revoke(const BrokerFiles& files, const DeviceId& device) {
         !std::ranges::contains(revocations->devices, device, &Authorized::device))
       return std::unexpected(record.error());
   }
+  // RabbitMQ reads the revocation list at each connection, so it does not wait for other commands.
   if (auto r = write_access(files, settings->kind); !r) return std::unexpected(r.error());
-  if (!reload_broker(files, settings->kind))
-    return Revoked{.reloaded = false, .cleared = false, .topics = 0, .why_not = "no broker is running"};
-  return clear_revoked(files, settings->kind);
+  lock->reset();
+  return reload_and_clear(files, settings->kind);
 }
 
 }  // namespace sealcam::owner

@@ -2,9 +2,13 @@
 #include "owner/broker/device_records.hpp"
 
 #include <algorithm>
+#include <cstdio>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <ranges>
 #include <set>
+#include <utility>
 
 #include "base/bytes.hpp"
 #include "base/config.hpp"
@@ -139,6 +143,30 @@ std::vector<std::string> topics_without_device(std::span<const Authorized> revok
     if (device.role == Role::camera && has_owner(device))
       out.erase(protocol::topic({device.account, device.device}, Leaf::roster));
   return {out.begin(), out.end()};
+}
+
+std::vector<Authorized> excess_devices(std::span<const Authorized> former, std::size_t max) {
+  std::map<AccountId, std::size_t> counts;
+  std::vector<Authorized> out;
+  for (const auto& device : former | std::views::reverse)
+    if (++counts[device.account] > max) out.push_back(device);
+  return out;
+}
+
+std::vector<std::string> obsolete_rosters(const Revocations& revocations, std::span<const Authorized> authorized,
+                                          std::size_t max) {
+  const auto excess = excess_devices(revocations.former, max);
+  const auto owner_revoked = [&](const AccountId& account) {
+    const Authorized owner{Role::owner, owner_of(account), account};
+    return std::ranges::contains(revocations.devices, owner) && !std::ranges::contains(authorized, owner);
+  };
+  Topics out;
+  for (const auto& device : revocations.former) {
+    if (device.role != Role::camera || std::ranges::contains(authorized, device)) continue;
+    if (owner_revoked(device.account) || std::ranges::contains(excess, device))
+      out.push_back(protocol::topic({device.account, device.device}, Leaf::roster));
+  }
+  return out;
 }
 
 std::string access_list(std::vector<Authorized> devices) {
@@ -304,14 +332,49 @@ Outcome<std::vector<DeviceRecord>> read_devices(const BrokerFiles& files) {
   return out;
 }
 
+namespace {
+
+/// `waits` is called after each five seconds.
+template <class Waits>
+Result<UniqueFd> wait_for_lock(const fs::path& folder, std::chrono::seconds max_wait, Waits waits) {
+  const auto until = std::chrono::steady_clock::now() + max_wait;
+  for (;;) {
+    auto lock = max_wait > std::chrono::seconds(0) ? retry_while_locked([&] { return lock_folder(folder); })
+                                                   : lock_folder(folder);
+    if (lock || lock.error().code != Errc::conflict || std::chrono::steady_clock::now() >= until) return lock;
+    waits();
+  }
+}
+
+}  // namespace
+
 Outcome<UniqueFd> lock_broker(const BrokerFiles& files) {
-  // Each of them takes five seconds.
-  constexpr int attempts = 12;
-  auto lock = retry_while_locked([&] { return lock_folder(files.folder); });
-  for (int i = 1; i < attempts && !lock && lock.error().code == Errc::conflict; ++i)
-    lock = retry_while_locked([&] { return lock_folder(files.folder); });
-  if (!lock) return failure(lock.error(), sealcam::format("cannot lock the folder {}", files.folder.string()));
-  return std::move(*lock);
+  auto lock = wait_for_lock(files.folder, std::chrono::minutes(1), [] {});
+  if (lock) return std::move(*lock);
+  if (lock.error().code != Errc::conflict)
+    return failure(lock.error(), sealcam::format("cannot lock the folder {}", files.folder.string()));
+  return failure(EX_TEMPFAIL, sealcam::format("another command is changing the folder {}, so nothing was changed; run "
+                                              "this command again after it",
+                                              files.folder.string()));
+}
+
+Outcome<UniqueFd> lock_reload(const BrokerFiles& files, std::chrono::seconds max_wait) {
+  const auto folder = files.folder / "reload";
+  if (auto r = make_private_folder(folder); !r)
+    return failure(r.error(), sealcam::format("cannot make the folder {}", folder.string()));
+  bool noted = false;
+  auto lock = wait_for_lock(folder, max_wait, [&] {
+    if (!std::exchange(noted, true))
+      sealcam::println(stderr, "sealcam: waiting until another command has changed the running broker");
+  });
+  if (lock) return std::move(*lock);
+  if (lock.error().code != Errc::conflict)
+    return failure(lock.error(), sealcam::format("cannot lock the folder {}", folder.string()));
+  return failure(EX_TEMPFAIL,
+                 sealcam::format(
+                     "the change is stored in {}, but the running broker does not have it yet, because "
+                     "another command is still changing the broker; run 'sealcam account connect --broker {}' after it",
+                     files.folder.string(), files.folder.string()));
 }
 
 Outcome<Revocations> read_revocations(const BrokerFiles& files) {

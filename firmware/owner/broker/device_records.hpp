@@ -10,6 +10,7 @@
 /// on other topics.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -49,6 +50,15 @@ struct Permissions {
 [[nodiscard]] std::vector<std::string> topics_without_device(std::span<const Authorized> revoked,
                                                              std::span<const Authorized> authorized);
 
+/// Former devices beyond the newest `max` of each account.
+[[nodiscard]] std::vector<Authorized> excess_devices(std::span<const Authorized> former, std::size_t max);
+
+struct Revocations;
+/// The rosters of former cameras that the broker need not keep any more: an account has at most `max` of them, and none
+/// once its owner is revoked.
+[[nodiscard]] std::vector<std::string> obsolete_rosters(const Revocations& revocations,
+                                                        std::span<const Authorized> authorized, std::size_t max);
+
 /// The whole file. The devices are in ascending order of their ids. The operator's connection may write all topics,
 /// because it deletes retained messages.
 [[nodiscard]] std::string access_list(std::vector<Authorized> devices);
@@ -72,7 +82,8 @@ struct Revocations {
   std::vector<std::string> certificates;  ///< serial numbers, without end, because certificates have no end
   /// Devices whose session and retained messages may still exist at the broker, because it was not running.
   std::vector<Authorized> devices;
-  /// All revoked devices of a RabbitMQ; see rabbitmq_definitions().
+  /// Revoked devices, the newest last. The broker keeps the last rosters of the cameras among them. For the others see
+  /// rabbitmq_definitions().
   std::vector<Authorized> former{};
   friend bool operator==(const Revocations&, const Revocations&) = default;
 };
@@ -87,8 +98,16 @@ struct Revocations {
 /// In ascending order of the id.
 [[nodiscard]] Outcome<std::vector<DeviceRecord>> read_devices(const BrokerFiles& files);
 
-/// Locks the broker's folder. Waits for another command, which may import definitions into RabbitMQ meanwhile.
+/// Locks records and lists. A command does not hold this lock while the running broker reads its lists. EX_TEMPFAIL:
+/// another command held it for a minute; nothing is changed.
 [[nodiscard]] Outcome<UniqueFd> lock_broker(const BrokerFiles& files);
+
+/// Locks the running broker, for one command at a time that makes it read its lists. RabbitMQ needs minutes for many
+/// devices, and records can change meanwhile. Take this lock before lock_broker(), never after it. Prints a note if it
+/// waits for longer than a few seconds. EX_TEMPFAIL: another command held the lock for `max_wait`; the lists are
+/// written, and the broker has not read them.
+[[nodiscard]] Outcome<UniqueFd> lock_reload(const BrokerFiles& files,
+                                            std::chrono::seconds max_wait = std::chrono::minutes(10));
 
 [[nodiscard]] Outcome<Revocations> read_revocations(const BrokerFiles& files);
 [[nodiscard]] Outcome<> write_revocations(const BrokerFiles& files, const Revocations& revocations);

@@ -89,13 +89,16 @@ Outcome<bool> renew_server(const BrokerFiles& files, const std::vector<std::stri
   auto settings = read_broker(files);
   if (!settings) return std::unexpected(settings.error());
   if (auto r = crypto::init(); !r) return failure(r.error(), "cannot start the crypto library");
-  const auto lock = lock_broker(files);
+  auto lock = lock_broker(files);
   if (!lock) return std::unexpected(lock.error());
   if (!hosts.empty()) settings->hosts = hosts;
   const auto authority = read_authority(files);
   if (!authority) return std::unexpected(authority.error());
   if (auto r = make_server_certificate(files, *settings, *authority); !r) return std::unexpected(r.error());
   if (auto r = write_broker_settings(files, *settings); !r) return std::unexpected(r.error());
+  lock->reset();
+  const auto turn = lock_reload(files);
+  if (!turn) return std::unexpected(turn.error());
   return reload_broker(files, settings->kind);
 }
 

@@ -118,6 +118,17 @@ TEST_CASE("a revocation deletes the retained messages on topics of the device") 
   CHECK(retained(w, "a", of_camera) == 1);
   CHECK(retained(w, "a", of_camera + "/roster") == 1);            // for hubs that were offline
   CHECK(retained(w, "b", w.route("b").camera.to_string()) == 2);  // another account keeps its own
+  // With the owner. A hub of the account may read its rosters.
+  const auto rosters = [&] {
+    TestClient own(w.folder.path() / "a" / "hub");
+    own.subscribe(protocol::topic(a, Leaf::roster));
+    REQUIRE(own.connects());
+    return own.receive(2s, 1).size();
+  };
+  REQUIRE(rosters() == 1);
+  REQUIRE(revoke(w, DeviceId(a.account.bytes())).exit_code == 0);
+  CHECK(rosters() == 0);
+  CHECK(retained(w, "b", w.route("b").camera.to_string()) == 2);
 }
 
 TEST_CASE("a hub cannot leave messages on topics of cameras that do not exist") {

@@ -107,6 +107,23 @@ TEST_CASE("the topics of a revoked hub have no device, and the camera keeps its 
   CHECK_FALSE(std::ranges::contains(both, index_of('a', 'i')));
 }
 
+TEST_CASE("the last rosters of former cameras are deleted with the owner, and there are not more than devices") {
+  const auto roster = [](char id) { return at('a', id, "roster"); };
+  Revocations revocations{.former = {camera('c', 'a'), hub('h', 'a'), camera('e', 'a'), camera('d', 'b')}};
+  const std::vector owners = {owner('a'), owner('b')};
+  CHECK(obsolete_rosters(revocations, owners, 3).empty());
+  CHECK(excess_devices(revocations.former, 3).empty());
+  // The oldest ones; each account has its own number.
+  CHECK(obsolete_rosters(revocations, owners, 2) == Topics{roster('c')});
+  CHECK(excess_devices(revocations.former, 2) == std::vector{camera('c', 'a')});
+  CHECK(obsolete_rosters(revocations, owners, 1) == Topics{roster('c')});  // a hub has no roster
+  CHECK(excess_devices(revocations.former, 1) == std::vector{hub('h', 'a'), camera('c', 'a')});
+  CHECK(obsolete_rosters(revocations, std::vector{owner('a'), camera('c', 'a')}, 2).empty());  // authorized again
+  revocations.devices = {owner('a')};
+  CHECK(obsolete_rosters(revocations, std::vector{owner('b')}, 3) == Topics{roster('c'), roster('e')});
+  CHECK(obsolete_rosters(revocations, owners, 3).empty());  // the owner is authorized again
+}
+
 TEST_CASE("a device that is authorized again keeps its topics") {
   CHECK(topics_without_device(std::vector{camera('c', 'a'), hub('h', 'a')}, all()).empty());
 }

@@ -154,10 +154,26 @@ TEST_CASE("a revocation puts every certificate of the device on the revocation l
   CHECK(revocations->certificates == serials);
   CHECK(revocations->number == 2);
   CHECK(revocations->devices == std::vector{Authorized{Role::camera, camera.id(), owner.account()}});
+  CHECK(revocations->former == revocations->devices);  // its last roster is deleted with the owner
   CHECK(list() != first);
   // The device waits for a running broker. A device that was never authorized does not.
   CHECK(revoke(op.files, camera.id()));
   CHECK_FALSE(revoke(op.files, Actor().id()));
+}
+
+TEST_CASE("a command that waits for another one reports what is changed") {
+  const OperatorScene op;
+  const auto turn = lock_reload(op.files);
+  REQUIRE(turn);
+  // Records and lists do not wait for a broker that reads its lists.
+  const Actor owner, camera;
+  CHECK(authorize(op.files, test::request(owner, Role::camera, camera, TlsIdentity(camera.id()))));
+  CHECK(lock_broker(op.files));
+  const auto waited = lock_reload(op.files, std::chrono::seconds(0));
+  REQUIRE_FALSE(waited);
+  CHECK(waited.error().exit_code == EX_TEMPFAIL);
+  CHECK(waited.error().message.contains("is stored in " + op.files.folder.string()));
+  CHECK(waited.error().message.contains("run 'sealcam account connect"));
 }
 
 TEST_CASE("a device that is authorized very often keeps its newest certificates") {

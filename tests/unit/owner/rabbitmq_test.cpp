@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "owner/broker/rabbitmq.hpp"
 
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
+#include <cstdlib>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
+#include <thread>
 
 #include "base/file.hpp"
+#include "base/format.hpp"
 #include "operator_scene.hpp"
 #include "protocol/envelope.hpp"
 
@@ -183,6 +191,83 @@ TEST_CASE("no broker is running if rabbitmq.pid names no Erlang machine") {
     CHECK_FALSE(reload_broker(op.files, BrokerKind::rabbitmq));
     CHECK_FALSE(std::filesystem::exists(op.files.folder / "changes.json"));  // no import was tried
   }
+}
+
+/// A process with the name of an Erlang machine, and an erl_call whose imports wait while the file `block` exists.
+class FakeNode {
+ public:
+  explicit FakeNode(const BrokerFiles& files) {
+    std::filesystem::create_symlink("/bin/sleep", path("beam.smp"));
+    const auto text = sealcam::format(
+        "#!/bin/sh\ncase \"$(cat)\" in *import_raw*) echo >>{0}/imports; while test -e {0}/block; do sleep 0.05; "
+        "done;; esac\nprintf '{{ok, ok}}'\n",
+        tools_.path().string());
+    REQUIRE(write_file_durably(path("erl_call"), as_bytes(text)));
+    std::filesystem::permissions(path("erl_call"), std::filesystem::perms::owner_all);
+    ::setenv("PATH", (tools_.path().string() + ":" + path_).c_str(), 1);
+    std::string program = path("beam.smp"), seconds = "300";
+    char* const arguments[] = {program.data(), seconds.data(), nullptr};
+    REQUIRE(::posix_spawn(&pid_, program.c_str(), nullptr, nullptr, arguments, environ) == 0);
+    REQUIRE(write_file_durably(files.folder / "rabbitmq.pid", as_bytes(sealcam::format("{}\n", pid_))));
+  }
+  ~FakeNode() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    ::setenv("PATH", path_.c_str(), 1);
+  }
+  void block() const { REQUIRE(write_file_durably(path("block"), {})); }
+  void unblock() const { std::filesystem::remove(path("block")); }
+  [[nodiscard]] std::size_t imports() const {
+    const auto text = read_file(path("imports"), 1 << 10);
+    return text ? text->size() : 0;
+  }
+
+ private:
+  [[nodiscard]] std::string path(const char* name) const { return (tools_.path() / name).string(); }
+  test::TemporaryFolder tools_;
+  std::string path_ = ::getenv("PATH");
+  pid_t pid_ = -1;
+};
+
+TEST_CASE("devices are authorized and revoked during a long import, and the broker receives all changes") {
+  const test::OperatorScene op({.port = 1, .hosts = {}, .kind = BrokerKind::rabbitmq});  // port 1: nothing to delete
+  const FakeNode node(op.files);
+  const Actor owner, first, second;
+  const auto authorized = [&](const Actor& camera) {
+    return authorize(op.files, test::request(owner, Role::camera, camera, test::TlsIdentity(camera.id()))).has_value();
+  };
+  const auto file_has = [&](const char* name, const Actor& camera) {
+    return as_text(test::must(read_file(op.files.folder / name, 1 << 20))).contains(camera.id().to_string());
+  };
+  const auto eventually = [](const auto& condition) {
+    for (int i = 0; i < 1200 && !condition(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    return condition();
+  };
+  REQUIRE(authorized(first));
+  node.block();
+  auto importing = std::async(std::launch::async, [&] { return apply_authorizations(op.files); });
+  REQUIRE(eventually([&] { return node.imports() == 1; }));
+
+  // The import lasts, and nothing waits for it except another import.
+  REQUIRE(authorized(second));
+  CHECK(write_authorizations(op.files) == BrokerAccess::pending);
+  CHECK(file_has("definitions.json", second));
+  auto revoking = std::async(std::launch::async, [&] { return revoke(op.files, first.id()); });
+  CHECK(eventually([&] { return !file_has("definitions.json", first); }));
+  CHECK(node.imports() == 1);
+  CHECK(revoking.wait_for(std::chrono::milliseconds(0)) == std::future_status::timeout);
+  CHECK(importing.wait_for(std::chrono::milliseconds(0)) == std::future_status::timeout);
+
+  node.unblock();
+  CHECK(importing.get() == true);
+  CHECK(node.imports() >= 2);  // the first command did not clear the broker before the revocation was in it
+  const auto revoked = revoking.get();
+  REQUIRE(revoked);
+  CHECK(revoked->reloaded);
+  CHECK(file_has("imported.json", second));
+  CHECK_FALSE(file_has("imported.json", first));
+  CHECK(test::must(read_file(op.files.definitions(), 1 << 20)) ==
+        test::must(read_file(op.files.folder / "imported.json", 1 << 20)));
 }
 
 TEST_CASE("the configuration of RabbitMQ requires certificates that are not revoked") {
