@@ -103,7 +103,7 @@ Result<> CommandExecutor::apply_items(protocol::Command& command, Change& change
     if (auto r = deps_.actions.join(command.wifi->value); !r) return r;
     command.wifi.reset();
   }
-  return deps_.commands.done();
+  return {};
 }
 
 /// The part of a command that waits for no disk and for no other item.
@@ -129,7 +129,13 @@ CommandExecutor::Change CommandExecutor::apply() {
   }
   const CommandSeq seq = command->seq;
   change = close_sensor(*command);
-  if (auto r = apply_items(*command, change); !r) {
+  auto r = apply_items(*command, change);
+  if (r && deps_.privacy.on() && !deps_.privacy.in_effect()) {  // tick() looks again
+    backoff_.reset();
+    return change;
+  }
+  if (r) r = deps_.commands.done();
+  if (!r) {
     if (!std::exchange(failing_, true))
       deps_.log.error("cannot apply command {}, trying again: {}", seq.value(), to_string(r.error()));
     backoff_.failed(deps_.clock.monotonic());

@@ -50,6 +50,9 @@ class Privacy {
   /// Stores that privacy is on, if set() could not. Errors: those of the store.
   [[nodiscard]] Result<> store();
   [[nodiscard]] bool on() const noexcept { return on_; }
+  /// The capture thread has closed the sensor. Status, reports and grants have privacy from this moment on. Until then,
+  /// hubs repeat their requests.
+  [[nodiscard]] bool in_effect() const noexcept { return on_ && !control_.source_open(); }
   /// If false, a restart opens the sensor.
   [[nodiscard]] bool stored() const noexcept { return stored_; }
 
@@ -62,7 +65,8 @@ class Privacy {
 
 /// Applies commands, one item after the other. If an item fails, for example because the disk is full, the executor
 /// tries again with pauses of 1 s up to 60 s. Privacy-on never waits for the disk. Every other item waits until the
-/// command is stored, also a reset: after it published its deregistration notice, a camera must not return.
+/// command is stored, also a reset: after it published its deregistration notice, a camera must not return. A command
+/// with privacy is applied when the sensor is closed.
 /// Thread-bound.
 class CommandExecutor {
  public:
@@ -100,6 +104,7 @@ class CommandExecutor {
   [[nodiscard]] Change switch_privacy(bool on);
 
   [[nodiscard]] bool privacy() const noexcept { return deps_.privacy.on(); }
+  [[nodiscard]] bool privacy_in_effect() const noexcept { return deps_.privacy.in_effect(); }
   [[nodiscard]] std::optional<CommandSeq> applied() const noexcept { return deps_.commands.applied(); }
   /// If false, a restart would bring an older command back, or open the sensor.
   [[nodiscard]] bool stored() const noexcept { return deps_.commands.stored() && deps_.privacy.stored(); }

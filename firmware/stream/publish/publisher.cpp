@@ -77,7 +77,7 @@ void Publisher::follow(const CommandExecutor::Change& change) {
   }
   if (change.privacy) clear_queue(deps_.clock.monotonic());
   update_active();
-  if (change.privacy && connected_) publish_status(true);
+  if (connected_ && privacy_changed()) publish_status(true);
   if (change.applied && deps_.roster.current() != nullptr) begin_epoch();
 }
 
@@ -182,7 +182,7 @@ void Publisher::on_disconnected(const Error& why) {
 void Publisher::publish_status(bool online) {
   const auto payload = protocol::encode_status({.online = online,
                                                 .started = started_,
-                                                .privacy = online && deps_.commands.privacy(),
+                                                .privacy = online && deps_.commands.privacy_in_effect(),
                                                 .reset = !online && ending_ == Ending::reset,
                                                 .fault = online ? deps_.control.fault() : std::nullopt},
                                                config_.route, deps_.camera);
@@ -190,6 +190,7 @@ void Publisher::publish_status(bool online) {
     if (stopping_) stopped_ = true;
     return;
   }
+  published_privacy_ = deps_.commands.privacy_in_effect();
   client_->publish({protocol::topic(config_.route, Leaf::status), *payload, Qos::at_least_once, true, {}},
                    [this, online](const Result<>&) {
                      if (!online) stopped_ = true;
@@ -294,7 +295,7 @@ void Publisher::tick() {
   }
   if (!deps_.roster.stored() && roster_retry_.due()) store_roster();
   deps_.prekeys.tick();
-  if (connected_ && !stopping_ && fault_changed(now)) publish_status(true);
+  if (connected_ && !stopping_ && (fault_changed(now) || privacy_changed())) publish_status(true);
   const bool may_begin = deps_.roster.current() != nullptr && !stopping_;
   // The grants report a change of stored() to the owner.
   const bool due = deps_.epochs.due() || deps_.epochs.not_stored() == stored();
@@ -333,8 +334,7 @@ void Publisher::send_reports() {
   while (key != nullptr && roster != nullptr && !reports_.empty() && backlog_.frames() < config_.frames_in_flight) {
     const auto [challenge, nonce] = reports_.front();
     reports_.erase(reports_.begin());
-    // Privacy takes effect when the capture thread has closed the sensor. Hubs repeat their requests until then.
-    const bool privacy = deps_.commands.privacy() && !deps_.control.source_open();
+    const bool privacy = deps_.commands.privacy_in_effect();
     const protocol::Report report{roster->version, deps_.roster.hash(), nonce, privacy, deps_.control.fault()};
     if (publish_frame(builder_.report(*key, report, challenge), false)) ++counters_.reports;
   }

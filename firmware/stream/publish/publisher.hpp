@@ -138,6 +138,9 @@ class Publisher final : public transport::MqttListener {
     published_fault_ = deps_.control.fault();
     return true;
   }
+  [[nodiscard]] bool privacy_changed() const noexcept {
+    return deps_.commands.privacy_in_effect() != published_privacy_;
+  }
   void update_active();
   void send_queued();
   void send_reports();
@@ -186,7 +189,7 @@ class Publisher final : public transport::MqttListener {
   std::optional<MonotonicTime> last_still_, first_published_;
   std::uint64_t dropped_before_ = 0;
   bool subscribed_ = false, connected_ = false, grants_failing_ = false;
-  bool stopping_ = false, stopped_ = false;
+  bool stopping_ = false, stopped_ = false, published_privacy_ = false;
   std::optional<protocol::CameraFault> published_fault_;
   MonotonicTime fault_published_;
   bool reset_requested_ = false;

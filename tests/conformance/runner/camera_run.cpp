@@ -75,6 +75,7 @@ class CameraRun final : public Run {
     else if (what == "disconnect") disconnect();
     else if (what == "restart") start();
     else if (what == "fault") set_fault(event.at("number"));
+    else if (what == "sensor") set_slow(event.at("slow"));
     else if (what == "broker") answers_ = event.at("answers");
     else if (what == "storage") break_stores(event.at("fails"));
     else if (what == "take") take(event);
@@ -92,6 +93,12 @@ class CameraRun final : public Run {
     std::optional<protocol::CameraFault> fault;
     if (!number.is_null()) fault = static_cast<protocol::CameraFault>(number.get<int>());
     run_->control.set_fault(fault);
+  }
+
+  /// The capture thread, which opens and closes the sensor.
+  void set_slow(bool slow) {
+    if (!slow) return run_->control.end_source();
+    if (!run_->control.begin_source()) throw std::runtime_error("the sensor is closed");
   }
 
   void break_stores(const Json& names) {
@@ -298,7 +305,7 @@ class CameraRun final : public Run {
             {"status", std::move(status)},
             {"epoch", current ? Json(name_of(*current)) : Json()},
             {"subscribed", subscribed()},
-            {"sensor", run_->control.closed() ? "closed" : "open"},
+            {"sensor", run_->control.closed() && !run_->control.source_open() ? "closed" : "open"},
             {"roster", run_->rosters.current() != nullptr ? run_->rosters.current()->version.value() : 0},
             {"command", run_->executor.applied().value_or(protocol::CommandSeq()).value()},
             {"old_copy", run_->requests.later_epoch().has_value()}};

@@ -52,6 +52,8 @@ class Camera:
         self.requesting, self.turn, self.last_picture = [], 0, None  # hubs in the order of their first request
         self.privacy, self.prekeys = stores.get("privacy", False), stores.setdefault("prekeys", {})
         self.fault = None         # why the camera sends no pictures
+        self.slow = False         # the sensor is open, also if it has to close
+        self.told = False         # privacy in the newest status
         self.stored, self.command = True, stores.get("done", 0)
         self.seq, self.unstored, self.pending = stores.get("command", 0), None, stores.get("pending", {})
         self.old_copy, self.later_checked = False, None
@@ -183,6 +185,8 @@ class Camera:
         if 2 in self.pending:
             self.switch_privacy(self.pending[2])
         self.pending = {}
+        if self.privacy and not self.closed():
+            return
         self.command = self.stores["done"] = self.seq
         self.begin_epoch()
 
@@ -288,8 +292,18 @@ class Camera:
         self.follow_leases()
         if not broken:
             self.stores["privacy"] = on
-        if self.connected:
-            self.publish("status", {"online": True, "privacy": self.privacy, "deregistered": False})
+        self.tell_privacy()
+
+    def closed(self):
+        return self.privacy and not self.slow
+
+    def tell_privacy(self):
+        if self.connected and self.told != self.closed():
+            self.publish_online()
+
+    def publish_online(self):
+        self.told = self.closed()
+        self.publish("status", {"online": True, "privacy": self.told, "deregistered": False})
 
     # -- frames
 
@@ -301,7 +315,7 @@ class Camera:
     def send(self, kind, echo, nonce=None):
         self.publish("frame", {"leaf": "still" if kind == "still" else "video", "epoch": self.epoch, "counter": self.counter,
                                "kind": kind, "echo": echo, "nonce": nonce, "roster": self.roster["version"],
-                               "privacy": self.privacy, "fault": self.fault,
+                               "privacy": self.closed(), "fault": self.fault,
                                "depends": self.last_video if kind == "delta" else self.counter})
         if kind in ("key", "delta"):
             self.last_video = self.counter
@@ -377,7 +391,7 @@ class Camera:
             return
         self.follow_leases()
         self.publish_grants()
-        self.publish("status", {"online": True, "privacy": self.privacy, "deregistered": False})
+        self.publish_online()
 
     def tick(self):
         self.follow_leases()
@@ -385,6 +399,8 @@ class Camera:
             self.store_command()
         elif self.command != self.seq and not self.stopped:
             self.apply()
+        if not self.stopped:
+            self.tell_privacy()
         if not self.stored:
             self.store()
         if self.epoch is not None and self.not_stored == self.all_stored():

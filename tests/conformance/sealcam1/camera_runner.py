@@ -95,6 +95,8 @@ class CameraRunner:
             self.restart()
         elif kind == "fault":
             camera.fault = event["number"]
+        elif kind == "sensor":
+            camera.slow = event["slow"]
         elif kind == "broker":
             self.answers = event["answers"]
         elif kind == "storage":
@@ -112,7 +114,7 @@ class CameraRunner:
         self.do(event)
         camera = self.camera
         result = {"request": camera.requests, "rejected": camera.rejected, "grants": self.grants, "sent": self.sent, "status": self.status,
-                  "epoch": f"E{camera.epoch}" if camera.epoch else None, "sensor": "closed" if camera.privacy else "open",
+                  "epoch": f"E{camera.epoch}" if camera.epoch else None, "sensor": "closed" if camera.closed() else "open",
                   "subscribed": sorted(self.name(hub) for hub in camera.hubs),
                   "roster": camera.roster["version"] if camera.roster else 0, "command": camera.command,
                   "old_copy": camera.old_copy}

@@ -199,6 +199,44 @@ TEST_CASE("a permitted hub closes the sensor: the camera seals no more pictures,
   CHECK(s.video_of(s.hub).size() == before + 2);
 }
 
+TEST_CASE("status, reports and grants have privacy from the moment on at which the sensor is closed") {
+  PrivacyScene s;
+  const auto statuses = [&] { return s.client.on("/status").size(); };
+  const auto before = statuses();
+  REQUIRE(s.control.begin_source());
+  // The owner's command.
+  s.receive_command(s.sealed({.seq = CommandSeq(3), .privacy = {{CommandSeq(3), true}}}));
+  for (int i = 0; i < 3; ++i) {
+    s.client.settle();
+    CHECK(s.control.closed());
+    CHECK(s.stores.privacy.content);
+    CHECK(statuses() == before);
+    CHECK_FALSE(s.last_grants().command);
+    s.clock.advance(100ms);
+    s.publisher.tick();
+  }
+  s.control.end_source();
+  s.publisher.tick();
+  s.client.settle();
+  CHECK(statuses() == before + 1);
+  CHECK(s.last_status().privacy);
+  CHECK(s.last_grants().command == CommandSeq(3));
+  // The request of a hub.
+  s.receive_privacy_off(s.hub);
+  CHECK_FALSE(s.last_status().privacy);
+  REQUIRE(s.control.begin_source());
+  const auto open = statuses();
+  s.clock.advance(1s);
+  s.receive_request(s.hub, protocol::RequestKind::privacy_on);
+  s.publisher.tick();
+  CHECK(statuses() == open);
+  s.connect();  // a status after a connection tells the truth
+  CHECK_FALSE(s.last_status().privacy);
+  s.control.end_source();
+  s.publisher.tick();
+  CHECK(s.last_status().privacy);
+}
+
 TEST_CASE("a privacy request without permission, for another epoch or from another hub is rejected") {
   PrivacyScene s;
   s.receive_request(s.second, protocol::RequestKind::privacy_on);
