@@ -83,6 +83,40 @@ TEST_CASE("the screen counts each wrong picture, and no other picture") {
   CHECK(show(camera.id(), {1, 16, 0, now}, false) == 1);
 }
 
+TEST_CASE("a hub that was off for 30 days is LIVE within 3 s") {
+  // In 20 minutes without the broker, the hub deletes the prekeys to which the camera sealed its grants.
+  for (const int minutes_alone : {0, 20}) {
+    INFO(minutes_alone << " minutes without the broker");
+    Arena arena;
+    auto& hub = arena.home.hub();
+    const auto advance = [&](std::chrono::minutes by) {
+      arena.clock.advance(by);
+      arena.hub_clock.advance(by);
+    };
+    const auto is_live = [&] { return hub.screen().live() > 0; };
+    REQUIRE(arena.run_until(is_live, std::chrono::seconds(5)));
+    const auto epochs = [&] { return arena.home.camera().epoch().value().value() >> 32; };
+    const auto first = epochs();
+    CHECK(hub.key(protocol::PrekeyNumber(1)) != nullptr);
+    hub.sleep();
+    for (int day = 0; day < 30; ++day) {
+      advance(std::chrono::hours(24));
+      arena.run(std::chrono::seconds(2));
+    }
+    CHECK(epochs() >= first + 30);
+    hub.restart();
+    for (int minute = 0; minute < minutes_alone; ++minute) {
+      advance(std::chrono::minutes(1));
+      hub.watcher().tick();
+    }
+    CHECK((hub.key(protocol::PrekeyNumber(1)) == nullptr) == (minutes_alone > 0));
+    hub.wake();
+    const auto live = hub.screen().live();
+    CHECK(arena.run_until([&] { return hub.screen().live() > live; }, std::chrono::seconds(3)));
+    CHECK(hub.screen().wrong() == 0);
+  }
+}
+
 TEST_CASE("the arena's broker matches topic filters as MQTT defines it") {
   CHECK(matches("a/+/c", "a/b/c"));
   CHECK_FALSE(matches("a/+/c", "a/b/d"));
