@@ -24,6 +24,9 @@ void recording_seeds(Seeds& seeds) {
   receipt.integer(8).bytes(Bytes(32)).integer(9).integer(1'790'000'000'000'001).integer(10).integer(1);
   seeds.put(fuzzer, "receipt", {3}, receipt.view());
   seeds.put(fuzzer, "index", {4}, std::string_view("SQLite format 3\0", 16));
+  seeds.put(fuzzer, "index-valid", {5}, "");
+  seeds.put(fuzzer, "index-other-version", {5, 0, 63, 1}, "");
+  seeds.put(fuzzer, "index-changed", {5, 12, 9, 200, 32, 0, 0, 79, 255, 7}, "");
 }
 
 }  // namespace sealcam::fuzz

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files with recordings from a disk that is not trusted, and a damaged index. A file is either accepted with facts that
-// a second reading confirms, or rejected. Nothing of a rejected file is shown.
+// a second reading confirms, or rejected. Nothing of a rejected file is shown. The index is any file, or one that this
+// version wrote, with changed bytes.
 #include "base/file.hpp"
 #include "base/testing/fakes.hpp"
 #include "crypto/cbor.hpp"
@@ -101,21 +102,62 @@ void check_receipt(ByteView payload) {
   SC_ASSERT(encoded.size() == item.size() && again.groups == receipt->groups && again.gaps == receipt->gaps);
 }
 
-void check_index(ByteView content) {
+/// The index of a hub with recordings.
+const Bytes& valid_index() {
+  static const auto* const made = [] {
+    const auto path = scratch().path() / "valid";
+    auto index = must(Index::open(path));
+    for (std::uint64_t i = 1; i <= 4; ++i) {
+      const CaptureTime begin{std::chrono::seconds(1'790'000'000 + 300 * i)};
+      const CaptureTime end{begin.since_epoch + std::chrono::seconds(299)};
+      const FileName name{parties().camera.id(), day_name(begin), file_name(begin)};
+      must(index->put(
+          {.file = {name, FileNumber(i), Epoch(7), {begin, end}, 1000 * i, i == 4 ? EndReason::open : EndReason::full},
+           .gaps = {{.time = {begin, end}, .epoch = Epoch(7), .first = Counter(9), .frames = i}},
+           .motion = i == 3 ? std::nullopt : std::optional(std::vector{Motion{begin, end, begin, 5}})}));
+    }
+    index.reset();  // moves all content into the file
+    return new Bytes(must(read_file(path, 1 << 20)));
+  }();
+  return *made;
+}
+
+Bytes changed_index(fuzz::Input& in) {
+  auto content = valid_index();
+  while (!in.empty()) {
+    const auto at = in.number<std::uint16_t>();
+    content[at % content.size()] = static_cast<std::byte>(in.byte());
+  }
+  return content;
+}
+
+void read_all(Index& index, const DeviceId& camera) {
+  const auto files = index.files(camera, all_times);
+  if (files)
+    for (const auto& file : *files) {
+      SC_ASSERT(is_day_name(file.file.day) && is_file_name(file.file.name));
+      (void)index.files_of_epoch(camera, file.epoch);
+      (void)index.at_or_before(camera, file.time.begin);
+    }
+  (void)index.gaps(camera, all_times);
+  (void)index.motion(camera, all_times);
+  (void)index.max_number(camera);
+}
+
+void check_index(ByteView content, bool unchanged) {
   for (const auto* const suffix : {"-wal", "-shm", "-journal"})
     std::filesystem::remove(scratch().path() / (std::string("index") + suffix));
   const auto path = scratch().put("index", as_text(content));
   auto index = Index::open(path);
+  SC_ASSERT(index || !unchanged);
   if (!index) return;
   const auto cameras = (*index)->cameras();
+  SC_ASSERT(!unchanged || (cameras && cameras->size() == 1));
   if (cameras)
-    for (const auto& camera : *cameras) {
-      const auto files = (*index)->files(camera, all_times);
-      if (files)
-        for (const auto& file : *files) SC_ASSERT(is_day_name(file.file.day) && is_file_name(file.file.name));
-      (void)(*index)->gaps(camera, all_times);
-    }
+    for (const auto& camera : *cameras) read_all(**index, camera);
   (void)(*index)->oldest();
+  (void)(*index)->newest();
+  (void)(*index)->without_motion();
   (void)(*index)->usage();
   must((*index)->rebuild());
   SC_ASSERT(must((*index)->cameras()).empty());
@@ -128,7 +170,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::Input in(data, size);
   const auto choice = in.byte();
   if (size > 8192) return 0;
-  switch (choice % 5) {
+  switch (choice % 6) {
     case 0: check_file(in.rest()); break;
     case 1: {
       auto file = encode_header(header());
@@ -145,7 +187,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     }
     case 3: check_receipt(in.rest()); break;
-    default: check_index(in.rest()); break;
+    case 4: check_index(in.rest(), false); break;
+    default: {
+      const auto content = changed_index(in);
+      check_index(content, content == valid_index());
+    }
   }
   return 0;
 }
