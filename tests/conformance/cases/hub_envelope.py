@@ -68,6 +68,10 @@ def forms():
     raw_roster(c, "with-label-5", wire.head(6, 18) + wire.encode([header, {}, envelope[1], envelope[2]]),
                "roster 1, label 5 in its protected header", {"rejected": ["malformed"]})
     good(c)
+    c = hub("R-ENV-1", "another-algorithm", "reject", "The algorithm in the protected header is ES256, also if the signature is valid.")
+    raw_roster(c, "eddsa", signed(c, header=wire.encode({1: -8, 4: PARTIES["owner"].id})),
+               "roster 1, signed with ES256 over a header that names EdDSA", {"rejected": ["malformed"]})
+    good(c)
     c = hub("R-ENV-3", "flag-false", "reject", "A flag that is not set is absent. A flag with the value false is malformed.")
     c.roster(1)
     c.deliver(c.topic("status"), "privacy-false", c.signed("status", {1: True, 2: TIME, 3: False}, CAMERA),

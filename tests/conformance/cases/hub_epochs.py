@@ -27,6 +27,13 @@ def grants():
     c.roster(2)
     c.grants("A", [HUB2], version=1, expect={"requests": []})
     c.grants("B", version=2, expect={"requests": ["live B"]})
+    c = hub("R-GRANT-3", "not-ascending", "reject", "The ids in grants are ascending.")
+    c.roster(1, [HUB, HUB2])
+    body = c.grants_body(c.epoch("A"), [HUB, HUB2])
+    first, second = (wire.encode(hub) + wire.encode(grant) for hub, grant in sorted(body[6].items()))
+    c.deliver(c.topic("grants"), "descending", c.signed("grants", wire.encode(body).replace(first + second, second + first), CAMERA),
+              "grants of epoch A, the ids of both hubs in descending order", {"rejected": ["malformed"], "requests": []})
+    c.grants("A", [HUB, HUB2], expect={"requests": ["live A"]})
     c = hub("R-GRANT-3", "by-another-device", "reject", "Only the camera signs its grants.")
     c.roster(1)
     c.grants("A", by=STRANGER, name="by-stranger", expect={"rejected": ["wrong_account"], "requests": []})

@@ -60,6 +60,13 @@ def forms():
         c.join()
         message = wire.seal_frame(CAMERA.private, OWNER.id, CAMERA.id, kind, 4, a.base_key, a.number, 0, wire.frame_header() + KEY_UNIT)
         c.deliver(c.topic("video"), name, message, f"a frame of kind {kind}", {"rejected": ["malformed"]})
+    c = hub("R-FRAME-2", "another-label", "reject", "The kind has the label -65537.")
+    c.join()
+    header = wire.encode({1: -7, 4: CAMERA.id, -65538: 1})
+    sealed = wire.sframe_seal(4, a.base_key, a.number, 0, wire.external_aad("frame", OWNER.id, CAMERA.id) + header, wire.frame_header() + KEY_UNIT)
+    c.deliver(c.topic("video"), "label-65538", wire.sign(CAMERA.private, "frame", OWNER.id, CAMERA.id, sealed, header=header),
+              "a key frame whose kind has the label -65538", {"rejected": ["malformed"]})
+    c.frame("A", "key", 0, {"shown": ["A/0 STALE"]})
     c = hub("R-ENV-3", "longer-sframe-header", "reject", "KID and CTR have their shortest form.")
     c.join()
     header = wire.protected_header(CAMERA.id, 1)

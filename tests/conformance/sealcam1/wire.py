@@ -142,10 +142,11 @@ def protected_header(signer, kind=None):
     return encode({1: -7, 4: signer} if kind is None else {1: -7, 4: signer, -65537: kind})
 
 
-def sign(private, name, account, camera, payload, signer=None, kind=None, high_s=False):
-    """One COSE_Sign1. RFC 6979 makes the signature deterministic. `high_s` makes the other half, which receivers reject."""
+def sign(private, name, account, camera, payload, signer=None, kind=None, high_s=False, header=None):
+    """One COSE_Sign1. RFC 6979 makes the signature deterministic. `high_s` makes the other half, which receivers reject. `header` is another
+    protected header."""
     own = identity(public_bytes(private))
-    header = protected_header(own if signer is None else signer, kind)
+    header = header or protected_header(own if signer is None else signer, kind)
     structure = encode(["Signature1", header, external_aad(name, account, camera), payload])
     r, s = utils.decode_dss_signature(private.sign(structure, ec.ECDSA(hashes.SHA256(), deterministic_signing=True)))
     s = min(s, ORDER - s)
