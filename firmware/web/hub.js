@@ -7,6 +7,7 @@ import { REASONS, Reject, copy, idBytes, idText, reject, require } from "./bytes
 import { Camera } from "./camera.js";
 import { MAX_CONTROL } from "./envelope.js";
 import { claimedKind } from "./frame.js";
+import { isPicture } from "./h264.js";
 import { AgreementKey, IdentityKey, Verifier } from "./keys.js";
 import { indexTopic, openIndex, openRoster, parseTopic, requestTopic, signRequest, topicOf } from "./messages.js";
 import { Prekeys } from "./prekeys.js";
@@ -53,7 +54,7 @@ export class Hub {
   //   store         store.js
   //   client        { publish(topic, bytes, { qos, retain, expiry }), subscribe(topic, qos), unsubscribe(topic) } of MQTT 5
   //   sink          { picture(picture) }: camera, kind, state, age (ms or null), epoch, counter, header, content, received (ms)
-  //   checkPicture  (kind, header, content) => boolean, R-FRAME-9
+  //   checkPicture  (kind, header, content) => boolean, R-FRAME-9; absent: isPicture() of h264.js
   //   report        (text, error): failures of the store and of the program, for a log
   // Throws if the store cannot be read, or if a stored roster is damaged.
   static async open({ owner, identity, hpke }, deps) {
@@ -62,7 +63,7 @@ export class Hub {
     hub.#received = new Tasks((error) => deps.report("a fault in the program, while it judged a message", error));
     hub.#sent = new Tasks((error) => deps.report("cannot send a view request", error));
     hub.clock = deps.clock;
-    hub.checkPicture = deps.checkPicture;
+    hub.checkPicture = deps.checkPicture ?? isPicture;
     hub.#owner = await Verifier.open(owner);
     hub.account = hub.#owner.id;
     hub.#accountText = hub.#owner.text;

@@ -2,7 +2,7 @@
 // The hub of firmware/web: what the corpus cannot show, such as order under load, limits of memory, and faults of the page itself.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { concat } from "../../firmware/web/bytes.js";
+import { concat, fromHex } from "../../firmware/web/bytes.js";
 import { Scene } from "./scene.mjs";
 
 // crypto.subtle.verify with a delay that a test chooses for each call.
@@ -128,6 +128,21 @@ test("pictures of several groups keep their content and their order, with both c
   const frames = await Promise.all(contents.map((content, i) => scene.frame(epoch, i % 4 === 0 ? "key" : "delta", i, { content })));
   await scene.deliver(...frames.map((bytes) => ["video", bytes]));
   assert.deepEqual(scene.pictures.map(({ content }) => content), contents);
+});
+
+test("a picture that is not the one in its header is malformed, and no later rule sees it", async () => {
+  const scene = await Scene.open();
+  scene.checkPicture = undefined;
+  await scene.restart();
+  await scene.deliver(["roster", await scene.roster(1)]);
+  const epoch = scene.epoch(1), delta = fromHex("00000001419a24"), echoes = () => [scene.newestChallenge];
+  await scene.deliver(["grants", await scene.grants(epoch)]);
+  await scene.deliver(["video", await scene.frame(epoch, "key", 0, { content: delta, echoes: echoes() })]);
+  assert.deepEqual(scene.rejected, { malformed: 1 });
+  assert.equal(scene.hub.cameras.get(scene.camera.text).currentEpoch, null);  // its echo does not count
+  await scene.deliver(["video", await scene.frame(epoch, "delta", 1, { depends: 0, content: delta, echoes: echoes() })]);
+  assert.equal(scene.hub.cameras.get(scene.camera.text).currentEpoch, epoch.number);
+  assert.deepEqual(scene.notShownReasons, ["wait_for_key"]);
 });
 
 test("a removed hub deletes the keys of the camera: a frame from before does not open afterwards", async () => {

@@ -20,6 +20,7 @@ export class Scene {
   notShownReasons = [];
   reports = [];
   topics = new Set();
+  checkPicture = () => true;
 
   static async open() {
     const scene = new Scene();
@@ -32,7 +33,7 @@ export class Scene {
   }
 
   async restart() {
-    this.hub = await Hub.open(this.keys, { clock: this.clock, store: this.store, client: this, sink: this, checkPicture: () => true,
+    this.hub = await Hub.open(this.keys, { clock: this.clock, store: this.store, client: this, sink: this, checkPicture: this.checkPicture,
                                            report: (text, error) => this.reports.push(`${text}: ${error.message}`) });
     this.hub.setWatched(true);
     this.hub.setConnected(true);
