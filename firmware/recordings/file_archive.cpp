@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/types.hpp"
 
@@ -24,6 +25,12 @@ CaptureTime shifted(CaptureTime time, std::chrono::microseconds by) {
   if (__builtin_add_overflow(time.since_epoch.count(), by.count(), &sum))
     return by.count() < 0 ? first_time : last_time;
   return {std::chrono::microseconds(sum)};
+}
+
+std::set<FileName> names_of(const std::vector<IndexedFile>& files) {
+  std::set<FileName> names;
+  for (const auto& file : files) names.insert(file.file);
+  return names;
 }
 
 std::chrono::sys_time<std::chrono::microseconds> civil(CaptureTime time) {
@@ -143,12 +150,22 @@ Result<Erased> FileArchive::do_erase(const DeviceId& camera, const TimeRange& ra
   if (recorder_ != nullptr) return recorder_->erase(camera, range);
   const auto files = index_.files(camera, range);
   if (!files) return std::unexpected(files.error());
+  // A running hub may be about to write the next file of the newest epoch, or may not have all files in the index.
+  const auto listed = list_files(folder_, camera);
+  if (!listed) return std::unexpected(listed.error());
+  auto indexed = index_.files(camera, all_times);
+  if (!indexed) return std::unexpected(indexed.error());
+  const bool all_indexed = std::ranges::all_of(*listed, [names = names_of(*indexed)](const ListedFile& file) {
+    return names.contains(file.file);
+  });
+  const auto newest = indexed->empty() ? Epoch() : std::ranges::max(*indexed, {}, &IndexedFile::epoch).epoch;
   Erased erased;
   for (const auto& file : *files) {
     if (file.reason == EndReason::open) continue;  // a running hub writes it
     // Without keys, the program has no right to the state folder.
     if (keys_ == nullptr) return fail(Errc::permission, "deleting needs the hub's state folder");
-    if (auto r = delete_recording(folder_, index_, *keys_, file, false); !r) return std::unexpected(r.error());
+    if (auto r = delete_recording(folder_, index_, *keys_, file, !all_indexed || file.epoch == newest); !r)
+      return std::unexpected(r.error());
     erased.time.begin = erased.files == 0 ? file.time.begin : std::min(erased.time.begin, file.time.begin);
     erased.time.end = std::max(erased.time.end, file.time.end);
     ++erased.files;

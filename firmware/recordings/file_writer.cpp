@@ -21,6 +21,8 @@ constexpr std::size_t max_pending = 1U << 20;
 constexpr std::chrono::seconds preferred_time{280};
 /// A new file begins if a receipt would get more ranges than this.
 constexpr std::size_t preferred_ranges = 2000;
+/// Here it begins without a key frame, because readers reject the receipt.
+constexpr std::size_t hard_ranges = max_ranges - 8;
 constexpr int max_names = 100;
 
 Result<> sync_data(int fd, const fs::path& path) {
@@ -77,10 +79,11 @@ bool FileWriter::is_full(FrameKind kind, std::size_t size, CaptureTime now) cons
   if (groups_.empty()) return false;
   const auto age = now.since_epoch - groups_.front().time.since_epoch;
   const bool key = kind == FrameKind::key;
-  const bool limits =
-      groups_.size() == max_groups || left_out_.range_count() + accounted_.range_count() > preferred_ranges;
+  const auto ranges = range_count();
+  const bool limits = groups_.size() == max_groups || ranges > preferred_ranges;
   const bool pause = now.since_epoch - end_.since_epoch > Archive::max_pause;
-  return pause || now < groups_.back().time || age >= max_file_time || (key && (age >= preferred_time || limits)) ||
+  return pause || now < groups_.back().time || age >= max_file_time || ranges > hard_ranges ||
+         (key && (age >= preferred_time || limits)) ||
          size_ + size + protocol::max_control_size > max_file_size;
 }
 
@@ -150,7 +153,8 @@ Result<> FileWriter::add(FrameKind kind, Counter counter, ByteView message, Capt
 }
 
 void FileWriter::leave_out(Counter counter) {
-  if (!accounted_.add(counter.value())) return;
+  // A counter more becomes a part of a gap.
+  if (range_count() > hard_ranges || !accounted_.add(counter.value())) return;
   (void)left_out_.add(counter.value());
   if (unmarked_.size() < max_ranges) unmarked_.push_back(counter.value());
 }
@@ -330,7 +334,7 @@ Result<std::optional<FileInspector::Facts>> complete(const fs::path& folder, con
   CounterSet accounted = survey->stored;
   std::vector<CounterRange> left_out;
   for (const auto& range : survey->left_out.ranges())
-    if (accounted.add(range)) left_out.push_back(range);
+    if (left_out.size() < max_ranges && accounted.add(range)) left_out.push_back(range);
   const auto receipt = encode_receipt({.number = content->header.header.number,
                                        .epoch = content->verified.grants.epoch,
                                        .first = Counter(accounted.first()),

@@ -47,6 +47,8 @@ class FileWriter {
   [[nodiscard]] Result<> finish(EndReason reason, const crypto::SigningKey& hub);
 
   [[nodiscard]] bool empty() const noexcept { return groups_.empty(); }
+  /// Whether content is not durable.
+  [[nodiscard]] bool unsynced() const noexcept { return unsynced_; }
   [[nodiscard]] const RecordedEpoch& epoch() const noexcept { return *epoch_; }
   [[nodiscard]] Counter next_counter() const { return Counter(accounted_.last() + 1); }
   /// For the index; the reason is that of finish().
@@ -64,6 +66,10 @@ class FileWriter {
   [[nodiscard]] Result<> append(ByteView bytes);
   [[nodiscard]] Result<> write_pending();
   [[nodiscard]] std::vector<CounterRange> gaps() const;
+  /// At least as many as either list of the receipt gets.
+  [[nodiscard]] std::size_t range_count() const noexcept {
+    return left_out_.range_count() + accounted_.range_count();
+  }
 
   std::filesystem::path folder_;
   std::shared_ptr<const RecordedEpoch> epoch_;

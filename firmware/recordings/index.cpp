@@ -107,6 +107,15 @@ Result<> Index::delete_files(const fs::path& path) {
   return {};
 }
 
+/// A rebuild that failed left no connection. The database has only facts that the files have too.
+sqlite3* Index::Database::handle() {
+  if (connection || path.empty()) return connection.get();
+  auto again = connect(path.c_str());
+  if (!again && again.error().code == Errc::malformed && delete_files(path)) again = connect(path.c_str());
+  if (again) connection = std::move(*again);
+  return connection.get();
+}
+
 Result<> Index::rebuild() {
   const std::scoped_lock lock(database_->mutex);
   database_->connection.reset();
@@ -133,7 +142,7 @@ Result<> insert_motion(sqlite3* db, std::int64_t file, const std::vector<Motion>
 
 Result<> Index::put(const IndexedFacts& facts) {
   const std::scoped_lock lock(database_->mutex);
-  auto* const db = database_->connection.get();
+  auto* const db = database_->handle();
   const auto& f = facts.file;
   return transaction(db, [&]() -> Result<> {
     if (auto r = Query(db, "DELETE FROM files WHERE camera = ? AND day = ? AND name = ?")
@@ -160,7 +169,7 @@ Result<> Index::put(const IndexedFacts& facts) {
 
 Result<> Index::put_motion(const FileName& file, const std::vector<Motion>& motion) {
   const std::scoped_lock lock(database_->mutex);
-  auto* const db = database_->connection.get();
+  auto* const db = database_->handle();
   return transaction(db, [&]() -> Result<> {
     Query find(db, "SELECT id FROM files WHERE camera = ? AND day = ? AND name = ? AND motion_known = 0");
     find.add(file.camera).add(file.day).add(file.name);
@@ -173,7 +182,7 @@ Result<> Index::put_motion(const FileName& file, const std::vector<Motion>& moti
 
 Result<> Index::remove(const FileName& file) {
   const std::scoped_lock lock(database_->mutex);
-  return Query(database_->connection.get(), "DELETE FROM files WHERE camera = ? AND day = ? AND name = ?")
+  return Query(database_->handle(), "DELETE FROM files WHERE camera = ? AND day = ? AND name = ?")
       .add(file.camera)
       .add(file.day)
       .add(file.name)
@@ -182,7 +191,7 @@ Result<> Index::remove(const FileName& file) {
 
 Result<std::vector<DeviceId>> Index::cameras() {
   const std::scoped_lock lock(database_->mutex);
-  Query query(database_->connection.get(), "SELECT DISTINCT camera FROM files ORDER BY camera");
+  Query query(database_->handle(), "SELECT DISTINCT camera FROM files ORDER BY camera");
   std::vector<DeviceId> ids;
   while (query.next()) {
     const auto id = query.id(0);
@@ -203,7 +212,7 @@ Result<std::vector<IndexedFile>> Index::files(const DeviceId& camera, const Time
 Result<std::vector<Gap>> Index::gaps(const DeviceId& camera, const TimeRange& range) {
   const std::scoped_lock lock(database_->mutex);
   Query query(
-      database_->connection.get(),
+      database_->handle(),
       "SELECT gaps.begin, gaps.\"end\", gaps.first, gaps.frames, files.epoch FROM gaps JOIN files ON gaps.file = "
       "files.id WHERE files.camera = ? AND files.begin < ? AND files.\"end\" >= ? AND gaps.begin < ? AND "
       "gaps.\"end\" >= ? ORDER BY gaps.begin, gaps.first");
@@ -220,7 +229,7 @@ Result<std::vector<Gap>> Index::gaps(const DeviceId& camera, const TimeRange& ra
 
 Result<std::vector<Motion>> Index::motion(const DeviceId& camera, const TimeRange& range) {
   const std::scoped_lock lock(database_->mutex);
-  Query query(database_->connection.get(),
+  Query query(database_->handle(),
               "SELECT motion.begin, motion.\"end\", motion.peak, motion.size FROM motion JOIN files ON motion.file = "
               "files.id WHERE files.camera = ? AND files.begin < ? AND files.\"end\" >= ? AND motion.begin < ? AND "
               "motion.\"end\" >= ? ORDER BY motion.begin");
@@ -247,13 +256,34 @@ Result<std::optional<IndexedFile>> Index::at_or_before(const DeviceId& camera, C
 
 Result<std::optional<IndexedFile>> Index::oldest() {
   const std::scoped_lock lock(database_->mutex);
-  auto query = database_->select("WHERE reason <> 0 ORDER BY \"end\" LIMIT 1");
+  auto query = database_->select(
+      "WHERE reason <> 0 AND (camera, number) IN ("
+      "WITH used AS (SELECT camera, TOTAL(bytes) AS bytes, MIN(number) AS number FROM files WHERE reason <> 0 GROUP BY "
+      "camera) SELECT camera, number FROM used WHERE bytes * (SELECT COUNT(*) FROM used) >= (SELECT TOTAL(bytes) FROM "
+      "used)) ORDER BY \"end\" LIMIT 1");
   return database_->read_one(std::move(query));
+}
+
+Result<std::vector<IndexedFile>> Index::aged(CaptureTime limit, CaptureTime now, std::size_t count) {
+  const std::scoped_lock lock(database_->mutex);
+  {
+    // The other query reads all rows.
+    Query query(database_->handle(), "SELECT 1 FROM files WHERE reason <> 0 AND \"end\" < ? LIMIT 1");
+    query.add(to_db(limit));
+    const bool any = query.next();
+    if (auto r = query.result(); !r) return std::unexpected(r.error());
+    if (!any) return std::vector<IndexedFile>();
+  }
+  auto query = database_->select(
+      "WHERE id IN (SELECT id FROM (SELECT id, MAX(CASE WHEN \"end\" <= ?1 THEN \"end\" END) OVER (PARTITION BY "
+      "camera ORDER BY number) AS latest FROM files WHERE reason <> 0) WHERE latest < ?2) ORDER BY number LIMIT ?3");
+  query.add(to_db(now)).add(to_db(limit)).add(static_cast<std::int64_t>(count));
+  return database_->read(std::move(query));
 }
 
 Result<std::optional<CaptureTime>> Index::newest() {
   const std::scoped_lock lock(database_->mutex);
-  Query query(database_->connection.get(), "SELECT MAX(\"end\") FROM files");
+  Query query(database_->handle(), "SELECT MAX(\"end\") FROM files");
   std::optional<CaptureTime> time;
   if (query.next() && !query.is_null(0)) time = query.time(0);
   if (auto r = query.result(); !r) return std::unexpected(r.error());
@@ -262,7 +292,7 @@ Result<std::optional<CaptureTime>> Index::newest() {
 
 Result<Usage> Index::usage() {
   const std::scoped_lock lock(database_->mutex);
-  Query query(database_->connection.get(), "SELECT TOTAL(bytes), COUNT(*) FROM files WHERE reason <> 0");
+  Query query(database_->handle(), "SELECT TOTAL(bytes), COUNT(*) FROM files WHERE reason <> 0");
   Usage usage;
   if (query.next())
     usage = {static_cast<std::uint64_t>(query.integer(0)), static_cast<std::uint64_t>(query.integer(1))};
@@ -272,7 +302,7 @@ Result<Usage> Index::usage() {
 
 Result<std::uint64_t> Index::files_of_epoch(const DeviceId& camera, Epoch epoch) {
   const std::scoped_lock lock(database_->mutex);
-  Query query(database_->connection.get(), "SELECT COUNT(*) FROM files WHERE camera = ? AND epoch = ?");
+  Query query(database_->handle(), "SELECT COUNT(*) FROM files WHERE camera = ? AND epoch = ?");
   query.add(camera).add(to_db(epoch.value()));
   const std::uint64_t count = query.next() ? static_cast<std::uint64_t>(query.integer(0)) : 0;
   if (auto r = query.result(); !r) return std::unexpected(r.error());
@@ -281,7 +311,7 @@ Result<std::uint64_t> Index::files_of_epoch(const DeviceId& camera, Epoch epoch)
 
 Result<FileNumber> Index::max_number(const DeviceId& camera) {
   const std::scoped_lock lock(database_->mutex);
-  Query query(database_->connection.get(), "SELECT MAX(number) FROM files WHERE camera = ?");
+  Query query(database_->handle(), "SELECT MAX(number) FROM files WHERE camera = ?");
   query.add(camera);
   const auto number = query.next() ? FileNumber(static_cast<std::uint64_t>(query.integer(0))) : FileNumber();
   if (auto r = query.result(); !r) return std::unexpected(r.error());

@@ -79,8 +79,13 @@ class Index {
   [[nodiscard]] Result<> put_motion(const FileName& file, const std::vector<Motion>& motion);
   /// The newest file that begins at or before `time`.
   [[nodiscard]] Result<std::optional<IndexedFile>> at_or_before(const DeviceId& camera, CaptureTime time);
-  /// Of all cameras, without files that are being written.
+  /// The first file by its number of a camera that has at least the average number of bytes: of these, the one that
+  /// ended first. So the clock of the hub does not make new files old, and one camera does not delete the files of the
+  /// others. Without files that are being written.
   [[nodiscard]] Result<std::optional<IndexedFile>> oldest();
+  /// Up to `count` files of all cameras that ended before `limit`, and whose camera has no earlier file that ended
+  /// between `limit` and `now`. In the order of number, without files that are being written.
+  [[nodiscard]] Result<std::vector<IndexedFile>> aged(CaptureTime limit, CaptureTime now, std::size_t count);
   /// The end of the newest file of all cameras.
   [[nodiscard]] Result<std::optional<CaptureTime>> newest();
   /// Of all cameras, without files that are being written.

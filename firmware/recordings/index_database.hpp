@@ -138,6 +138,8 @@ struct Index::Database {
   std::filesystem::path path;  ///< empty: in memory
   Connection connection;
 
+  /// Null if the database cannot be opened; a query reports it as an error of input and output.
+  [[nodiscard]] sqlite3* handle();
   [[nodiscard]] Result<std::vector<IndexedFile>> read(Query query) const {
     std::vector<IndexedFile> files;
     while (query.next()) {
@@ -153,10 +155,10 @@ struct Index::Database {
     if (!files) return std::unexpected(files.error());
     return files->empty() ? std::nullopt : std::optional(std::move(files->front()));
   }
-  [[nodiscard]] Query select(std::string_view rest) const {
+  [[nodiscard]] Query select(std::string_view rest) {
     std::string text(select_files);
     text += rest;
-    return Query(connection.get(), text);
+    return Query(handle(), text);
   }
 };
 

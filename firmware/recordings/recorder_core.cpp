@@ -2,6 +2,7 @@
 #include "recordings/recorder_core.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 namespace sealcam::recordings {
 
@@ -10,6 +11,8 @@ using protocol::FrameKind;
 namespace {
 
 constexpr std::size_t max_left_out = 1000;
+/// That are read for the number of a file while the index has no file of the camera.
+constexpr std::size_t max_headers = 1000;
 constexpr std::chrono::seconds cleaning_interval{60};
 constexpr std::chrono::seconds slow_time{60};
 
@@ -21,6 +24,11 @@ RecorderCore::RecorderCore(RecorderConfig config, const RecorderDependencies& de
 }
 
 void RecorderCore::start() {
+  list_folder();
+  if (!listed_) next_listing_ = deps_.clock.monotonic() + retry_time;
+}
+
+void RecorderCore::list_folder() {
   if (auto r = check_folder(); !r) return set_fault(r.error());
   const auto files = list_files(config_.folder);
   if (!files) return set_fault(files.error());
@@ -28,7 +36,7 @@ void RecorderCore::start() {
   if (!difference) {
     check_index(difference.error());
     difference = compare(deps_.index, *files);
-    if (!difference) return set_fault(RecorderFault::index, difference.error());
+    if (!difference) return set_index_fault(difference.error());
   }
   for (const auto& file : difference->missing) (void)deps_.index.remove(file);
   std::set<FileName> open;
@@ -41,6 +49,7 @@ void RecorderCore::start() {
   listed_ = true;
   update_usage();
   clear_fault();
+  clear_index_fault();
 }
 
 void RecorderCore::add(const std::shared_ptr<const RecordedEpoch>& epoch, FrameKind kind, Counter counter,
@@ -49,7 +58,7 @@ void RecorderCore::add(const std::shared_ptr<const RecordedEpoch>& epoch, FrameK
   auto& track = tracks_[camera];
   if (!may_try()) return drop(track);
   const auto stored = [&]() -> Result<> {
-    if (!listed_) start();
+    if (!listed_ && deps_.clock.monotonic() >= next_listing_) start();
     if (track.epoch != epoch)
       if (auto r = begin_epoch(track, epoch); !r) return r;
     if (track.file && track.file->is_full(kind, message.size(), now))
@@ -62,14 +71,20 @@ void RecorderCore::add(const std::shared_ptr<const RecordedEpoch>& epoch, FrameK
       if (auto r = begin_file(track, now); !r) return r;
     track.wait_for_key = false;
     if (auto r = track.file->add(kind, counter, message, now, mark); !r) return r;
+    track.added = deps_.clock.monotonic();
+    written_ += message.size();
     {
       const std::scoped_lock lock(mutex_);
+      stored_at_[camera] = track.added;
       ++status_.stored_frames;
       status_.stored_bytes += message.size();
       for (auto& recorded : status_.cameras)
         if (recorded.camera == camera) recorded.newest = now;
     }
-    if (track.file->synced_groups() != track.synced_groups) on_synced(track);
+    const bool synced = track.file->synced_groups() != track.synced_groups;
+    if (!track.file->unsynced()) track.unsynced.reset();
+    else if (synced || !track.unsynced) track.unsynced = track.added;
+    if (synced) on_synced(track);
     return {};
   }();
   if (stored) return;
@@ -88,12 +103,10 @@ void RecorderCore::leave_out(const RecordedEpoch& epoch, Counter counter) {
 void RecorderCore::note_dropped(const DeviceId& camera, std::uint64_t frames) {
   tracks_[camera].wait_for_key = true;
   slow_until_ = deps_.clock.monotonic() + slow_time;
+  if (!slow_) slow_ = {RecorderFault::slow, "the disk is slower than the pictures arrive", deps_.clock.wall()};
+  show_fault();
   const std::scoped_lock lock(mutex_);
   status_.dropped_frames += frames;
-  if (status_.fault != RecorderFault::none) return;
-  status_.fault = RecorderFault::slow;
-  status_.fault_since = deps_.clock.wall();
-  status_.fault_text = "the disk is slower than the pictures arrive";
 }
 
 void RecorderCore::drop(Track& track) {
@@ -143,12 +156,24 @@ Result<FileNumber> RecorderCore::next_number(const DeviceId& camera, Track& trac
     check_index(number.error());
     number = FileNumber();
   }
-  // The index may be new.
-  const auto files = list_files(config_.folder, camera);
-  if (!files) return std::unexpected(files.error());
-  if (!files->empty())
-    if (const auto file = RecordingFile::open(files->back().file.below(config_.folder)))
+  // The index may be new. The name of a file shows the wall clock, which may have been wrong; the number is the order.
+  std::vector<FileName> others;
+  if (listed_) {
+    std::ranges::copy(work_, std::back_inserter(others));
+    std::ranges::copy(later_, std::back_inserter(others));
+    std::ranges::copy(damaged_ | std::views::keys, std::back_inserter(others));
+  } else {
+    const auto files = list_files(config_.folder, camera);
+    if (!files) return std::unexpected(files.error());
+    for (const auto& file : *files) others.push_back(file.file);
+  }
+  std::erase_if(others, [&](const FileName& name) { return name.camera != camera; });
+  std::ranges::sort(others, std::ranges::greater());
+  for (std::size_t i = 0; i < std::min(others.size(), max_headers); ++i)
+    if (const auto file = RecordingFile::open(others[i].below(config_.folder)))
       if (const auto header = file->read_header()) number = std::max(*number, header->header.number);
+  // Of a larger number, a verifier reports that files are missing. Two files with one number would be worse.
+  if (others.size() > max_headers) number = FileNumber(number->value() + others.size());
   return number->next();
 }
 
@@ -159,8 +184,9 @@ Result<> RecorderCore::finish_file(Track& track, EndReason reason) {
   }
   if (auto r = track.file->finish(reason, deps_.hub); !r) return r;
   if (reason == EndReason::full) track.next = track.file->next_counter();
-  put(track.file->facts());
+  (void)put(track.file->facts());
   track.file.reset();
+  track.unsynced.reset();
   if (auto r = make_space(); !r) set_fault(r.error());
   return {};
 }
@@ -171,6 +197,7 @@ void RecorderCore::abandon(Track& track) {
   work_.push_back(track.file->name());
   track.file.reset();
   track.next.reset();
+  track.unsynced.reset();
 }
 
 void RecorderCore::on_synced(Track& track) {
@@ -178,10 +205,32 @@ void RecorderCore::on_synced(Track& track) {
   const auto now = deps_.clock.monotonic();
   if (track.synced_groups == 1 || now - track.indexed >= index_interval) {
     track.indexed = now;
-    put(track.file->facts());
+    (void)put(track.file->facts());
   }
-  if (auto r = make_space(); !r) set_fault(r.error());
-  else clear_fault();
+  if (auto r = make_space()) return clear_fault();
+  else set_fault(r.error());
+  // Without an end, each retry would write one more group to the full disk.
+  end(track.epoch->route.camera, EndReason::full);
+}
+
+/// A silent camera sends no frame that would do this.
+void RecorderCore::flush_tracks() {
+  const auto now = deps_.clock.monotonic();
+  for (auto& [camera, track] : tracks_) {
+    if (!track.file) continue;
+    if (now - track.added > Archive::max_pause) {
+      end(camera, EndReason::full);
+      continue;
+    }
+    if (!track.unsynced || now - *track.unsynced < FileWriter::max_unsynced) continue;
+    if (auto r = track.file->sync(); !r) {
+      set_fault(r.error());
+      abandon(track);
+      continue;
+    }
+    track.unsynced.reset();
+    on_synced(track);
+  }
 }
 
 void RecorderCore::end(const DeviceId& camera, EndReason reason) {
@@ -198,22 +247,24 @@ void RecorderCore::end_all(EndReason reason) {
 }
 
 Result<Erased> RecorderCore::erase(const DeviceId& camera, const TimeRange& range) {
+  if (auto r = check_folder(); !r) return std::unexpected(r.error());
   if (const auto found = tracks_.find(camera); found != tracks_.end() && found->second.file) {
     const auto facts = found->second.file->facts();
     if (facts.file.time.begin < range.end && range.begin <= facts.file.time.end) end(camera, EndReason::stopped);
   }
-  const auto files = deps_.index.files(camera, range);
+  auto files = deps_.index.files(camera, range);
   if (!files) return std::unexpected(files.error());
+  std::ranges::move(unindexed(camera, range), std::back_inserter(*files));
   Erased erased;
   for (const auto& file : *files) {
-    const bool needed = epoch_in_use(camera, file.epoch);
-    if (auto r = delete_recording(config_.folder, deps_.index, deps_.keys, file, needed); !r)
-      return std::unexpected(r.error());
+    if (auto r = remove(file); !r) return std::unexpected(r.error());
+    forget(file.file);
     erased.time.begin = erased.files == 0 ? file.time.begin : std::min(erased.time.begin, file.time.begin);
     erased.time.end = std::max(erased.time.end, file.time.end);
     ++erased.files;
     erased.bytes += file.bytes;
   }
+  remove_unneeded_keys();
   update_usage();
   return erased;
 }
@@ -221,28 +272,35 @@ Result<Erased> RecorderCore::erase(const DeviceId& camera, const TimeRange& rang
 bool RecorderCore::tick() {
   if (slow_until_ && deps_.clock.monotonic() >= *slow_until_) {
     slow_until_.reset();
-    const std::scoped_lock lock(mutex_);
-    if (status_.fault == RecorderFault::slow) reset_fault();
+    slow_.reset();
+    show_fault();
   }
-  if (fault_ && !may_try()) return false;
-  if (!listed_) start();
-  if (fault_ && !listed_) {
-    retry_ = deps_.clock.monotonic() + retry_time;
-    return false;
-  }
+  // Files of a full disk can be read and added to the index, so that old ones can be deleted.
+  if (fault_ && fault_->kind != RecorderFault::full && !may_try()) return false;
+  flush_tracks();
   const auto now = deps_.clock.monotonic();
+  if (!listed_ && now >= next_listing_) start();
+  if (!listed_) return false;
   if (now >= next_cleaning_) {
     next_cleaning_ = now + cleaning_interval;
     update_usage();
-    delete_aged();
     work_.insert(work_.end(), later_.begin(), later_.end());
     later_.clear();
     motion_unknown_ = true;
-    if (auto r = make_space(); !r) set_fault(r.error());
+    more_to_delete_ = true;
   }
-  if (!work_.empty()) complete_next();
-  else if (motion_unknown_) scan_next();
-  return !work_.empty() || motion_unknown_;
+  if (!work_.empty()) {
+    complete_next();
+  } else if (more_to_delete_) {
+    more_to_delete_ = false;
+    remove_unneeded_keys();
+    delete_aged();
+    if (auto r = make_space(); !r) set_fault(r.error());
+    else if (fault_ && fault_->kind == RecorderFault::full) clear_fault();
+  } else if (motion_unknown_) {
+    scan_next();
+  }
+  return !work_.empty() || more_to_delete_ || motion_unknown_;
 }
 
 void RecorderCore::complete_next() {
@@ -251,8 +309,9 @@ void RecorderCore::complete_next() {
   const auto facts = complete(config_.folder, name, inspector_, deps_.hub);
   if (facts) {
     motion_unknown_ = true;
-    if (*facts) put(**facts);
+    if (*facts) (void)put(**facts);
     else (void)deps_.index.remove(name);
+    more_to_delete_ = more_to_delete_ || work_.empty();
     return;
   }
   if (facts.error().code == Errc::not_found) return;
@@ -260,7 +319,11 @@ void RecorderCore::complete_next() {
     later_.push_back(name);
     return;
   }
-  damaged_.insert(name);
+  std::optional<Epoch> epoch;
+  if (const auto file = RecordingFile::open(name.below(config_.folder)))
+    if (const auto content = inspector_.read_without_receipt(*file, name.camera))
+      epoch = content->verified.grants.epoch;
+  damaged_.insert_or_assign(name, epoch);
   deps_.log.warning("recordings: {}; check the folder with 'sealcam-hub recordings verify'", to_string(facts.error()));
 }
 

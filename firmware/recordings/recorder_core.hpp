@@ -33,8 +33,9 @@ struct RecorderDependencies {
   Log& log;
 };
 
-/// Deletes a file, its entry in the index, and its base key if no other file needs it. `key_in_use`: the recorder needs
-/// the key. Deletes the key before the file, so that a crash leaves no key without a file. Errors: permission, io.
+/// Deletes a file, its entry in the index, and its base key if no other file of the index needs it. `key_in_use`: the
+/// recorder, or a file that is not in the index, may need the key. Deletes the key before the file, so that a crash
+/// leaves no key without a file. Errors: permission, io.
 [[nodiscard]] Result<> delete_recording(const std::filesystem::path& folder, Index& index, const KeyFolder& keys,
                                         const IndexedFile& file, bool key_in_use);
 
@@ -43,6 +44,7 @@ class RecorderCore {
  public:
   static constexpr std::chrono::seconds retry_time{5};
   static constexpr std::chrono::seconds index_interval{5};  ///< between two updates of a file that is being written
+  static constexpr int max_deletions = 20;                  ///< at once, because frames wait meanwhile
 
   RecorderCore(RecorderConfig config, const RecorderDependencies& deps);
 
@@ -59,7 +61,8 @@ class RecorderCore {
   void end(const DeviceId& camera, EndReason reason);
   void end_all(EndReason reason);
   [[nodiscard]] Result<Erased> erase(const DeviceId& camera, const TimeRange& range);
-  /// Completes, indexes or scans one file, deletes old files. Returns true if more work waits.
+  /// Makes content durable, ends files of silent cameras, completes, indexes or scans one file, and deletes old files.
+  /// Call it each second. Returns true if more work waits.
   bool tick();
   void set_modes(std::vector<std::pair<DeviceId, Mode>> modes);
 
@@ -76,6 +79,14 @@ class RecorderCore {
     bool wait_for_key = false;
     std::uint64_t synced_groups = 0;
     MonotonicTime indexed{};
+    MonotonicTime added{};                  ///< the newest frame
+    std::optional<MonotonicTime> unsynced;  ///< content since then is not durable
+  };
+
+  struct Fault {
+    RecorderFault kind{};
+    std::string text;
+    CaptureTime since;
   };
 
   /// Since the wall clock runs without a step.
@@ -87,6 +98,8 @@ class RecorderCore {
   };
 
   [[nodiscard]] bool may_try() const { return !fault_ || deps_.clock.monotonic() >= *retry_; }
+  void list_folder();
+  void flush_tracks();
   void drop(Track& track);
   [[nodiscard]] Result<> begin_epoch(Track& track, const std::shared_ptr<const RecordedEpoch>& epoch);
   [[nodiscard]] Result<> begin_file(Track& track, CaptureTime now);
@@ -95,10 +108,17 @@ class RecorderCore {
   [[nodiscard]] Result<> finish_file(Track& track, EndReason reason);
   void abandon(Track& track);
   void on_synced(Track& track);
-  void put(const FileInspector::Facts& facts);
+  /// False: the index failed.
+  bool put(const FileInspector::Facts& facts);
   [[nodiscard]] Result<> make_space();
-  [[nodiscard]] Result<bool> delete_oldest();
+  [[nodiscard]] Result<std::uint64_t> delete_oldest();
   void delete_aged();
+  [[nodiscard]] Result<> remove(const IndexedFile& file);
+  [[nodiscard]] std::vector<IndexedFile> unindexed(const DeviceId& camera, const TimeRange& range);
+  void forget(const FileName& name);
+  void remove_unneeded_keys();
+  [[nodiscard]] bool indexed() const { return listed_ && work_.empty(); }
+  [[nodiscard]] bool may_need(const DeviceId& camera, Epoch epoch) const;
   [[nodiscard]] bool epoch_in_use(const DeviceId& camera, Epoch epoch) const;
   void complete_next();
   void scan_next();
@@ -106,7 +126,9 @@ class RecorderCore {
   void set_fault(RecorderFault fault, const Error& error);
   void set_fault(const Error& error);
   void clear_fault();
-  void reset_fault();  ///< of status_; requires the lock
+  void set_index_fault(const Error& error);
+  void clear_index_fault();
+  void show_fault();
   void update_usage();
 
   RecorderConfig config_;
@@ -115,18 +137,27 @@ class RecorderCore {
   std::map<DeviceId, Track> tracks_;
   std::deque<FileName> work_;                                      ///< to complete, or to add to the index
   std::deque<FileName> later_;                                     ///< the disk failed; again after a minute
-  std::set<FileName> damaged_;                                     ///< reported, and left as they are
+  std::map<FileName, std::optional<Epoch>> damaged_;               ///< reported, and left as they are
+  std::set<std::pair<DeviceId, Epoch>> unneeded_keys_;             ///< unless a file needs them that is not indexed
   std::optional<std::pair<std::uint64_t, std::uint64_t>> device_;  ///< file system and inode of the folder
+  std::optional<Bytes> marker_;                                    ///< of the folder, also after it is mounted again
   bool motion_unknown_ = true;                                     ///< files in the index may lack their motion
   bool listed_ = false;
-  std::optional<RecorderFault> fault_;
+  MonotonicTime next_listing_{};
+  std::optional<Fault> fault_;        ///< nothing is recorded until retry_
+  std::optional<Fault> index_fault_;  ///< recording continues, and the files are added to the index later
+  std::optional<Fault> slow_;
   std::optional<MonotonicTime> retry_;
   std::optional<MonotonicTime> slow_until_;
   MonotonicTime next_cleaning_{};
+  bool more_to_delete_ = false;
+  std::uint64_t written_ = 0;   ///< bytes since the last look at the free space
+  std::int64_t allowance_ = 1;  ///< bytes of recordings that may be deleted for the reserve, if positive
   std::optional<SteadyClock> steady_;
   Usage usage_;  ///< of the index
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  ///< guards the members below
   Status status_;
+  std::map<DeviceId, MonotonicTime> stored_at_;
 };
 
 }  // namespace sealcam::recordings

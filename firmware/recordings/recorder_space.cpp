@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <utility>
 
 #include "recordings/file_archive.hpp"
 #include "recordings/recorder_core.hpp"
@@ -22,11 +24,60 @@ constexpr std::chrono::hours trusted_after{24};
 constexpr std::chrono::hours max_ahead{24};
 constexpr std::chrono::hours max_step{1};
 constexpr std::chrono::seconds recording_time{10};
+/// In the folder; random. Another disk in its place has another one, or none.
+constexpr std::string_view marker_name = ".sealcam-recordings";
+constexpr std::size_t marker_size = 16;
+/// Other programs may fill the disk. For the reserve, the hub deletes twice what it wrote, because a file system needs
+/// more than the content, and this much at once.
+constexpr std::int64_t max_allowance = 16 << 20;
+constexpr std::uint64_t reserved_inodes = 1000;
 
-Result<std::uint64_t> free_bytes(const fs::path& folder) {
+struct Space {
+  std::uint64_t bytes = 0;
+  bool few_inodes = false;
+};
+
+Result<Space> free_space(const fs::path& folder) {
   struct statvfs info{};
   if (::statvfs(folder.c_str(), &info) != 0) return fail_errno("reading the free space", folder);
-  return std::uint64_t{info.f_bavail} * info.f_frsize;
+  // Some file systems have no fixed number of inodes, and report 0.
+  const auto inodes = std::min<std::uint64_t>(reserved_inodes, info.f_files / 100);
+  return Space{std::uint64_t{info.f_bavail} * info.f_frsize, info.f_files > 0 && info.f_favail < inodes};
+}
+
+Result<Bytes> read_or_make_marker(const fs::path& folder) {
+  const auto path = folder / marker_name;
+  auto marker = read_file(path, marker_size);
+  if (marker || marker.error().code != Errc::not_found) return marker;
+  Bytes made(marker_size);
+  if (auto r = crypto::random(made); !r) return std::unexpected(r.error());
+  if (auto r = write_file_durably(path, made); !r) return std::unexpected(r.error());
+  return made;
+}
+
+/// A file without valid content has only the time of its name.
+CaptureTime time_of(const FileName& file) {
+  const auto number = [](std::string_view text) {
+    int value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+  };
+  const std::string_view day = file.day, time = file.name;
+  const std::chrono::year_month_day date{std::chrono::year(number(day.substr(0, 4))),
+                                         std::chrono::month(static_cast<unsigned>(number(day.substr(5, 2)))),
+                                         std::chrono::day(static_cast<unsigned>(number(day.substr(8, 2))))};
+  return {std::chrono::sys_days(date).time_since_epoch() + std::chrono::hours(number(time.substr(0, 2))) +
+          std::chrono::minutes(number(time.substr(3, 2))) + std::chrono::seconds(number(time.substr(6, 2))) +
+          std::chrono::milliseconds(number(time.substr(9, 3)))};
+}
+
+TimeRange possible_time(const FileName& file) {
+  const auto begin = time_of(file);
+  return {begin, {begin.since_epoch + max_file_time}};
+}
+
+IndexedFile facts_of(const FileName& name, Epoch epoch) {
+  return {.file = name, .number = {}, .epoch = epoch, .time = possible_time(name)};
 }
 
 RecorderFault fault_of(const Error& error) {
@@ -60,58 +111,70 @@ Result<> RecorderCore::check_folder() {
   if (::stat(config_.folder.c_str(), &info) != 0) return fail_errno("opening the folder of recordings", config_.folder);
   const std::pair device{static_cast<std::uint64_t>(info.st_dev), static_cast<std::uint64_t>(info.st_ino)};
   if (!device_) device_ = device;
-  if (*device_ != device)
+  if (*device_ == device) {
+    if (!marker_)
+      if (auto marker = read_or_make_marker(config_.folder)) marker_ = std::move(*marker);
+    return {};  // a folder that is not writable can be read
+  }
+  const auto marker = read_file(config_.folder / marker_name, marker_size);
+  if (!marker_ || !marker || *marker != *marker_)
     return std::unexpected(
         located({Errc::not_found, 0, "another file system is in the place of the folder"}, config_.folder.native()));
+  device_ = device;
   return {};
 }
 
 Result<> RecorderCore::make_space() {
-  for (;;) {
-    const auto available = free_bytes(config_.folder);
-    if (!available) return std::unexpected(available.error());
+  if (auto r = check_folder(); !r) return r;
+  const auto scarcity = [&] {
+    return std::unexpected(
+        located({Errc::exhausted, 0, "the disk has too little free space"}, config_.folder.native()));
+  };
+  allowance_ = std::min(allowance_ + static_cast<std::int64_t>(2 * std::exchange(written_, 0)), max_allowance);
+  for (int deletions = 0;; ++deletions) {
+    const auto space = free_space(config_.folder);
+    if (!space) return std::unexpected(space.error());
     auto used = usage_.bytes;
     for (const auto& [id, track] : tracks_)
       if (track.file) used += track.file->bytes();
     {
       const std::scoped_lock lock(mutex_);
-      status_.disk_free = *available;
+      status_.disk_free = space->bytes;
       status_.bytes = used;
     }
-    const bool scarce = *available < config_.reserve;
-    if (!scarce && (config_.quota == 0 || used <= config_.quota)) return {};
+    const bool scarce = space->bytes < config_.reserve || space->few_inodes;
+    const bool above_quota = config_.quota != 0 && used > config_.quota;
+    if (!scarce && !above_quota) return {};
+    // The oldest file is not known before all files are in the index. Half of the reserve is for this time.
+    if (!indexed()) return space->bytes < config_.reserve / 2 ? scarcity() : Result<>();
+    if (!above_quota && allowance_ <= 0) return scarcity();
+    if (deletions == max_deletions) {
+      more_to_delete_ = true;
+      return {};
+    }
     const auto deleted = delete_oldest();
     if (!deleted) return std::unexpected(deleted.error());
-    if (*deleted) continue;
-    if (scarce)
-      return std::unexpected(
-          located({Errc::exhausted, 0, "the disk has too little free space"}, config_.folder.native()));
-    return {};  // only the files that are being written are left
+    if (*deleted == 0) return scarce ? scarcity() : Result<>();  // only the files that are being written are left
+    if (!above_quota) allowance_ -= static_cast<std::int64_t>(*deleted);
   }
 }
 
-Result<bool> RecorderCore::delete_oldest() {
+/// Returns its bytes; 0 if there is none.
+Result<std::uint64_t> RecorderCore::delete_oldest() {
   auto oldest = deps_.index.oldest();
   if (!oldest) {
     check_index(oldest.error());
-    return false;
+    return 0;
   }
-  if (!*oldest) return false;
-  const auto& file = **oldest;
-  if (auto r =
-          delete_recording(config_.folder, deps_.index, deps_.keys, file, epoch_in_use(file.file.camera, file.epoch));
-      !r)
-    return std::unexpected(r.error());
-  usage_.bytes -= std::min(usage_.bytes, file.bytes);
-  usage_.files -= std::min<std::uint64_t>(usage_.files, 1);
+  if (!*oldest) return 0;
+  if (auto r = remove(**oldest); !r) return std::unexpected(r.error());
   const std::scoped_lock lock(mutex_);
   ++status_.deleted_files;
-  status_.files = usage_.files;
-  return true;
+  return std::max<std::uint64_t>((*oldest)->bytes, 1);
 }
 
 void RecorderCore::delete_aged() {
-  if (config_.max_age.count() == 0) return;
+  if (config_.max_age.count() == 0 || !indexed()) return;
   const auto newest = deps_.index.newest();
   if (!newest || !*newest) return;
   const auto wall = deps_.clock.wall().since_epoch;
@@ -120,14 +183,85 @@ void RecorderCore::delete_aged() {
   if (!steady_ || std::chrono::abs(wall - steady_->wall.since_epoch - running()) > max_step)
     steady_ = {{wall}, boot, steady_ ? steady_->last : **newest, {}};
   steady_->last = **newest;
-  const auto now = running() >= trusted_after ? wall : std::min(wall, steady_->newest.since_epoch + max_ahead);
-  for (;;) {
-    const auto oldest = deps_.index.oldest();
-    if (!oldest || !*oldest || (*oldest)->time.end.since_epoch >= now - config_.max_age) return;
-    const auto deleted = delete_oldest();
-    if (!deleted) return set_fault(deleted.error());
-    if (!*deleted) return;
+  const CaptureTime now{running() >= trusted_after ? wall : std::min(wall, steady_->newest.since_epoch + max_ahead)};
+  const CaptureTime limit{now.since_epoch - config_.max_age};
+  auto aged = deps_.index.aged(limit, now, max_deletions);
+  if (!aged) return check_index(aged.error());
+  more_to_delete_ = more_to_delete_ || aged->size() == max_deletions;
+  for (const auto& [name, epoch] : damaged_)
+    if (possible_time(name).end < limit) aged->push_back(facts_of(name, epoch.value_or(Epoch())));
+  for (const auto& file : *aged) {
+    if (auto r = remove(file); !r) return set_fault(r.error());
+    forget(file.file);
+    const std::scoped_lock lock(mutex_);
+    ++status_.deleted_files;
   }
+}
+
+/// Deletes a file, and its base key if no other file can need it.
+Result<> RecorderCore::remove(const IndexedFile& file) {
+  // On another file system the file would seem to be deleted already, and the key would follow.
+  if (auto r = check_folder(); !r) return r;
+  const auto& camera = file.file.camera;
+  const bool needed = may_need(camera, file.epoch);
+  if (auto r = delete_recording(config_.folder, deps_.index, deps_.keys, file,
+                                needed || epoch_in_use(camera, file.epoch));
+      !r)
+    return r;
+  if (needed) unneeded_keys_.emplace(camera, file.epoch);
+  usage_.bytes -= std::min(usage_.bytes, file.bytes);
+  usage_.files -= std::min<std::uint64_t>(usage_.files, 1);
+  const std::scoped_lock lock(mutex_);
+  status_.files = usage_.files;
+  return {};
+}
+
+/// Files of the camera that overlap the range, or may overlap it if their content is not valid.
+std::vector<IndexedFile> RecorderCore::unindexed(const DeviceId& camera, const TimeRange& range) {
+  std::set<FileName> names(work_.begin(), work_.end());
+  names.insert(later_.begin(), later_.end());
+  for (const auto& [name, epoch] : damaged_) names.insert(name);
+  std::vector<IndexedFile> found;
+  for (const auto& name : names) {
+    auto file = facts_of(name, Epoch());
+    const auto overlaps = [&] { return file.time.begin < range.end && range.begin <= file.time.end; };
+    if (name.camera != camera || !overlaps()) continue;
+    if (const auto facts = inspector_.inspect(config_.folder, name)) file = facts->file;
+    else if (const auto known = damaged_.find(name); known != damaged_.end())
+      file.epoch = known->second.value_or(Epoch());
+    const auto indexed = deps_.index.files(camera, range);  // also work: a file that was open at the last start
+    const bool listed = indexed && std::ranges::contains(*indexed, name, &IndexedFile::file);
+    if (overlaps() && !listed) found.push_back(std::move(file));
+  }
+  return found;
+}
+
+void RecorderCore::forget(const FileName& name) {
+  std::erase(work_, name);
+  std::erase(later_, name);
+  damaged_.erase(name);
+}
+
+/// Keys that stayed because files were not in the index.
+void RecorderCore::remove_unneeded_keys() {
+  if (unneeded_keys_.empty() || !check_folder()) return;
+  std::erase_if(unneeded_keys_, [&](const auto& key) {
+    const auto& [camera, epoch] = key;
+    if (may_need(camera, epoch)) return false;
+    const auto files = deps_.index.files_of_epoch(camera, epoch);
+    if (!files) return false;
+    if (*files > 0 || epoch_in_use(camera, epoch)) return true;  // deleted with the last of these files
+    return deps_.keys.remove(camera, epoch).has_value();
+  });
+}
+
+/// Whether a file that is not in the index may need the key.
+bool RecorderCore::may_need(const DeviceId& camera, Epoch epoch) const {
+  const auto of_camera = [&](const FileName& name) { return name.camera == camera; };
+  return !listed_ || std::ranges::any_of(work_, of_camera) || std::ranges::any_of(later_, of_camera) ||
+         std::ranges::any_of(damaged_, [&](const auto& damaged) {
+           return damaged.first.camera == camera && damaged.second.value_or(epoch) == epoch;
+         });
 }
 
 bool RecorderCore::epoch_in_use(const DeviceId& camera, Epoch epoch) const {
@@ -135,15 +269,20 @@ bool RecorderCore::epoch_in_use(const DeviceId& camera, Epoch epoch) const {
   return found != tracks_.end() && found->second.file && found->second.file->epoch().epoch == epoch;
 }
 
-void RecorderCore::put(const FileInspector::Facts& facts) {
-  if (auto r = deps_.index.put(facts); !r) {
+bool RecorderCore::put(const FileInspector::Facts& facts) {
+  auto r = deps_.index.put(facts);
+  if (!r) {
     check_index(r.error());
-    if (r = deps_.index.put(facts); !r) {
-      set_fault(RecorderFault::index, r.error());
-      if (facts.file.reason != EndReason::open) work_.push_back(facts.file.file);
-    }
+    r = deps_.index.put(facts);
+  }
+  if (r) {
+    clear_index_fault();
+  } else {
+    set_index_fault(r.error());
+    if (facts.file.reason != EndReason::open) later_.push_back(facts.file.file);
   }
   if (facts.file.reason != EndReason::open) update_usage();
+  return r.has_value();
 }
 
 /// One file takes up to a second. The frames of this time wait in the queue.
@@ -168,7 +307,10 @@ void RecorderCore::scan_next() {
 void RecorderCore::check_index(const Error& error) {
   if (error.code != Errc::malformed) return;
   deps_.log.warning("recordings: {}; building it again", to_string(error));
-  if (auto r = deps_.index.rebuild(); !r) return set_fault(RecorderFault::index, r.error());
+  if (auto r = deps_.index.rebuild(); !r) {
+    listed_ = false;
+    return set_index_fault(r.error());
+  }
   if (listed_) {
     listed_ = false;
     const auto files = list_files(config_.folder);
@@ -194,42 +336,58 @@ void RecorderCore::update_usage() {
 }
 
 void RecorderCore::set_fault(const Error& error) {
-  // The more exact fault of a key or of the index stays.
-  if (fault_ == RecorderFault::index && error.place && error.place->find("recording-keys") != std::string::npos) return;
+  // The more exact fault of a key stays.
+  if (fault_ && fault_->kind == RecorderFault::index && error.place &&
+      error.place->find("recording-keys") != std::string::npos)
+    return;
   set_fault(fault_of(error), error);
 }
 
 void RecorderCore::set_fault(RecorderFault fault, const Error& error) {
   retry_ = deps_.clock.monotonic() + retry_time;
-  const bool is_new = fault_ != fault;
-  fault_ = fault;
+  const bool is_new = !fault_ || fault_->kind != fault;
   if (is_new) deps_.log.error("recordings: not recording ({}): {}", name(fault), to_string(error));
-  const std::scoped_lock lock(mutex_);
-  if (is_new) status_.fault_since = deps_.clock.wall();
-  status_.fault = fault;
-  status_.fault_text = to_string(error);
+  fault_ = Fault{fault, to_string(error), is_new ? deps_.clock.wall() : fault_->since};
+  show_fault();
 }
 
 void RecorderCore::clear_fault() {
   if (!fault_) return;
   deps_.log.info("recordings: recording again");
   fault_.reset();
-  const std::scoped_lock lock(mutex_);
-  reset_fault();
+  show_fault();
 }
 
-void RecorderCore::reset_fault() {
-  status_.fault = RecorderFault::none;
-  status_.fault_since.reset();
-  status_.fault_text.clear();
+void RecorderCore::set_index_fault(const Error& error) {
+  if (!index_fault_) deps_.log.error("recordings: files are not added to the index: {}", to_string(error));
+  index_fault_ =
+      Fault{RecorderFault::index, to_string(error), index_fault_ ? index_fault_->since : deps_.clock.wall()};
+  show_fault();
+}
+
+void RecorderCore::clear_index_fault() {
+  if (!index_fault_) return;
+  deps_.log.info("recordings: files are added to the index again");
+  index_fault_.reset();
+  show_fault();
+}
+
+void RecorderCore::show_fault() {
+  const auto& fault = fault_ ? fault_ : index_fault_ ? index_fault_ : slow_;
+  const std::scoped_lock lock(mutex_);
+  status_.fault = fault ? fault->kind : RecorderFault::none;
+  status_.fault_since = fault ? std::optional(fault->since) : std::nullopt;
+  status_.fault_text = fault ? fault->text : std::string();
 }
 
 Status RecorderCore::status() const {
-  const auto now = deps_.clock.wall();
+  const auto now = deps_.clock.monotonic();
   const std::scoped_lock lock(mutex_);
   auto status = status_;
-  for (auto& camera : status.cameras)
-    camera.recording = camera.newest && now.since_epoch - camera.newest->since_epoch < recording_time;
+  for (auto& camera : status.cameras) {
+    const auto stored = stored_at_.find(camera.camera);
+    camera.recording = camera.newest && stored != stored_at_.end() && now - stored->second < recording_time;
+  }
   return status;
 }
 

@@ -198,18 +198,38 @@ TEST_CASE("altered pictures are skipped, and all others are shown") {
   CHECK(reader->skipped().undecodable == 2);
 }
 
-TEST_CASE("an archive without a recorder deletes by itself") {
+TEST_CASE("an archive without a recorder deletes by itself, without the key that a running hub may need") {
   RecordingScene scene;
   auto stream = scene.begin();
   scene.groups(stream, 2);
+  auto newest = scene.begin(101);
+  scene.groups(newest, 2);
   scene.core->end_all(EndReason::stopped);
   auto archive = scene.archive();
   auto without_keys = scene.archive(false);
   CHECK(without_keys.erase(scene.camera.id(), RecordingScene::all).error().code == Errc::permission);
-  CHECK(must(archive.erase(scene.camera.id(), RecordingScene::all)).files == 1);
+  CHECK(must(archive.erase(scene.camera.id(), RecordingScene::all)).files == 2);
   CHECK(scene.files().empty());
   CHECK(must(archive.cameras()).empty());
   CHECK_FALSE(scene.keys->contains(scene.camera.id(), stream.keys.epoch));
+  CHECK(scene.keys->contains(scene.camera.id(), newest.keys.epoch));
+}
+
+TEST_CASE("an archive without a recorder removes no key while a file is not in the index") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  scene.groups(stream, 2);
+  scene.core->end_all(EndReason::stopped);
+  const auto known = scene.files().at(0).file;
+  scene.clock.advance(std::chrono::seconds(20));
+  scene.groups(stream, 2);
+  auto newest = scene.begin(101);
+  scene.groups(newest, 2);
+  scene.core->end_all(EndReason::stopped);
+  for (const auto& file : scene.files())
+    if (file.file != known) must(scene.index->remove(file.file));
+  CHECK(must(scene.archive().erase(scene.camera.id(), RecordingScene::all)).files == 1);
+  CHECK(scene.keys->contains(scene.camera.id(), stream.keys.epoch));
 }
 
 }  // namespace

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Deletion, keys and the folder: what the recorder keeps when the index, the disk or the clock is wrong.
+#include <catch2/catch_test_macros.hpp>
+
+#include "recordings/recorder_core.hpp"
+#include "support/recording_scene.hpp"
+
+namespace sealcam::recordings {
+namespace {
+
+using test::must;
+using test::RecordingScene;
+using namespace std::chrono_literals;
+constexpr auto key = protocol::FrameKind::key, delta = protocol::FrameKind::delta;
+
+/// The recorder starts, and has completed nothing yet.
+void start(RecordingScene& scene) {
+  scene.core = std::make_unique<RecorderCore>(
+      scene.config,
+      RecorderDependencies{
+          *scene.index, *scene.keys, scene.hub.keys().identity, scene.owner.account(), scene.clock, scene.log});
+  scene.core->start();
+}
+
+/// One file with a receipt.
+void record_file(RecordingScene& scene, test::RecordedStream& stream, int groups = 2) {
+  scene.groups(stream, groups);
+  scene.core->end_all(EndReason::stopped);
+}
+
+TEST_CASE("while the index is built again, nothing is deleted for space or age, and no key of a file is lost") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  for (int i = 0; i < 4; ++i) {
+    record_file(scene, stream);
+    scene.clock.advance(20s);
+  }
+  REQUIRE(scene.files().size() == 4);
+  scene.core.reset();
+  must(scene.index->rebuild());
+  SECTION("with the quota") { scene.config.quota = 1; }
+  SECTION("with the reserve") { scene.config.reserve = std::uint64_t{1} << 60; }
+  SECTION("with the age") {
+    scene.config.max_age = std::chrono::days(1);
+    scene.clock.advance(72h);
+  }
+  start(scene);
+  for (int i = 0; i < 3; ++i) {
+    CHECK(scene.core->tick());
+    CHECK(scene.files().size() == 4);
+    CHECK(scene.keys->contains(scene.camera.id(), stream.keys.epoch));
+  }
+}
+
+TEST_CASE("a deletion during the rebuild of the index keeps the key that other files need, and removes it at the end") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  record_file(scene, stream);
+  scene.clock.advance(20s);
+  const auto middle = scene.clock.wall();
+  record_file(scene, stream);
+  scene.core.reset();
+  must(scene.index->rebuild());
+  start(scene);
+  REQUIRE(scene.core->tick());  // the first file is in the index now
+  CHECK(must(scene.core->erase(scene.camera.id(), {{}, middle})).files == 1);
+  CHECK(scene.keys->contains(scene.camera.id(), stream.keys.epoch));
+  CHECK(scene.read().empty());
+  scene.work();
+  CHECK(scene.read().size() == 10);
+  CHECK(must(scene.core->erase(scene.camera.id(), RecordingScene::all)).files == 1);
+  CHECK_FALSE(scene.keys->contains(scene.camera.id(), stream.keys.epoch));
+}
+
+TEST_CASE("a deletion also deletes files that are not in the index, and damaged ones") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  record_file(scene, stream);
+  scene.clock.advance(20s);
+  auto damaged = RecordingScene::content(scene.path());
+  damaged[damaged.size() / 2] ^= std::byte{1};
+  damaged.resize(damaged.size() - 8);
+  damaged.insert(damaged.end(), std::size_t{65} << 20, std::byte{0});  // more than a power cut explains
+  const auto name = scene.files()[0].file;
+  std::filesystem::copy_file(scene.path(), scene.path().parent_path() / "00-00-00.000.seal");
+  RecordingScene::write(scene.path(), damaged);
+  record_file(scene, stream);
+  SECTION("after the rebuild") {
+    scene.core.reset();
+    must(scene.index->rebuild());
+    scene.restart();
+    CHECK(scene.log.contains("check the folder with"));
+  }
+  SECTION("before it") {
+    scene.core.reset();
+    must(scene.index->rebuild());
+    start(scene);
+  }
+  REQUIRE(scene.files().size() == 3);
+  (void)must(scene.core->erase(scene.camera.id(), RecordingScene::all));
+  CHECK(scene.files().empty());
+  CHECK_FALSE(scene.keys->contains(scene.camera.id(), stream.keys.epoch));
+  scene.restart();
+  CHECK(scene.files().empty());
+  CHECK(scene.read().empty());
+}
+
+TEST_CASE("a damaged file becomes old by the time of its name") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  record_file(scene, stream);
+  auto content = RecordingScene::content(scene.path());
+  content[20] ^= std::byte{1};
+  RecordingScene::write(scene.path(), content);
+  scene.config.max_age = std::chrono::days(2);
+  scene.core.reset();
+  must(scene.index->rebuild());
+  scene.restart();
+  REQUIRE(scene.files().size() == 1);
+  scene.clock.advance(60h);
+  auto other = scene.begin(101);
+  record_file(scene, other);
+  scene.clock.advance(2min);
+  scene.work();
+  REQUIRE(scene.files().size() == 1);
+  CHECK(scene.read().size() == 10);
+}
+
+TEST_CASE("without the disk, nothing counts as deleted: keys and index stay") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  record_file(scene, stream);
+  const auto away = scene.disk.path() / "away";
+  scene.config.max_age = std::chrono::days(1);
+  scene.config.quota = 1;
+  scene.core.reset();
+  start(scene);
+  std::filesystem::rename(scene.folder, away);
+  SECTION("the folder is missing") {}
+  SECTION("an empty folder is in its place") { std::filesystem::create_directory(scene.folder); }
+  scene.clock.advance(72h);
+  CHECK_FALSE(scene.core->erase(scene.camera.id(), RecordingScene::all));
+  scene.work();
+  scene.clock.advance(RecorderCore::retry_time);
+  scene.group(stream);
+  scene.work();
+  CHECK(scene.core->status().fault == RecorderFault::missing);
+  CHECK(scene.core->status().deleted_files == 0);
+  CHECK(must(scene.index->files(scene.camera.id(), RecordingScene::all)).size() == 1);
+  CHECK(scene.keys->contains(scene.camera.id(), stream.keys.epoch));
+}
+
+TEST_CASE("recording continues when the same folder is mounted again, by its marker") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  record_file(scene, stream);
+  const auto away = scene.disk.path() / "away";
+  std::filesystem::rename(scene.folder, away);
+  scene.group(stream);
+  REQUIRE(scene.core->status().fault == RecorderFault::missing);
+  std::filesystem::copy(away, scene.folder, std::filesystem::copy_options::recursive);  // another inode
+  SECTION("the same marker") {
+    scene.clock.advance(RecorderCore::retry_time);
+    record_file(scene, stream);
+    CHECK(scene.core->status().fault == RecorderFault::none);
+    CHECK(scene.verify().frames == 20);
+  }
+  SECTION("another one") {
+    RecordingScene::write(scene.folder / ".sealcam-recordings", Bytes(16, std::byte{1}));
+    scene.clock.advance(RecorderCore::retry_time);
+    scene.group(stream);
+    CHECK(scene.core->status().fault == RecorderFault::missing);
+  }
+}
+
+TEST_CASE("the last pictures before a camera is silent are durable after four seconds, and their file ends") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  scene.group(stream);
+  scene.work();
+  CHECK(scene.read().empty());  // in memory
+  scene.clock.step_monotonic(5s);
+  scene.work();
+  CHECK(scene.read() == scene.pictures);
+  auto facts = must(scene.index->files(scene.camera.id(), RecordingScene::all));
+  REQUIRE(facts.size() == 1);
+  CHECK(facts[0].reason == EndReason::open);
+  scene.clock.step_monotonic(6s);
+  scene.work();
+  facts = must(scene.index->files(scene.camera.id(), RecordingScene::all));
+  REQUIRE(facts.size() == 1);
+  CHECK(facts[0].reason == EndReason::full);
+  CHECK(scene.verify().without_receipt == 0);
+  // Frames that were lost in the pause are a gap.
+  scene.lose(stream);
+  scene.group(stream);
+  scene.core->end_all(EndReason::stopped);
+  CHECK(scene.verify().lost_frames == 1);
+  CHECK(scene.verify().faults.empty());
+}
+
+TEST_CASE("a program that fills the disk deletes at most as much as the hub wrote") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  for (int i = 0; i < 8; ++i) {
+    record_file(scene, stream, 4);
+    scene.clock.advance(20s);
+  }
+  scene.config.reserve = std::uint64_t{1} << 60;
+  scene.restart();
+  CHECK(scene.files().size() == 7);  // one file at the start
+  for (int i = 0; i < 20; ++i) {
+    scene.group(stream);
+    scene.clock.advance(61s);
+    scene.work();
+  }
+  CHECK(scene.files().size() == 7);
+  CHECK(scene.core->status().fault == RecorderFault::full);
+  CHECK(scene.keys->contains(scene.camera.id(), stream.keys.epoch));
+}
+
+TEST_CASE("while the clock is behind, the files from before are deleted first, and new ones are not old") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  for (int i = 0; i < 3; ++i) {
+    record_file(scene, stream);
+    scene.clock.advance(20s);
+  }
+  scene.clock.step_wall(-24h * 365 * 20);
+  record_file(scene, stream);
+  SECTION("for the quota") {
+    scene.config.quota = 6000;
+    scene.restart();
+    CHECK(scene.core->status().deleted_files > 0);
+  }
+  SECTION("for the age, after the clock was set") {
+    scene.config.max_age = std::chrono::days(2);
+    scene.clock.step_wall(24h * 365 * 20);
+    scene.restart();
+    CHECK(scene.files().size() == 4);
+    scene.clock.advance(72h);
+    auto next = scene.begin(101);
+    record_file(scene, next);
+    scene.clock.advance(2min);
+    scene.work();
+  }
+  const auto found = scene.read();
+  REQUIRE_FALSE(found.empty());
+  CHECK(std::ranges::contains(found, scene.pictures.back()));
+}
+
+TEST_CASE("a camera with much content does not delete the recordings of the others") {
+  RecordingScene scene;
+  auto quiet = scene.begin();
+  record_file(scene, quiet);
+  test::Actor second;
+  const auto route = test::route_of(scene.owner, second);
+  test::StreamBuilder builder(route, second);
+  auto loud = scene.begin(builder, route, second, 100);
+  scene.config.quota = 100'000;
+  scene.restart();
+  const auto content = Bytes(20'000, std::byte{5});
+  for (std::uint32_t i = 1; i < 60; ++i) {
+    scene.clock.advance(20s);
+    const auto message = builder.frame(loud.keys, key, {.number = i, .captured = scene.clock.wall(), .content = content});
+    scene.core->add(loud.epoch, key, must(protocol::parse_frame(message)).counter, message, scene.clock.wall());
+    scene.work();
+  }
+  scene.core->end_all(EndReason::stopped);
+  scene.work();
+  CHECK(scene.core->status().deleted_files > 40);
+  CHECK(scene.read().size() == 10);
+  CHECK(must(scene.index->files(second.id(), RecordingScene::all)).size() >= 3);
+}
+
+TEST_CASE("a smaller quota deletes some files in each step, because frames wait meanwhile") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  for (int i = 0; i < 50; ++i) {
+    scene.group(stream, 1);
+    scene.core->end_all(EndReason::stopped);
+    scene.clock.advance(20s);
+  }
+  scene.config.quota = 1;
+  scene.core.reset();
+  start(scene);
+  CHECK(scene.core->tick());
+  CHECK(scene.files().size() == 50 - RecorderCore::max_deletions);
+  scene.work();
+  CHECK(scene.files().empty());
+}
+
+TEST_CASE("an index that cannot be written is reported until it can, and recording continues") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  scene.core.reset();
+  scene.index.reset();
+  // A folder is in the place of the database, so that it cannot be made again.
+  const auto path = scene.state / "recordings.db";
+  scene.index = must(Index::open(path));
+  must(Index::delete_files(path));
+  std::filesystem::create_directory(path);
+  CHECK_FALSE(scene.index->rebuild());
+  start(scene);
+  for (int i = 0; i < 10; ++i) {
+    scene.groups(stream, 2);
+    CHECK(scene.core->status().fault == RecorderFault::index);
+    (void)scene.core->tick();
+  }
+  scene.core->end_all(EndReason::stopped);
+  CHECK(scene.core->status().dropped_frames == 0);
+  CHECK(scene.core->status().fault == RecorderFault::index);
+  std::filesystem::remove(path);
+  scene.clock.advance(2min);
+  scene.work();
+  CHECK(scene.core->status().fault == RecorderFault::none);
+  CHECK(scene.read() == scene.pictures);
+}
+
+TEST_CASE("the number of a file is new although the index is new and the clock was behind") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  record_file(scene, stream);
+  scene.clock.step_wall(-24h);
+  record_file(scene, stream);
+  record_file(scene, stream);
+  scene.core.reset();
+  must(scene.index->rebuild());
+  start(scene);
+  record_file(scene, stream);
+  scene.work();
+  CHECK(scene.files().size() == 4);
+  CHECK(scene.verify().faults.empty());
+}
+
+TEST_CASE("a camera records by the time that passes, not by the wall clock") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  scene.core->set_modes({{scene.camera.id(), Mode::continuous}});
+  scene.group(stream);
+  CHECK(scene.core->status().cameras.at(0).recording);
+  scene.clock.step_wall(-5h);
+  scene.clock.advance(11s);
+  CHECK_FALSE(scene.core->status().cameras.at(0).recording);
+}
+
+TEST_CASE("a file ends before its receipt has more ranges than a reader accepts, also without a key frame") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  scene.record(stream, key, 10);
+  for (int i = 0; i < 4500; ++i) {
+    scene.lose(stream);
+    scene.record(stream, delta, 10);
+    scene.clock.advance(-180ms);
+  }
+  scene.core->end_all(EndReason::stopped);
+  CHECK(scene.files().size() == 2);
+  CHECK(scene.verify().faults.empty());
+  CHECK(scene.verify().without_receipt == 0);
+}
+
+}  // namespace
+}  // namespace sealcam::recordings
