@@ -187,6 +187,24 @@ test("a long play keeps a bounded number of access units", async (t) => {
   assert.deepEqual(w.faults, []);
 });
 
+test("a camera that sends no second key frame does not fill the memory", async (t) => {
+  const w = playerWorld(t, [{ begin: 100_000, end: 1_000_000 }]);
+  let sent = 0;
+  globalThis.fetch = async (address, { signal }) => new Response(new ReadableStream({
+    pull(stream) {
+      if (signal.aborted || sent === 100) return stream.close();
+      const unit = new Uint8Array(4 << 20);
+      unit.set(sent === 0 ? [0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x28, 9] : [0, 0, 0, 1, 0x41, 7]);
+      stream.enqueue(record({ at: 100_000 + sent, key: sent++ === 0, unit }));
+    },
+  }));
+  await w.player.seek(100_500);
+  await w.settle();
+  assert.equal(w.player.held, 0);
+  assert.ok(sent > 30 && sent < 40, `${sent} units`);
+  assert.deepEqual(w.faults.map((error) => error.message), ["This recording has too much content without a key frame."]);
+});
+
 test("while a person scrubs, the newest time replaces the waiting ones", async (t) => {
   const w = playerWorld(t, [{ begin: 100_000, end: 200_000 }]);
   const shown = [];

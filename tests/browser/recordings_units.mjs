@@ -157,7 +157,7 @@ test("a picture has the camera's time, and the hub's time too if they differ by 
 
 test("each fault of the recorder has a text, and none without a fault", () => {
   for (const fault of ["full", "read_only", "missing", "io", "slow", "index"])
-    assert.match(texts.fault({ enabled: true, fault, fault_since: noon }), /^(Not recording|Recording with losses): .*\. Since /);
+    assert.match(texts.fault({ enabled: true, fault, fault_since: noon }), /^(Not recording|Recording with losses|Recordings are not listed, or not made): .*\. Since /);
   for (const fault of ["none", "", "toString"]) assert.equal(texts.fault({ enabled: true, fault, fault_since: null }), "");
   assert.equal(texts.fault({ enabled: false, fault: "full", fault_since: null }), "");
 });

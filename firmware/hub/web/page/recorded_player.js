@@ -9,6 +9,7 @@ import { UnitDecoder, drawOn } from "./unit_decoder.js";
 const WINDOW = { all: 8000, keys: 120_000 };  // ms of a recording for each request
 const AHEAD = 8;             // decoded pictures that wait; each one has several MB
 const KEEP = 300;            // access units before the shown one
+const MAX_BYTES = 128 << 20;  // of the units in memory; more only if a camera sends no key frames
 const MAX_PAUSE = { all: 2500, keys: 10_000 };  // ms of a recording without pictures; play skips a longer pause
 export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16];
 export const keysOnly = (speed) => speed >= 8;
@@ -18,6 +19,7 @@ export class RecordedPlayer {
   #handlers;
   #camera = null;
   #units = [];            // of the current range, in order; the first one is a key frame
+  #bytes = 0;             // of the units
   #fed = 0;               // units given to the decoder
   #index = -1;            // of the shown unit
   #target = null;         // index of the first unit to show; earlier ones are only decoded
@@ -75,6 +77,7 @@ export class RecordedPlayer {
     this.#decoder.reset();
     this.#dropReady();
     this.#units = [];
+    this.#bytes = 0;
     this.#fed = 0;
     this.#index = -1;
     this.#target = null;
@@ -113,7 +116,12 @@ export class RecordedPlayer {
     const last = this.#units.at(-1)?.at ?? -Infinity;
     const done = fetchRange(this.#camera, begin, end, { keys: this.#mode === "keys", signal: abort.signal }, (pictures) => {
       if (abort !== this.#abort) return;
-      this.#units.push(...pictures.filter((unit) => unit.at > last));
+      for (const unit of pictures) {
+        if (unit.at <= last) continue;
+        this.#bytes += unit.unit.length;
+        this.#units.push(unit);
+      }
+      if (this.#bytes > MAX_BYTES) return this.#onTooMuch();
       this.#trySeek(false);
       this.#feed();
     });
@@ -190,7 +198,7 @@ export class RecordedPlayer {
     if (this.#index < 2 * KEEP) return;
     const cut = this.#units.findLastIndex((unit, i) => i <= this.#index - KEEP && unit.key);
     if (cut <= 0) return;
-    this.#units.splice(0, cut);
+    for (const unit of this.#units.splice(0, cut)) this.#bytes -= unit.unit.length;
     this.#index -= cut;
     this.#fed -= cut;
   }
@@ -294,6 +302,12 @@ export class RecordedPlayer {
     if (!this.loading && more && ahead < WINDOW[this.#mode] / 2) this.#more();
     this.#feed();
     if (left === 0 && !more && !this.loading) this.pause();
+  }
+
+  // A decoder can begin again only with a key frame, so that the units since the newest one cannot be dropped.
+  #onTooMuch() {
+    this.stop();
+    this.#onFault(new Error("This recording has too much content without a key frame."));
   }
 
   #onFault(error) {

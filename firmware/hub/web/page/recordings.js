@@ -36,10 +36,14 @@ export class Recordings {
     position: () => this.#position,
   });
   #scrubbing = false;
+  #gapNoted = false;    // the note is about a gap
   #settle = 0;
   #track = new Track($("track"), {
     moved: (time) => this.#onHover(time),
-    left: () => this.#preview.cancel(),
+    left: () => {
+      this.#preview.cancel();
+      this.#noteGap(null);
+    },
     scrub: (time) => this.#scrub(time),
     released: () => this.#release(),
     zoom: (factor, time) => this.#zoom(factor, time),
@@ -171,8 +175,8 @@ export class Recordings {
     this.#position = null;
     $("recorded-date").value = line.dayText(day.begin);
     this.#message(texts.WAITING);
-    await this.#loadTimeline();
-    if (day !== this.#day || this.#position !== null) return;
+    const loaded = await this.#loadTimeline();
+    if (!loaded || day !== this.#day || this.#position !== null) return;
     const spans = this.#openable();
     const at = line.nearest(spans, time ?? day.begin);
     if (at === null) {
@@ -187,17 +191,19 @@ export class Recordings {
 
   #openable() { return this.#data.spans.filter((span) => span.openable); }
 
+  // False after an error, whose message is shown, and if a later call replaced this one.
   async #loadTimeline() {
     this.#refresh?.abort();
     const refresh = (this.#refresh = new AbortController()), day = this.#day;
     try {
       const data = await api.fetchTimeline(this.#camera.id, day.begin, day.end, refresh.signal);
-      if (refresh !== this.#refresh || day !== this.#day) return;
+      if (refresh !== this.#refresh || day !== this.#day) return false;
       this.#data = data;
     } catch (error) {
-      if (refresh !== this.#refresh) return;
+      if (refresh !== this.#refresh) return false;
       this.#refresh = null;
-      return this.#message(error instanceof api.RecordingsError ? error.message : "The hub does not answer.");
+      this.#message(error instanceof api.RecordingsError ? error.message : "The hub does not answer.");
+      return false;
     }
     this.#refresh = null;
     this.#player.open(this.#camera.id, this.#data.spans);
@@ -205,6 +211,7 @@ export class Recordings {
     $("motion-legend").hidden = this.#data.events.length === 0;
     $("gap-legend").hidden = this.#data.gaps.length === 0;
     this.#showControls();
+    return true;
   }
 
   // Position and pictures.
@@ -230,14 +237,24 @@ export class Recordings {
     $("thumbnail-text").textContent = `${texts.time(time)}${gap ? " · gap" : !span ? " · no recording" : span.openable ? "" : " · no key"}`;
     if (span?.openable) this.#preview.request(this.#camera.id, time);
     else $("thumbnail").dataset.picture = "none";
-    if (gap) this.#note(texts.gap(gap));
+    this.#noteGap(gap);
+  }
+
+  // The note about lost frames ends when the pointer leaves them. Other notes stay.
+  #noteGap(gap) {
+    if (!gap && !this.#gapNoted) return;
+    this.#note(gap ? texts.gap(gap) : "");
+    this.#gapNoted = Boolean(gap);
   }
 
   // The thumbnail of an event, without a change of the position.
   #pointAt(event) {
     this.#track.point(event && event.peak >= this.#view.begin && event.peak < this.#view.end ? event.peak : null);
     if (event) this.#onHover(event.peak);
-    else this.#preview.cancel();
+    else {
+      this.#preview.cancel();
+      this.#noteGap(null);
+    }
   }
 
   // Key frames while a person moves the pointer; the exact picture when it rests.
@@ -291,6 +308,7 @@ export class Recordings {
 
   #message(text) { if ($("stage-message").textContent !== text) $("stage-message").textContent = text; }
   #note(text, bad = false) {
+    this.#gapNoted = false;
     $("recordings-note").textContent = text;
     $("recordings-note").classList.toggle("bad", bad && text !== "");
   }

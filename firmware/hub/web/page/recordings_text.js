@@ -35,11 +35,12 @@ const FAULTS = {
   slow: "the disk is too slow. Some pictures were lost.",
   index: "the index of the recordings cannot be written. Check the disk of the hub's state folder.",
 };
+const LIMITED = { slow: "Recording with losses", index: "Recordings are not listed, or not made" };
 // Empty without a fault.
 export function fault(state) {
   if (!state.enabled || !Object.hasOwn(FAULTS, state.fault)) return "";
   const since = state.fault_since === null ? "" : ` Since ${moment(state.fault_since)}.`;
-  return `${state.fault === "slow" ? "Recording with losses" : "Not recording"}: ${FAULTS[state.fault]}${since}`;
+  return `${LIMITED[state.fault] ?? "Not recording"}: ${FAULTS[state.fault]}${since}`;
 }
 
 const ENDED = {
