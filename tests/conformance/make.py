@@ -24,11 +24,12 @@ def uncovered(covered):
     """The faults in the list of rules without a case."""
     page = (HERE.parents[1] / "firmware/protocol/README.md").read_text(encoding="utf-8")
     rules = re.findall(r"\*\*(R-[A-Z]+-\d+)\.\*\*", page)
-    reasons = dict(re.findall(r"^\| (R-[A-Z]+-\d+) \| [^|]+ \| `([^`|]+)` \|$", (HERE / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
+    reasons = dict(re.findall(r"^\| (R-[A-Z]+-\d+) \| [^|]+ \| (`[^|]+`) \|$", (HERE / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
     faults = [f"{rule}: has no case, and README.md has no reason for that" for rule in rules if rule not in covered and rule not in reasons]
     faults += [f"{rule}: has a case, so remove it from the list in README.md" for rule in reasons if rule in covered]
     faults += [f"{rule}: is not a rule of the protocol page" for rule in {*covered, *reasons} if rule not in rules]
-    faults += [f"{rule}: README.md names {test}, which does not exist" for rule, test in reasons.items() if not (HERE.parents[1] / test).is_file()]
+    faults += [f"{rule}: README.md names {test}, which does not exist" for rule, tests in reasons.items()
+               for test in re.findall("`([^`]+)`", tests) if not (HERE.parents[1] / test).is_file()]
     return faults
 
 
