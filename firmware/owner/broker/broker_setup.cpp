@@ -116,6 +116,7 @@ std::vector<std::string> server_names(const BrokerSettings& settings) {
   };
   add(settings.listen);
   for (const auto& host : settings.hosts) add(host);
+  for (const auto& node : settings.nodes) add(node);
   return names;
 }
 
@@ -128,12 +129,13 @@ Outcome<AuthorityKey> make_authority() {
 }
 
 std::string settings_json(const BrokerSettings& settings) {
-  const nlohmann::ordered_json json = {{"version", 1},
-                                       {"listen", settings.listen},
-                                       {"port", settings.port},
-                                       {"hosts", settings.hosts},
-                                       {"devices_per_account", settings.devices_per_account},
-                                       {"kind", name(settings.kind)}};
+  nlohmann::ordered_json json = {{"version", 1},
+                                 {"listen", settings.listen},
+                                 {"port", settings.port},
+                                 {"hosts", settings.hosts},
+                                 {"devices_per_account", settings.devices_per_account},
+                                 {"kind", name(settings.kind)}};
+  if (!settings.nodes.empty()) json["nodes"] = settings.nodes;
   return json.dump(2) + "\n";
 }
 
@@ -172,6 +174,11 @@ std::string_view name(BrokerKind kind) noexcept { return kind == BrokerKind::rab
 std::string BrokerSettings::advertised_host() const {
   if (!hosts.empty()) return hosts.front();
   return local_host();
+}
+
+std::string BrokerSettings::host_of(const AccountId& account) const {
+  if (nodes.empty() || hosts.empty()) return advertised_host();
+  return hosts[std::to_integer<std::size_t>(account.bytes().front()) % hosts.size()];
 }
 
 std::string BrokerSettings::local_host() const { return is_wildcard(listen) || listen == "::1" ? "localhost" : listen; }
@@ -226,6 +233,7 @@ Outcome<> complete_broker(const BrokerFiles& files, const BrokerSettings& settin
     if (auto r = write(files.configuration(), as_bytes(configuration)); !r) return r;
   }
   if (auto r = write_access(files, settings.kind); !r) return r;
+  if (auto r = write_rabbitmq_nodes(files, settings); !r) return r;
   return write_broker_settings(files, settings);
 }
 
@@ -280,8 +288,12 @@ Outcome<BrokerSettings> parse_broker_settings(std::string_view text, std::string
   const auto kind = reader.text("/kind", name(BrokerKind::mosquitto));
   if (kind == name(BrokerKind::rabbitmq)) settings.kind = BrokerKind::rabbitmq;
   else if (kind != name(BrokerKind::mosquitto)) reader.reject("/kind", "must be mosquitto or rabbitmq");
+  settings.nodes = reader.texts("/nodes");
   if (const auto error = reader.finish())
     return failure(EX_CONFIG, sealcam::format("{}: {}; restore the file from a copy", file, *error));
+  // A shell reads the names of nodes, and they are names of folders.
+  if (const auto r = check_nodes(settings); !r)
+    return failure(EX_CONFIG, sealcam::format("{}: {}", file, r.error().message));
   return settings;
 }
 

@@ -32,9 +32,15 @@ struct BrokerSettings {
   /// Authorized devices of one account. This bounds its connections, its topics and its retained messages.
   std::uint32_t devices_per_account = 256;
   BrokerKind kind = BrokerKind::mosquitto;
+  /// The machines of a RabbitMQ cluster, by the names that they use for each other. The first one is this machine.
+  /// Empty: a single node.
+  std::vector<std::string> nodes{};
 
   /// The default for the broker's name or address in enrollments.
   [[nodiscard]] std::string advertised_host() const;
+  /// The same for the devices of one account. The nodes of a cluster do not share retained messages, so all devices of
+  /// an account use one of the hosts. Its id decides which.
+  [[nodiscard]] std::string host_of(const AccountId& account) const;
   /// The name or address for a connection from this machine.
   [[nodiscard]] std::string local_host() const;
 };
@@ -57,6 +63,8 @@ struct BrokerFiles {
   [[nodiscard]] std::filesystem::path definitions() const { return folder / "definitions.json"; }
   /// The revocation list under the name by which Erlang finds it: OpenSSL's hash of the authority's name.
   [[nodiscard]] std::filesystem::path rabbitmq_revocation_list() const { return folder / "crl" / "bfbf4214.r0"; }
+  /// The files of another machine of a RabbitMQ cluster, which stores them in a folder with the path of this one.
+  [[nodiscard]] BrokerFiles of_node(std::string_view node) const { return {folder / "nodes" / node}; }
   [[nodiscard]] std::filesystem::path pid() const { return folder / "mosquitto.pid"; }
 };
 

@@ -25,8 +25,9 @@ constexpr std::size_t max_pem = 16U << 10;
 /// The broker is on this machine. It needs a moment to read its lists, more if the machine is busy.
 constexpr auto timeout = 10s;
 
+/// `host`: a node of a cluster; empty for the broker on this machine.
 Outcome<transport::MqttConfig> connection(const BrokerFiles& files, const AuthorityKey& authority,
-                                          const std::string& name) {
+                                          const std::string& name, const std::string& host = "") {
   const auto settings = read_broker(files);
   if (!settings) return std::unexpected(settings.error());
   auto key = transport::TlsKey::generate();
@@ -36,7 +37,7 @@ Outcome<transport::MqttConfig> connection(const BrokerFiles& files, const Author
   auto certificate = transport::sign_request(authority.certificate_pem, authority.key, *request, name,
                                              transport::CertificateUse::client, {name});
   if (!certificate) return failure(certificate.error(), "cannot sign the operator's certificate");
-  return transport::MqttConfig{.host = settings->local_host(),
+  return transport::MqttConfig{.host = host.empty() ? settings->local_host() : host,
                                .port = settings->port,
                                .client_id = name,
                                .tls = {.role = transport::TlsRole::client,
@@ -80,11 +81,20 @@ Outcome<> end_session(const BrokerFiles& files, const AuthorityKey& authority, c
 
 Outcome<> delete_retained(const BrokerFiles& files, const AuthorityKey& authority,
                           const std::vector<std::string>& topics) {
-  auto config = connection(files, authority, std::string(operator_name));
-  if (!config) return std::unexpected(config.error());
-  std::deque<Outgoing> outgoing;
-  for (const auto& topic : topics) outgoing.push_back({.camera = {}, .topic = topic, .message = {}});
-  return exchange(std::move(*config), std::move(outgoing));
+  const auto settings = read_broker(files);
+  if (!settings) return std::unexpected(settings.error());
+  auto hosts = settings->nodes;
+  if (hosts.empty()) hosts.push_back(settings->local_host());
+  Outcome<> result;
+  for (const auto& host : hosts) {
+    auto config = connection(files, authority, std::string(operator_name), host);
+    if (!config) return std::unexpected(config.error());
+    std::deque<Outgoing> outgoing;
+    for (const auto& topic : topics) outgoing.push_back({.camera = {}, .topic = topic, .message = {}});
+    // A node that is down does not prevent the deletion at the others.
+    if (auto r = exchange(std::move(*config), std::move(outgoing)); !r) result = std::move(r);
+  }
+  return result;
 }
 
 using Json = nlohmann::ordered_json;
@@ -98,10 +108,10 @@ class LocalOperator final : public Operator {
  public:
   explicit LocalOperator(BrokerFiles files) : files_(std::move(files)) {}
 
-  [[nodiscard]] Outcome<Address> address() const override {
+  [[nodiscard]] Outcome<Address> address(const AccountId& account) const override {
     const auto settings = read_broker(files_);
     if (!settings) return std::unexpected(settings.error());
-    return Address{settings->advertised_host(), settings->port};
+    return Address{settings->host_of(account), settings->port};
   }
   [[nodiscard]] Outcome<std::string> authority() const override {
     const auto pem = read(files_.authority(), max_pem);
@@ -125,7 +135,7 @@ class RemoteOperator final : public Operator {
  public:
   explicit RemoteOperator(Answer answer) : answer_(std::move(answer)) {}
 
-  [[nodiscard]] Outcome<Address> address() const override { return answer_.address; }
+  [[nodiscard]] Outcome<Address> address(const AccountId& /*account*/) const override { return answer_.address; }
   [[nodiscard]] Outcome<std::string> authority() const override { return answer_.authority_pem; }
   [[nodiscard]] Outcome<std::string> authorize(const AuthorizationRequest& request) const override {
     const auto name = transport::requested_name(request.request_pem);

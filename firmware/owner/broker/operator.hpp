@@ -34,20 +34,21 @@ struct AuthorityKey {
 /// list. EX_UNAVAILABLE: the broker is not reachable.
 [[nodiscard]] Outcome<> end_session(const BrokerFiles& files, const AuthorityKey& authority, const DeviceId& device);
 
-/// Deletes the retained message of each topic (MQTT 5 section 3.3.1.3). EX_UNAVAILABLE: not all were deleted.
+/// Deletes the retained message of each topic (MQTT 5 section 3.3.1.3), at each node of a cluster. EX_UNAVAILABLE: not
+/// all were deleted.
 [[nodiscard]] Outcome<> delete_retained(const BrokerFiles& files, const AuthorityKey& authority,
                                         const std::vector<std::string>& topics);
 
 /// Thread-bound.
 class Operator {
  public:
-  /// The address of the broker for devices.
+  /// The address of the broker for the devices of an account.
   struct Address {
     std::string host;
     std::uint16_t port = 0;
   };
   virtual ~Operator() = default;
-  [[nodiscard]] virtual Outcome<Address> address() const = 0;
+  [[nodiscard]] virtual Outcome<Address> address(const AccountId& account) const = 0;
   /// The certificate of the operator's authority (PEM).
   [[nodiscard]] virtual Outcome<std::string> authority() const = 0;
   /// Returns the certificate for a request (PEM). The broker accepts the device after apply().

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A set-up of RabbitMQ 4 with its MQTT plugin.
+/// A set-up of RabbitMQ 4 with its MQTT plugin: one node, or a cluster.
 ///
 ///     rabbitmq-env.conf   places of all files; RABBITMQ_CONF_ENV_FILE names it
 ///     rabbitmq.conf       listener and limits
@@ -9,8 +9,10 @@
 ///     imported.json       the definitions.json that the running RabbitMQ has
 ///     changes.json        the entries of the last import
 ///     data, log           RabbitMQ's own files
+///     nodes/<machine>     the files of another machine of a cluster, which stores them in a folder with the same path
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,14 +22,28 @@
 
 namespace sealcam::owner {
 
-/// Writes all files except definitions.json.
+/// Checks BrokerSettings::nodes. EX_USAGE: fewer than three, not one host for each, names that Erlang cannot use
+/// together, or another program than RabbitMQ.
+[[nodiscard]] Outcome<> check_nodes(const BrokerSettings& settings);
+
+/// The name of the Erlang node on a machine of a cluster. Empty: of the only node.
+[[nodiscard]] std::string rabbitmq_node(std::string_view machine);
+
+/// Writes all files of this machine except definitions.json.
 [[nodiscard]] Outcome<> write_rabbitmq_configuration(const BrokerFiles& files, const BrokerSettings& settings);
+
+/// Writes the files of the other machines of a cluster. The files that they share with this machine must exist.
+[[nodiscard]] Outcome<> write_rabbitmq_nodes(const BrokerFiles& files, const BrokerSettings& settings);
+
+/// The files that all machines of a cluster have: certificates, key and revocation list.
+[[nodiscard]] std::vector<std::filesystem::path> rabbitmq_shared_files(const BrokerFiles& files);
 
 /// The command that starts RabbitMQ with this folder.
 [[nodiscard]] std::string rabbitmq_command(const BrokerFiles& files);
 
-/// definitions.json. RabbitMQ ends the connection of a device that uses another topic. Therefore a device writes the
-/// topics of permissions() also with `former` (revoked) devices, which its account may still use, and it reads the
+/// definitions.json. RabbitMQ replaces {client_id}, which the certificate determines, so the pattern of a camera's
+/// topics contains no list. RabbitMQ ends the connection of a device that uses another topic. Therefore a device writes
+/// the topics of permissions() also with `former` (revoked) devices, which its account may still use, and it reads the
 /// topics of its role for all devices of its account.
 [[nodiscard]] std::string rabbitmq_definitions(std::vector<Authorized> devices, const std::vector<Authorized>& former);
 
@@ -42,8 +58,9 @@ namespace sealcam::owner {
 /// default, so another node compares its process id with rabbitmq.pid, and its value is then not `ok`.
 [[nodiscard]] std::string rabbitmq_expression(const BrokerFiles& files, std::string_view expression);
 
-/// Imports the changes of definitions.json since the last call into the RabbitMQ of this folder. Returns false if none
-/// is running. Takes 20 ms with erl_call, and seconds to minutes with rabbitmqctl.
+/// Imports the changes of definitions.json since the last call into the RabbitMQ of this folder, and gives the other
+/// nodes of a cluster the shared files. Returns false if no node is running on this machine. Takes 20 ms with erl_call,
+/// and seconds to minutes with rabbitmqctl.
 [[nodiscard]] bool reload_rabbitmq(const BrokerFiles& files);
 
 /// Ends the connections of a device and deletes its user, because an import deletes no user. EX_UNAVAILABLE: RabbitMQ

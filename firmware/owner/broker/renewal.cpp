@@ -15,6 +15,7 @@
 #include "owner/account/backup.hpp"
 #include "owner/broker/device_records.hpp"
 #include "owner/broker/operator.hpp"
+#include "owner/broker/rabbitmq.hpp"
 #include "owner/console.hpp"
 
 namespace sealcam::owner {
@@ -92,6 +93,7 @@ Outcome<bool> renew_server(const BrokerFiles& files, const std::vector<std::stri
   auto lock = lock_broker(files);
   if (!lock) return std::unexpected(lock.error());
   if (!hosts.empty()) settings->hosts = hosts;
+  if (auto r = check_nodes(*settings); !r) return std::unexpected(r.error());
   const auto authority = read_authority(files);
   if (!authority) return std::unexpected(authority.error());
   if (auto r = make_server_certificate(files, *settings, *authority); !r) return std::unexpected(r.error());

@@ -131,7 +131,7 @@ Outcome<> connect_to_broker(const Dependencies& deps, const AccountArguments& ar
   }
   if (auto r = connect_account(*account, **broker); !r) return r;
   if (auto r = remember_broker(*account, **broker); !r) return r;
-  const auto address = (*broker)->address();
+  const auto address = (*broker)->address(account->id());
   if (!address) return std::unexpected(address.error());
   if (deps.json)
     print_json(JsonObject()

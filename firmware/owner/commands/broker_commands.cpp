@@ -74,6 +74,7 @@ Outcome<> init_broker(const Dependencies& deps, const BrokerArguments& arguments
   auto listen = parse_host(settings.listen);
   if (!listen) return std::unexpected(listen.error());
   settings.listen = std::move(*listen);
+  if (auto r = check_nodes(settings); !r) return r;
   if (auto r = make_broker(files, settings); !r) return r;
   const bool rabbitmq = settings.kind == BrokerKind::rabbitmq;
   const auto configuration = rabbitmq ? files.folder / "rabbitmq.conf" : files.configuration();
@@ -122,9 +123,9 @@ Outcome<> authorize_device(const Dependencies& deps, const BrokerArguments& argu
 Outcome<> answer_requests(const Dependencies& deps, const BrokerArguments& arguments) {
   if (auto r = crypto::init(); !r) return failure(r.error(), "cannot start the crypto library");
   const BrokerFiles files{arguments.folder};
+  const auto settings = read_broker(files);
+  if (!settings) return std::unexpected(settings.error());
   const auto broker = local_operator(files);
-  auto address = broker->address();
-  if (!address) return std::unexpected(address.error());
   auto authority = broker->authority();
   if (!authority) return std::unexpected(authority.error());
   const auto requests = read_requests(arguments.requests);
@@ -133,7 +134,9 @@ Outcome<> answer_requests(const Dependencies& deps, const BrokerArguments& argum
   if (!devices) return std::unexpected(devices.error());
   const auto reloaded = apply_authorizations(files);
   if (!reloaded) return std::unexpected(reloaded.error());
-  Answer answer{std::move(*address), std::move(*authority), {}};
+  // All entries are of one account.
+  const auto host = devices->empty() ? settings->advertised_host() : settings->host_of(devices->front().device.account);
+  Answer answer{{host, settings->port}, std::move(*authority), {}};
   JsonArray authorized;
   for (const auto& [device, certificate_pem] : *devices) {
     answer.certificates_pem.push_back(certificate_pem);

@@ -325,6 +325,7 @@ class CommandLine {
             "Program of the broker: mosquitto or rabbitmq (default: mosquitto)")
         ->type_name("PROGRAM")
         ->check(CLI::IsMember({"mosquitto", "rabbitmq"}).description(""));
+    add_text(init, "--node", i.settings.nodes, "HOST", "Machine of a RabbitMQ cluster, this one first; repeatable");
     add_number(init, "--devices", i.settings.devices_per_account, "NUMBER", 1U, 1U << 20,
                "Maximum number of devices of one account")
         ->capture_default_str();

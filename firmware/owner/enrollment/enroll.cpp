@@ -24,8 +24,8 @@ constexpr std::size_t max_pem = 16U << 10;
 using Address = Operator::Address;
 
 /// The address of the broker as the device must use it.
-Outcome<Address> address_for_device(const EnrollmentOptions& options) {
-  auto address = options.broker->address();
+Outcome<Address> address_for_device(const Account& account, const EnrollmentOptions& options) {
+  auto address = options.broker->address(account.id());
   if (!address) return address;
   return Address{options.host.value_or(address->host), options.port.value_or(address->port)};
 }
@@ -81,7 +81,7 @@ bool same_key(std::string_view one_pem, std::string_view other_pem) {
 
 /// Enrolls the owner and this machine's hub, if they are not enrolled yet. Returns whether it authorized one of them.
 Outcome<bool> enroll_this_machine(const Account& account, const Operator& broker) {
-  const auto address = broker.address();
+  const auto address = broker.address(account.id());
   if (!address) return std::unexpected(address.error());
   const auto authority = broker.authority();
   if (!authority) return std::unexpected(authority.error());
@@ -220,7 +220,7 @@ Outcome<bool> prepare_enrollment(const Account& account, const EnrollmentOptions
 Outcome<EnrollmentBundle> make_enrollment_bundle(Account& account, const DeviceRequest& device,
                                                  const EnrollmentOptions& options, const Clock& clock) {
   const auto& descriptor = device.descriptor;
-  const auto address = address_for_device(options);
+  const auto address = address_for_device(account, options);
   if (!address) return std::unexpected(address.error());
   const bool is_camera = descriptor.role == Role::camera;
   auto enrollment = authorize_device(account, device, *options.broker, *address, is_camera ? options.name : "");
@@ -271,7 +271,7 @@ Outcome<DeviceRequest> local_device(const Account& account, Role role, const std
 
 Outcome<Enrolled> enroll(Account& account, const EnrollRequest& request, const Clock& clock) {
   if (auto r = check_name(request.options.name); !r) return std::unexpected(r.error());
-  if (auto r = request.options.broker->address(); !r) return std::unexpected(r.error());
+  if (auto r = request.options.broker->address(account.id()); !r) return std::unexpected(r.error());
   const StateFiles files{request.state};
   const auto device = local_device(account, request.role, request.state);
   if (!device) return std::unexpected(device.error());

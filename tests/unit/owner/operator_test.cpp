@@ -99,8 +99,8 @@ TEST_CASE("an answer returns only the certificate for the key of the request") {
   const auto certificate = w.certificate(own_request);
   const auto answer = w.remote_operator_with({w.certificate(stranger), certificate}, w.authority());
   REQUIRE(answer);
-  CHECK((*answer)->address()->host == "broker.example");
-  CHECK((*answer)->address()->port == 8883);
+  CHECK((*answer)->address(AccountId{})->host == "broker.example");
+  CHECK((*answer)->address(AccountId{})->port == 8883);
   CHECK((*answer)->authority() == w.authority());
   CHECK((*answer)->folder().empty());
   const auto given = (*answer)->authorize(own_request);

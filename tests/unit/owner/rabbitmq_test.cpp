@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 #include <cstdlib>
 #include <future>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
@@ -28,7 +30,8 @@ using protocol::Leaf;
 using protocol::Role;
 using test::Actor;
 
-/// The users of definitions.json. RabbitMQ matches the topic with '.' instead of '/' against the patterns.
+/// The users of definitions.json. RabbitMQ matches the topic with '.' instead of '/' against the patterns, in which it
+/// replaces {client_id}. Here each client has the id of its user, because RabbitMQ requires it.
 struct Users {
   nlohmann::json json;
   explicit Users(const std::vector<Authorized>& devices, const std::vector<Authorized>& former = {})
@@ -36,8 +39,14 @@ struct Users {
 
   [[nodiscard]] bool may(const char* access, const std::string& user, std::string topic) const {
     std::ranges::replace(topic, '/', '.');
-    for (const auto& entry : json.at("topic_permissions"))
-      if (entry.at("user") == user) return std::regex_search(topic, std::regex(entry.at(access).get<std::string>()));
+    for (const auto& entry : json.at("topic_permissions")) {
+      if (entry.at("user") != user) continue;
+      auto pattern = entry.at(access).get<std::string>();
+      constexpr std::string_view variable = "{client_id}";
+      for (auto at = pattern.find(variable); at != std::string::npos; at = pattern.find(variable))
+        pattern.replace(at, variable.size(), user);
+      return std::regex_search(topic, std::regex(pattern));
+    }
     FAIL("no topic permission for " << user);
     return false;
   }
@@ -79,6 +88,24 @@ TEST_CASE("each user of RabbitMQ writes the topics of its device only") {
   // A part of a permitted topic, or a longer one.
   CHECK_FALSE(users.writes(camera.id(), protocol::topic(route, Leaf::grants) + "/x"));
   CHECK_FALSE(users.writes(camera.id(), "x/" + protocol::topic(route, Leaf::grants)));
+}
+
+TEST_CASE("the permissions of a camera contain no list") {
+  const Actor owner, camera, other, hub;
+  const auto pattern = [&](const std::vector<Authorized>& devices, const char* access) {
+    const Users users(devices);
+    for (const auto& entry : users.json.at("topic_permissions"))
+      if (entry.at("user") == camera.id().to_string()) return entry.at(access).get<std::string>();
+    return std::string();
+  };
+  std::vector<Authorized> devices = {{Role::camera, camera.id(), owner.account()}};
+  const auto write = pattern(devices, "write"), read = pattern(devices, "read");
+  CHECK(write.contains("{client_id}"));
+  CHECK_FALSE((write + read).contains(camera.id().to_string()));
+  devices.push_back({Role::camera, other.id(), owner.account()});
+  devices.push_back({Role::hub, hub.id(), owner.account()});
+  CHECK(pattern(devices, "write") == write);
+  CHECK(pattern(devices, "read") == read);
 }
 
 TEST_CASE("the account of a revoked device may still write to it, because RabbitMQ would end the connection") {
@@ -289,6 +316,84 @@ TEST_CASE("the configuration of RabbitMQ requires certificates that are not revo
   REQUIRE(read_back);
   CHECK(read_back->kind == BrokerKind::rabbitmq);
   CHECK_FALSE(reload_broker(op.files, BrokerKind::rabbitmq));
+}
+
+BrokerSettings cluster() {
+  return {.listen = "0.0.0.0",
+          .port = 8883,
+          .hosts = {"a.example", "b.example", "c.example"},
+          .kind = BrokerKind::rabbitmq,
+          .nodes = {"n1.example", "n2.example", "n3.example"}};
+}
+
+TEST_CASE("each machine of a cluster has its files, and only the first one loads users") {
+  const test::OperatorScene op(cluster());
+  const auto read = [&](const std::filesystem::path& file) {
+    return std::string(as_text(test::must(read_file(op.files.folder / file, 1 << 20))));
+  };
+  CHECK(read("rabbitmq-env.conf").contains("NODENAME=sealcam@n1.example\n"));
+  CHECK(read("rabbitmq.conf").contains("load_definitions"));
+  for (const char* name : {"n2.example", "n3.example"}) {
+    const auto folder = std::filesystem::path("nodes") / name;
+    const auto environment = read(folder / "rabbitmq-env.conf"), settings = read(folder / "rabbitmq.conf");
+    CHECK(environment.contains(sealcam::format("NODENAME=sealcam@{}\n", name)));
+    CHECK(environment.contains("USE_LONGNAME=true"));
+    CHECK_FALSE(environment.contains("inet_dist_use_interface"));
+    // The folder has the same path on each machine.
+    CHECK(environment.contains(sealcam::format("CONFIG_FILE={}/rabbitmq.conf", op.files.folder.string())));
+    CHECK(settings.contains("cluster_formation.classic_config.nodes.3 = sealcam@n3.example"));
+    CHECK(settings.contains("pause_minority"));
+    CHECK_FALSE(settings.contains("load_definitions"));  // an older file would restore revoked users
+    for (const auto& file : rabbitmq_shared_files(op.files)) {
+      const auto own = file.lexically_relative(op.files.folder);
+      CHECK(read(folder / own) == read(own));
+    }
+    CHECK_FALSE(std::filesystem::exists(op.files.folder / folder / "ca.key"));
+  }
+  CHECK(read_broker(op.files)->nodes == cluster().nodes);
+  const test::OperatorScene single({.hosts = {}, .kind = BrokerKind::rabbitmq});  // control
+  CHECK_FALSE(std::filesystem::exists(single.files.folder / "nodes"));
+}
+
+TEST_CASE("all devices of an account use one host of a cluster, and the accounts use all hosts") {
+  std::map<std::string, int> used;
+  for (int first = 0; first < 6; ++first) {
+    std::array<std::byte, AccountId::size> bytes{};
+    bytes.front() = static_cast<std::byte>(first);
+    const AccountId account{bytes};
+    ++used[cluster().host_of(account)];
+    CHECK(BrokerSettings{.hosts = {"a.example", "b.example"}}.host_of(account) == "a.example");
+  }
+  CHECK(used == std::map<std::string, int>{{"a.example", 2}, {"b.example", 2}, {"c.example", 2}});
+}
+
+TEST_CASE("names and hosts of a cluster are checked") {
+  CHECK(check_nodes(cluster()));
+  CHECK(check_nodes({}));
+  const auto rejected = [](auto change) {
+    auto settings = cluster();
+    change(settings);
+    const auto result = check_nodes(settings);
+    return !result && result.error().exit_code == EX_USAGE;
+  };
+  CHECK(rejected([](auto& s) { s.kind = BrokerKind::mosquitto; }));
+  CHECK(rejected([](auto& s) { s.nodes.pop_back(); }));
+  CHECK(rejected([](auto& s) { s.hosts.pop_back(); }));
+  CHECK(rejected([](auto& s) { s.nodes[1] = s.nodes[0]; }));
+  CHECK(rejected([](auto& s) { s.nodes[1] = "short"; }));
+  CHECK(rejected([](auto& s) { s.nodes[1] = "2001:db8::1"; }));
+  CHECK(rejected([](auto& s) { s.nodes[1] = "a$(id).example"; }));
+  CHECK(rejected([](auto& s) { s.nodes[1] = "../n2.example"; }));
+  // Also in a file that was changed or restored.
+  const auto file = [](std::string_view node) {
+    return sealcam::format(
+        R"({{"version": 1, "listen": "::", "kind": "rabbitmq", "hosts": ["a", "b", "c"], "nodes": ["x", "y", "{}"]}})",
+        node);
+  };
+  CHECK(parse_broker_settings(file("z"), "broker.json"));
+  const auto damaged = parse_broker_settings(file("z;id"), "broker.json");
+  REQUIRE_FALSE(damaged);
+  CHECK(damaged.error().exit_code == EX_CONFIG);
 }
 
 }  // namespace
