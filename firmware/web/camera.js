@@ -49,6 +49,11 @@ export class Camera {
     return this.membership.member ? null : "not_member";
   }
 
+  #rejectIfBlocked() {
+    const blocked = this.#blocked();
+    if (blocked !== null) reject(blocked);
+  }
+
   // The hub deletes the keys and the pictures of the camera (R-ROSTER-7, R-CLONE-3).
   #forget() {
     this.#epochs.clear();
@@ -73,8 +78,7 @@ export class Camera {
 
   // Throws Reject.
   async onGrants(message) {
-    const blocked = this.#blocked();
-    require(blocked === null, blocked ?? undefined);
+    this.#rejectIfBlocked();
     const { account, identity } = this.#hub;
     const grants = await openGrants(message, account, this.#idBytes, this.#verifier, identity.id);
     this.membership.noteFollowed(grants.version, grants.hash, this.#now);
@@ -95,7 +99,7 @@ export class Camera {
     await this.#checkAll(this.#waiting.take(grants.epoch));
   }
 
-  // { key, grantKey, name }, or the Reject.
+  // { key, name }, or the Reject.
   async #open(grants) {
     const { account, identity, prekeys } = this.#hub;
     try {
@@ -103,7 +107,7 @@ export class Camera {
       const key = await OpeningKey.derive(grants.suite, grants.epoch, baseKey);
       baseKey.fill(0);
       prekeys.noteUsed(grants.own.key);
-      return { key, name, grantKey: grants.own.key };
+      return { key, name };
     } catch (error) {
       if (!(error instanceof Reject)) throw error;
       return error;
@@ -123,8 +127,7 @@ export class Camera {
 
   // Throws Reject.
   async onStatus(message) {
-    const blocked = this.#blocked();
-    require(blocked === null, blocked ?? undefined);
+    this.#rejectIfBlocked();
     const status = await openStatus(message, this.#hub.account, this.#idBytes, this.#verifier);
     this.#reported.onStatus(status);
     if (!status.online || this.#now - this.#statusRequest < STATUS_MS) return;
@@ -151,7 +154,9 @@ export class Camera {
 
   #beginCheck(arrival) {
     const { frame } = arrival, camera = this.#verifier, key = this.#keyOf(frame.epoch);
-    arrival.check = { camera, key, result: checkFrame(frame, this.#aad, camera, key, this.#hub.checkPicture) };
+    const result = checkFrame(frame, this.#aad, camera, key, this.#hub.checkPicture);
+    result.catch(() => {});  // a fault of the program, which onFrame() throws
+    arrival.check = { key, result };
   }
 
   #isKnown(epoch) { return this.#epochs.find(epoch) !== null || this.#epochs.isClosed(epoch); }
@@ -192,8 +197,11 @@ export class Camera {
     if (epoch === null) return "not_decryptable";
     const { kind, counter } = frame;
     const verdict = epoch.order.accept(kind, counter, header);
-    // A broker sends the retained still again after each subscription.
-    if (verdict === "replayed") return retained && kind === "still" && epoch.lastStill === counter && epoch === this.#epochs.current ? null : verdict;
+    if (verdict === "replayed") {
+      // A broker sends the retained still again after each subscription.
+      const again = retained && kind === "still" && epoch.lastStill === counter && epoch === this.#epochs.current;
+      return again ? null : verdict;
+    }
     if (kind === "key" || kind === "delta") epoch.noteVideo(counter, at);
     if (verdict === "out_of_order") return verdict;
     this.#accept(epoch, verdict, { camera: this.id, kind, epoch: frame.epoch, counter, header, content, received: at }, made, report);

@@ -1,29 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-// The clocks of a hub in a browser (protocol page, "Clocks"). A browser has no clock that surely continues while the machine sleeps:
-// performance.now() may stand still, and Date.now() may be set. So the greater difference counts.
-import { LIVE_FOR, Stopwatch } from "../hub/web/page/age.js";
+// Time in a browser (protocol page, "Clocks"). The page of sealcam-hub contains this file, too. A browser has no clock that surely continues
+// while the machine sleeps: performance.now() may stand still, and Date.now() may be set. So the greater difference counts.
 
-const ANCHOR_MS = 1000;      // the clocks are compared at least this often, if somebody reads them
-const MAX_DIFFERENCE = 1000;
+export const LIVE_FOR = 5000;  // ms (R-LIVE-4)
 
+const ANCHOR_MS = 1000;        // BrowserClock begins a new stopwatch after this time
+const MAX_DIFFERENCE = 1000;   // ms by which the two clocks may differ between two checks
+
+// Time since its creation.
+export class Stopwatch {
+  #steady = performance.now();
+  #wall = Date.now();
+  get ms() { return Math.max(0, performance.now() - this.#steady, Date.now() - this.#wall); }
+  // By how much the two clocks disagree about the time since its creation.
+  get difference() { return Math.abs(performance.now() - this.#steady - (Date.now() - this.#wall)); }
+  // One of the clocks cannot be trusted: the machine slept, or a clock was set.
+  get differs() { return this.difference > MAX_DIFFERENCE; }
+}
+
+// The clocks of a hub.
 export class BrowserClock {
   #base = 0;
   #since = new Stopwatch();
   #last = 0;
 
-  // ms since this object was made, which are never too few, except if the wall clock was set back during a sleep by the length of that sleep.
-  // If the two clocks differ by more than a second, one of them cannot be trusted: the time then advances by so much that no picture from
-  // before is LIVE. The next echo makes pictures LIVE again.
+  // ms since this object was made, which are never too few, except if the wall clock was set back during a sleep by the length of that sleep. If
+  // the two clocks differ by more than a second, the time advances by so much that no picture from before is LIVE. The next echo makes pictures
+  // LIVE again.
   get boot() {
-    const passed = this.#since.ms;
-    if (passed >= ANCHOR_MS || this.#since.difference > MAX_DIFFERENCE) {
-      const suspicious = this.#since.difference > MAX_DIFFERENCE;
-      this.#base += passed + (suspicious ? LIVE_FOR + 1 : 0);
+    const { ms, differs } = this.#since;
+    this.#last = Math.max(this.#last, this.#base + ms + (differs ? LIVE_FOR + 1 : 0));
+    if (ms >= ANCHOR_MS || differs) {
+      this.#base = this.#last;
       this.#since = new Stopwatch();
-      this.#last = Math.max(this.#last, this.#base);
-      return this.#last;
     }
-    this.#last = Math.max(this.#last, this.#base + passed);
     return this.#last;
   }
 

@@ -38,16 +38,16 @@ class HeldGroup {
 
 // What a hub knows of an epoch that it can open.
 export class Epoch {
-  constructor({ number, key, grantKey, name, knownSince }) {
+  constructor({ number, key, name, knownSince }) {
     this.number = number;
     this.key = key;                 // OpeningKey
-    this.grantKey = grantKey;       // number of the prekey that opened the grant (BigInt), 0n for the key in the roster
     this.name = name;               // of the camera
     this.knownSince = knownSince;   // serial of the hub's next challenge when the grants arrived
     this.order = new StreamOrder();
     this.held = new HeldGroup();
     this.shown = false;
     this.newestPicture = -1;        // greatest counter of an accepted picture
+    this.lastStill = -1;            // counter of the newest accepted still
     this.nextRequest = -Infinity;   // ms of the boot-time clock
     this.requests = 0;              // without an answer
     this.video = null;              // the receiver report: { counter, arrival, received, zero }

@@ -7,8 +7,8 @@ const SLICE = 1, IDR = 5, SEI = 6, SPS = 7, PPS = 8, DELIMITER = 9, FILLER = 12;
 // Profiles with chroma_format_idc.
 const HIGH_PROFILES = new Set([100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135]);
 
-const isSize = (width, height) =>
-  width % 2 === 0 && height % 2 === 0 && Math.min(width, height) >= MIN_SIDE && Math.max(width, height) <= MAX_SIDE && width * height <= MAX_PIXELS;
+const isSide = (side) => side % 2 === 0 && side >= MIN_SIDE && side <= MAX_SIDE;
+const isSize = (width, height) => isSide(width) && isSide(height) && width * height <= MAX_PIXELS;
 
 const rounded = (side) => Math.ceil(side / 16) * 16;  // some encoders do not crop the macroblocks at the edge
 
@@ -146,7 +146,8 @@ export function isPicture(kind, { width, height }, content) {
   const takeSps = (begin, end) => {
     const size = end - begin < 4 ? null : spsSize(content.subarray(0, end), begin + 1);
     sps = true;
-    return size !== null && ((size.width === width && size.height === height) || (size.width === rounded(width) && size.height === rounded(height)));
+    const is = (w, h) => size.width === w && size.height === h;
+    return size !== null && (is(width, height) || is(rounded(width), rounded(height)));
   };
   const valid = forEachUnit(content, (begin, end) => {
     if (content[begin] >= 0x80) return false;  // forbidden_zero_bit

@@ -39,6 +39,7 @@ export class Hub {
   #rosterBudget = new Budget(ROSTER_BURST);
   #budgets = new Map();  // camera: Budget
   #rooms = new Map();    // camera: Room
+  #unknownRoom = new Room(MAX_FRAMES, MAX_FRAME_BYTES);  // frames of cameras without a roster
   #controlRoom = new Room(MAX_QUEUED, MAX_QUEUED_BYTES);
   #received;
   #sent;
@@ -154,7 +155,8 @@ export class Hub {
 
   saveCounter(camera, counter) {
     this.#counters.set(camera, counter);
-    this.#sent.add(() => this.#save("epoch", camera, counter, "cannot store the newest epoch; after a restart, the hub may accept an older one"));
+    const failed = "cannot store the newest epoch; after a restart, the hub may accept an older one";
+    this.#sent.add(() => this.#save("epoch", camera, counter, failed));
   }
 
   // Signs and publishes a view request, in the order of the calls. A lost request needs no action: the next one follows within a second.
@@ -181,7 +183,7 @@ export class Hub {
   }
 
   #roomOf(camera) {
-    if (!this.cameras.has(camera)) return this.#controlRoom;
+    if (!this.cameras.has(camera)) return this.#unknownRoom;
     if (!this.#rooms.has(camera)) this.#rooms.set(camera, new Room(MAX_FRAMES, MAX_FRAME_BYTES));
     return this.#rooms.get(camera);
   }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which verified frames of one epoch may be shown (protocol page, "Order"), and how old the shown picture is ("LIVE").
+import { LIVE_FOR } from "./clock.js";
 
 const WINDOW = 1024;      // counters
 const HALF = 2 ** 31;     // of the frame numbers
-
-export const LIVE_MS = 5000;
 
 // Frame numbers wrap at 2^32 and are compared as serial numbers (RFC 1982).
 export const before = (a, b) => a !== b && ((b - a) >>> 0) < HALF;
@@ -93,7 +92,7 @@ export class Freshness {
   // An upper bound of the age in ms, or null if there is none.
   age(now) { return this.#made === null ? null : now - this.#made; }
 
-  live(now) { return this.#made !== null && now - this.#made <= LIVE_MS; }
+  live(now) { return this.#made !== null && now - this.#made <= LIVE_FOR; }
 }
 
 // The pictures that a hub hands out for one camera.

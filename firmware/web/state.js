@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Membership of this hub (protocol page, "Roster"), and the state that a camera reports ("State").
 import { equal } from "./bytes.js";
+import { LIVE_FOR } from "./clock.js";
 import { reportedState } from "./messages.js";
-import { LIVE_MS } from "./order.js";
 
 const PUBLISH_MS = 30_000;
 
@@ -83,7 +83,7 @@ export class ReportedState {
   }
 
   // The proven state: "none", "privacy", "sensor_fault", ..., or null if nothing is proven now.
-  proven(now) { return this.#proof === null || now - this.#proof.made > LIVE_MS ? null : this.#proof.state; }
+  proven(now) { return this.#proof === null || now - this.#proof.made > LIVE_FOR ? null : this.#proof.state; }
 
   // The newest status is offline, and no state is proven (R-LIVE-6).
   offline(now) { return this.#online === false && this.proven(now) === null; }

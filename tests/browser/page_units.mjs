@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 const page = new URL("../../firmware/hub/web/page/", import.meta.url);
-const { HubClock, Stopwatch } = await import(new URL("age.js", page));
+const { HubClock } = await import(new URL("age.js", page));
+const { Stopwatch } = await import(new URL("clock.js", page));
 const { readPicture } = await import(new URL("link.js", page));
 const { codecOf } = await import(new URL("player.js", page));
 const texts = await import(new URL("text.js", page));

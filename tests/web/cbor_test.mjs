@@ -89,6 +89,16 @@ test("a point that is not on the curve is rejected before WebCrypto receives it"
   await assert.rejects(Verifier.open(changed(64, point[64] ^ 1)), malformed);
 });
 
+test("r and s are 1 to n - 1, and s is at most n / 2", async () => {
+  const identity = await IdentityKey.open(await generateIdentity()), verifier = await Verifier.open(identity.point), data = fromHex("01");
+  const signature = await identity.sign(data), order = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+  const half = "7fffffff800000007fffffffffffffffde737d56d38bcf4279dce5617e3192a8", above = `${half.slice(0, -1)}9`, zero = "0".repeat(64);
+  await verifier.verify(data, signature);
+  const r = toHex(signature.subarray(0, 32)), s = toHex(signature.subarray(32));
+  for (const wrong of [zero + s, order + s, r + zero, r + order, r + above, r + half, zero + zero, "f".repeat(64) + s, s + r])
+    await assert.rejects(verifier.verify(data, fromHex(wrong)), (error) => error instanceof Reject && error.reason === "bad_signature", wrong);
+});
+
 test("private keys and epoch keys cannot be exported", async () => {
   for (const { privateKey } of [await generateIdentity(), await generateAgreement()]) {
     assert.equal(privateKey.extractable, false);

@@ -19,7 +19,7 @@ const { values } = parseArgs({ options: { compare: { type: "string" } } });
 const TIMEOUT = 240_000;
 // The modules need no other right than their own scripts and connections.
 const POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'";
-const SERVED = /^\/(firmware\/web|firmware\/hub\/web\/page|tests\/web|tests\/conformance\/(javascript|rules\/[\w-]+))\/[\w-]+\.(js|mjs|json)$/;
+const SERVED = /^\/(firmware\/web|tests\/web|tests\/conformance\/(javascript|rules\/[\w-]+))\/[\w-]+\.(js|mjs|json)$/;
 const TYPES = { js: "text/javascript", mjs: "text/javascript", json: "application/json" };
 
 if (!existsSync(chromium)) {

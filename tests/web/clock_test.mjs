@@ -2,9 +2,8 @@
 // clock.js and prekeys.js with clocks that a test moves.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { BrowserClock } from "../../firmware/web/clock.js";
+import { BrowserClock, LIVE_FOR } from "../../firmware/web/clock.js";
 import { AgreementKey, generateAgreement } from "../../firmware/web/keys.js";
-import { LIVE_MS } from "../../firmware/web/order.js";
 import { Prekeys } from "../../firmware/web/prekeys.js";
 import { MemoryStore } from "../../firmware/web/store.js";
 import { Scene } from "./scene.mjs";
@@ -69,7 +68,7 @@ test("after a jump of one clock no earlier picture is LIVE, and the next echo ma
     await scene.deliver(["video", await scene.frame(epoch, "delta", 1, { echoes: [scene.newestChallenge] })]);
     assert.equal(camera.state, "LIVE");
     assert.deepEqual(scene.shown, ["0 LIVE", "1 LIVE"]);
-    pass(LIVE_MS + 1);
+    pass(LIVE_FOR + 1);
     assert.equal(camera.state, "STALE");
     t.mock.restoreAll();
   }

@@ -88,6 +88,29 @@ test("a sink that throws is reported, and later pictures are shown", async () =>
   assert.match(scene.reports[0], /the canvas is gone/);
 });
 
+test("a fault while frames are checked is reported, and does not stop the hub", async () => {
+  const scene = await Scene.open();
+  scene.checkPicture = (kind, header) => {
+    if (header.number === 1) throw new TypeError("a fault of the program");
+    return true;
+  };
+  await scene.restart();
+  const epoch = await scene.begin();
+  await scene.deliver(...await video(scene, epoch, 1), ["video", await scene.frame(epoch, "key", 2)], ["video", await scene.frame(epoch, "delta", 3)]);
+  assert.deepEqual(scene.shown, ["0 LIVE", "2 LIVE", "3 LIVE"]);
+  assert.match(scene.reports.join(), /a fault of the program/);
+});
+
+test("frames of cameras without a roster use memory of their own, so that rosters still arrive", async () => {
+  const scene = await Scene.open(), large = new Uint8Array(1 << 20);
+  for (let i = 0; i < 200; ++i) scene.hub.receive(scene.topic("video", scene.other), large);
+  scene.hub.receive(scene.topic("roster"), await scene.roster(1));
+  assert.equal(scene.hub.dropped, 196);
+  await scene.hub.settled();
+  assert.equal(scene.hub.cameras.get(scene.camera.text).membership.version, 1n);
+  assert.deepEqual(scene.rejected, { not_member: 4 });
+});
+
 test("requests are sent in the order of their numbers, and these grow over restarts", async (t) => {
   const scene = await Scene.open(), { sign } = crypto.subtle;
   let call = 0;

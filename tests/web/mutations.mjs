@@ -20,7 +20,7 @@ function fail(text) {
 
 // A folder with the modules, the runner, and a link to the cases. `mutation` is applied to it.
 function prepare(folder, mutation) {
-  for (const path of [modules, "firmware/hub/web/page", "tests/web", "tests/conformance/javascript"])
+  for (const path of [modules, "tests/web", "tests/conformance/javascript"])
     cpSync(join(top, path), join(folder, path), { recursive: true });
   symlinkSync(join(top, rules), join(folder, rules));
   if (!mutation) return;

@@ -1,19 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The age of a picture by the hub's clock, which continues while the machine sleeps (../README.md).
 
-export const LIVE_FOR = 5000;
-const MAX_DIFFERENCE = 1000;  // ms by which the page's two clocks may differ between two checks
-const MAX_PINGS = 8;          // without an answer
+import { Stopwatch } from "./clock.js";
 
-// Time since its creation. One of the page's clocks may stand still while the machine sleeps, and the other one may be set, so the
-// higher time counts.
-export class Stopwatch {
-  #steady = performance.now();
-  #wall = Date.now();
-  get ms() { return Math.max(0, performance.now() - this.#steady, Date.now() - this.#wall); }
-  // By how much the two clocks disagree about the time since its creation.
-  get difference() { return Math.abs(performance.now() - this.#steady - (Date.now() - this.#wall)); }
-}
+const MAX_PINGS = 8;  // without an answer
 
 // Upper bound of the hub's boot-time clock, in ms. The page sends a ping; the hub answers with its time. The hub read its clock after
 // the page sent the ping, so its time now is at most the answer plus the time since the ping. One object for each connection.
@@ -41,7 +31,7 @@ export class HubClock {
 
   // Null without an answer. A difference of the page's clocks makes all answers invalid: the machine slept, or a clock was set.
   get now() {
-    const differs = this.#checked.difference > MAX_DIFFERENCE;
+    const { differs } = this.#checked;
     this.#checked = new Stopwatch();
     if (differs) {
       this.#answer = this.#pinged = null;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One camera on the page. The tile itself decides whether the picture on the canvas is LIVE: the hub may not answer any more.
-import { LIVE_FOR } from "./age.js";
+import { LIVE_FOR } from "./clock.js";
 import { Player } from "./player.js";
 import * as texts from "./text.js";
 
