@@ -16,6 +16,8 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(os.environ["BITBAKE"]) / "lib"))
 import bb.tinfoil  # noqa: E402
+import checks  # noqa: E402
+import requirements  # noqa: E402
 
 FACTS = pathlib.Path(__file__).with_name("series.json")
 # The dependencies of meta-sealcam's recipes, the recipes that it appends to, and those of the packages that it installs.
@@ -23,6 +25,11 @@ APPENDED = ["ffmpeg", "mbedtls", "x264"]
 FIRST = APPENDED + ["boost", "cli11", "e2fsprogs", "libcamera", "libcbor", "libgpiod", "nlohmann-json", "qrencode", "sqlite3", "systemd", "util-linux",
                     "v4l-utils"]
 PACKAGES = ["e2fsprogs-e2fsck", "util-linux-fsck"]
+
+# The folders with code that uses the variables that meta-sealcam sets. Pages and patches prove nothing.
+SEARCHED = {"openembedded-core": ["meta", "scripts"], "meta-raspberrypi": ["classes", "conf", "recipes-bsp", "recipes-kernel"]}
+CODE = {"", ".bb", ".bbappend", ".bbclass", ".conf", ".in", ".inc", ".py", ".wks"}
+WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def for_target(text):
@@ -49,6 +56,20 @@ def facts_of(data, name):
     return facts
 
 
+def places(repositories, world):
+    """Returns the file of each class that meta-sealcam inherits, and for each name that it uses the first file with this name."""
+    classes, names = {f"{name}.bbclass" for name in requirements.classes(world)}, requirements.names(world)
+    found = {"classes": {}, "names": {}}
+    for repository, folder in ((r, r / folder) for r in repositories for folder in SEARCHED.get(r.name, [])):
+        for path in sorted(p for p in folder.rglob("*") if p.suffix in CODE and p.is_file()):
+            place = str(path.relative_to(repository.parent))
+            if path.name in classes:
+                found["classes"][path.stem] = place
+            for name in set(WORD.findall(path.read_text(errors="replace"))) & names - found["names"].keys():
+                found["names"][name] = place
+    return {kind: dict(sorted(entries.items())) for kind, entries in found.items()}
+
+
 def repository(layer):
     done = subprocess.run(["git", "-C", layer, "log", "-1", "--format=%H %cs"], capture_output=True, text=True, check=True).stdout.split()
     top = subprocess.run(["git", "-C", layer, "rev-parse", "--show-toplevel"], capture_output=True, text=True, check=True).stdout.strip()
@@ -70,7 +91,13 @@ def read():
             waiting += facts[name]["depends"] + [n for o in facts[name].get("enabled", []) for n in facts[name]["options"][o]]
         layers = [layer for layer in tinfoil.config_data.getVar("BBLAYERS").split() if not layer.endswith("meta-sealcam")]
         layers.append(os.environ["BITBAKE"])
-    return {"repositories": dict(sorted(map(repository, layers))), "recipes": dict(sorted(facts.items()))}
+    return facts_of_layers(layers) | {"recipes": dict(sorted(facts.items()))}
+
+
+def facts_of_layers(layers):
+    commits = dict(sorted(map(repository, layers)))
+    tops = sorted({top for layer in layers for top in [pathlib.Path(layer), *pathlib.Path(layer).parents] if top.name in commits})
+    return {"repositories": commits} | places(tops, checks.World(FACTS.parents[2]))
 
 
 def text(document):

@@ -94,6 +94,28 @@ def optional(world):
         yield "sealcam can be built without its changes to other recipes; REQUIRED_DISTRO_FEATURES lacks sealcam"
 
 
+def classes(world):
+    """Returns the classes that the recipes inherit."""
+    return {name for recipe in world.recipes.values() for name in recipe.inherits}
+
+
+def names(world):
+    """Returns the variables that the layer sets and the kickstart sources that it uses. Both belong to other layers."""
+    recipes = [*world.recipes.values(), world.configuration, world.distro]
+    variables = {re.split(r"[:\[]", name)[0] for recipe in recipes for name, _ in recipe.operators}
+    sources = {name for file in (world.layer / "files/wic").iterdir() for name in re.findall(r"--source (\S+)", file.read_text())}
+    generic = r"SEALCAM_.*|.*_sealcam|PREFERRED_PROVIDER_.*"  # own names, and names with the name of a layer or recipe
+    return {name for name in variables if not re.fullmatch(generic, name)} | sources
+
+
+def known(world):
+    """Each class exists in all series, and some file there has each variable. Otherwise a setting has no effect, without a message."""
+    for series, facts in world.series.items():
+        for kind, used in (("classes", classes(world)), ("names", names(world))):
+            if unknown := used - facts[kind].keys():
+                yield f"the layers of {series} do not have the {kind} {sorted(unknown)}; if they are right, run read_series.py"
+
+
 def versions(world):
     """README.md names the versions of the series that were read."""
     readme = (world.layer / "README.md").read_text()
