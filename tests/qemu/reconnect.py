@@ -52,7 +52,7 @@ def case(bench):
     modules = [m.replace("radios=4", "radios=2") for m in wifi.modules(bench.guest.kernel)]
     services = wifi.services(tree)[0] | {SENDER: tree / SENDER}
     with bench.boot("reconnect", [], job(tree), modules=modules, services=services, memory=1024) as run:
-        status = run.wait_end(600)
+        status = run.wait_end(1100)
         text = "\n".join(line for _, line in run.lines)
     if status != 0:
         raise Failure(f"the job exited with {status}:\n{text[-3000:]}")
