@@ -103,14 +103,14 @@ class Help:
     def __init__(self, build):
         self.build, self.texts = pathlib.Path(build) / "bin", {}
 
-    def of(self, *words):
-        if words not in self.texts:
-            done = subprocess.run([self.build / words[0], *words[1:], "--help"], capture_output=True, text=True, timeout=30)
-            self.texts[words] = done.stdout if done.returncode == 0 else ""
-        return self.texts[words]
+    def of(self, *parts):
+        if parts not in self.texts:
+            done = subprocess.run([self.build / parts[0], *parts[1:], "--help"], capture_output=True, text=True, timeout=30)
+            self.texts[parts] = done.stdout if done.returncode == 0 else ""
+        return self.texts[parts]
 
     def faults(self, command):
-        """The faults of one command, a list of words."""
+        """The faults of one command, a list of parts."""
         known, text, at = self.of(command[0]), self.of(command[0]), 1
         while at < len(command) and re.search(r"^Subcommands:", text, re.M):
             word = command[at]
@@ -134,16 +134,16 @@ class Help:
 
 
 def commands_in(code):
-    """Yields each command of a program in a line of code, as words."""
+    """Yields each command of a program in a line of code, as parts."""
     code = re.sub(r"\s#\s.*|\s{2,}[A-Za-z].*$", "", code)
     for match in re.finditer(rf"(?<!-u)(?:^|[\s'(])(?:/usr/bin/|build/\w+/bin/)?((?:{'|'.join(PROGRAMS)})(?: [^|;&]*)?)(?:$|[|;&])", code):
         text = re.split(r"['’](?=[\s,.:;)]|$)", match[1])[0] if match[0].startswith("'") else match[1]
         try:
-            words = shlex.split(text)
+            parts = shlex.split(text)
         except ValueError:
-            words = text.split()
-        if len(words) > 1:
-            yield words
+            parts = text.split()
+        if len(parts) > 1:
+            yield parts
 
 
 def texts_of_code():
