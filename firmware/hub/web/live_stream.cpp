@@ -2,7 +2,6 @@
 #include "hub/web/live_stream.hpp"
 
 #include <array>
-#include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <charconv>
 #include <ctime>
@@ -11,7 +10,6 @@
 #include "base/format.hpp"
 #include "base/types.hpp"
 #include "hub/web/messages.hpp"
-#include "hub/web/web_session.hpp"
 
 namespace sealcam::hub::web {
 namespace {
@@ -175,29 +173,24 @@ Result<std::unique_ptr<hal::StreamMuxer>> open_muxer(hal::Media& media) {
   }
 }
 
-class LiveStream final : public WebSession, public std::enable_shared_from_this<LiveStream> {
+class LiveStream final : public StreamSession {
  public:
   LiveStream(asio::ip::tcp::socket socket, Request request, ConnectionCount count, const DeviceId& camera,
              const access::TokenHash& token)
-      : WebSession(token),
-        socket_(std::move(socket)),
-        request_(std::move(request)),
-        count_(std::move(count)),
-        camera_(camera) {}
+      : StreamSession(std::move(socket), std::move(request), std::move(count), token), camera_(camera) {}
 
   void start() {
-    last_live_ = last_taken_ = shared().clock->boot();
-    shared().sessions.push_back(this);
+    last_live_ = shared().clock->boot();
+    open_session();
     (void)queue_.watch(false, {camera_}, {});
     if (const auto* group = shared().backend->newest(camera_)) queue_.push_group(camera_, *group);
     shared().update_interest();
-    read();
     // The network thread must destroy this object. Therefore the job returns its reference to that thread.
-    auto job = [media = shared().media, post = shared().post, self = shared_from_this()]() mutable {
+    auto job = [media = shared().media, post = shared().post, self = self()]() mutable {
       auto muxer = open_muxer(*media);
       post([self = std::move(self), muxer = std::move(muxer)]() mutable { self->opened(std::move(muxer)); });
     };
-    if (!shared().worker->submit_stream(std::move(job))) reject({Errc::exhausted, 0, "too many jobs wait"});
+    if (!shared().worker->submit_stream(std::move(job))) stop({Errc::exhausted, 0, "too many jobs wait"});
   }
 
   void send(QueuedPicture picture) override {
@@ -207,41 +200,25 @@ class LiveStream final : public WebSession, public std::enable_shared_from_this<
     queue_.push(std::move(picture));
     drain();
   }
-  void send_state(const std::string&) override {}
   void withdraw(const DeviceId& camera) override {
     if (camera != camera_) return;
     queue_.withdraw(camera);
-    asio::post(socket_.get_executor(), [self = shared_from_this()] {
-      if (self->begun_) self->close();
-      else self->reject({Errc::permission, 0, "the camera is blocked"});
-    });
+    later([this] { stop({Errc::permission, 0, "the camera is blocked"}); });
   }
   void tick() override {
     const auto now = shared().clock->boot();
-    if (writing_ ? now - last_taken_ <= player_timeout : now - last_live_ <= stream_timeout) return;
-    if (begun_) close();
-    else reject({Errc::stale, 0, "no live picture"});
-  }
-  void close() override {
-    if (!remove()) return;
-    error_code ignored;
-    socket_.close(ignored);  // cancels all pending operations
+    if (is_writing() ? now - last_taken() <= player_timeout : now - last_live_ <= stream_timeout) return;
+    stop({Errc::stale, 0, "no live picture"});
   }
 
  private:
-  [[nodiscard]] ServerShared& shared() const noexcept { return count_.shared(); }
+  std::shared_ptr<LiveStream> self() { return std::static_pointer_cast<LiveStream>(shared_from_this()); }
 
   void opened(Result<std::unique_ptr<hal::StreamMuxer>> muxer) {
-    if (!open_) return;
-    if (!muxer) return reject(muxer.error());
+    if (!is_open()) return;
+    if (!muxer) return stop(muxer.error());
     muxer_ = std::move(*muxer);
     drain();
-  }
-
-  // A player sends nothing after its request. This read detects that it closed the connection.
-  void read() {
-    socket_.async_read_some(asio::buffer(input_),
-                            [self = shared_from_this()](error_code, std::size_t) { self->close(); });
   }
 
   /// The next picture that is still LIVE and that the player can decode after the pictures before.
@@ -255,66 +232,27 @@ class LiveStream final : public WebSession, public std::enable_shared_from_this<
     return std::nullopt;
   }
 
-  void drain() {
-    if (writing_ || !open_ || !muxer_) return;
+  void drain() override {
+    if (is_writing() || !is_open() || !muxer_) return;
     const auto picture = next();
     if (!picture) return;
     out_of_step_ = false;
     const auto& info = picture->picture;
     // Later, because the watcher may be the caller and the end of a session changes the interest.
-    if (request_.method == Request::Method::head)
-      return asio::post(socket_.get_executor(),
-                        [self = shared_from_this()] { self->end(stream_head(self->request_, media_type)); });
+    if (request().method == Request::Method::head) return later([this] { end(stream_head(request(), media_type)); });
     const auto bytes = muxer_->write({.bytes = *picture->unit,
                                       .at = timeline_.next(info.header.captured, info.received),
                                       .key = info.starts_group()});
-    if (!bytes) return asio::post(socket_.get_executor(), [self = shared_from_this()] { self->close(); });  // as above
-    text_ = begun_ ? std::string() : stream_head(request_, media_type);
-    begun_ = writing_ = true;
-    asio::async_write(
-        socket_,
-        std::array{asio::const_buffer(text_.data(), text_.size()), asio::const_buffer(bytes->data(), bytes->size())},
-        [self = shared_from_this()](error_code ec, std::size_t) { self->written(ec); });
+    if (!bytes) return later([this] { close(); });  // as above
+    write(has_begun() ? std::string() : stream_head(request(), media_type), {bytes->data(), bytes->size()});
   }
 
-  void written(error_code ec) {
-    writing_ = false;
-    if (ec) return close();
-    if (open_) last_taken_ = shared().clock->boot();
-    drain();
-  }
+  [[nodiscard]] Response failure(const Error& error) const override { return media_failure(error); }
 
-  void reject(const Error& error) {
-    request_.keep_alive = false;
-    end(to_http(request_, media_failure(error)));
-  }
-
-  /// Sends a whole answer and closes the connection.
-  void end(std::string answer) {
-    if (!remove()) return;
-    text_ = std::move(answer);
-    finish_answer(socket_, text_, shared_from_this());
-  }
-
-  bool remove() {
-    if (!std::exchange(open_, false)) return false;
-    shared().remove(*this);
-    return true;
-  }
-
-  asio::ip::tcp::socket socket_;
-  Request request_;
-  ConnectionCount count_;
   DeviceId camera_;
   std::unique_ptr<hal::StreamMuxer> muxer_;
   Timeline timeline_;
-  std::array<char, 256> input_{};
-  std::string text_;     ///< head of the stream, or a rejection, while it is being written
-  BootTime last_live_;   ///< when the last LIVE picture arrived
-  BootTime last_taken_;  ///< when the player last took data
-  bool open_ = true;
-  bool begun_ = false;
-  bool writing_ = false;
+  BootTime last_live_;       ///< when the last LIVE picture arrived
   bool out_of_step_ = true;  ///< the player cannot decode the next delta
 };
 
@@ -325,12 +263,53 @@ void start_live_stream(asio::ip::tcp::socket socket, Request request, Connection
   std::make_shared<LiveStream>(std::move(socket), std::move(request), std::move(count), camera, token)->start();
 }
 
-void finish_answer(asio::ip::tcp::socket& socket, const std::string& text, std::shared_ptr<const void> owner) {
-  asio::async_write(socket, asio::buffer(text), [&socket, owner = std::move(owner)](error_code, std::size_t) {
+void StreamSession::open_session() {
+  last_taken_ = shared().clock->boot();
+  shared().sessions.push_back(this);
+  // A client sends nothing after its request. This read detects that it closed the connection.
+  socket_.async_read_some(asio::buffer(input_),
+                          [self = shared_from_this()](error_code, std::size_t) { self->close(); });
+}
+
+void StreamSession::write(std::string text, asio::const_buffer body, asio::const_buffer tail) {
+  text_ = std::move(text);
+  begun_ = writing_ = true;
+  asio::async_write(socket_, std::array{asio::const_buffer(text_.data(), text_.size()), body, tail},
+                    [self = shared_from_this()](error_code ec, std::size_t) {
+                      self->writing_ = false;
+                      if (ec) return self->close();
+                      if (self->open_) self->last_taken_ = self->shared().clock->boot();
+                      self->drain();
+                    });
+}
+
+void StreamSession::stop(const Error& error) {
+  if (begun_) return close();
+  request_.keep_alive = false;
+  end(to_http(request_, failure(error)));
+}
+
+void StreamSession::end(std::string text) {
+  if (!remove()) return;
+  text_ = std::move(text);
+  asio::async_write(socket_, asio::buffer(text_), [self = shared_from_this()](error_code, std::size_t) {
     error_code ignored;
-    socket.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-    socket.close(ignored);
+    self->socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    self->socket_.close(ignored);
   });
+}
+
+void StreamSession::close() {
+  if (!remove()) return;
+  error_code ignored;
+  socket_.close(ignored);  // cancels all pending operations
+}
+
+bool StreamSession::remove() {
+  if (!std::exchange(open_, false)) return false;
+  removed();
+  shared().remove(*this);
+  return true;
 }
 
 }  // namespace sealcam::hub::web

@@ -3,7 +3,10 @@
 /// receives MPEG-TS.
 #pragma once
 
+#include <array>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -13,6 +16,7 @@
 
 #include "hub/web/routes.hpp"
 #include "hub/web/snapshots.hpp"
+#include "hub/web/web_session.hpp"
 
 namespace sealcam::hub::web {
 
@@ -55,7 +59,57 @@ inline constexpr std::chrono::seconds player_timeout{30};
 void start_live_stream(boost::asio::ip::tcp::socket socket, Request request, ConnectionCount count,
                        const DeviceId& camera, const access::TokenHash& token);
 
-/// Sends the end of an answer and closes the connection. `owner` owns both arguments.
-void finish_answer(boost::asio::ip::tcp::socket& socket, const std::string& text, std::shared_ptr<const void> owner);
+/// The answer to one request, which sends pictures until its end and then closes the connection. Thread-bound.
+class StreamSession : public WebSession, public std::enable_shared_from_this<StreamSession> {
+ public:
+  void send_state(const std::string&) override {}
+  void close() final;
+
+ protected:
+  StreamSession(boost::asio::ip::tcp::socket socket, Request request, ConnectionCount count,
+                const access::TokenHash& token)
+      : WebSession(token), socket_(std::move(socket)), request_(std::move(request)), count_(std::move(count)) {}
+  ~StreamSession() = default;
+
+  [[nodiscard]] ServerShared& shared() const noexcept { return count_.shared(); }
+  [[nodiscard]] const Request& request() const noexcept { return request_; }
+  [[nodiscard]] bool is_open() const noexcept { return open_; }
+  [[nodiscard]] bool has_begun() const noexcept { return begun_; }
+  [[nodiscard]] bool is_writing() const noexcept { return writing_; }
+  /// When the client last took data, or open_session() was called.
+  [[nodiscard]] BootTime last_taken() const noexcept { return last_taken_; }
+
+  /// Adds the session to ServerShared::sessions, and closes it once the client closes the connection.
+  void open_session();
+  /// Writes `text`, then `body` and `tail`, which stay valid until drain() follows.
+  void write(std::string text, boost::asio::const_buffer body, boost::asio::const_buffer tail = {});
+  /// Answers with failure(error), or closes the connection if a part of the stream was sent.
+  void stop(const Error& error);
+  /// Sends the last bytes and closes the connection.
+  void end(std::string text);
+  /// Calls a function on the network thread later, while this object exists.
+  template <class F>
+  void later(F function) {
+    boost::asio::post(socket_.get_executor(), [self = shared_from_this(), function] { function(); });
+  }
+
+ private:
+  /// Writes the next data, if there is some and the session is open and not writing.
+  virtual void drain() = 0;
+  [[nodiscard]] virtual Response failure(const Error& error) const = 0;
+  /// The session no longer receives pictures.
+  virtual void removed() {}
+  bool remove();
+
+  boost::asio::ip::tcp::socket socket_;
+  Request request_;
+  ConnectionCount count_;
+  std::array<char, 256> input_{};
+  std::string text_;  ///< while it is being written
+  BootTime last_taken_;
+  bool open_ = true;
+  bool begun_ = false;
+  bool writing_ = false;
+};
 
 }  // namespace sealcam::hub::web

@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hub/web/recordings.hpp"
 
-#include <array>
-#include <boost/asio/post.hpp>
-#include <boost/asio/write.hpp>
 #include <future>
 
 #include "base/format.hpp"
 #include "hub/web/live_stream.hpp"
-#include "hub/web/web_session.hpp"
 
 namespace sealcam::hub::web {
 namespace {
 
 namespace asio = boost::asio;
-using boost::system::error_code;
 using recordings::PictureFacts;
 using recordings::RecordedPicture;
 
@@ -122,10 +117,10 @@ Result<> send_range(recordings::Archive& archive, const RecordingRequest& reques
   return {};
 }
 
-class RecordedStream final : public WebSession, public std::enable_shared_from_this<RecordedStream> {
+class RecordedStream final : public StreamSession {
  public:
   RecordedStream(asio::ip::tcp::socket socket, Request request, ConnectionCount count, const access::TokenHash& token)
-      : WebSession(token), socket_(std::move(socket)), request_(std::move(request)), count_(std::move(count)) {}
+      : StreamSession(std::move(socket), std::move(request), std::move(count), token) {}
   RecordedStream(const RecordedStream&) = delete;
   RecordedStream& operator=(const RecordedStream&) = delete;
   ~RecordedStream() {
@@ -133,13 +128,11 @@ class RecordedStream final : public WebSession, public std::enable_shared_from_t
   }
 
   void start(RecordingRequest recording, KnownCameras known) {
-    last_progress_ = shared().clock->boot();
-    shared().sessions.push_back(this);
-    read();
+    open_session();
     video_ = recording.kind == RecordingRequest::Kind::video;
     // The pipe does not keep this object alive, because the network thread must destroy it.
-    pipe_ = std::make_shared<StreamPipe>(shared().post, [weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->drain();
+    pipe_ = std::make_shared<StreamPipe>(shared().post, [this, weak = weak_from_this()] {
+      if (const auto self = weak.lock()) drain();
     });
     auto job = [archive = shared().archive, worker = shared().worker, media = shared().media, pipe = pipe_,
                 video = video_, recording = std::move(recording), known = std::move(known)] {
@@ -151,100 +144,53 @@ class RecordedStream final : public WebSession, public std::enable_shared_from_t
         pipe->finish(fail(Errc::no_memory, "reading a recording"));
       }
     };
-    if (!shared().recording_pool->submit_stream(std::move(job))) reject({Errc::exhausted, 0, "too many streams"});
+    if (!shared().recording_pool->submit_stream(std::move(job))) stop({Errc::exhausted, 0, "too many streams"});
   }
 
   void send(QueuedPicture) override {}
-  void send_state(const std::string&) override {}
   void withdraw(const DeviceId&) override {}
   void tick() override {
-    if (shared().clock->boot() - last_progress_ <= player_timeout) return;
-    if (begun_) close();
-    else reject({Errc::timeout, 0, "the recordings cannot be read"});
-  }
-  void close() override {
-    if (!remove()) return;
-    error_code ignored;
-    socket_.close(ignored);  // cancels all pending operations
+    if (shared().clock->boot() - last_taken() > player_timeout)
+      stop({Errc::timeout, 0, "the recordings cannot be read"});
   }
 
  private:
-  [[nodiscard]] ServerShared& shared() const noexcept { return count_.shared(); }
-  [[nodiscard]] bool chunked() const noexcept { return !request_.http_1_0; }
+  [[nodiscard]] bool chunked() const noexcept { return !request().http_1_0; }
 
-  // A client sends nothing after its request. This read detects that it closed the connection.
-  void read() {
-    socket_.async_read_some(asio::buffer(input_),
-                            [self = shared_from_this()](error_code, std::size_t) { self->close(); });
-  }
-
-  void drain() {
-    if (writing_ || !open_) return;
+  void drain() override {
+    if (is_writing() || !is_open()) return;
     if (auto chunk = pipe_->take()) {
-      if (request_.method == Request::Method::head) return end(head());
+      if (request().method == Request::Method::head) return end(head());
       chunk_ = std::move(*chunk);
       return write_chunk();
     }
     const auto result = pipe_->result();
     if (!result) return;
-    if (!*result) return begun_ ? close() : reject(result->error());  // a cut answer: the client misses the last chunk
+    if (!*result) return stop(result->error());  // a cut answer: the client misses the last chunk
     end(chunked() ? "0\r\n\r\n" : "");
   }
 
   void write_chunk() {
-    text_ = begun_ ? std::string() : head();
-    if (chunked()) text_ += sealcam::format("{:x}\r\n", chunk_.size());
     static constexpr std::string_view line_end = "\r\n";
-    begun_ = writing_ = true;
-    asio::async_write(
-        socket_,
-        std::array{asio::const_buffer(text_.data(), text_.size()), asio::const_buffer(chunk_.data(), chunk_.size()),
-                   asio::const_buffer(line_end.data(), chunked() ? line_end.size() : 0)},
-        [self = shared_from_this()](error_code ec, std::size_t) {
-          self->writing_ = false;
-          if (ec) return self->close();
-          if (self->open_) self->last_progress_ = self->shared().clock->boot();
-          self->drain();
-        });
+    auto text = has_begun() ? std::string() : head();
+    if (chunked()) text += sealcam::format("{:x}\r\n", chunk_.size());
+    write(std::move(text), {chunk_.data(), chunk_.size()}, {line_end.data(), chunked() ? line_end.size() : 0});
   }
 
   [[nodiscard]] std::string head() const {
     return stream_head(
-        request_, video_ ? "video/mp4" : "application/octet-stream",
+        request(), video_ ? "video/mp4" : "application/octet-stream",
         chunked() ? "X-Sealcam-State: RECORDED\r\nTransfer-Encoding: chunked\r\n" : "X-Sealcam-State: RECORDED\r\n");
   }
 
-  void reject(const Error& error) {
-    request_.keep_alive = false;
-    end(to_http(request_, recording_failure(error)));
-  }
-
-  /// Sends the end of the answer and closes the connection.
-  void end(std::string text) {
-    if (!remove()) return;
-    text_ = std::move(text);
-    finish_answer(socket_, text_, shared_from_this());
-  }
-
-  bool remove() {
-    if (!std::exchange(open_, false)) return false;
+  [[nodiscard]] Response failure(const Error& error) const override { return recording_failure(error); }
+  void removed() override {
     if (pipe_) pipe_->close();
-    shared().remove(*this);
-    return true;
   }
 
-  asio::ip::tcp::socket socket_;
-  Request request_;
-  ConnectionCount count_;
   std::shared_ptr<StreamPipe> pipe_;
-  std::array<char, 256> input_{};
-  std::string text_;  ///< before the chunk, or the end, while it is being written
-  Bytes chunk_;       ///< while it is being written
-  BootTime last_progress_;
+  Bytes chunk_;  ///< while it is being written
   bool video_ = false;
-  bool open_ = true;
-  bool begun_ = false;
-  bool writing_ = false;
 };
 
 }  // namespace
