@@ -148,7 +148,7 @@ void Snapshots::serve(Waiters waiters) {
     return;
   }
   const auto* newest = backend_.newest(camera);
-  const auto group = newest == nullptr ? nullptr : copy(*newest);
+  auto group = newest == nullptr ? nullptr : copy(*newest);
   const auto shared = std::make_shared<const Waiters>(std::move(waiters));
   if (!group) {
     for (const auto& w : *shared) w.done(fail(Errc::timeout, "no picture of this camera"));
@@ -156,7 +156,8 @@ void Snapshots::serve(Waiters waiters) {
   }
   // The network thread must destroy the objects that the handlers hold. Therefore the job returns its reference to that
   // thread.
-  auto job = [&media = media_, post = post_, group, self = shared_from_this(), waiters = shared]() mutable {
+  auto job = [&media = media_, post = post_, group = std::move(group), self = shared_from_this(),
+              waiters = shared]() mutable {
     auto jpeg = make_still(media, group->units);
     post([self = std::move(self), group = std::move(group), waiters = std::move(waiters),
           jpeg = std::move(jpeg)]() mutable { self->finish(*waiters, group->newest, std::move(jpeg)); });
@@ -182,7 +183,8 @@ void Snapshots::decode(const DeviceId& camera, std::vector<Bytes> group,
                        std::function<void(const Result<Bytes>&)> done) {
   if (stopped_) return done(fail(Errc::canceled, "the hub stops"));
   if (paused(camera)) return done(fail(Errc::io, "the decoder failed shortly before"));
-  const auto handler = std::make_shared<const std::function<void(const Result<Bytes>&)>>(std::move(done));
+  // Not const, so that the job can move its copy.
+  auto handler = std::make_shared<const std::function<void(const Result<Bytes>&)>>(std::move(done));
   // As in serve(): the job moves what the handler holds back to the network thread.
   auto job = [&media = media_, post = post_, group = std::move(group), self = shared_from_this(), camera,
               handler]() mutable {
