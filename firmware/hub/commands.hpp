@@ -67,8 +67,8 @@ struct OpenedRecordings {
 /// Logs each failure and returns the exit code. Without an index that can be used, it reads the facts from the files.
 [[nodiscard]] std::expected<OpenedRecordings, int> open_recordings(const RecordingsOptions& options, Log& log);
 
-/// Nothing, and a log line, if the text has another form.
-[[nodiscard]] std::optional<CaptureTime> parse_time(const std::string& text, Log& log);
+/// A time in the time zone of this machine, or in UTC with a Z at the end. Nothing, and a log line, for another text.
+[[nodiscard]] std::optional<CaptureTime> parse_local_time(const std::string& text, Log& log);
 /// The one camera with recordings that the text selects. Logs a failure.
 [[nodiscard]] std::optional<DeviceId> select_camera(recordings::Archive& archive, const std::string& text, Log& log);
 

@@ -20,10 +20,9 @@ namespace sealcam::hub {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
+using recordings::all_times;
 
 namespace {
-
-constexpr recordings::TimeRange all_times{{std::chrono::microseconds::min()}, {std::chrono::microseconds::max()}};
 
 int fail_with(const Error& error, Log& log) {
   log.error("{}", to_string(error));
@@ -123,7 +122,7 @@ std::expected<OpenedRecordings, int> open_recordings(const RecordingsOptions& op
   return opened;
 }
 
-std::optional<CaptureTime> parse_time(const std::string& text, Log& log) {
+std::optional<CaptureTime> parse_local_time(const std::string& text, Log& log) {
   for (const auto* const form :
        {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"}) {
     std::tm parts{};
@@ -319,12 +318,12 @@ int delete_recordings(const RecordingsOptions& options, Log& log) {
   if (!camera) return EX_NOINPUT;
   auto range = all_times;
   if (!options.from.empty()) {
-    const auto time = parse_time(options.from, log);
+    const auto time = parse_local_time(options.from, log);
     if (!time) return EX_USAGE;
     range.begin = *time;
   }
   if (!options.to.empty()) {
-    const auto time = parse_time(options.to, log);
+    const auto time = parse_local_time(options.to, log);
     if (!time) return EX_USAGE;
     range.end = *time;
   }

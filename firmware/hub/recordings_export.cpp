@@ -85,8 +85,8 @@ void show(const recordings::TimeRange& range, CaptureTime at, bool end) {
 }  // namespace
 
 int export_recording(const RecordingsOptions& options, Log& log) {
-  const auto from = parse_time(options.from, log);
-  const auto to = from ? parse_time(options.to, log) : std::nullopt;
+  const auto from = parse_local_time(options.from, log);
+  const auto to = from ? parse_local_time(options.to, log) : std::nullopt;
   if (!from || !to) return EX_USAGE;
   if (*to <= *from) {
     log.error("the end of the range is not after its beginning");

@@ -37,6 +37,8 @@ struct TimeRange {
   friend bool operator==(const TimeRange&, const TimeRange&) = default;
 };
 
+inline constexpr TimeRange all_times{{std::chrono::microseconds::min()}, {std::chrono::microseconds::max()}};
+
 /// Why the newest file of a camera ended. The numbers are in the receipts.
 enum class EndReason : std::uint8_t {
   open = 0,         ///< the file has no receipt: the recorder writes it, or was interrupted

@@ -88,7 +88,7 @@ Result<RecordingFile::SignedReceipt> RecordingFile::read_receipt(const Header& h
                                       [](std::uint64_t sum, const Group& group) { return sum + group.size; });
   if (header.size + groups + item_size != size_ || receipt->header != header.digest ||
       receipt->number != header.header.number || receipt->epoch != verified.grants.epoch)
-    return fail(Errc::malformed, "the receipt is of another file");
+    return fail(Errc::malformed, "the receipt belongs to another file");
   return SignedReceipt{std::move(*receipt), *signer};
 }
 
@@ -159,8 +159,6 @@ Result<Scan> scan(const RecordingFile& file, std::uint64_t header_size) {
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr TimeRange all_times{{std::chrono::microseconds::min()}, {std::chrono::microseconds::max()}};
 
 std::unexpected<Error> list_failed(const std::error_code& ec, const fs::path& path) {
   return fail_errno("listing recordings", path, ec.value());

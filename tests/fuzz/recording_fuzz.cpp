@@ -20,8 +20,6 @@ using fuzz::scratch;
 
 namespace {
 
-constexpr TimeRange all_times{{std::chrono::microseconds::min()}, {std::chrono::microseconds::max()}};
-
 /// A valid header: the same one in each call, so that its signatures are checked once.
 const FileHeader& header() {
   static const auto* const made = [] {
