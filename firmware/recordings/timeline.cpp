@@ -17,7 +17,7 @@ bool joins(const Motion& earlier, CaptureTime later) noexcept {
 }  // namespace
 
 void MotionSpans::add(CaptureTime at, bool key, std::uint64_t size) {
-  // A key frame is large without a change.
+  // A key frame is large even if nothing changed in the picture.
   add({.begin = at, .end = at, .peak = at, .peak_size = key ? 0 : size});
 }
 

@@ -77,8 +77,8 @@ class EpochSet {
   }
   explicit EpochSet(std::uint32_t max_counter = 0) noexcept : max_counter_(max_counter) {}
 
-  /// Adds an epoch whose grant was opened, and which is neither known nor closed. The oldest candidate makes room, but
-  /// never the one with the highest number.
+  /// Adds an epoch whose grant was opened, and which is neither known nor closed. Drops the oldest candidate of three,
+  /// but never the one with the highest number.
   EpochState& add_candidate(EpochState epoch);
   /// A frame of `epoch` echoed a challenge of this hub. It becomes current. The earlier current epoch is closed, and so
   /// are all epochs with a smaller counter. Returns true if the highest counter changed.

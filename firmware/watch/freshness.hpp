@@ -101,7 +101,7 @@ class IssuedChallenges {
 };
 
 /// Upper bound of the age of the shown picture. The sensor numbers the pictures of one epoch in order. So an echo in
-/// picture m bounds the age of each shown picture n >= m. Reports bound nothing here, because they overtake the
+/// picture m bounds the age of each shown picture n >= m. Reports give no bound, because they overtake the
 /// pictures that wait in the camera's encoder. Thread-bound.
 class Freshness {
  public:

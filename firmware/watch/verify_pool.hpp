@@ -67,8 +67,8 @@ class FrameChecker {
 
   /// Returns an empty frame, with buffers that may have been used before.
   [[nodiscard]] std::unique_ptr<FrameCheck> make() { return do_make(); }
-  /// `frame->frame` must be set, and `frame->message` must not change any more. Returns how many frames were dropped to
-  /// make room.
+  /// `frame->frame` must be set, and `frame->message` must not change any more. Returns how many frames of a full
+  /// queue were dropped.
   std::size_t submit(VerificationQueue queue, std::unique_ptr<FrameCheck> frame) {
     return do_submit(queue, std::move(frame));
   }

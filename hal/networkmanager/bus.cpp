@@ -99,7 +99,7 @@ void Bus::call(MessagePtr message, Answer answer, Fallback fallback) {
   auto call = std::make_shared<Call>(*this, std::move(answer), std::move(fallback));
   sd_bus_slot* slot = nullptr;
   const int r = ::sd_bus_call_async(bus_.get(), &slot, message.get(), on_answer, call.get(), call_limit_us);
-  if (r < 0) return call->fallback({.fault = JoinFault::unmanaged, .text = "the connection to the bus ended"});
+  if (r < 0) return call->fallback({.fault = JoinFault::unmanaged, .text = "the connection to D-Bus ended"});
   call->slot.reset(slot);
   call_ = std::move(call);
 }
@@ -118,7 +118,7 @@ Result<> Bus::watch(const std::string& path, const char* interface, const char* 
 Result<> Bus::process() {
   for (int i = 0; i < 64; ++i) {
     const int r = ::sd_bus_process(bus_.get(), nullptr);
-    if (r < 0) return fail(Errc::connection, "the connection to the bus ended", -r);
+    if (r < 0) return fail(Errc::connection, "the connection to D-Bus ended", -r);
     if (r == 0) break;
   }
   return {};

@@ -192,7 +192,7 @@ def read_file(path, account, keys=None, on_unit=None):
         counters = sorted(stored + [first + i for ranges in (receipt["gaps"], receipt["left_out"])
                                     for first, count in ranges for i in range(min(count, 1 << 20))])
         if receipt["header"] != header["digest"] or receipt["number"] != header["number"] or receipt["epoch"] != epoch:
-            faults.add("receipt", 0, "the receipt is of another file")
+            faults.add("receipt", 0, "the receipt belongs to another file")
         for i, (a, b) in enumerate(zip(found, receipt["groups"])):
             if a != b:
                 faults.add("group", groups[i]["at"], f"group {i + 1} differs from the receipt")

@@ -215,7 +215,8 @@ Result<std::string> request_address(const fs::path& path, std::string_view user)
     text.append(part.data(), static_cast<std::size_t>(n));
   if (!text.ends_with('\n')) return fail_at(Errc::timeout, "the hub did not answer", path, 0);
   text.pop_back();
-  if (text.empty()) return fail_at(Errc::exhausted, "the hub cannot make an address now", path, 0);
+  if (text.empty())
+    return fail_at(Errc::exhausted, "the hub could not make an address; its log has the reason", path, 0);
   return text;
 }
 

@@ -66,7 +66,7 @@ class OpenSocket {
 [[nodiscard]] std::string user_of_peer(uid_t peer, std::string_view claimed);
 
 /// The client's side: blocks for five seconds at most. Errors: not_found (no socket), connection (the hub does not
-/// run), permission, timeout, exhausted (the hub cannot make an address now).
+/// run), permission, timeout, exhausted (the hub could not make an address).
 [[nodiscard]] Result<std::string> request_address(const std::filesystem::path& socket, std::string_view user);
 
 }  // namespace sealcam::hub::access

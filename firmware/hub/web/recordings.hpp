@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Recordings over HTTP: requests for /api/recordings, /api/events and /recordings/CAMERA, which may come from an
-/// attacker, their answers, ranges of a recording as fragmented MP4 or as access units for the page, and the threads
-/// that read the disk. These threads may wait for a disk or for a slow client, so they are neither the network thread
-/// nor the worker of snapshots. firmware/docs/hub-api.md lists the fields.
+/// Recordings over HTTP: requests for /api/recordings, /api/events and /recordings/CAMERA, and their answers. A request
+/// may come from an attacker. An answer with pictures is fragmented MP4, or access units for the page. Own threads read
+/// the disk, because they may wait for it or for a slow client. The network thread and the worker of snapshots do not.
+/// firmware/docs/hub-api.md lists the fields.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>

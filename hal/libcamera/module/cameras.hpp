@@ -33,7 +33,7 @@ class LibcameraControls final : public SourceControls {
  public:
   LibcameraControls(const lib::ControlInfoMap& infos, const Fixed& fixed);
 
-  /// Moves the settings since the last call to `target`.
+  /// Moves the settings that changed since the last call into `target`.
   void move_to(lib::ControlList& target);
   /// Reads the values that a finished request used.
   void update(const lib::ControlList& metadata);

@@ -200,7 +200,7 @@ TEST_CASE("key frames get the parameter sets that their slices need") {
   CHECK(s.give(stream({sps, pps})) == "none");
   CHECK(s.give(stream({idr})) == "key " + key_frame);
   CHECK(s.give(stream({idr})) == "key " + key_frame);
-  // In separate buffers, in any order, and PPS for later pictures.
+  // SPS and PPS in separate buffers, in any order, and another PPS for later pictures.
   Scene t;
   CHECK(t.give(stream({pps})) == "none");
   CHECK(t.give(stream({pps_1})) == "none");
