@@ -6,11 +6,13 @@
 #include <ctime>
 #include <utility>
 
+#include "base/result.hpp"
+
 namespace sealcam {
 
 static std::chrono::nanoseconds read_clock(clockid_t id) {
   timespec t{};
-  ::clock_gettime(id, &t);
+  SC_ASSERT(::clock_gettime(id, &t) == 0);
   return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
 }
 

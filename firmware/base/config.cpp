@@ -63,7 +63,7 @@ std::optional<std::string> json_error(std::string_view text, const JsonRules& ru
   };
   std::optional<std::string> invalid;
   try {
-    (void)Json::parse(text, within, /*allow_exceptions=*/true, rules.comments);
+    [[maybe_unused]] const auto parsed = Json::parse(text, within, /*allow_exceptions=*/true, rules.comments);
   } catch (const Json::parse_error& error) {  // its message quotes the text
     invalid = sealcam::format("not valid JSON: {}", place(text, error.byte));
   } catch (const Json::exception&) {
@@ -90,7 +90,7 @@ std::expected<Json, std::string> parse_strictly(std::string_view text) {
 std::optional<TextSize> parse_size(std::string_view text) {
   TextSize size;
   const char* const end = text.data() + text.size();
-  const auto width = std::from_chars(text.data(), end, size.width);
+  const auto width = std::from_chars(text.data(), text.data() + text.size(), size.width);
   if (width.ec != std::errc{} || width.ptr == end || *width.ptr != 'x') return std::nullopt;
   const auto height = std::from_chars(width.ptr + 1, end, size.height);
   if (height.ec != std::errc{} || height.ptr != end) return std::nullopt;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "base/format.hpp"
@@ -165,9 +166,11 @@ struct Usage {
 
 std::uint64_t resident_kib() noexcept {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen("/proc/self/statm", "re"), &std::fclose);
-  unsigned long total = 0, resident = 0;
-  if (!file || std::fscanf(file.get(), "%lu %lu", &total, &resident) != 2) return 0;
-  return std::uint64_t{resident} * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) / 1024;
+  std::array<char, 64> line{};
+  if (!file || std::fgets(line.data(), line.size(), file.get()) == nullptr) return 0;
+  char* rest = nullptr;
+  (void)std::strtoul(line.data(), &rest, 10);  // the size of the address space
+  return std::uint64_t{std::strtoul(rest, nullptr, 10)} * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) / 1024;
 }
 
 std::chrono::microseconds duration(const timeval& t) noexcept {

@@ -97,7 +97,7 @@ namespace {
 
 // mbedTLS copies input and output through buffers from the heap. With pieces of this size the buffers fit into the
 // processor's cache for frames of any size.
-constexpr std::size_t piece_size = 16 * 1024;
+constexpr std::size_t piece_size = std::size_t{16} * 1024;
 
 /// One GCM operation. The destructor wipes its copy of the key.
 class Gcm {

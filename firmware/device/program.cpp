@@ -160,7 +160,7 @@ std::string commands_of(const CLI::App& group) {
 }
 
 int failed(std::string_view prefix, int code, const char* what) noexcept {
-  std::fprintf(stderr, "%.*s: %s\n", static_cast<int>(prefix.size()), prefix.data(), what);
+  (void)std::fprintf(stderr, "%.*s: %s\n", static_cast<int>(prefix.size()), prefix.data(), what);
   return code;
 }
 
@@ -179,7 +179,7 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error) {
   if (names.empty()) return app.exit(error) == 0 ? EX_OK : EX_USAGE;
   std::string path = command.get_name();
   for (const auto* parent = command.get_parent(); parent != nullptr; parent = parent->get_parent())
-    path = parent->get_name() + " " + path;
+    path.insert(0, parent->get_name() + " ");
   sealcam::println(stderr, "no command '{}' in '{}'; use one of: {}\nRun '{} --help' for more information.",
                    printable(*word, max_word), path, names, path);
   return EX_USAGE;

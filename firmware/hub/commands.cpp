@@ -129,7 +129,7 @@ Result<> store_token(const fs::path& folder, const access::Token& token) {
 }  // namespace
 
 std::optional<fs::path> find_state(const std::string& given, Log& log) {
-  const auto own = given.empty() ? state_folder("hub") : fs::absolute(given);
+  auto own = given.empty() ? state_folder("hub") : fs::absolute(given);
   if (has_hub(own)) return own;
   if (given.empty() && has_hub(service_state)) return service_state;
   log.error("there is no hub in {}: start 'sealcam-hub' first, or name its folder with --state{}", own.string(),

@@ -175,7 +175,7 @@ int main(int argc, char** argv) {
   options.recordings.config = options.config;
   options.open.socket = options.open_socket;
   if (!options.pairing_file.empty()) options.pairing.file = fs::absolute(options.pairing_file);
-  std::signal(SIGPIPE, SIG_IGN);
+  (void)std::signal(SIGPIPE, SIG_IGN);
   return device::run_program("sealcam-hub", [&] {
     StderrLog log;
     if (open->parsed()) return hub::open_command(options.open, log);

@@ -63,6 +63,7 @@ bool Recording::note_camera(const DeviceId& camera) {
   const bool all = mode == recordings::Mode::continuous;
   recorded_.emplace(camera, all ? protocol::RequestKind::record : protocol::RequestKind::motion);
   std::vector<std::pair<DeviceId, recordings::Mode>> modes;
+  modes.reserve(recorded_.size());
   for (const auto& [id, kind] : recorded_) modes.emplace_back(id, settings_.mode_of(id));
   recorder_.set_modes(std::move(modes));
   return true;

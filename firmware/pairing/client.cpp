@@ -35,7 +35,7 @@ std::unexpected<ClientFailure> failed(Kind kind, std::string text, unsigned trie
 }  // namespace
 
 struct Client::State {
-  explicit State(transport::TlsContext context, const ClientTimeouts& p)
+  explicit State(const transport::TlsContext& context, const ClientTimeouts& p)
       : timeout(p), stream(io.get_executor(), context) {}
 
   /// Runs until `done`. Closes the connection if the time is over first.

@@ -39,7 +39,7 @@ bool stdout_is_the_journal() {
   return sealcam::format("{}:{}", info.st_dev, info.st_ino) == stream;
 }
 
-std::filesystem::path file_in(std::filesystem::path path) {
+std::filesystem::path file_in(const std::filesystem::path& path) {
   std::error_code ec;
   return std::filesystem::is_directory(path, ec) ? path / "pairing.txt" : path;
 }

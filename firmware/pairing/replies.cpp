@@ -37,7 +37,7 @@ std::unexpected<ClientFailure> rejected(unsigned status, const json& body) {
 }
 
 ClientResult<json> accepted(const HttpReply& reply) {
-  const auto answer = json_error(reply.body) ? json() : json::parse(reply.body);
+  auto answer = json_error(reply.body) ? json() : json::parse(reply.body);
   if (!answer.is_object()) return failed(Kind::not_a_device, "the reply is not that of a device");
   if (reply.status != 200) return rejected(reply.status, answer);
   return answer;

@@ -52,7 +52,7 @@ void Prekeys::make() {
   if (!made) return report("make", made.error());
   // Cameras may seal to the earlier key until they received this one.
   if (opened_ && !keys_.empty()) note_used(keys_.back().number);
-  keys_.push_back(std::move(*made));
+  keys_.push_back(*made);
   newest_since_ = clock_->boot();
 }
 

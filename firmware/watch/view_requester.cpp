@@ -48,7 +48,7 @@ void ViewRequester::request_pictures(const EpochState& epoch, protocol::RequestK
   request.receiver = epoch.received.report();
   request.prekey = newest_prekey();
   if (request.prekey && request.prekey->number == epoch.grant_key) request.prekey.reset();  // the camera has it
-  (void)send(std::move(request), now);
+  (void)send(request, now);
 }
 
 void ViewRequester::set_unopened(Epoch epoch) noexcept {
@@ -63,7 +63,7 @@ void ViewRequester::request_unopened(BootTime now) {
   auto request = request_of(unopened_->epoch);
   request.prekey = newest_prekey();
   request.cannot_open = true;
-  (void)send(std::move(request), now);
+  (void)send(request, now);
 }
 
 // A camera has one epoch, so an answer for a replaced epoch proves a second device. The hub sends such requests only
@@ -115,7 +115,7 @@ void ViewRequester::on_nonce(const EpochState& epoch, const protocol::Echoes& ec
   privacy_->nonce_challenges.clear();
   auto request = request_of(epoch.epoch, protocol::RequestKind::privacy_off);
   request.nonce = nonce;
-  (void)send(std::move(request), now);
+  (void)send(request, now);
 }
 
 // Before the request, the camera may have had the same value, and another hub may have changed it since.

@@ -18,9 +18,9 @@ namespace sealcam::hal::ffmpeg {
 
 namespace {
 
-constexpr std::string_view v4l2 = "h264_v4l2m2m";
-constexpr std::string_view x264 = "libx264";
-constexpr std::array<const char*, 3> all_codecs = {v4l2.data(), x264.data(), "libopenh264"};
+constexpr std::array all_codecs = {"h264_v4l2m2m", "libx264", "libopenh264"};
+constexpr std::string_view v4l2 = all_codecs[0];
+constexpr std::string_view x264 = all_codecs[1];
 
 Result<> check_bitrate(BitsPerSecond bitrate) {
   if (bitrate < min_bitrate || bitrate > max_bitrate) return fail(Errc::invalid_argument, "bitrate of the encoder");

@@ -233,7 +233,7 @@ int serve(hal::Media& media) {
 int run_child(hal::Media& media) noexcept {
   struct stat input{};
   if (::fstat(STDIN_FILENO, &input) != 0 || !S_ISSOCK(input.st_mode)) {
-    std::fputs("--decoder: only sealcam-hub starts this process\n", stderr);
+    (void)std::fputs("--decoder: only sealcam-hub starts this process\n", stderr);
     return EX_USAGE;
   }
   try {

@@ -66,11 +66,14 @@ bool EventTracker::may_report(Track& track, BootTime now) {
     track.window = now;
     track.reports = 0;
   }
-  return track.reports < max_reports && ++track.reports > 0;
+  if (track.reports >= max_reports) return false;
+  ++track.reports;
+  return true;
 }
 
 std::vector<CameraEvents> EventTracker::cameras(BootTime now) const {
   std::vector<CameraEvents> all;
+  all.reserve(tracks_.size());
   for (const auto& [camera, track] : tracks_)
     all.push_back({camera, track.events, now - track.newest <= MotionSpans::max_pause});
   return all;
@@ -169,7 +172,7 @@ struct EventPoster::State : std::enable_shared_from_this<State> {
   /// A handler that does nothing after its attempt ended.
   template <class Action>
   auto handler(Action action) {
-    // The constraint, because Asio also accepts other functions in place of a handler.
+    // The constraint is necessary because Asio also accepts other functions in place of a handler.
     return
         [self = shared_from_this(), mine = current, action]<class... Results>(error_code ec, const Results&... results)
       requires std::invocable<const Action&, State&, error_code, const Results&...>

@@ -70,6 +70,7 @@ AccountFile merge(AccountFile content, const AccountFile& created) {
 Outcome<> run_self(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "sealcam");
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (auto& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
 

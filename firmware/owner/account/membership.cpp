@@ -20,6 +20,7 @@ Record& mutable_record(std::vector<Record>& records, const Record& found) {
 template <class Record>
 Outcome<const Record*> find(const std::vector<Record>& records, std::string_view text, std::string_view kind) {
   std::vector<NamedDevice> devices;
+  devices.reserve(records.size());
   for (const auto& record : records) devices.push_back({record.id, record.name});
   const auto id = select_device(text, devices, IdLetters::beginning);
   if (id) return &*std::ranges::find(records, *id, &Record::id);

@@ -212,6 +212,7 @@ constexpr std::size_t max_own_access = 1U << 20;
 
 std::vector<Authorized> devices_in(const std::vector<DeviceRecord>& records) {
   std::vector<Authorized> out;
+  out.reserve(records.size());
   for (const auto& record : records) out.push_back(record.device);
   return out;
 }

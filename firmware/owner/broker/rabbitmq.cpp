@@ -158,7 +158,7 @@ std::string writable(const Authorized& device, const Permissions& permitted) {
 }
 
 std::string readable(const Authorized& device) {
-  const auto account = pattern_of(sealcam::format("^sealcam/1/{}/", device.account.to_string()));
+  auto account = pattern_of(sealcam::format("^sealcam/1/{}/", device.account.to_string()));
   switch (device.role) {
     case Role::camera: return sealcam::format("{}{{client_id}}\\.(roster|command|request\\.{})$", account, any_id);
     case Role::hub:

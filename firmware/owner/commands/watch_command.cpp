@@ -184,7 +184,7 @@ Outcome<> watch_camera(const Dependencies& deps, const WatchArguments& arguments
   const auto state = open_machine_hub(deps.account());
   if (!state) return std::unexpected(state.error());
   // If the player ends, writing fails with EPIPE and the command ends in order.
-  std::signal(SIGPIPE, SIG_IGN);
+  (void)std::signal(SIGPIPE, SIG_IGN);
   const auto recorder = open_recorder(path, stream);
   if (!recorder) return std::unexpected(recorder.error());
 
@@ -291,7 +291,7 @@ class InspectSession final : public transport::MqttListener {
     const auto time = now_text(deps_.clock);
     if (deps_.json) print_object(inspection, message.topic, time);
     else print_line(inspection, message.topic, time);
-    std::fflush(stdout);
+    (void)std::fflush(stdout);  // a closed pipe ends the program by SIGPIPE
   }
   void stop() {
     client_->stop([this] { io_.stop(); });

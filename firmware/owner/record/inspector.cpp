@@ -63,7 +63,7 @@ Result<Inspector> Inspector::open(const AccountFile& account, const crypto::Publ
                                   std::optional<crypto::DeviceKeys> hub) {
   auto verifier = crypto::Verifier::open(owner);
   if (!verifier) return std::unexpected(verifier.error());
-  Inspector inspector(account.account, std::move(*verifier), std::move(hub));
+  Inspector inspector(account.account, std::move(*verifier), hub);
   for (const auto& record : account.cameras) {
     auto key = crypto::Verifier::open(record.identity);
     if (!key) return std::unexpected(key.error());

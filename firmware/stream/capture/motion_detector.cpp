@@ -11,6 +11,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
+/// The place of a block or a sample in its vector. Numbers are int and not negative.
+constexpr std::size_t offset(int number) noexcept { return static_cast<std::size_t>(number); }
+
 constexpr auto tolerance = 30ms;    // a sensor's interval need not divide ours
 constexpr auto end_after = 2500ms;  // without a moving group
 constexpr auto lost_after = 450ms;  // a track without a group
@@ -102,7 +105,7 @@ void MotionDetector::begin(const hal::Luma& luma) {
   std::ranges::fill(usual_change_, usual_floor);
   for (int row = 0; row < rows_; ++row)
     for (int column = 0; column < columns_; ++column) {
-      state_[static_cast<std::size_t>(row * columns_ + column)] =
+      state_[offset(row * columns_ + column)] =
           static_cast<std::uint8_t>(in_zone(column, row) ? watched : 0);
     }
 }
@@ -154,7 +157,7 @@ void MotionDetector::compare() noexcept {
   changed_ = relit_ = 0;
   for (int row = 0; row < rows_; ++row)
     for (int column = 0; column < columns_; ++column) {
-      const auto index = static_cast<std::size_t>(row * columns_ + column);
+      const auto index = offset(row * columns_ + column);
       std::uint8_t& state = state_[index];
       state &= watched;
       Sums background, change;
@@ -191,12 +194,12 @@ void MotionDetector::update_background(bool at_once) noexcept {
   const std::uint8_t* now = picture(0);
   for (int row = 0; row < rows_; ++row)
     for (int column = 0; column < columns_; ++column) {
-      const bool differing = (state_[static_cast<std::size_t>(row * columns_ + column)] & differs) != 0;
+      const bool differing = (state_[offset(row * columns_ + column)] & differs) != 0;
       const int shift = at_once ? 0 : samples_ < first_samples ? 1 : differing ? 8 : 4;
       const int first = row * block * width_ + column * block;
       for (int y = 0; y < block; ++y)
         for (int x = 0; x < block; ++x) {
-          std::uint16_t& b = background_[static_cast<std::size_t>(first + y * width_ + x)];
+          std::uint16_t& b = background_[offset(first + y * width_ + x)];
           const int difference = (now[first + y * width_ + x] << 8) - b;
           b = static_cast<std::uint16_t>(b + (difference >> shift));
         }
@@ -221,7 +224,7 @@ void MotionDetector::grow(int seed) noexcept {
                  std::max(group.box.bottom, row)};
     for (int r = std::max(row - 1, 0); r <= std::min(row + 1, rows_ - 1); ++r)
       for (int c = std::max(column - 1, 0); c <= std::min(column + 1, columns_ - 1); ++c)
-        if ((state_[static_cast<std::size_t>(r * columns_ + c)] & (moves | grouped)) == moves) push(r * columns_ + c);
+        if ((state_[offset(r * columns_ + c)] & (moves | grouped)) == moves) push(r * columns_ + c);
   }
   if (group.blocks < min_blocks()) small_ += group.blocks;
   if (group.blocks < min_blocks() || group_count_ == groups_.size()) return;

@@ -16,7 +16,7 @@ static constexpr nanoseconds min_elapsed = 100ms;     // for a rate
 static constexpr nanoseconds late_after = 150ms;      // then the first byte waited in a queue
 static constexpr nanoseconds max_late_after = 300ms;  // because `rate_` is no rate of the path if little is sent
 static constexpr nanoseconds full_delay = 200ms;      // in the network
-static constexpr std::uint64_t segment_bits = 1448 * 8;
+static constexpr std::uint64_t segment_bits = std::uint64_t{1448} * 8;
 
 static nanoseconds time_for(std::size_t bytes, std::uint64_t rate) noexcept {
   if (rate == 0) return max_delay;

@@ -28,10 +28,10 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-constexpr std::size_t staging_size = 32 * 1024;
-constexpr std::size_t record_payload = 16 * 1024;
+constexpr std::size_t staging_size = std::size_t{32} * 1024;
+constexpr std::size_t record_payload = std::size_t{16} * 1024;
 /// Smaller buffers share a record with the next ones.
-constexpr std::size_t worth_a_record = 2 * 1024;
+constexpr std::size_t worth_a_record = std::size_t{2} * 1024;
 constexpr auto close_timeout = std::chrono::milliseconds(500);
 
 using SslHandle = Handle<mbedtls_ssl_context, mbedtls_ssl_init, mbedtls_ssl_free>;

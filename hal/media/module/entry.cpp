@@ -64,7 +64,7 @@ using ffmpeg::av_fail;
 
 void MpegTsMuxer::Deleter::operator()(AVFormatContext* p) const noexcept { avformat_free_context(p); }
 void MpegTsMuxer::Deleter::operator()(AVIOContext* p) const noexcept {
-  av_freep(&p->buffer);
+  av_freep(static_cast<void*>(&p->buffer));
   avio_context_free(&p);
 }
 void MpegTsMuxer::Deleter::operator()(AVPacket* p) const noexcept { av_packet_free(&p); }

@@ -86,7 +86,7 @@ ClipFile::ClipFile(UniqueFd fd, bool seekable, std::stop_token stop)
 
 ClipFile::~ClipFile() {
   if (io_ == nullptr) return;
-  av_freep(&io_->buffer);
+  av_freep(static_cast<void*>(&io_->buffer));
   avio_context_free(&io_);
 }
 

@@ -21,7 +21,7 @@ constexpr double max_rate = 120;
 /// A larger step of the time stamps, or one back, is a fault of the file.
 constexpr auto max_step = 60s;
 /// Larger pictures would take a second to decode, and a stop must not wait for that.
-constexpr std::int64_t max_clip_pixels = 8192 * 5120;
+constexpr std::int64_t max_clip_pixels = std::int64_t{8192} * 5120;
 
 nanoseconds to_time(double seconds) noexcept { return nanoseconds(std::llround(seconds * 1e9)); }
 
