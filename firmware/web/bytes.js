@@ -29,14 +29,10 @@ export function require(condition, reason = "malformed") {
   if (condition !== true) reject(reason);
 }
 
-// The value of a function that may throw a Reject, as { value }, or { reason }. Other exceptions pass.
-export function caught(call) {
-  try {
-    return { value: call(), reason: null };
-  } catch (error) {
-    if (!(error instanceof Reject)) throw error;
-    return { value: null, reason: error.reason };
-  }
+// How many messages were rejected for each reason.
+export class RejectCounts extends Map {
+  constructor() { super(REASONS.map((reason) => [reason, 0])); }
+  add(reason) { this.set(reason, this.get(reason) + 1); }
 }
 
 // One array with the bytes of all parts.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One camera as this hub receives it. The hub calls all methods in the order of the messages, and awaits each one before the next.
-import { Reject, equal, idBytes, reject, require } from "./bytes.js";
+import { Reject, RejectCounts, equal, idBytes, reject, require } from "./bytes.js";
 import { externalAad } from "./envelope.js";
 import { Epoch, Epochs } from "./epochs.js";
 import { WaitingFrames, checkFrame, parseFrame } from "./frame.js";
@@ -15,6 +15,7 @@ const ANSWER_MS = 20_000, STATUS_MS = 1000;
 
 export class Camera {
   membership = new Membership();
+  rejected = new RejectCounts();
   name = "";
   #hub;
   #idBytes;
@@ -182,7 +183,7 @@ export class Camera {
     for (const arrival of arrivals) {
       if (arrival.check.key !== this.#keyOf(arrival.frame.epoch)) this.#beginCheck(arrival);
       const rejected = this.#judge(arrival, await arrival.check.result);
-      if (rejected !== null) this.#hub.reject(rejected);
+      if (rejected !== null) this.#hub.reject(this.id, rejected);
     }
   }
 

@@ -3,7 +3,7 @@
 //
 // All messages pass one queue, so that they are judged in the order of their arrival. WebCrypto verifies frames in parallel while they wait.
 // No method throws because of a message. A hub is thread-bound: use it in one page or one worker.
-import { REASONS, Reject, copy, idBytes, idText, reject, require } from "./bytes.js";
+import { Reject, RejectCounts, copy, idBytes, idText, reject, require } from "./bytes.js";
 import { Camera } from "./camera.js";
 import { MAX_CONTROL } from "./envelope.js";
 import { claimedKind } from "./frame.js";
@@ -28,7 +28,7 @@ export class Hub {
   checkPicture;
   connected = false;
   cameras = new Map();   // id as text: Camera
-  rejected = new Map(REASONS.map((reason) => [reason, 0]));
+  rejected = new RejectCounts();  // of all messages; each camera has its own, too
   dropped = 0;           // messages without a verdict, because the queue was full or a budget was used up
   #accountText;
   #owner;
@@ -85,7 +85,7 @@ export class Hub {
   // A message from the broker. The caller does not change its bytes afterwards.
   receive(topic, message, retained = false) {
     const parsed = parseTopic(topic);
-    if (parsed === null || parsed.account !== this.#accountText) return this.reject("not_member");
+    if (parsed === null || parsed.account !== this.#accountText) return this.rejected.add("not_member");
     const frame = parsed.leaf === "video" || parsed.leaf === "still";
     const room = frame ? this.#roomOf(parsed.id) : this.#controlRoom;
     const fits = frame ? room.addFrame(message.length, claimedKind(message)) : room.add(message.length);
@@ -98,7 +98,7 @@ export class Hub {
         await this.#judge(parsed, arrival);
       } catch (error) {
         if (!(error instanceof Reject)) throw error;
-        this.reject(error.reason);
+        this.reject(parsed.id, error.reason);
       }
     });
   }
@@ -147,7 +147,10 @@ export class Hub {
 
   // -- what its cameras call
 
-  reject(reason) { this.rejected.set(reason, this.rejected.get(reason) + 1); }
+  reject(camera, reason) {
+    this.rejected.add(reason);
+    this.cameras.get(camera)?.rejected.add(reason);
+  }
 
   notShown(why) { this.#deps.sink.notShown?.(why); }
 
@@ -249,7 +252,7 @@ export class Hub {
         await (leaf === "status" ? camera.onStatus(message) : camera.onGrants(message));
       } catch (error) {
         if (!(error instanceof Reject)) throw error;
-        this.reject(error.reason);
+        this.reject(id, error.reason);
       }
     }
   }

@@ -39,6 +39,7 @@ test("a roster that removes the hub applies to frames that arrived after it and 
   await scene.deliver(["roster", removed], ...frames);
   assert.deepEqual(scene.shown, ["0 LIVE"]);
   assert.deepEqual(scene.rejected, { not_member: 3 });
+  assert.equal(scene.hub.cameras.get(scene.camera.text).rejected.get("not_member"), 3);
   assert.equal(scene.hub.cameras.get(scene.camera.text).reason, "removed");
 });
 
