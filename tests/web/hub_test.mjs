@@ -9,12 +9,13 @@ import { Scene } from "./scene.mjs";
 function delayVerify(t, delay) {
   const { verify } = crypto.subtle;
   let call = 0, running = 0;
-  const seen = { parallel: 0 };
+  const seen = { parallel: 0, ended: [] };
   t.mock.method(crypto.subtle, "verify", async (...all) => {
-    const result = verify.apply(crypto.subtle, all);
+    const number = call++, result = verify.apply(crypto.subtle, all);
     seen.parallel = Math.max(seen.parallel, ++running);
-    await new Promise((resolve) => { setTimeout(resolve, delay(call++)); });
+    await new Promise((resolve) => { setTimeout(resolve, delay(number)); });
     --running;
+    seen.ended.push(number);
     return result;
   });
   return seen;
@@ -29,17 +30,20 @@ test("frames are verified in parallel and shown in the order of their arrival", 
   await scene.deliver(...frames);
   assert.deepEqual(scene.shown, Array.from({ length: 21 }, (_, i) => `${i} LIVE`));
   assert.ok(seen.parallel >= 10, `${seen.parallel} at once`);
+  assert.notDeepEqual(seen.ended, [...seen.ended].sort((a, b) => a - b), "control: the signatures were verified in another order");
   assert.deepEqual(scene.rejected, {});
 });
 
 test("a roster that removes the hub applies to frames that arrived after it and are already verified", async (t) => {
   const scene = await Scene.open(), epoch = await scene.begin(), removed = await scene.roster(2, { hubs: [] });
   const frames = await video(scene, epoch, 3);
-  delayVerify(t, (call) => (call === 3 ? 50 : 0));  // the frames are verified first, and the roster takes 50 ms
+  await scene.deliver(frames.shift());  // control: a frame before the roster is shown
+  const seen = delayVerify(t, (call) => (call === 2 ? 50 : 0));  // the frames are verified first, and the roster takes 50 ms
   await scene.deliver(["roster", removed], ...frames);
-  assert.deepEqual(scene.shown, ["0 LIVE"]);
-  assert.deepEqual(scene.rejected, { not_member: 3 });
-  assert.equal(scene.hub.cameras.get(scene.camera.text).rejected.get("not_member"), 3);
+  assert.deepEqual(seen.ended, [0, 1, 2]);
+  assert.deepEqual(scene.shown, ["0 LIVE", "1 LIVE"]);
+  assert.deepEqual(scene.rejected, { not_member: 2 });
+  assert.equal(scene.hub.cameras.get(scene.camera.text).rejected.get("not_member"), 2);
   assert.equal(scene.hub.cameras.get(scene.camera.text).reason, "removed");
 });
 
