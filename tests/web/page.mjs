@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What chromium.mjs runs in a browser: each case of the corpus whose device is a hub, and checks of the browser's own WebCrypto and IndexedDB.
+// What browser.mjs runs in a browser: each case of the corpus whose device is a hub, and checks of the browser's own WebCrypto and IndexedDB.
 import { BrowserClock } from "../../firmware/web/clock.js";
 import { AgreementKey, IdentityKey, Verifier, generateAgreement, generateIdentity } from "../../firmware/web/keys.js";
 import { OpeningKey, parseHeader } from "../../firmware/web/sframe.js";
@@ -112,7 +112,7 @@ async function run() {
       await check();
       done.push({ name, error: null });
     } catch (error) {
-      done.push({ name, error: String(error?.stack ?? error) });
+      done.push({ name, error: `${error} ${error?.stack ?? ""}` });
     }
   }
   return { cases, checks: done, agent: `${navigator.userAgent}, ${measured}` };
@@ -130,7 +130,7 @@ if (!location.search) {
   try {
     results = await run();
   } catch (error) {
-    results = { failure: String(error?.stack ?? error) };
+    results = { failure: `${error} ${error?.stack ?? ""}` };
   }
   await fetch("/results", { method: "POST", body: JSON.stringify(results) });
 }

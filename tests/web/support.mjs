@@ -8,19 +8,44 @@ import { AgreementKey, IdentityKey } from "../../firmware/web/keys.js";
 
 const base64url = (bytes) => btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 
-// PKCS #8 of an EC private key on P-256 without its public key (RFC 5958, RFC 5915).
-const PKCS8 = fromHex("3041020100301306072a8648ce3d020106082a8648ce3d030107042730250201010420");
+// The public point of a scalar. WebCrypto has no function for that, and Firefox imports no private key without its point.
+const PRIME = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn;
+const GENERATOR = [0x6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296n, 0x4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5n];
+const modulo = (n) => ((n % PRIME) + PRIME) % PRIME;
+
+function inverse(n) {
+  let [a, b, x, y] = [PRIME, modulo(n), 0n, 1n];
+  while (b > 0n) [a, b, x, y] = [b, a % b, y, x - (a / b) * y];
+  return modulo(x);
+}
+
+function add(p, q) {
+  if (p === null || q === null) return p ?? q;
+  if (p[0] === q[0] && p[1] !== q[1]) return null;
+  const slope = p[0] === q[0] ? (3n * p[0] * p[0] - 3n) * inverse(2n * p[1]) : (q[1] - p[1]) * inverse(q[0] - p[0]);
+  const x = modulo(slope * slope - p[0] - q[0]);
+  return [x, modulo(slope * (p[0] - x) - p[1])];
+}
+
+const points = new Map();  // by the scalar as hex: the corpus has few parties
+
+function pointOf(scalar) {
+  const name = toHex(scalar);
+  if (points.has(name)) return points.get(name);
+  let sum = null, power = GENERATOR;
+  for (let rest = BigInt(`0x${name}`); rest > 0n; rest >>= 1n) {
+    if (rest & 1n) sum = add(sum, power);
+    power = add(power, power);
+  }
+  points.set(name, fromHex(`04${sum.map((n) => n.toString(16).padStart(64, "0")).join("")}`));
+  return points.get(name);
+}
 
 // A pair { privateKey, point } that is not extractable, from a scalar of 32 bytes.
 export async function pair(scalar, name) {
-  const algorithm = { name, namedCurve: "P-256" };
-  const readable = await crypto.subtle.importKey("pkcs8", concat(PKCS8, scalar), algorithm, true, name === "ECDSA" ? ["sign"] : ["deriveBits"]);
-  const jwk = await crypto.subtle.exportKey("jwk", readable);
-  const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
-  const point = concat(Uint8Array.of(4), bytes(jwk.x), bytes(jwk.y));
-  const usages = name === "ECDSA" ? ["sign"] : ["deriveBits"];
-  const privateKey = await crypto.subtle.importKey("jwk", { ...jwk, d: base64url(scalar), ext: false, key_ops: usages }, algorithm, false, usages);
-  return { privateKey, point };
+  const point = pointOf(scalar), usages = name === "ECDSA" ? ["sign"] : ["deriveBits"];
+  const jwk = { kty: "EC", crv: "P-256", x: base64url(point.subarray(1, 33)), y: base64url(point.subarray(33)), d: base64url(scalar), ext: false, key_ops: usages };
+  return { point, privateKey: await crypto.subtle.importKey("jwk", jwk, { name, namedCurve: "P-256" }, false, usages) };
 }
 
 export const identity = async (scalar) => IdentityKey.open(await pair(scalar, "ECDSA"));

@@ -122,7 +122,7 @@ class HubRun {
     this.hub = await Hub.open(
       { owner: owner.point, identity: await pair(fromHex(own.identity), "ECDSA"), hpke: await pair(fromHex(own.hpke), "ECDH") },
       { clock: this.#clock, store: this.#store, client: this, sink: this, checkPicture: () => true,
-        report: (text, error) => { if (error.message !== "the disk is full") this.#faults.push(`${text}: ${error.stack ?? error}`); } });
+        report: (text, error) => { if (error.message !== "the disk is full") this.#faults.push(`${text}: ${error} ${error.stack ?? ""}`); } });
     this.#counted = new Map();
     this.hub.setWatched(this.watched);
     this.#record();
@@ -236,7 +236,7 @@ export async function runCase(json) {
       if (text(actual) !== text(expected)) faults.push(`event ${number} (${event.do}): expected ${text(expected)}, was ${text(actual)}`);
     }
   } catch (error) {
-    faults.push(`event ${verdicts.length}: ${error.stack ?? error}`);
+    faults.push(`event ${verdicts.length}: ${error} ${error.stack ?? ""}`);
   }
   return { verdicts, faults };
 }

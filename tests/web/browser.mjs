@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs page.mjs in a headless Chromium: the corpus and the checks that need a browser. The page sends its results to the server of this script.
+// Runs page.mjs in a headless browser: the corpus and the checks that need a browser. The page sends its results to the server of this script.
 //
-//     node chromium.mjs [--compare FILE]     FILE: the verdicts of another runner
+//     node browser.mjs [--compare FILE] [chromium | firefox]     FILE: the verdicts of another runner
 //
-// Exit status 4: skipped, because Chromium is not installed.
+// SEALCAM_CHROMIUM and SEALCAM_FIREFOX are the paths of the programs. Exit status 4: skipped, because the browser is not installed.
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,16 +14,29 @@ import { parseArgs } from "node:util";
 import { normalized } from "../conformance/javascript/runner.mjs";
 
 const top = fileURLToPath(new URL("../../", import.meta.url));
-const chromium = process.env.SEALCAM_CHROMIUM ?? "/usr/bin/chromium";
-const { values } = parseArgs({ options: { compare: { type: "string" } } });
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { compare: { type: "string" } } });
+const BROWSERS = {
+  chromium: { program: process.env.SEALCAM_CHROMIUM ?? "/usr/bin/chromium", arguments: (profile) => ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+    "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", `--user-data-dir=${profile}`] },
+  firefox: { program: process.env.SEALCAM_FIREFOX ?? "/usr/bin/firefox-esr", arguments: (profile) => ["--headless", "--no-remote", "--profile", profile] },
+};
+// Firefox reads them from its profile. Chromium ignores the file.
+const PREFERENCES = { "datareporting.policy.dataSubmissionEnabled": false, "app.update.enabled": false, "browser.shell.checkDefaultBrowser": false,
+                      "network.captive-portal-service.enabled": false, "network.connectivity-service.enabled": false, "browser.aboutwelcome.enabled": false,
+                      "media.gmp-manager.updateEnabled": false, "extensions.update.enabled": false };
+const browser = BROWSERS[positionals[0] ?? "chromium"];
 const TIMEOUT = 240_000;
 // The modules need no other right than their own scripts and connections.
 const POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'";
 const SERVED = /^\/(firmware\/web|tests\/web|tests\/conformance\/(javascript|rules\/[\w-]+))\/[\w-]+\.(js|mjs|json)$/;
 const TYPES = { js: "text/javascript", mjs: "text/javascript", json: "application/json" };
 
-if (!existsSync(chromium)) {
-  console.log(`SKIPPED: ${chromium} is not installed`);
+if (!browser) {
+  console.log(`'${positionals[0]}' is not one of ${Object.keys(BROWSERS).join(", ")}`);
+  process.exit(64);
+}
+if (!existsSync(browser.program)) {
+  console.log(`SKIPPED: ${browser.program} is not installed`);
   process.exit(4);
 }
 
@@ -55,14 +68,13 @@ function answer(request, response) {
 
 const server = createServer(answer).listen(0, "127.0.0.1");
 await new Promise((resolve) => { server.on("listening", resolve); });
-const profile = mkdtempSync(join(tmpdir(), "sealcam-chromium-"));
+const profile = mkdtempSync(join(tmpdir(), "sealcam-browser-"));
+writeFileSync(join(profile, "user.js"), Object.entries(PREFERENCES).map(([name, value]) => `user_pref("${name}", ${value});\n`).join(""));
 let log = "";
-const child = spawn(chromium, ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", `--user-data-dir=${profile}`, `http://127.0.0.1:${server.address().port}/`],
-{ stdio: ["ignore", "ignore", "pipe"] });
+const child = spawn(browser.program, [...browser.arguments(profile), `http://127.0.0.1:${server.address().port}/`], { stdio: ["ignore", "ignore", "pipe"] });
 child.stderr.on("data", (data) => { log = (log + data).slice(-4000); });
 const timer = setTimeout(() => finish({ failure: `no results within ${TIMEOUT / 1000} s` }), TIMEOUT);
-child.on("exit", (code) => finish({ failure: `Chromium ended with ${code}` }));
+child.on("exit", (code) => finish({ failure: `the browser ended with ${code}` }));
 const results = await finished;
 clearTimeout(timer);
 child.removeAllListeners("exit");
