@@ -28,19 +28,23 @@ std::vector<Seen> record(Arena& arena, int n, const std::function<bool(const See
   return found;
 }
 
+/// Publishes frames of another camera on the topic of the first one, instead of their own. Returns their number.
+std::size_t move_frames(Arena& arena, int n, const protocol::Route& from) {
+  const auto frames =
+      record(arena, n, [&](const Seen& s) { return s.topic.route == from && s.topic.leaf == Leaf::video; }, true);
+  const auto topic = protocol::topic(arena.home.camera().route(), Leaf::video);
+  for (const auto& s : frames) arena.broker.publish({topic, s.packet.payload, false, 0s});
+  return frames.size();
+}
+
 /// Frames of one camera are published on another camera's topic, as by a cache with a key that is too coarse.
 Row to_another_camera() {
   Row row{.name = "frame moved to another camera of the account",
           .rejected_as = "wrong_account",
           .control_is = "naive hub without the check of the signer",
           .strike = [](Arena& arena, int n) {
-            const auto other = arena.home.camera(1).route();
-            const auto frames = record(
-                arena, n, [&](const Seen& s) { return s.topic.route == other && s.topic.leaf == Leaf::video; }, true);
-            for (const auto& s : frames)
-              arena.broker.publish(
-                  {protocol::topic(arena.home.camera().route(), Leaf::video), s.packet.payload, false, 0s});
-            return Sent{frames.size(), {{"frame wrong_account", frames.size()}}, 0};
+            const auto moved = move_frames(arena, n, arena.home.camera(1).route());
+            return Sent{moved, {{"frame wrong_account", moved}}, 0};
           }};
   row.options.cameras = 2;
   row.without = Without::route;
@@ -52,13 +56,8 @@ Row to_another_account() {
           .rejected_as = "wrong_account",
           .control_is = "naive hub with both accounts' keys, without the check of the signer",
           .strike = [](Arena& arena, int n) {
-            const auto other = arena.neighbor->camera().route();
-            const auto frames = record(
-                arena, n, [&](const Seen& s) { return s.topic.route == other && s.topic.leaf == Leaf::video; }, true);
-            for (const auto& s : frames)
-              arena.broker.publish(
-                  {protocol::topic(arena.home.camera().route(), Leaf::video), s.packet.payload, false, 0s});
-            return Sent{frames.size(), {{"frame wrong_account", frames.size()}}, 0};
+            const auto moved = move_frames(arena, n, arena.neighbor->camera().route());
+            return Sent{moved, {{"frame wrong_account", moved}}, 0};
           }};
   row.options.neighbor = true;
   row.without = Without::route;
@@ -91,16 +90,9 @@ Row sold_camera() {
           .control_is = "naive hub with both accounts' keys, without binding to the account",
           .strike =
               [](Arena& arena, int n) {
-                auto& former = arena.neighbor->camera(1);
-                const auto frames = record(
-                    arena, n,
-                    [&](const Seen& s) { return s.topic.route == former.route() && s.topic.leaf == Leaf::video; },
-                    true);
-                for (const auto& s : frames)
-                  arena.broker.publish(
-                      {protocol::topic(arena.home.camera().route(), Leaf::video), s.packet.payload, false, 0s});
+                const auto moved = move_frames(arena, n, arena.neighbor->camera(1).route());
                 arena.run(1200ms);
-                return Sent{frames.size(), {{"frame bad_signature", frames.size()}}, 0};
+                return Sent{moved, {{"frame bad_signature", moved}}, 0};
               },
           .n = 10};
   row.rejected_as = "bad_signature";
