@@ -47,6 +47,14 @@ struct World {
                                           .name = "garden"}));
     REQUIRE(owner_client.wait_connected());
   }
+  /// Puts each status of the camera into `status`, which outlives this object's last wait().
+  void follow(std::optional<protocol::Status>& status) {
+    const auto key = std::make_shared<const crypto::Verifier>(must(crypto::Verifier::open(descriptor.identity)));
+    owner_client.on_got = [this, key, &status](const transport::Message& m) {
+      status = must(protocol::decode_status(m.payload, route, *key));
+    };
+    owner_client.mqtt->subscribe(protocol::topic(route, protocol::Leaf::status), Qos::at_least_once);
+  }
   /// Creates the keys of the camera.
   protocol::DeviceDescriptor read_descriptor() const {
     CameraProcess keys(folder.path() / "log", {"--state", files.folder.string(), "keys"});
@@ -147,11 +155,7 @@ TEST_CASE("the camera stops within a second, publishes offline, and starts with 
   REQUIRE(hub.client().wait_connected());
   w.publish_roster(1, {&hub.actor()});
   std::optional<protocol::Status> status;
-  const auto camera_key = must(crypto::Verifier::open(w.descriptor.identity));
-  w.owner_client.on_got = [&](const transport::Message& m) {
-    status = must(protocol::decode_status(m.payload, w.route, camera_key));
-  };
-  w.owner_client.mqtt->subscribe(protocol::topic(w.route, protocol::Leaf::status), Qos::at_least_once);
+  w.follow(status);
   std::optional<protocol::Epoch> last;
   for (int round = 0; round < 3; ++round) {
     const auto have = hub.pictures();
@@ -183,11 +187,7 @@ TEST_CASE(
   REQUIRE(hub.client().wait_connected());
   w.publish_roster(1, {&hub.actor()});
   std::optional<protocol::Status> status;
-  const auto camera_key = must(crypto::Verifier::open(w.descriptor.identity));
-  w.owner_client.on_got = [&](const transport::Message& m) {
-    status = must(protocol::decode_status(m.payload, w.route, camera_key));
-  };
-  w.owner_client.mqtt->subscribe(protocol::topic(w.route, protocol::Leaf::status), Qos::at_least_once);
+  w.follow(status);
   w.camera.start();
   REQUIRE(w.wait(hub, [&] { return hub.pictures() >= 10; }));
 
