@@ -16,6 +16,10 @@
 
 namespace sealcam::test {
 
+[[nodiscard]] std::uint16_t free_port();
+/// Whether a program accepts connections on one of the loopback addresses.
+[[nodiscard]] bool accepts(std::uint16_t port);
+
 /// A certificate authority of a broker's operator. All functions throw std::runtime_error on failure.
 class TestOperator {
  public:

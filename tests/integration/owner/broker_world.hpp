@@ -11,6 +11,7 @@
 #include "command_line.hpp"
 #include "owner/account/account.hpp"
 #include "protocol/envelope.hpp"
+#include "support/mosquitto.hpp"
 #include "support/temporary_folder.hpp"
 
 #define NEED(ran)                 \

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "command_line.hpp"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,35 +12,13 @@
 
 #include "base/file.hpp"
 #include "owner/sync/exchange.hpp"
+#include "support/mosquitto.hpp"
 
 namespace sealcam::test {
 
 namespace {
 
 using namespace std::chrono_literals;
-
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
-
-template <class Address>
-bool accepts(const Address& address, int family) {
-  const UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-}
-
-/// On either loopback address.
-bool accepts(std::uint16_t port) {
-  sockaddr_in6 v6{};
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(port);
-  v6.sin6_addr = in6addr_loopback;
-  return accepts(loopback(port), AF_INET) || accepts(v6, AF_INET6);
-}
 
 /// Starts a program that writes its output to `out` and ends with the test.
 pid_t start(std::vector<std::string> arguments, int out) {
@@ -90,16 +65,6 @@ Ran run(const std::vector<std::string>& arguments) {
 Ran sealcam(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), SEALCAM_PROGRAM);
   return run(arguments);
-}
-
-std::uint16_t free_port() {
-  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  auto address = loopback(0);
-  socklen_t size = sizeof address;
-  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    throw std::runtime_error("no free port");
-  return ntohs(address.sin_port);
 }
 
 BrokerProcess::BrokerProcess(const std::filesystem::path& configuration, std::uint16_t port) {

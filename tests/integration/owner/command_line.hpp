@@ -28,8 +28,6 @@ struct Ran {
 /// Runs `sealcam`.
 [[nodiscard]] Ran sealcam(std::vector<std::string> arguments);
 
-[[nodiscard]] std::uint16_t free_port();
-
 /// A Mosquitto process; it ends on destruction.
 class BrokerProcess {
  public:

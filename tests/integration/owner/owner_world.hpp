@@ -10,6 +10,7 @@
 #include "device/enrollment.hpp"
 #include "owner/account/account.hpp"
 #include "scripted_camera.hpp"
+#include "support/mosquitto.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace sealcam::test {
