@@ -2,6 +2,8 @@
 // The hub of firmware/web: what the corpus cannot show, such as order under load, limits of memory, and faults of the page itself.
 import assert from "node:assert/strict";
 import test from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { concat, fromHex } from "../../firmware/web/bytes.js";
 import { Scene } from "./scene.mjs";
 
@@ -114,6 +116,34 @@ test("frames of cameras without a roster use memory of their own, so that roster
   await scene.hub.settled();
   assert.equal(scene.hub.cameras.get(scene.camera.text).membership.version, 1n);
   assert.deepEqual(scene.rejected, { not_member: 4 });
+});
+
+test("the memory of a hub does not grow with the number of frames", async () => {
+  setFlagsFromString("--expose-gc");
+  const gc = runInNewContext("gc"), content = new Uint8Array(4000);
+  const scene = await Scene.open(), epoch = await scene.begin(), { picture } = scene;
+  let counter = 1;
+  const used = () => {
+    gc();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+  const stream = async (count) => {
+    for (let left = count; left > 0; left -= 50) {
+      const frames = await Promise.all(Array.from({ length: 50 }, () => scene.frame(epoch, "delta", counter++, { content })));
+      await scene.deliver(...frames.map((bytes) => ["video", bytes]));
+    }
+  };
+  scene.picture = () => {};
+  await stream(200);
+  const before = used();
+  await stream(1000);
+  const after = used();
+  assert.ok(after - before < 1 << 20, `${after - before} bytes more`);
+  scene.picture = picture;  // control: this one keeps all pictures
+  await stream(1000);
+  assert.ok(used() - after > 3 << 20);
+  assert.equal(scene.shown.length, 1001);
 });
 
 test("requests are sent in the order of their numbers, and these grow over restarts", async (t) => {
