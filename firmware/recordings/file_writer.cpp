@@ -83,8 +83,7 @@ bool FileWriter::is_full(FrameKind kind, std::size_t size, CaptureTime now) cons
   const bool limits = groups_.size() == max_groups || ranges > preferred_ranges;
   const bool pause = now.since_epoch - end_.since_epoch > Archive::max_pause;
   return pause || now < groups_.back().time || age >= max_file_time || ranges > hard_ranges ||
-         (key && (age >= preferred_time || limits)) ||
-         size_ + size + protocol::max_control_size > max_file_size;
+         (key && (age >= preferred_time || limits)) || size_ + size + protocol::max_control_size > max_file_size;
 }
 
 Result<> FileWriter::append(ByteView bytes) {

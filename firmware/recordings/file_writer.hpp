@@ -67,9 +67,7 @@ class FileWriter {
   [[nodiscard]] Result<> write_pending();
   [[nodiscard]] std::vector<CounterRange> gaps() const;
   /// At least as many as either list of the receipt gets.
-  [[nodiscard]] std::size_t range_count() const noexcept {
-    return left_out_.range_count() + accounted_.range_count();
-  }
+  [[nodiscard]] std::size_t range_count() const noexcept { return left_out_.range_count() + accounted_.range_count(); }
 
   std::filesystem::path folder_;
   std::shared_ptr<const RecordedEpoch> epoch_;

@@ -154,7 +154,7 @@ class RecorderCore {
   std::uint64_t written_ = 0;   ///< bytes since the last look at the free space
   std::int64_t allowance_ = 1;  ///< bytes of recordings that may be deleted for the reserve, if positive
   std::optional<SteadyClock> steady_;
-  Usage usage_;  ///< of the index
+  Usage usage_;               ///< of the index
   mutable std::mutex mutex_;  ///< guards the members below
   Status status_;
   std::map<DeviceId, MonotonicTime> stored_at_;

@@ -204,8 +204,8 @@ Result<> RecorderCore::remove(const IndexedFile& file) {
   if (auto r = check_folder(); !r) return r;
   const auto& camera = file.file.camera;
   const bool needed = may_need(camera, file.epoch);
-  if (auto r = delete_recording(config_.folder, deps_.index, deps_.keys, file,
-                                needed || epoch_in_use(camera, file.epoch));
+  if (auto r =
+          delete_recording(config_.folder, deps_.index, deps_.keys, file, needed || epoch_in_use(camera, file.epoch));
       !r)
     return r;
   if (needed) unneeded_keys_.emplace(camera, file.epoch);
@@ -360,8 +360,7 @@ void RecorderCore::clear_fault() {
 
 void RecorderCore::set_index_fault(const Error& error) {
   if (!index_fault_) deps_.log.error("recordings: files are not added to the index: {}", to_string(error));
-  index_fault_ =
-      Fault{RecorderFault::index, to_string(error), index_fault_ ? index_fault_->since : deps_.clock.wall()};
+  index_fault_ = Fault{RecorderFault::index, to_string(error), index_fault_ ? index_fault_->since : deps_.clock.wall()};
   show_fault();
 }
 

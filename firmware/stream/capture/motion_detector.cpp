@@ -105,8 +105,7 @@ void MotionDetector::begin(const hal::Luma& luma) {
   std::ranges::fill(usual_change_, usual_floor);
   for (int row = 0; row < rows_; ++row)
     for (int column = 0; column < columns_; ++column) {
-      state_[offset(row * columns_ + column)] =
-          static_cast<std::uint8_t>(in_zone(column, row) ? watched : 0);
+      state_[offset(row * columns_ + column)] = static_cast<std::uint8_t>(in_zone(column, row) ? watched : 0);
     }
 }
 

@@ -16,9 +16,8 @@ constexpr auto key = protocol::FrameKind::key, delta = protocol::FrameKind::delt
 /// The recorder starts, and has completed nothing yet.
 void start(RecordingScene& scene) {
   scene.core = std::make_unique<RecorderCore>(
-      scene.config,
-      RecorderDependencies{
-          *scene.index, *scene.keys, scene.hub.keys().identity, scene.owner.account(), scene.clock, scene.log});
+      scene.config, RecorderDependencies{*scene.index, *scene.keys, scene.hub.keys().identity, scene.owner.account(),
+                                         scene.clock, scene.log});
   scene.core->start();
 }
 
@@ -262,7 +261,8 @@ TEST_CASE("a camera with much content does not delete the recordings of the othe
   const auto content = Bytes(20'000, std::byte{5});
   for (std::uint32_t i = 1; i < 60; ++i) {
     scene.clock.advance(20s);
-    const auto message = builder.frame(loud.keys, key, {.number = i, .captured = scene.clock.wall(), .content = content});
+    const auto message =
+        builder.frame(loud.keys, key, {.number = i, .captured = scene.clock.wall(), .content = content});
     scene.core->add(loud.epoch, key, must(protocol::parse_frame(message)).counter, message, scene.clock.wall());
     scene.work();
   }
