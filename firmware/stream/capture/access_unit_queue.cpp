@@ -2,6 +2,7 @@
 #include "stream/capture/access_unit_queue.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sealcam::stream {
 
@@ -134,6 +135,7 @@ void AccessUnitQueue::release() {
   lent_ = false;
   head_ = (head_ + 1) % entries_.size();
   --count_;
+  if (span_) grow();
 }
 
 void AccessUnitQueue::clear(MonotonicTime limit) {
@@ -148,9 +150,23 @@ void AccessUnitQueue::clear(MonotonicTime limit) {
 void AccessUnitQueue::retain(std::optional<std::chrono::nanoseconds> span) {
   const std::scoped_lock lock(mutex_);
   span_ = span;
-  if (!span || count_ > 0 || entries_.size() >= limits_.retained_slots) return;
-  entries_.assign(limits_.retained_slots, {});
-  if (ring_.size() < limits_.retained_bytes) ring_.resize(limits_.retained_bytes);
+  if (span_ && !lent_) grow();
+}
+
+/// Moves the units into the larger memory, because a hub may request pictures for a recording while some wait.
+void AccessUnitQueue::grow() {
+  if (entries_.size() >= limits_.retained_slots) return;
+  Bytes ring(std::max(ring_.size(), limits_.retained_bytes));
+  std::vector<Entry> entries(limits_.retained_slots);
+  std::size_t end = 0;
+  for (std::size_t i = 0; i < count_; ++i) {
+    entries[i] = at(i);
+    std::ranges::copy(ByteView(ring_).subspan(entries[i].offset, entries[i].size),
+                      ring.begin() + static_cast<std::ptrdiff_t>(end));
+    entries[i].offset = std::exchange(end, end + entries[i].size);
+  }
+  ring_ = std::move(ring);
+  entries_ = std::move(entries);
   head_ = 0;
 }
 

@@ -80,7 +80,8 @@ class AccessUnitQueue {
   void clear(MonotonicTime limit = {});
   /// Consumer. Keeps the units of the last `span` before the newest one, in whole groups: an older group is dropped if
   /// a newer one is complete enough to replace it. Requests a key frame if the last one is `keyframe_age` old, also if
-  /// the queue is not empty. The first call with a span makes the queue larger, if it is empty. Nothing: no span.
+  /// the queue is not empty. The first call with a span makes the queue larger and keeps its units; while a unit is
+  /// lent, release() does so. Nothing: no span.
   void retain(std::optional<std::chrono::nanoseconds> span);
   static constexpr std::chrono::seconds keyframe_age{3};  ///< at one picture a second, key frames are 4 s apart
   /// Any thread. Capture time of the oldest unit, except the lent one.
@@ -107,6 +108,7 @@ class AccessUnitQueue {
   }
   [[nodiscard]] std::optional<std::size_t> find_room(std::size_t size) noexcept;
   bool drop_group() noexcept;
+  void grow();
   void drop(std::size_t from, std::size_t count) noexcept;
   void count_dropped(std::size_t count) noexcept;
   void expire(MonotonicTime limit) noexcept;

@@ -2,6 +2,7 @@
 #include "stream/capture/access_unit_queue.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include "unit/stream/capture_scene.hpp"
 
@@ -75,6 +76,27 @@ TEST_CASE("no drop removes the lent unit") {
   CHECK(queue.size() == 0);
   push_gop(queue, "PIP", 5);
   CHECK(drain(queue) == "I6 P7");
+}
+
+TEST_CASE("the first retain() makes the queue larger, and no waiting unit is lost") {
+  const bool lent = GENERATE(false, true);
+  AccessUnitQueue queue({.slots = 4, .bytes = 700, .max_unit = 300, .retained_slots = 20, .retained_bytes = 1 << 16});
+  push_gop(queue, "IPP");
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(queue.take());
+    queue.release();
+  }
+  push_gop(queue, "PPP", 3);  // the ring has wrapped
+  const auto unit = lent ? queue.take() : std::nullopt;
+  queue.retain(10s);
+  if (lent) {
+    CHECK(unit->plaintext.back() == std::byte{2});
+    queue.release();
+  }
+  push_gop(queue, "PPPPPPPPP", 6);
+  CHECK(drain(queue) == std::string(lent ? "" : "P2 ") + "P3 P4 P5 P6 P7 P8 P9 P10 P11 P12 P13 P14");
+  CHECK(queue.counters().dropped == 0);
+  CHECK(queue.counters().rejected == 0);
 }
 
 TEST_CASE("the ring keeps its limit in bytes and wraps without mixing units") {
