@@ -22,7 +22,8 @@ namespace {
 bool continues(PictureUse from, PictureUse to) noexcept {
   const auto preroll = [](PictureUse use) { return use == PictureUse::preroll || use == PictureUse::motion; };
   const auto video = [](PictureUse use) { return use == PictureUse::record || use == PictureUse::live; };
-  return (preroll(from) && preroll(to)) || (video(from) && video(to));
+  // A hub that records motion lacks the end of the tail if the pictures of a motion are dropped when a person leaves.
+  return (preroll(from) && preroll(to)) || (video(from) && (video(to) || to == PictureUse::motion));
 }
 
 }  // namespace
@@ -48,6 +49,7 @@ bool PictureUseSelector::update(MonotonicTime now, const Demand& demand) {
   const bool before = sending();
   // At each change: the queue may have a picture that was in the encoder when the last lease ended.
   if (emptied) queue_.clear();
+  else if (next == PictureUse::motion && use_ != PictureUse::preroll) control_.request_keyframe();  // perhaps skipped
   use_ = next;
   switch (use_) {
     case PictureUse::preroll: queue_.retain(limits_.span); break;

@@ -51,6 +51,21 @@ TEST_CASE("while nothing moves, a camera with leases for motion encodes, seals n
   CHECK(s.queue.size() == 0);
 }
 
+TEST_CASE("when a person leaves during a motion, its recording continues until 10 s after it") {
+  PrerollScene s;
+  s.requests = RequestKind::live;
+  s.pass(3s);
+  s.requests = RequestKind::motion;
+  s.pass(8s, true);
+  const auto motion_end = s.clock.wall();
+  REQUIRE(s.publisher.picture_use() == PictureUse::live);
+  s.pass(20s);
+  CHECK(s.publisher.picture_use() == PictureUse::preroll);
+  const auto video = s.video_of(s.hub);
+  check_complete(video);
+  CHECK(from(video.back(), motion_end) == -10s);
+}
+
 TEST_CASE("a recording of motion has the pictures from at least 6 s before until 10 s after it, each once") {
   PrerollScene s;
   s.delay = GENERATE(0U, 3U);
