@@ -59,6 +59,8 @@ void write_wifi(crypto::CborWriter& writer, const Wifi& wifi);
 /// Settings of the pictures. The camera's configuration applies to absent values.
 struct CameraSettings {
   static constexpr std::uint32_t max_motion = 100, usual_motion = 50;
+  /// Thousandths. The owner's program rejects smaller zones; a camera accepts them.
+  static constexpr std::uint32_t min_zone_width = 150, min_zone_height = 200;
 
   struct Size {
     std::uint32_t width = 0, height = 0;  ///< pixels, 1 to 65,535

@@ -77,6 +77,19 @@ Outcome<std::optional<PictureAreas>> parse_areas(const std::vector<std::string>&
   return areas;
 }
 
+/// The motion detector compares blocks of the picture. A thin zone has too few of them, so that it never reports
+/// motion.
+Outcome<> check_zones(const PictureAreas& zones) {
+  constexpr auto width = protocol::CameraSettings::min_zone_width, height = protocol::CameraSettings::min_zone_height;
+  for (const auto& zone : zones)
+    if (zone.width < width || zone.height < height)
+      return failure(EX_USAGE,
+                     sealcam::format(
+                         "the zone '{}' is too small to find motion in it: make each zone at least {} wide and {} high",
+                         to_string(zone), width, height));
+  return {};
+}
+
 std::string areas_text(const std::optional<PictureAreas>& areas) {
   std::string text;
   for (const auto& area : areas.value_or(PictureAreas())) text += (text.empty() ? "" : " ") + to_string(area);
@@ -90,7 +103,8 @@ std::string area_settings_text(const CameraRecord& camera) {
   if (const auto masks = settings.masks.value_or(PictureAreas()).size(); masks > 0)
     text += sealcam::format(", {} privacy masks", masks);
   const auto motion = settings.motion.value_or(protocol::CameraSettings::usual_motion);
-  text += motion == 0 ? ", motion off" : sealcam::format(", motion {}", motion);
+  text += motion == 0 ? ", motion off (a hub with the mode 'motion' records nothing)"
+                      : sealcam::format(", motion {}", motion);
   if (const auto zones = settings.zones.value_or(PictureAreas()).size(); zones > 0)
     text += sealcam::format(" in {} zones", zones);
   return text;
@@ -172,6 +186,7 @@ Outcome<> change_settings(const Dependencies& deps, const CameraArguments& argum
   if (!masks) return std::unexpected(masks.error());
   auto zones = parse_areas(arguments.zones, arguments.no_zones);
   if (!zones) return std::unexpected(zones.error());
+  if (auto r = check_zones(zones->value_or(PictureAreas())); !r) return r;
   settings.masks = std::move(*masks);
   settings.zones = std::move(*zones);
   if (arguments.motion >= 0) settings.motion = static_cast<std::uint32_t>(arguments.motion);

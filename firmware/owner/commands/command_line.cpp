@@ -209,7 +209,7 @@ class CommandLine {
     settings.add_flag("--no-masks", s.no_masks, "Remove all masks");
     add_number(settings, "--motion", s.motion, "NUMBER", 0, 100,
                "Sensitivity of the motion detector; 0: off, usual: 50");
-    add_text(settings, "--zone", s.zones, "L,T,W,H", "Motion counts only in these areas")->allow_extra_args(false);
+    add_text(settings, "--zone", s.zones, "L,T,W,H", "Motion counts only here; min 150x200")->allow_extra_args(false);
     settings.add_flag("--no-zones", s.no_zones, "Motion counts everywhere");
 
     auto [wifi, w] = add_for_camera(camera, "wifi", "Change the Wi-Fi network of a camera", &change_wifi);

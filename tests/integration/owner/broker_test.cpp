@@ -341,6 +341,12 @@ TEST_CASE("errors of the command line contain the next step") {
   NEED(sealcam({"--account", account, "account", "create", "--json"}));
   CHECK(sealcam({"--account", account, "account", "create"}).exit_code == EX_CANTCREAT);
   CHECK(sealcam({"--account", account, "watch", "Nobody", "-o", "x.mp4"}).exit_code == EX_NOINPUT);
+  for (const auto* zone : {"0,0,149,1000", "0,0,1000,199"}) {
+    const auto thin = sealcam({"--account", account, "camera", "settings", "Door", "--zone", zone});
+    CHECK(thin.exit_code == EX_USAGE);
+    CHECK(thin.output.contains("at least 150 wide and 200 high"));
+  }
+  CHECK(sealcam({"--account", account, "camera", "settings", "Door", "--zone", "0,0,150,200"}).exit_code == EX_NOINPUT);
   for (const auto* command :
        {"account", "broker", "camera", "hub", "integration", "sync", "doctor", "watch", "inspect", "authorization"})
     CHECK(sealcam({command, "--help"}).exit_code == 0);
