@@ -210,6 +210,7 @@ void put_capture(Json& json, const stream::CaptureLoop& capture, const stream::C
   json["masks"] = areas.masks.list().size();
   json["motion_sensitivity"] = areas.sensitivity;
   json["motion_zones"] = areas.zones.list().size();
+  json["detects_motion"] = control.detects_motion();
   json["motion"] = c.motion.load();
   json["motions"] = c.motions.load();
   json["encode_ms"] =

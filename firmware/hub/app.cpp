@@ -260,6 +260,11 @@ void App::on_state(const watch::CameraStatus& camera) {
     asio::post(io_, [this] {
       if (!stopping_) update_watched();
     });
+  if (recording_ && camera.detects_motion == false && recording_->note_undetected(camera.id))
+    log_.warning(
+        "camera {} cannot detect motion, so the mode 'motion' records nothing of it: its detector is off, or its "
+        "sensor encodes",
+        camera.id.to_string());
   if (std::exchange(state_changed_, true)) return;
   asio::post(io_, [this] {
     state_changed_ = false;

@@ -39,6 +39,12 @@ class Recording final : public watch::FrameSink {
 
   /// Returns true if the camera is new and must be recorded.
   bool note_camera(const DeviceId& camera);
+  /// The camera cannot detect motion. Returns true for the first time, if the hub records its motion.
+  bool note_undetected(const DeviceId& camera) {
+    const auto found = recorded_.find(camera);
+    return found != recorded_.end() && found->second == protocol::RequestKind::motion &&
+           undetected_.insert(camera).second;
+  }
   /// Known cameras that are recorded, with the kind of the hub's requests.
   [[nodiscard]] const std::map<DeviceId, protocol::RequestKind>& recorded() const noexcept { return recorded_; }
   [[nodiscard]] recordings::Archive& archive() noexcept { return archive_; }
@@ -60,7 +66,7 @@ class Recording final : public watch::FrameSink {
   std::unique_ptr<recordings::Index> index_;
   recordings::Recorder recorder_;
   recordings::FileArchive archive_;
-  std::set<DeviceId> known_;
+  std::set<DeviceId> known_, undetected_;
   std::map<DeviceId, protocol::RequestKind> recorded_;
 };
 

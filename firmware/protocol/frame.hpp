@@ -139,6 +139,7 @@ struct Report {
   std::optional<Nonce> nonce{};  ///< for one privacy-off request of the hub whose challenge the frame echoes
   bool privacy = false;          ///< the sensor is closed until an authorized request opens it
   std::optional<CameraFault> fault{};
+  bool detects_motion = true;  ///< false: the detector is off, or the sensor encodes
 };
 /// The nonce is not zero.
 [[nodiscard]] Bytes encode_report(const Report& report);

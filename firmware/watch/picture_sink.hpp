@@ -106,6 +106,7 @@ struct CameraStatus {
   std::optional<BootTime> proven_until;   ///< a report proves privacy, a fault, or that there is neither, until then
   Reason hint = Reason::none;             ///< privacy or a fault of its newest status, which may be an old one
   std::optional<CaptureTime> hint_since;  ///< time of the first status with this hint, by the hub's wall clock
+  std::optional<bool> detects_motion;     ///< by its newest report
   bool may_switch_privacy = false;        ///< from this hub's entry on the roster
   std::optional<bool> requested_privacy;  ///< the hub requests this value at the moment
   std::optional<bool> privacy_failed;     ///< the last requested value, if the camera did not apply it

@@ -28,6 +28,7 @@ void ReportedState::on_report(Counter counter, BootTime made, const protocol::Re
   if (counter < proof_->counter) return;
   proof_->counter = counter;
   proof_->state = state;
+  detects_motion_ = report.detects_motion;
 }
 
 void ReportedState::on_picture(Counter counter) noexcept {
@@ -61,6 +62,7 @@ Reason ReportedState::reason(BootTime now) const noexcept {
 void ReportedState::describe(CameraStatus& status, BootTime now) const noexcept {
   status.reports_online = online_;
   status.hint = hint_;
+  status.detects_motion = detects_motion_;
   if (hint_ != Reason::none) status.hint_since = hint_since_;
   const auto state = proven(now);
   status.privacy = state == Reason::privacy;

@@ -30,7 +30,7 @@ class ReportedState {
   [[nodiscard]] bool offline(BootTime now) const noexcept;
   /// For a camera that is not LIVE: privacy or a fault that is proven now, deregistered, unconfirmed, or none.
   [[nodiscard]] Reason reason(BootTime now) const noexcept;
-  /// Sets reports_online, privacy, proven_until, hint and hint_since.
+  /// Sets reports_online, privacy, proven_until, hint, hint_since and detects_motion.
   void describe(CameraStatus& status, BootTime now) const noexcept;
 
  private:
@@ -46,7 +46,8 @@ class ReportedState {
   Reason hint_ = Reason::none;
   CaptureTime hint_since_;
   std::optional<Proof> proof_;
-  std::optional<Counter> picture_;  ///< greatest one of a picture in the current epoch
+  std::optional<Counter> picture_;      ///< greatest one of a picture in the current epoch
+  std::optional<bool> detects_motion_;  ///< by the newest report, also of an earlier epoch
 };
 
 }  // namespace sealcam::watch

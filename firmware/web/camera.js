@@ -335,6 +335,9 @@ export class Camera {
     return this.#reported.offline(now) || this.#unanswered(now) ? "OFFLINE" : "STALE";
   }
 
+  // By the newest report, or null (R-ROLL-8).
+  get detectsMotion() { return this.#reported.detectsMotion; }
+
   // The first reason that applies, or "none": tests/conformance/README.md has the list.
   get reason() {
     const { membership } = this, now = this.#now;

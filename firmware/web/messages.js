@@ -116,7 +116,7 @@ const fault = (reader) => FAULTS[reader.number(1, 255)] ?? FAULTS[4];
 const STATUS = [[1, "online", bool], [2, "started", time], [3, "privacy", yes, OPTIONAL], [4, "notice", yes, OPTIONAL],
                 [5, "fault", fault, OPTIONAL]];
 const REPORT = [[1, "version", uint], [2, "hash", fixed(32)], [3, "nonce", nonce, OPTIONAL], [4, "privacy", yes, OPTIONAL],
-                [5, "fault", fault, OPTIONAL]];
+                [5, "fault", fault, OPTIONAL], [6, "noMotion", yes, OPTIONAL]];
 
 // What a camera reports: "privacy", one of FAULTS, or "none".
 export const reportedState = (message) => (message.privacy ? "privacy" : message.fault ?? "none");

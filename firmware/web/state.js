@@ -52,6 +52,7 @@ export class ReportedState {
   #hint = "none";
   #proof = null;         // { counter, made, state }: of the report with the greatest counter, and of the newest challenge
   #picture = -1;         // greatest counter of an accepted picture of the current epoch
+  detectsMotion = null;  // by the newest report, also of an earlier epoch (R-ROLL-8)
 
   onStatus(status) {
     this.#online = status.online;
@@ -67,6 +68,7 @@ export class ReportedState {
     if (counter < this.#proof.counter) return;
     this.#proof.counter = counter;
     this.#proof.state = state;
+    this.detectsMotion = report.noMotion !== true;
   }
 
   // A picture of the current epoch was accepted.

@@ -53,6 +53,10 @@ test("lists and timelines of any form are read without an exception", () => {
   const id = "a".repeat(32);
   const [camera] = api.readList({ enabled: true, cameras: [{ id, name: "", begin_us: 5000, end_us: null, ended: 7 }] }).cameras;
   assert.deepEqual([camera.name, camera.begin, camera.end, camera.ended, camera.suspended], ["Camera aaaaaa", 5, null, "", false]);
+  for (const [mode, detects_motion, shown] of [["motion", false, true], ["motion", true, false], ["motion", null, false], ["continuous", false, false]]) {
+    const [blind] = api.readList({ enabled: true, cameras: [{ id, mode, detects_motion }] }).cameras;
+    assert.equal(texts.undetected(blind).includes("does not detect motion"), shown, `${mode} ${detects_motion}`);
+  }
   const { spans } = api.readTimeline({ spans: [{ begin_us: 2000, end_us: 1000 }, { begin_us: 1000, end_us: 2000, openable: false }] });
   assert.deepEqual(spans, [{ begin: 1, end: 2, bytes: 0, openable: false }]);
 });

@@ -111,6 +111,7 @@ class MemoryHubKeyStore final : public device::HubKeyStore {
 class RecordingActions final : public stream::CommandActions {
  public:
   std::vector<std::string> done;
+  std::optional<protocol::CameraSettings> changed;  ///< the newest settings
   bool broken = false;
   stream::Quality best;
 
@@ -124,6 +125,7 @@ class RecordingActions final : public stream::CommandActions {
   Result<stream::Quality> do_change(const protocol::CameraSettings& settings) override {
     if (auto r = record("settings"); !r) return std::unexpected(r.error());
     if (settings.bitrate) best.bitrate = *settings.bitrate;
+    changed = settings;
     return best;
   }
   Result<> do_join(const protocol::Wifi& wifi) override { return record("wifi " + std::string(as_text(wifi.ssid))); }

@@ -100,4 +100,5 @@ export const MUTATIONS = [
   ["R-STATE-4", "state.js", "    if (proven !== null) return proven;\n", ""],
   ["R-STATE-4", "state.js", 'this.#hint === "none" ? "none" : "unconfirmed"', "this.#hint"],
   ["R-STATE-4", "state.js", "this.#online === false && this.proven(now) === null", "this.#online === false"],
+  ["R-ROLL-8", "state.js", "this.detectsMotion = report.noMotion !== true;", "this.detectsMotion = true;"],
 ];

@@ -66,6 +66,7 @@ Json to_json(const watch::CameraStatus& c) {
       {"proven_until_us", or_null(c.proven_until, microseconds_of)},
       {"hint", c.hint == watch::Reason::none ? Json(nullptr) : Json(name(c.hint))},
       {"hint_since_us", or_null(c.hint_since, [](auto t) { return t.since_epoch.count(); })},
+      {"detects_motion", or_null(c.detects_motion, [](bool b) { return b; })},
       {"may_switch_privacy", c.may_switch_privacy},
       {"requested_privacy", or_null(c.requested_privacy, [](bool b) { return b; })},
       {"privacy_failed", or_null(c.privacy_failed, [](bool b) { return b; })},

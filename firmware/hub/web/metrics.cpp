@@ -138,6 +138,11 @@ void write_recordings(Writer& w, const recordings::Status& s) {
 void write_events(Writer& w, const Metrics& m) {
   w.metric("camera_motion", "gauge", "1 if the camera reported motion within the last 10 s; only recorded cameras.");
   for (const auto& c : m.camera_events) w.sample({{"camera", c.camera.to_string()}}, c.motion ? 1 : 0);
+  w.metric(
+      "camera_detects_motion", "gauge",
+      "0 if the camera cannot detect motion, so that the mode 'motion' records nothing; missing if it is unknown.");
+  for (const auto& c : m.cameras)
+    if (c.detects_motion) w.sample({{"camera", c.id.to_string()}}, *c.detects_motion ? 1 : 0);
   w.metric("camera_events_total", "counter", "Events since the start of the hub.");
   for (const auto& c : m.camera_events) w.sample({{"camera", c.camera.to_string()}}, c.events);
   if (!m.event_posts) return;

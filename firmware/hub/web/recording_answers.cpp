@@ -48,9 +48,11 @@ Json status_json(const recordings::Status& s, CaptureTime now) {
 
 Json new_camera(const DeviceId& id, const KnownCameras& known) {
   const auto camera = std::ranges::find(known, id, &KnownCamera::id);
+  const auto detects = camera == known.end() ? std::nullopt : camera->detects_motion;
   return {{"id", id.to_string()},
           {"name", camera == known.end() ? "" : camera->name},
           {"mode", name(recordings::Mode::off)},
+          {"detects_motion", detects ? Json(*detects) : Json(nullptr)},
           {"recording", false},
           {"newest_us", nullptr},
           {"begin_us", nullptr},
@@ -206,7 +208,8 @@ Response key_unit(recordings::Archive& archive, const DeviceId& camera, CaptureT
 
 KnownCameras known_cameras(const std::vector<watch::CameraStatus>& cameras) {
   KnownCameras known;
-  for (const auto& c : cameras) known.push_back({c.id, c.name, c.listed(), c.reason == watch::Reason::suspended});
+  for (const auto& c : cameras)
+    known.push_back({c.id, c.name, c.listed(), c.reason == watch::Reason::suspended, c.detects_motion});
   return known;
 }
 

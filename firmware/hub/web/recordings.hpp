@@ -128,6 +128,7 @@ struct KnownCamera {
   std::string name;
   bool listed = false;
   bool suspended = false;
+  std::optional<bool> detects_motion{};
 };
 using KnownCameras = std::vector<KnownCamera>;
 [[nodiscard]] KnownCameras known_cameras(const std::vector<watch::CameraStatus>& cameras);

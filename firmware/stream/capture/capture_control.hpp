@@ -74,6 +74,7 @@ class CaptureControl {
   void set_areas(const AreaSettings& areas) {
     const std::scoped_lock lock(areas_mutex_);
     areas_ = areas;
+    detector_on_.store(areas.sensitivity > 0, std::memory_order_release);
     areas_version_.fetch_add(1, std::memory_order_acq_rel);
   }
   [[nodiscard]] std::uint32_t areas_version() const noexcept { return areas_version_.load(std::memory_order_acquire); }
@@ -81,6 +82,13 @@ class CaptureControl {
   [[nodiscard]] std::pair<AreaSettings, std::uint32_t> areas() const {
     const std::scoped_lock lock(areas_mutex_);
     return {areas_, areas_version_.load(std::memory_order_acquire)};
+  }
+
+  /// The open sensor encodes, so that the camera cannot look at its pictures.
+  void set_sensor_encodes(bool encodes) noexcept { sensor_encodes_.store(encodes, std::memory_order_release); }
+  /// False if the detector is off or the sensor encodes. Then a request for motion is no reason to encode.
+  [[nodiscard]] bool detects_motion() const noexcept {
+    return detector_on_.load(std::memory_order_acquire) && !sensor_encodes_.load(std::memory_order_acquire);
   }
 
   void request_keyframe() noexcept { keyframe_.store(true, std::memory_order_release); }
@@ -133,6 +141,8 @@ class CaptureControl {
   std::atomic<bool> hold_ = false;
   std::atomic<bool> reduced_ = false;
   std::atomic<bool> keyframes_alone_ = false;
+  std::atomic<bool> detector_on_ = true;  // by areas_.sensitivity
+  std::atomic<bool> sensor_encodes_ = false;
   std::atomic<std::uint8_t> fault_ = 0;
   mutable std::mutex areas_mutex_;  // guards areas_
   AreaSettings areas_;

@@ -192,9 +192,7 @@ void Publisher::publish_status(bool online) {
   }
   published_privacy_ = deps_.commands.privacy_in_effect();
   client_->publish({protocol::topic(config_.route, Leaf::status), *payload, Qos::at_least_once, true, {}},
-                   [this, online](const Result<>&) {
-                     if (!online) stopped_ = true;
-                   });
+                   [this, online](const Result<>&) { stopped_ |= !online; });
 }
 
 void Publisher::stop(Ending ending) {
@@ -278,7 +276,7 @@ void Publisher::update_active() {
   const bool still = leases.still > 0 && use_.use() != PictureUse::motion && still_due(now, true);
   if (!use_.update(now, {.live = (leases.live > 0 || still) && encode && connected_,
                          .record = leases.record > 0 && encode && connected_,
-                         .motion = leases.motion > 0 && encode}))
+                         .motion = leases.motion > 0 && encode && deps_.control.detects_motion()}))
     return;
   dropped_before_ = deps_.queue.counters().dropped_groups;
   rate_.idle();
@@ -335,7 +333,8 @@ void Publisher::send_reports() {
     const auto [challenge, nonce] = reports_.front();
     reports_.erase(reports_.begin());
     const bool privacy = deps_.commands.privacy_in_effect();
-    const protocol::Report report{roster->version, deps_.roster.hash(), nonce, privacy, deps_.control.fault()};
+    const bool detects = deps_.control.detects_motion();
+    const protocol::Report report{roster->version, deps_.roster.hash(), nonce, privacy, deps_.control.fault(), detects};
     if (publish_frame(builder_.report(*key, report, challenge), false)) ++counters_.reports;
   }
 }

@@ -282,8 +282,8 @@ class CameraCase(Case):
     def run(self, ms, **expect):
         return self.event("run", expect, ms=ms)
 
-    def capture(self, kind, *sent, motion=False):
-        return self.event("capture", {"sent": list(sent)} if sent else None, kind=kind, **({"motion": True} if motion else {}))
+    def capture(self, kind, *sent, **more):
+        return self.event("capture", {"sent": list(sent)} if sent else None, kind=kind, **more)
 
     def pictures(self, count, ms=1000):
         """A key frame and deltas, of which none is sent."""
@@ -307,9 +307,9 @@ class CameraCase(Case):
         expect = {"request": [result] if result else [], **({"sent": sent} if sent else {}), **(expect or {})}
         return self.event("deliver", expect, topic=self.topic("request/" + wire.text_of(PARTIES[topic_hub or by].id)), request=fields)
 
-    def report(self, counter, challenge, epoch="E1", roster=1, nonce=False, privacy=False, fault=None):
+    def report(self, counter, challenge, epoch="E1", roster=1, nonce=False, privacy=False, fault=None, motion=True):
         return f"video {epoch}/{counter} report echo {challenge:016x} roster {roster}" + (" nonce" if nonce else "") + \
-            (" privacy" if privacy else "") + ("" if fault is None else f" fault {fault}")
+            (" privacy" if privacy else "") + ("" if fault is None else f" fault {fault}") + ("" if motion else " no_motion")
 
     def switch(self, by, on, counter, epoch="E1", roster=1, expect=None, **more):
         """An accepted request for privacy, and the report that answers it. The sensor follows."""

@@ -132,8 +132,8 @@ for name, number, reason in (("sensor", 1, "sensor_fault"), ("pictures", 2, "pic
     c.report(1, "c2", {"reason": reason}, f5=number)
     c.status(True, expect={"reason": reason})
     c.report(2, "c2", {"reason": "privacy"}, f4=True, f5=number)
-c = hub("R-FRAME-7", "report", "reject", "A malformed report is rejected, and its echo does not count: field 4 is true, field 5 is 1 to 255, and there is no other field.")
+c = hub("R-FRAME-7", "report", "reject", "A malformed report is rejected, and its echo does not count: fields 4 and 6 are true, field 5 is 1 to 255, and there is no other field.")
 c.join()
-for fields in ({"f4": False}, {"f4": 1}, {"f5": 0}, {"f5": 256}, {"f4": True, "f6": True}, {"f3": bytes(8)}):
+for fields in ({"f4": False}, {"f4": 1}, {"f5": 0}, {"f5": 256}, {"f4": True, "f6": False}, {"f7": True}, {"f3": bytes(8)}):
     c.report(0, "c1", {"rejected": ["malformed"], "not_shown": [], "current": None, "reason": "waiting"}, **fields)
 c.report(0, "c1", {"current": "A", "reason": "privacy"}, **CLOSED)

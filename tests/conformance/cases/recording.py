@@ -26,7 +26,7 @@ def first_picture(c, challenge, counter, epoch="E1"):
     c.run(100)
     c.capture("delta", motion=True)
     c.run(100)
-    c.capture("key", f"video {epoch}/{counter} key {echo(challenge)}", f"still {epoch}/{counter + 1} still {echo(challenge)}", motion=True)
+    c.capture("key", f"video {epoch}/{counter} key {echo(challenge)} motion", f"still {epoch}/{counter + 1} still {echo(challenge)} motion", motion=True)
 
 
 def requests():
@@ -74,18 +74,18 @@ def preroll():
     c.capture("key")
     c.run(1)
     c.capture("delta", f"video E1/2 key {echo(1)}", f"video E1/3 key {echo(1)}", f"video E1/4 key {echo(2)}", f"still E1/5 still {echo(2)}",
-              f"video E1/6 delta depends 4 {echo(2)}", motion=True)
+              f"video E1/6 delta depends 4 {echo(2)} motion", motion=True)
     c = with_motion_lease("R-ROLL-3", "before-motion", "accept", "When motion begins, the kept pictures are sent in order, each with the echoes of its own time.")
     c.request("hub", kind="motion")
     c.run(500)
     c.capture("delta", f"video E1/1 key {echo(1)}", f"still E1/2 still {echo(1)}", f"video E1/3 delta depends 1 {echo(1)}",
-              f"video E1/4 delta depends 3 {echo(2)}", motion=True)
+              f"video E1/4 delta depends 3 {echo(2)} motion", motion=True)
     c.run(500)
     c.capture("delta", f"video E1/5 delta depends 4 {echo(2)}")
     c = camera("R-ROLL-3", "ten-seconds-after", "reject", "Pictures are sent until 10 s after the newest picture with motion, and kept again later.")
     c.request("hub", kind="motion", sent=[c.report(0, 1)])
     c.run(1000)
-    c.capture("key", f"video E1/1 key {echo(1)}", f"still E1/2 still {echo(1)}", motion=True)
+    c.capture("key", f"video E1/1 key {echo(1)} motion", f"still E1/2 still {echo(1)} motion", motion=True)
     c.run(5000)
     c.request("hub", kind="motion", sent=[c.report(3, 2)])
     c.run(4900)
@@ -93,10 +93,24 @@ def preroll():
     c.run(200)
     c.capture("delta")
     c.run(100)
-    c.capture("delta", f"video E1/5 delta depends 4 {echo(2)}", f"video E1/6 delta depends 5 {echo(2)}", motion=True)
+    c.capture("delta", f"video E1/5 delta depends 4 {echo(2)}", f"video E1/6 delta depends 5 {echo(2)} motion", motion=True)
+    c = camera("R-ROLL-3", "person-leaves", "reject", "The pictures after a motion are sent also if they follow live pictures.")
+    c.request("hub", sent=[c.report(0, 1)])
+    c.run(1000)
+    c.capture("key", f"video E1/1 key {echo(1)}", f"still E1/2 still {echo(1)}")
+    c.run(7000)
+    c.capture("delta", f"video E1/3 delta depends 1 {echo(1)} motion", motion=True)
+    c.request("hub", kind="motion", sent=[c.report(4, 2)])
+    c.run(5000)  # the lease for live pictures has ended
+    c.capture("delta", f"video E1/5 delta depends 3 {echo(2)}")
+    c.request("hub", kind="motion", sent=[c.report(6, 3)])
+    c.run(5001)
+    c.capture("delta")
+    c.run(100)
+    c.capture("key")
     c = with_motion_lease("R-REQ-5", "old-still", "reject", "A kept key frame that is more than 2 s old is sent as video, and not as a still.")
     c.run(1001)
-    c.capture("delta", f"video E1/1 key {echo(1)}", f"video E1/2 delta depends 1 {echo(1)}", f"video E1/3 delta depends 2 {echo(1)}", motion=True)
+    c.capture("delta", f"video E1/1 key {echo(1)}", f"video E1/2 delta depends 1 {echo(1)}", f"video E1/3 delta depends 2 {echo(1)} motion", motion=True)
     c.run(1000)
     c.capture("key", f"video E1/4 key {echo(1)}", f"still E1/5 still {echo(1)}")
 
@@ -110,7 +124,7 @@ def emptied():
     c = with_motion_lease("R-ROLL-4", "live", "reject", "When all pictures are sent, the kept ones are deleted.")
     c.request("hub2", sent=[c.report(1, 2)])
     c.run(100)
-    c.capture("key", f"video E1/2 key {echo(2)}", f"still E1/3 still {echo(2)}", motion=True)
+    c.capture("key", f"video E1/2 key {echo(2)} motion", f"still E1/3 still {echo(2)} motion", motion=True)
     c = with_motion_lease("R-ROLL-4", "roster", "reject", "When an epoch begins, the kept pictures are deleted: a hub that was added later cannot open them.")
     c.new_roster(2, ["hub", "hub2", "hub3"], grants=[granted("E2", ["hub", "hub2", "hub3"], 2)])
     c.request("hub3", epoch="E2", kind="motion", sent=[f"video E2/0 report {echo(2)} roster 2"])
@@ -123,6 +137,59 @@ def emptied():
     c.request("hub", kind="privacy-off", nonce="n1", sent=[c.report(3, 4)], expect={"sensor": "open", "status": OPEN})
     c.request("hub", kind="motion")
     first_picture(c, 5, 4)
+
+
+def areas():
+    c = camera("R-AREA-2", "earlier-masks", "reject", "A picture that was encoded without the newest masks is not sent, and no picture that depends on it.")
+    c.request("hub", sent=[c.report(0, 1)])
+    c.run(100)
+    c.capture("key", f"video E1/1 key {echo(1)}", f"still E1/2 still {echo(1)}")
+    c.command(1, {3: [1, {5: [[0, 0, 500, 1000]]}]}, {"grants": [granted("E2", command=1)]})
+    c.request("hub", epoch="E2", sent=[c.report(0, 2, "E2")])
+    c.run(100)
+    c.capture("key", earlier_masks=True)
+    c.run(100)
+    c.capture("delta")
+    c.run(100)
+    c.capture("key", f"video E2/1 key {echo(2)}", f"still E2/2 still {echo(2)}")
+    c = camera("R-AREA-3", "motion-flag", "accept", "A frame has the flag of motion exactly if the camera detected motion in its picture.")
+    c.request("hub", sent=[c.report(0, 1)])
+    for counter, motion in ((1, False), (3, True), (4, False)):
+        c.run(100)
+        flag = " motion" if motion else ""
+        c.capture(*(("key", f"video E1/1 key {echo(1)}", f"still E1/2 still {echo(1)}") if counter == 1 else
+                    ("delta", f"video E1/{counter} delta depends {1 if counter == 3 else 3} {echo(1)}{flag}")), **({"motion": True} if motion else {}))
+
+
+def undetected():
+    title = "A camera that cannot detect motion keeps no picture for requests of the kind motion, and reports it. Other requests have their effect."
+    for name in ("detector-off", "sensor-encodes"):
+        c = camera("R-ROLL-8", name, "reject", title)
+        off = name == "detector-off"
+        c.command(1, {3: [1, {6: 0}]}, {"grants": [granted("E2", command=1)]}) if off else c.event("encoding_sensor", on=True)
+        epoch = "E2" if off else "E1"
+        c.request("hub", kind="motion", epoch=epoch, sent=[c.report(0, 1, epoch, motion=False)])
+        c.run(100)
+        c.capture("key", motion=True)
+        c.run(4900)
+        c.request("hub", kind="motion", epoch=epoch, sent=[c.report(1, 2, epoch, motion=False)])
+        c.request("hub2", kind="record", epoch=epoch, sent=[c.report(2, 3, epoch, motion=False)])
+        c.run(100)
+        c.capture("key", f"video {epoch}/3 key {echo(2)} {echo(3)}", f"still {epoch}/4 still {echo(2)} {echo(3)}")
+        c.run(10_000)  # no lease
+        c.command(2, {3: [2, {6: 50}]}, {"grants": [granted("E3", command=2)]}) if off else c.event("encoding_sensor", on=False)
+        epoch = "E3" if off else "E1"
+        c.request("hub", kind="motion", epoch=epoch, sent=[c.report(0 if off else 5, 4, epoch)])
+        first_picture(c, 4, 1 if off else 6, epoch)
+    c = HubCase("R-ROLL-8", "reported", "accept", "A hub knows from the newest report whether the camera detects motion.", watched=False)
+    c.roster(1)
+    c.grants("A")
+    c.event("record", {"detects_motion": None}, mode="motion")
+    c.take("c1", "A", "motion")
+    c.report(0, "c1", {"current": "A", "detects_motion": False}, f6=True)
+    c.run(5000).take("c2", "A", "motion")
+    c.report(3, "c2", {"detects_motion": True})
+    c.report(2, "c2", {"detects_motion": True}, f6=True)
 
 
 def hubs():
@@ -154,4 +221,6 @@ def hubs():
 requests()
 preroll()
 emptied()
+areas()
+undetected()
 hubs()

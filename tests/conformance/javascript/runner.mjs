@@ -213,6 +213,7 @@ class HubRun {
       current: epoch === null ? null : this.builder.epochName(epoch),
       state: camera?.state ?? "OFFLINE",
       reason: camera?.reason ?? "none",
+      detects_motion: camera?.detectsMotion ?? null,
       permitted: this.#permitted,
       subscribed: [...this.hub.subscribed].map((id) => this.builder.partyName(id)).sort(),
       member: membership?.member ?? false,

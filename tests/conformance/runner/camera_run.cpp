@@ -40,6 +40,7 @@ class CameraRun final : public Run {
  private:
   Json do_event(const Json& event) override {
     perform(event);
+    follow_settings();
     return verdict();
   }
 
@@ -52,7 +53,19 @@ class CameraRun final : public Run {
     run_->publisher.attach(client_);
     must(run_->privacy.load());
     must(run_->publisher.start());
+    areas_.reset();
+    follow_settings();
     connect(connected_);
+  }
+
+  /// The camera paints these masks, and its detector has this sensitivity, from the next picture on.
+  void follow_settings() {
+    const auto& settings = stores_.actions.changed;
+    if (!settings || settings == areas_) return;
+    areas_ = settings;
+    run_->control.set_areas({.masks = FewAreas(settings->masks.value_or(PictureAreas())),
+                             .sensitivity = settings->motion.value_or(protocol::CameraSettings::usual_motion),
+                             .zones = FewAreas(settings->zones.value_or(PictureAreas()))});
   }
 
   void connect(bool connected) {
@@ -76,6 +89,7 @@ class CameraRun final : public Run {
     else if (what == "restart") start();
     else if (what == "fault") set_fault(event.at("number"));
     else if (what == "sensor") set_slow(event.at("slow"));
+    else if (what == "encoding_sensor") run_->control.set_sensor_encodes(event.at("on"));
     else if (what == "broker") answers_ = event.at("answers");
     else if (what == "storage") break_stores(event.at("fails"));
     else if (what == "take") take(event);
@@ -161,13 +175,15 @@ class CameraRun final : public Run {
   void capture(const Json& event) {
     const auto captured = clock_.monotonic();
     const bool key = event.at("kind") == "key";
+    const std::uint32_t earlier = event.value("earlier_masks", false) ? 1 : 0;
     const Bytes unit(100, std::byte{7});
     run_->queue.push(unit, {FrameNumber(number_++),
                             captured,
                             run_->challenges.pick(captured),
                             {64, 48},
                             key,
-                            event.value("motion", false)});
+                            event.value("motion", false),
+                            run_->control.areas_version() - earlier});
     run_->publisher.frames_ready();
   }
 
@@ -228,6 +244,7 @@ class CameraRun final : public Run {
     std::set<std::string> echoes;
     for (const auto challenge : opened.header.echoes) echoes.insert(hex(challenge.value()));
     for (const auto& echo : echoes) text += " echo " + echo;
+    if (opened.header.motion) text += " motion";
     if (view.kind != protocol::FrameKind::report) return text;
     const auto report = must(protocol::decode_report(opened.content));
     text += " roster " + std::to_string(report.roster_version.value());
@@ -238,6 +255,7 @@ class CameraRun final : public Run {
     }
     if (report.privacy) text += " privacy";
     if (report.fault) text += " fault " + std::to_string(static_cast<int>(*report.fault));
+    if (!report.detects_motion) text += " no_motion";
     return text;
   }
 
@@ -321,6 +339,7 @@ class CameraRun final : public Run {
   std::optional<test::CameraRun> run_;
   std::map<std::string, Epoch> epochs_;
   std::map<Epoch, Granted> granted_;
+  std::optional<protocol::CameraSettings> areas_;  ///< that the capture control has
   std::map<std::string, Bytes> nonces_;
   std::map<std::string, std::uint64_t> counted_;
   Bytes last_nonce_;

@@ -144,6 +144,7 @@ class HubRun final : public Run {
             {"current", status.epoch ? Json(case_.name_of(*status.epoch)) : Json()},
             {"state", watch::name(status.state)},
             {"reason", status.reason == watch::Reason::none ? "none" : watch::name(status.reason)},
+            {"detects_motion", status.detects_motion ? Json(*status.detects_motion) : Json()},
             {"permitted", permitted_},
             {"subscribed", subscribed()},
             {"member", status.member},

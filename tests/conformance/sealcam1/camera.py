@@ -11,7 +11,7 @@ RENEW_HUB_MS, RENEW_ALL_MS = 10_000, 2000
 LATER_MS = 10_000
 EPOCH_MS = 24 * 3_600_000
 KEPT_MS, TAIL_MS, FRESH_MS = 10_000, 10_000, 2000
-REPORT_MS = 5000
+REPORT_MS, USUAL_MOTION = 5000, 50
 PER_HUB, PER_CAMERA, PER_ROSTERS = 2, 32, 4
 MAX_REQUEST = 512
 
@@ -60,7 +60,8 @@ class Camera:
         self.renewed = -RENEW_ALL_MS
         self.commands, self.stopped = Window(PER_ROSTERS), False
         self.requests, self.rejected = [], []
-        self.use, self.kept, self.moved = "none", None, None
+        self.use, self.kept, self.moved, self.intact = "none", None, None, False
+        self.settings, self.sensor_encodes = stores.get("settings", {}), False
         if self.command != self.seq:
             self.apply()
         if stores.get("roster") and not self.stopped:
@@ -84,16 +85,14 @@ class Camera:
         self.epoch, self.epoch_open, self.counter = None, False, 0
         if self.roster is None:
             return
-        self.reports, self.last_still, self.last_video = [], None, None
+        self.reports, self.last_still, self.last_video, self.intact = [], None, None, False
         self.requesting = []
         for hub in self.hubs.values():
             hub.reported, hub.lease, hub.still, hub.motion, hub.challenges, hub.nonce = None, 0, 0, 0, [], None
         self.follow_leases()
         if self.stores.get("epoch_broken") and self.stores.get("reserved", 0) == 0:
             return
-        if self.stores.get("reserved", 0) == 0:
-            self.stores["reserved"] = 256
-        self.stores["reserved"] -= 1
+        self.stores["reserved"] = (self.stores.get("reserved", 0) or 256) - 1
         self.stores["epochs"] = self.stores.get("epochs", 0) + 1
         self.epoch, self.begun = self.stores["epochs"], self.clock.monotonic
         self.not_stored = not self.all_stored()
@@ -182,6 +181,7 @@ class Camera:
             return self.publish("status", {"online": False, "privacy": False, "deregistered": True})
         if 4 in self.pending and self.stores.get("network_broken"):
             return
+        self.settings = self.stores["settings"] = self.pending.get(3, self.settings)
         if 2 in self.pending:
             self.switch_privacy(self.pending[2])
         self.pending = {}
@@ -247,15 +247,13 @@ class Camera:
                 state.nonce = None
             self.switch_privacy(kind == "privacy-on")
             return False
-        hub = state.entry["id"]
+        hub, prekey = state.entry["id"], request["prekey"]
         if request["cannot_open"] and now - state.renewed >= RENEW_HUB_MS and now - self.renewed >= RENEW_ALL_MS:
             state.renewed = self.renewed = now
-            self.prekeys.pop(hub, None)
-            if request["prekey"]:
-                self.prekeys[hub] = request["prekey"]
+            self.prekeys[hub] = prekey or (0, None)
             return True
-        if request["prekey"] and request["prekey"][0] > self.prekeys.get(hub, (0, None))[0]:
-            self.prekeys[hub] = request["prekey"]
+        if prekey and prekey[0] > self.prekeys.get(hub, (0, None))[0]:
+            self.prekeys[hub] = prekey
         return False
 
     def answer(self, state, request, now):
@@ -285,12 +283,11 @@ class Camera:
     def switch_privacy(self, on):
         if self.privacy == on:
             return
-        broken = self.stores.get("privacy_broken")
-        if broken and not on:
+        if self.stores.get("privacy_broken") and not on:
             return  # a restart would open the sensor without a record, so it stays closed
         self.privacy = on
         self.follow_leases()
-        if not broken:
+        if not self.stores.get("privacy_broken"):
             self.stores["privacy"] = on
         self.tell_privacy()
 
@@ -312,10 +309,13 @@ class Camera:
             challenge, nonce = self.reports.pop(0)
             self.send("report", [challenge], nonce)
 
-    def send(self, kind, echo, nonce=None):
+    def detects_motion(self):
+        return self.settings.get(6, USUAL_MOTION) > 0 and not self.sensor_encodes
+
+    def send(self, kind, echo, nonce=None, motion=False):
         self.publish("frame", {"leaf": "still" if kind == "still" else "video", "epoch": self.epoch, "counter": self.counter,
                                "kind": kind, "echo": echo, "nonce": nonce, "roster": self.roster["version"],
-                               "privacy": self.closed(), "fault": self.fault,
+                               "privacy": self.closed(), "fault": self.fault, "detects_motion": self.detects_motion(), "motion": motion,
                                "depends": self.last_video if kind == "delta" else self.counter})
         if kind in ("key", "delta"):
             self.last_video = self.counter
@@ -328,26 +328,31 @@ class Camera:
         still = self.still_due(now) and any(h.still > now for h in hubs)
         use = "none"
         if self.epoch_open and not self.privacy and self.epoch is not None:
-            use = "send" if self.connected and (video or still) else "keep" if any(h.motion > now for h in hubs) else "none"
+            motion = self.detects_motion() and any(h.motion > now for h in hubs)
+            use = "send" if self.connected and (video or still) else "keep" if motion else "none"
         if use != self.use:
-            self.use, self.kept, self.moved = use, None, None
+            tail = self.use == "send" and use == "keep" and self.moved is not None and now <= self.moved + TAIL_MS
+            self.use, self.kept, self.moved = use, [] if tail else None, self.moved if tail else None
 
     def still_due(self, now):
         return self.last_still is None or now - self.last_still >= STILL_MS
 
-    def capture(self, kind, motion):
+    def capture(self, kind, motion, earlier_masks):
         """The sensor takes a picture now."""
         now = self.clock.monotonic
         echo = self.echoes(now)
-        if self.use == "send":
-            self.send_picture(now, kind, echo, now, any(h.lease > now for h in self.hubs.values()))
+        if earlier_masks:
+            self.intact = False
+        elif self.use == "send":
+            self.moved = now if motion else self.moved
+            self.send_picture(now, kind, echo, now, any(h.lease > now for h in self.hubs.values()), motion)
         elif self.use == "keep":
             self.keep(now, kind, echo, motion)
 
     def keep(self, now, kind, echo, motion):
         if self.kept is None and kind != "key":
             return
-        self.kept = (self.kept or []) + [(now, kind, echo)]
+        self.kept = (self.kept or []) + [(now, kind, echo, motion)]
         while self.kept[0][0] < now - KEPT_MS and (self.moved is None or now > self.moved + TAIL_MS):
             later = next((i for i, picture in enumerate(self.kept) if i > 0 and picture[1] == "key"), None)
             if later is None:
@@ -359,14 +364,15 @@ class Camera:
     def send_kept(self):
         now = self.clock.monotonic
         while self.connected and self.kept and self.moved is not None and self.kept[0][0] <= self.moved + TAIL_MS:
-            taken, kind, echo = self.kept.pop(0)
-            self.send_picture(now, kind, echo, taken, True)
+            taken, kind, echo, motion = self.kept.pop(0)
+            self.send_picture(now, kind, echo, taken, True, motion)
 
-    def send_picture(self, now, kind, echo, taken, video):
-        if video:
-            self.send(kind, echo)
+    def send_picture(self, now, kind, echo, taken, video, motion):
+        self.intact = video and (self.intact or kind == "key")
+        if self.intact:
+            self.send(kind, echo, motion=motion)
         if kind == "key" and now - taken <= FRESH_MS and self.still_due(now):
-            self.send("still", echo)
+            self.send("still", echo, motion=motion)
             self.last_still = now
             for hub in self.hubs.values():
                 hub.still = 0
@@ -403,10 +409,8 @@ class Camera:
             self.tell_privacy()
         if not self.stored:
             self.store()
-        if self.epoch is not None and self.not_stored == self.all_stored():
-            self.begin_epoch()  # the new grants report it
-        if self.epoch is not None and self.clock.monotonic - self.begun >= EPOCH_MS:
-            self.begin_epoch()
+        if self.epoch is not None and (self.not_stored == self.all_stored() or self.clock.monotonic - self.begun >= EPOCH_MS):
+            self.begin_epoch()  # the new grants report what is stored
 
     def number(self, epoch):
         return epoch  # the runner names epochs

@@ -47,10 +47,11 @@ class CameraRunner:
             text = f"{content['leaf']} E{content['epoch']}/{content['counter']} {content['kind']}"
             if content["kind"] == "delta":
                 text += f" depends {content['depends']}"
-            text += "".join(f" echo {c:016x}" for c in sorted(content["echo"]))
+            text += "".join(f" echo {c:016x}" for c in sorted(content["echo"])) + (" motion" if content["motion"] else "")
             if content["kind"] == "report":
                 text += f" roster {content['roster']}" + (" nonce" if content["nonce"] else "") + \
-                    (" privacy" if content["privacy"] else "") + (f" fault {content['fault']}" if content["fault"] else "")
+                    (" privacy" if content["privacy"] else "") + (f" fault {content['fault']}" if content["fault"] else "") + \
+                    ("" if content["detects_motion"] else " no_motion")
                 self.last_nonce = content["nonce"] or self.last_nonce
             self.sent.append(text)
 
@@ -83,7 +84,7 @@ class CameraRunner:
             message = self.request(event["request"]) if "request" in event else self.case.bytes_of(event)
             camera.on_message(event["topic"], message)
         elif kind == "capture":
-            camera.capture(event["kind"], event.get("motion", False))
+            camera.capture(event["kind"], event.get("motion", False), event.get("earlier_masks", False))
         elif kind == "connect":
             self.connected = True
             camera.connect()
@@ -97,6 +98,9 @@ class CameraRunner:
             camera.fault = event["number"]
         elif kind == "sensor":
             camera.slow = event["slow"]
+        elif kind == "encoding_sensor":
+            camera.sensor_encodes = event["on"]
+            camera.follow_leases()
         elif kind == "broker":
             self.answers = event["answers"]
         elif kind == "storage":

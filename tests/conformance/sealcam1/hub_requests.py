@@ -63,6 +63,8 @@ class Requests:
 
     # -- the state that reports prove
 
+    detects_motion = None           # by the newest report, also of an earlier epoch
+
     def forget_state(self):
         self.reports = {}           # by counter, of the current epoch
         self.proven_at = None       # when the newest challenge was made that one of them echoed
@@ -80,6 +82,8 @@ class Requests:
         if max(self.reports, default=-1) < self.current.newest_picture:
             self.proven_at = None
         self.reports[counter] = report
+        if counter == max(self.reports):
+            self.detects_motion = report["detects_motion"]
         self.proven_at = made[1] if self.proven_at is None else max(made[1], self.proven_at)
 
     def on_report(self, epoch, counter, report, echoes):

@@ -184,12 +184,12 @@ def settings(value):
 
 
 def report(content):
-    value = fields(wire.decode(content), (1, 2), (3, 4, 5))
+    value = fields(wire.decode(content), (1, 2), (3, 4, 5, 6))
     if 3 in value:
         require(raw(value[3], 8) != bytes(8))
     require(5 not in value or 1 <= uint(value[5]) <= 255)
     return {"version": uint(value[1]), "hash": raw(value[2], 32), "nonce": value.get(3), "privacy": 4 in value and true(value[4]),
-            "fault": value.get(5)}
+            "fault": value.get(5), "detects_motion": not (6 in value and true(value[6]))}
 
 
 def index(message, account, hub, owner):

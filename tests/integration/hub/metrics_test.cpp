@@ -95,9 +95,12 @@ TEST_CASE("events and their messages are counted") {
   m.recordings.emplace();
   m.camera_events = {{m.cameras[0].id, 3, true}};
   CHECK_FALSE(metrics_text(m).contains("events_posted"));
+  CHECK_FALSE(metrics_text(m).contains("camera_detects_motion{"));
+  m.cameras[0].detects_motion = false;
   m.event_posts = {2, 1, 4};
   const auto text = metrics_text(m);
   const auto id = m.cameras[0].id.to_string();
+  CHECK(text.contains("sealcam_hub_camera_detects_motion{camera=\"" + id + "\"} 0\n"));
   CHECK(text.contains("sealcam_hub_camera_motion{camera=\"" + id + "\"} 1\n"));
   CHECK(text.contains("sealcam_hub_camera_events_total{camera=\"" + id + "\"} 3\n"));
   CHECK(text.contains("sealcam_hub_events_posted_total{result=\"failed\"} 1\n"));

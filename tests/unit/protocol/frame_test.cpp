@@ -166,9 +166,11 @@ TEST_CASE("a decoded report equals the encoded one") {
     for (const auto fault : {std::optional<CameraFault>(), std::optional(CameraFault::encoder)}) {
       report.privacy = privacy;
       report.fault = fault;
+      report.detects_motion = !report.detects_motion;
       const auto read = must(decode_report(encode_report(report)));
       CHECK(read.privacy == privacy);
       CHECK(read.fault == fault);
+      CHECK(read.detects_motion == report.detects_motion);
     }
   }
   report.nonce = Nonce();

@@ -51,6 +51,37 @@ TEST_CASE("while nothing moves, a camera with leases for motion encodes, seals n
   CHECK(s.queue.size() == 0);
 }
 
+TEST_CASE(
+    "a camera that cannot detect motion encodes nothing for requests of motion, and its reports have the reason") {
+  PrerollScene s;
+  const bool off = GENERATE(true, false);
+  if (off) s.control.set_areas({.sensitivity = 0});
+  else s.control.set_sensor_encodes(true);
+  const auto reported = [&] {
+    const auto seen = s.seen_by(s.hub);
+    REQUIRE(!seen.empty());
+    REQUIRE(seen.back().kind == FrameKind::report);
+    return must(protocol::decode_report(seen.back().content)).detects_motion;
+  };
+  s.pass(12s, true);
+  CHECK(s.publisher.picture_use() == PictureUse::none);
+  CHECK_FALSE(s.control.active());
+  CHECK(s.queue.size() == 0);
+  CHECK(s.reports() == 3);
+  CHECK_FALSE(reported());
+  // A sensor that encodes may be opened with another format while the camera runs.
+  if (off) s.control.set_areas({});
+  else s.control.set_sensor_encodes(false);
+  s.pass(6s);
+  CHECK(s.publisher.picture_use() == PictureUse::preroll);
+  CHECK(reported());
+  // Other requests have their effect.
+  s.control.set_sensor_encodes(true);
+  s.requests = RequestKind::record;
+  s.pass(1s);
+  CHECK(s.publisher.picture_use() == PictureUse::record);
+}
+
 TEST_CASE("when a person leaves during a motion, its recording continues until 10 s after it") {
   PrerollScene s;
   s.requests = RequestKind::live;

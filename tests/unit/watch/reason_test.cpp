@@ -53,6 +53,22 @@ TEST_CASE("the reason of a camera without LIVE pictures is the fault in its repo
   CHECK(report(std::nullopt) == Reason::none);
 }
 
+TEST_CASE("a hub knows from the newest report of a camera whether it detects motion") {
+  HubScene s;
+  auto epoch = s.join();
+  CHECK_FALSE(s.status().detects_motion);
+  const auto report = [&](bool detects) {
+    s.deliver(Leaf::video,
+              s.builder.frame(epoch, FrameKind::report,
+                              {.echo = s.challenge(epoch), .report = {{}, {}, {}, false, std::nullopt, detects}}));
+    return s.status().detects_motion;
+  };
+  CHECK(report(false) == false);
+  s.video(s.builder.gop(epoch, "IP", s.challenge(epoch)));
+  CHECK(s.status().detects_motion == false);
+  CHECK(report(true) == true);
+}
+
 TEST_CASE("a camera's name is shown without control characters, and never as an id") {
   HubScene s;
   s.deliver_roster(s.roster());

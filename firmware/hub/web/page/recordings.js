@@ -147,7 +147,7 @@ export class Recordings {
     if (!same && document.activeElement !== select) select.replaceChildren(...options);
     this.#camera = this.#list.cameras.find((c) => c.id === this.#camera?.id) ?? this.#camera;
     if (this.#camera && document.activeElement !== select) select.value = this.#camera.id;
-    $("recorder-note").textContent = [texts.fault(this.#list), this.#camera ? texts.ended(this.#camera) : ""].filter(Boolean).join(" ");
+    $("recorder-note").textContent = [texts.fault(this.#list), this.#camera ? texts.ended(this.#camera) : "", this.#camera ? texts.undetected(this.#camera) : ""].filter(Boolean).join(" ");
   }
 
   // Opens the newest recording of a camera.

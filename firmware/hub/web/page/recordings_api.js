@@ -34,7 +34,7 @@ export function readList(json) {
     enabled: enabled === true, fault: text(fault), fault_since: ms(fault_since_us), fault_text: text(fault_text),
     bytes: number(bytes), quota: number(quota), disk_free: number(disk_free),
     cameras: list(cameras).map(object).filter((c) => /^[a-z2-7]{32}$/.test(text(c.id))).map((c) => ({
-      id: c.id, name: text(c.name) || `Camera ${c.id.slice(0, 6)}`, mode: text(c.mode), recording: c.recording === true,
+      id: c.id, name: text(c.name) || `Camera ${c.id.slice(0, 6)}`, mode: text(c.mode), detects_motion: c.detects_motion !== false, recording: c.recording === true,
       begin: ms(c.begin_us), end: ms(c.end_us), bytes: number(c.bytes), ended: text(c.ended), suspended: c.suspended === true,
     })),
   };

@@ -50,6 +50,10 @@ const ENDED = {
 export const ended = (camera) => (camera.suspended ? "The owner suspended the integration of this hub. The recordings return when the owner resumes it."
   : Object.hasOwn(ENDED, camera.ended) ? ENDED[camera.ended] : "");
 
+// Empty unless the hub waits for motion that the camera cannot detect.
+export const undetected = (camera) => (camera.mode === "motion" && !camera.detects_motion
+  ? "This camera does not detect motion, because its detector is off or its sensor encodes. Only what a person watches is recorded." : "");
+
 export function size(bytes) {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let at = 0;
