@@ -89,6 +89,7 @@ bool CaptureLoop::open_source() {
   picture_size_ = source_->size();
   ++counters_.source_opened;
   filter_.reset();
+  deps_.control.set_sensor_encodes(source_->format() == hal::PixelFormat::h264);
   if (source_->format() == hal::PixelFormat::h264) {
     controller_.attach(source_->controls());
     controller_.follow(deps_.control.quality(), false);
@@ -126,6 +127,8 @@ void CaptureLoop::close_source() {
   controller_.detach();
   if (!source_) return;
   source_.reset();
+  detector_.reset();  // the next picture may show another light, or come from another sensor
+  counters_.motion = false;
   deps_.control.end_source();
   show_activity(false);
 }
@@ -301,14 +304,7 @@ void CaptureLoop::follow_areas() {
 
 void CaptureLoop::detect_motion(MonotonicTime captured) {
   const bool motion = detector_.update(encoder_->luma(), captured);
-  if (motion && !counters_.motion.exchange(true)) ++counters_.motions;
-  if (!motion) counters_.motion = false;
-}
-
-// Takes both requests each time, because one key frame fulfills both.
-bool CaptureLoop::keyframe_needed() {
-  const bool requested = deps_.control.take_keyframe_request();
-  return deps_.queue.take_keyframe_request() || requested;
+  if (!counters_.motion.exchange(motion) && motion) ++counters_.motions;
 }
 
 void CaptureLoop::encode(const hal::Picture& picture, const protocol::Echoes& echoes) {

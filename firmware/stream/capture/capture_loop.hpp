@@ -90,7 +90,8 @@ struct CaptureCounters {
 /// delivers H.264, the loop checks each access unit, and sends bitrate and requests for key frames to the sensor. If
 /// the sensor still sends more than the network carries, only key frames pass. The encoder paints the owner's privacy
 /// masks; a sensor that encodes cannot, so that its pictures are not sent while there are masks. The motion detector
-/// sees the pictures that are encoded. Allocates nothing per picture. Thread-bound, except for the counters.
+/// sees the pictures that are encoded. It starts again after the source was closed. Allocates nothing per picture.
+/// Thread-bound, except for the counters.
 class CaptureLoop {
  public:
   struct Dependencies {
@@ -139,7 +140,11 @@ class CaptureLoop {
   [[nodiscard]] bool changed_enough(const Quality& quality) const noexcept;
   [[nodiscard]] bool skip(MonotonicTime captured);
   void pass_through(const hal::Picture& picture, const protocol::Echoes& echoes);
-  [[nodiscard]] bool keyframe_needed();
+  /// Takes both requests each time, because one key frame fulfills both.
+  [[nodiscard]] bool keyframe_needed() {
+    const bool requested = deps_.control.take_keyframe_request();
+    return deps_.queue.take_keyframe_request() || requested;
+  }
   void put(ByteView bytes, const UnitInfo& info);
   void usable();
   void unusable(const Error& cause);

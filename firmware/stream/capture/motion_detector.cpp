@@ -17,6 +17,7 @@ constexpr std::size_t offset(int number) noexcept { return static_cast<std::size
 constexpr auto tolerance = 30ms;    // a sensor's interval need not divide ours
 constexpr auto end_after = 2500ms;  // without a moving group
 constexpr auto lost_after = 450ms;  // a track without a group
+constexpr auto pause = 5s;          // between two pictures; the background is then of another time
 constexpr unsigned settled = 50;    // samples until motion may begin
 constexpr unsigned new_scene_samples = 5;
 constexpr unsigned first_samples = 10;  // of which the background is the mean
@@ -91,11 +92,16 @@ bool MotionDetector::in_zone(int column, int row) const noexcept {
   });
 }
 
-void MotionDetector::begin(const hal::Luma& luma) {
+/// Returns false if the reduced picture has the same size as before. The background then remains valid, for example
+/// when the network needs pictures of half the size.
+bool MotionDetector::resize(const hal::Luma& luma) {
+  const bool first = size_.width == 0;
+  const int width = width_, height = height_;
   size_ = luma.size;
   factor_ = (std::max(size_.width, size_.height) + max_side - 1) / max_side;
   width_ = size_.width / factor_;
   height_ = size_.height / factor_;
+  if (!first && width == width_ && height == height_) return false;
   columns_ = width_ / block;
   rows_ = height_ / block;
   samples_ = 0;
@@ -107,6 +113,7 @@ void MotionDetector::begin(const hal::Luma& luma) {
     for (int column = 0; column < columns_; ++column) {
       state_[offset(row * columns_ + column)] = static_cast<std::uint8_t>(in_zone(column, row) ? watched : 0);
     }
+  return true;
 }
 
 /// The mean of factor_ x factor_ samples; of large pictures, of every second row.
@@ -267,9 +274,9 @@ void MotionDetector::follow(const Group& group, MonotonicTime captured) noexcept
 bool MotionDetector::update(const hal::Luma& luma, MonotonicTime captured) {
   if (sensitivity_ == 0 || luma.data == nullptr) return motion_ = false;
   if (sampled_ && captured - *sampled_ + tolerance < interval) return motion_;
+  if (sampled_ && captured - *sampled_ > pause) reset();
   sampled_ = captured;
-  const bool first = luma.size != size_;
-  if (first) begin(luma);
+  const bool first = luma.size != size_ && resize(luma);
   newest_ = (newest_ + 1) % history;
   reduce(luma);
   if (first) {

@@ -36,10 +36,11 @@ class MotionDetector {
 
   /// `sensitivity`: 0 is off, 100 reports the smallest changes. `zones`: motion counts only here; empty: everywhere.
   void configure(unsigned sensitivity, std::span<const PictureArea> zones);
-  /// Forgets the background and the motion, for example because the masks changed.
+  /// Forgets the background and the motion, for example because the masks changed or the sensor was closed.
   void reset() noexcept;
-  /// Call this with each picture; it skips those that follow too early. A change of the size is a reset(), but
-  /// continues the motion. Returns whether there is motion.
+  /// Call this with each picture; it skips those that follow too early. A pause of more than 5 s is a reset(). So is a
+  /// change of the size, but it continues the motion, and it changes nothing if the reduced luma has the same size.
+  /// Returns whether there is motion.
   bool update(const hal::Luma& luma, MonotonicTime captured);
   [[nodiscard]] bool motion() const noexcept { return motion_; }
 
@@ -64,7 +65,7 @@ class MotionDetector {
     MonotonicTime last;
   };
 
-  void begin(const hal::Luma& luma);
+  [[nodiscard]] bool resize(const hal::Luma& luma);
   void reduce(const hal::Luma& luma) noexcept;
   void compare() noexcept;
   void update_background(bool at_once) noexcept;

@@ -56,6 +56,11 @@ TEST_CASE("a sensor that delivers H.264 needs no encoder, and invalid access uni
   s.steps(1);
   CHECK(drain(s.queue) == "I0! P1! I4!");
   CHECK(s.loop.counters().encoder_opened == 0);
+  CHECK_FALSE(s.control.detects_motion());  // nothing decodes these pictures
+  s.factory.format = hal::PixelFormat::yu12;
+  s.control.request_reopen();
+  s.steps(2);
+  CHECK(s.control.detects_motion());
 }
 
 TEST_CASE("a sensor that encodes receives bitrate and group length when it is opened and when they change") {
