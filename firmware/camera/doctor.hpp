@@ -13,6 +13,7 @@
 #include "base/clock.hpp"
 #include "camera/camera.hpp"
 #include "hal/board/board_data.hpp"
+#include "protocol/command.hpp"
 
 namespace sealcam::camera {
 
@@ -151,6 +152,8 @@ class Diagnostics {
   void check_found_source(const Found& found);
   [[nodiscard]] const Found* source_sensor() const;
   [[nodiscard]] bool has_encoder(std::string_view name) const;
+  [[nodiscard]] protocol::CameraSettings settings() const;
+  [[nodiscard]] bool sensor_encodes() const;
   void check_own_encoder(const hal::board::Encoder& encoder);
   void check_software();
   [[nodiscard]] std::string way_to_encoder(const hal::board::Encoder& encoder) const;

@@ -114,6 +114,18 @@ void Diagnostics::check_wifi() {
   }
 }
 
+/// The owner's settings; the defaults if the file is damaged, which check_areas() reports.
+protocol::CameraSettings Diagnostics::settings() const {
+  return read_settings(device::StateFiles{subject_.state}.settings()).value_or(protocol::CameraSettings());
+}
+
+/// Whether the sensor can deliver H.264. A camera without privacy masks then takes it.
+bool Diagnostics::sensor_encodes() const {
+  const auto& format = config_.source.format;
+  const auto* source = source_sensor();
+  return format == "H264" || (format.empty() && source != nullptr && source->sensor->encodes);
+}
+
 /// Masks and motion detector.
 void Diagnostics::check_areas() {
   const auto settings = read_settings(device::StateFiles{subject_.state}.settings());
@@ -124,13 +136,23 @@ void Diagnostics::check_areas() {
   const std::size_t masks = settings->masks.value_or(PictureAreas()).size();
   const std::size_t zones = settings->zones.value_or(PictureAreas()).size();
   const auto motion = settings->motion.value_or(protocol::CameraSettings::usual_motion);
+  const bool encodes = sensor_encodes();
   if (masks > 0 && config_.source.format == "H264")
     fault("masks", "/source/format is H264, so that the camera cannot paint its privacy masks and sends no pictures",
           "remove /source/format, or remove the masks with sealcam camera settings --no-masks");
-  else ok("masks", masks == 0 ? "there are no privacy masks" : sealcam::format("{} privacy masks", masks));
-  if (motion == 0) ok("motion", "the detector is off");
   else
-    ok("motion", sealcam::format("sensitivity {}, {}", motion,
+    ok("masks", masks == 0
+                    ? "there are no privacy masks"
+                    : sealcam::format("{} privacy masks{}", masks,
+                                      encodes ? "; the camera encodes, and takes no H.264 from the sensor" : ""));
+  const std::string blind = "the sensor delivers H.264, so that the camera detects no motion";
+  if (motion == 0) ok("motion", "the detector is off; a hub with the mode 'motion' records nothing");
+  else if (encodes && masks == 0 && settings->motion)
+    warn("motion", blind + ", although the owner set a sensitivity",
+         "set /source/format to another format of sealcam-camera --list-sensors");
+  else if (encodes && masks == 0) ok("motion", blind);
+  else
+    ok("motion", sealcam::format("sensitivity {}, {}; none in the first 10 s after a start or a pause", motion,
                                  zones == 0 ? "in the whole picture" : sealcam::format("in {} zones", zones)));
 }
 
@@ -291,8 +313,7 @@ bool Diagnostics::has_encoder(std::string_view name) const { return std::ranges:
 
 void Diagnostics::check_encoder() {
   const auto& codec = config_.encoder.codec;
-  const auto* source = source_sensor();
-  if (source != nullptr && source->sensor->encodes) {
+  if (sensor_encodes() && settings().masks.value_or(PictureAreas()).empty()) {
     ok("encoder", "not needed: the sensor delivers H.264");
   } else if (codec != "auto" && !has_encoder(codec)) {
     fault("encoder", sealcam::format("this FFmpeg does not have {}; it has: {}", codec, joined(subject_.encoders)),

@@ -119,6 +119,30 @@ TEST_CASE("a Pi 3 on Debian's kernel has a sensor that encodes") {
   CHECK_FALSE(scene.diagnosis().healthy());
 }
 
+TEST_CASE("with privacy masks, a sensor that encodes needs an encoder; without them, it has no motion detector") {
+  FakeBoardTree tree(pi3, "Raspberry Pi 3 Model B Rev 1.2", debian, 905);
+  tree.pi_parts().video("video0", "camera0");
+  Scene scene(tree);
+  scene.config.encoder.codec = "libx264";
+  const auto settings = [&](const char* text) { std::ofstream(scene.state.folder.path() / "settings.json") << text; };
+  CHECK(is(find(scene, "motion"), ok, "the sensor delivers H.264"));
+  settings(R"({"version": 1, "motion": 40})");
+  CHECK(is(find(scene, "motion"), warning, "although the owner set a sensitivity", "/source/format"));
+  settings(R"({"version": 1, "motion": 0})");
+  CHECK(is(find(scene, "motion"), ok, "the detector is off"));
+  CHECK(is(find(scene, "encoder"), ok, "not needed"));
+  settings(R"({"version": 1, "masks": ["0,0,500,1000"], "motion": 40})");
+  CHECK(is(find(scene, "masks"), ok, "1 privacy masks; the camera encodes"));
+  CHECK(is(find(scene, "encoder"), ok, "libx264, as configured"));
+  CHECK(is(find(scene, "motion"), ok, "sensitivity 40"));
+  scene.config.source.format = "H264";
+  CHECK(is(find(scene, "masks"), fault, "sends no pictures", "remove /source/format"));
+  scene.config.source.format = "YU12";
+  settings(R"({"version": 1})");
+  CHECK(is(find(scene, "encoder"), ok, "libx264, as configured"));
+  CHECK(is(find(scene, "motion"), ok, "sensitivity 50, in the whole picture; none in the first 10 s"));
+}
+
 TEST_CASE("a Pi 4 on Raspberry Pi's kernel has libcamera and a hardware encoder") {
   FakeBoardTree tree(pi4, "Raspberry Pi 4 Model B Rev 1.4", raspberry, 3794);
   tree.pi_parts()
