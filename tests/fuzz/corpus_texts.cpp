@@ -34,6 +34,9 @@ void name_seeds(Seeds& seeds) {
               owner::device_record_text({{role, id, parties().owner.account()}, {"41", "7f00"}}));
   seeds.put("names_fuzz", "revocations", {5},
             owner::revocations_text({3, {"41"}, {{protocol::Role::hub, id, parties().owner.account()}}}));
+  seeds.put("names_fuzz", "event-url", {6}, "https://ntfy.example:8443/api/webhook/a?b=c");
+  seeds.put("names_fuzz", "event-url-6", {6}, "http://[fd00::1]");
+  seeds.put("names_fuzz", "event-answer", {6}, "HTTP/1.1 200 OK\r\n");
 }
 
 namespace {
