@@ -26,15 +26,16 @@ def require(condition, text):
 def run_test(document, test, **options):
     """Runs `test(world, options)` in a world below a temporary folder, and ends the process with the result as exit code.
 
-    `options` are the options of the command line beside --build, with their default values."""
+    `options` are the options of the command line beside --build and --keep, with their default values."""
     parser = argparse.ArgumentParser(description=document, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", required=True)
+    parser.add_argument("--keep", metavar="DIR", help="use DIR for logs and state, and keep it")
     for name, default in options.items():
         parser.add_argument(f"--{name}", type=type(default), default=default, help="default: %(default)s")
     chosen = parser.parse_args()
     prefix = f"sealcam-{pathlib.Path(sys.argv[0]).stem}-"
     try:
-        with tempfile.TemporaryDirectory(prefix=prefix) as folder, World(chosen.build, folder) as world:
+        with tempfile.TemporaryDirectory(prefix=prefix) as folder, World(chosen.build, chosen.keep or folder) as world:
             code = test(world, chosen)
     except (Failure, OSError, subprocess.SubprocessError) as failure:
         sys.exit(f"error: {failure}")
