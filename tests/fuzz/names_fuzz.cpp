@@ -69,7 +69,8 @@ void check_records(std::string_view text) {
 /// An address survives a round trip and adds nothing to a request. Other bytes than a status line have no status.
 void check_event_post(std::string_view text) {
   if (const auto url = hub::events::parse_post_url(text)) {
-    const auto again = hub::events::parse_post_url((url->tls ? "https://" : "http://") + url->authority() + url->target);
+    const auto again =
+        hub::events::parse_post_url((url->tls ? "https://" : "http://") + url->authority() + url->target);
     SC_ASSERT(again && again->host == url->host && again->port == url->port && again->target == url->target);
     for (const auto part : {std::string_view(url->target), std::string_view(url->host)})
       SC_ASSERT(std::ranges::all_of(part, [](char c) { return c > ' ' && c < 127 && c != '#' && c != '\\'; }));
