@@ -6,24 +6,19 @@
 
 Screenshots go to the output folder. Exit status 77: skipped; the reason is printed.
 """
-import argparse
 import json
 import pathlib
 import re
 import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from browser import SKIP, Browser, install  # noqa: E402
-from scene import FIRST, SECOND, SIZE, Scene, expect, expect_no_warnings  # noqa: E402
-from support.world import Failure, World, wait_for  # noqa: E402
+from scene import FIRST, SECOND, SIZE, Scene, expect, expect_no_warnings, run_cases  # noqa: E402
+from support.world import Failure, wait_for  # noqa: E402
 
 
 def plays(s):
@@ -349,30 +344,5 @@ CASES = {f.__name__: f for f in (plays, stale_camera, stale_broker, offline, hub
                                  other_pages, texts, cloned)}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True, type=pathlib.Path)
-    parser.add_argument("--case", required=True, choices=["install", "list", *CASES])
-    parser.add_argument("--output", type=pathlib.Path)
-    options = parser.parse_args()
-    if options.case == "list":
-        print("\n".join(f"{name}: {case.__doc__}" for name, case in CASES.items()))
-        return 0
-    output = (options.output or options.build / "browser").resolve()
-    output.mkdir(parents=True, exist_ok=True)
-    if why := install(output):
-        print(f"SKIPPED: {why}")
-        return SKIP
-    if options.case == "install":
-        return 0
-    with tempfile.TemporaryDirectory(prefix="sealcam-browser-") as folder, World(options.build, folder) as world, \
-            Browser(output, output / f"{options.case}.log") as browser:
-        CASES[options.case](Scene(world, browser, output))
-    return 0
-
-
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (Failure, subprocess.SubprocessError) as failure:
-        sys.exit(f"error: {failure}")
+    run_cases(__doc__, CASES, lambda case, world, browser, output: CASES[case](Scene(world, browser, output)))

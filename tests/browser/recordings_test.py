@@ -6,21 +6,16 @@
 
 Screenshots go to the output folder. Exit status 77: skipped; the reason is printed. SEALCAM_SCRUBS sets the number of scrubs.
 """
-import argparse
 import json
 import os
 import pathlib
 import re
-import subprocess
 import sys
-import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from browser import SKIP, Browser, install  # noqa: E402
-from scene import FIRST, expect, expect_no_warnings  # noqa: E402
-from support.world import Failure, World, wait_for  # noqa: E402
+from scene import FIRST, expect, expect_no_warnings, run_cases  # noqa: E402
+from support.world import wait_for  # noqa: E402
 
 SIZE, RATE, SECONDS = "640x360", 15, 16
 PICTURE = "#recorded-picture"
@@ -225,26 +220,5 @@ def screens(s):
 CASES = {"use": use, "scrub": scrub, "screens": screens}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True, type=pathlib.Path)
-    parser.add_argument("--case", required=True, choices=CASES)
-    parser.add_argument("--output", type=pathlib.Path)
-    options = parser.parse_args()
-    where = (options.build / "browser").resolve()
-    where.mkdir(parents=True, exist_ok=True)
-    if reason := install(where):
-        print(f"skipped: {reason}")
-        return SKIP
-    output = (options.output or where).resolve()
-    with tempfile.TemporaryDirectory(prefix="sealcam-recordings-") as folder, World(options.build, folder) as world, \
-            Browser(where, world.logs / "browser.log") as browser:
-        CASES[options.case](Recorded(world, browser, output))
-    return 0
-
-
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (Failure, subprocess.SubprocessError) as failure:
-        sys.exit(f"error: {failure}")
+    run_cases(__doc__, CASES, lambda case, world, browser, output: CASES[case](Recorded(world, browser, output)))

@@ -1,14 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scene of the tests of the hub's page. The folder scripts must be in sys.path."""
-from support.world import Failure, wait_for
+"""The scene and the frame of the tests of the hub's page."""
+import argparse
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from program_test import expect  # noqa: E402, F401
+from support.world import Failure, World, wait_for  # noqa: E402
+from browser import SKIP, Browser, install  # noqa: E402
 
 FIRST, SECOND = 11, 22  # numbers that the cameras draw into their pictures
 SIZE = "1280x720"
 
 
-def expect(condition, text):
-    if not condition:
-        raise Failure(text)
+def run_cases(document, cases, test):
+    """Runs `test(case, world, browser, output)` for the case of the command line, and ends the process with the exit code.
+
+    `cases`: functions by name. The case 'install' only installs playwright-core, and 'list' prints the cases."""
+    parser = argparse.ArgumentParser(description=document, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", required=True, type=pathlib.Path)
+    parser.add_argument("--case", required=True, choices=["install", "list", *cases])
+    parser.add_argument("--output", type=pathlib.Path, help="folder for screenshots (default: browser in the build folder)")
+    options = parser.parse_args()
+    if options.case == "list":
+        print("\n".join(f"{name}: {case.__doc__}" for name, case in cases.items()))
+        sys.exit()
+    output = (options.output or options.build / "browser").resolve()
+    output.mkdir(parents=True, exist_ok=True)
+    if reason := install(output):
+        print(f"SKIPPED: {reason}")
+        sys.exit(SKIP)
+    if options.case == "install":
+        sys.exit()
+    try:
+        with tempfile.TemporaryDirectory(prefix="sealcam-browser-") as folder, World(options.build, folder) as world, \
+                Browser(output, output / f"{pathlib.Path(sys.argv[0]).stem}-{options.case}.log") as browser:
+            test(options.case, world, browser, output)
+    except (Failure, OSError, subprocess.SubprocessError) as failure:
+        sys.exit(f"error: {failure}")
+    sys.exit()
 
 
 def expect_no_warnings(browser):

@@ -12,25 +12,20 @@ No picture that the sensor took before the programs continue may be LIVE afterwa
 recording. In the case `control` the boot-time clocks do not move, as if the programs measured ages with the monotonic clock. Each of
 the four must then show old pictures as LIVE, which proves that the test would see the fault. Exit status 77: skipped.
 """
-import argparse
 import json
 import pathlib
 import shutil
 import signal
 import struct
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from browser import SKIP, Browser, install  # noqa: E402
-from scene import Scene, expect  # noqa: E402
-from support.world import Failure, Process, World, wait_for  # noqa: E402
+from scene import SKIP, Scene, expect, run_cases  # noqa: E402
+from support.world import Process, wait_for  # noqa: E402
 
 RATE = 15
 SLEEP = 60.0          # seconds by the clocks of the programs
@@ -181,35 +176,21 @@ def run(scene, moved):
             "recording": recorded_old(world, video)}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True, type=pathlib.Path)
-    parser.add_argument("--case", required=True, choices=["sleep", "control"])
-    parser.add_argument("--output", type=pathlib.Path)
-    options = parser.parse_args()
-    output = (options.output or options.build / "browser").resolve()
-    output.mkdir(parents=True, exist_ok=True)
-    why = install(output) or (None if shutil.which("ffprobe") else "ffprobe is not installed")
-    if why:
-        print(f"SKIPPED: {why}")
-        return SKIP
-    with tempfile.TemporaryDirectory(prefix="sealcam-sleep-") as folder, World(options.build, folder) as world, \
-            Browser(output, output / f"sleep-{options.case}.log") as browser:
-        clocks = Clocks(world)
-        scene = Scene(world, browser, output, clocks.prefix(), {"size": "320x240", "rate": RATE})
-        scene.clocks = clocks
-        old = run(scene, options.case == "sleep")
+def test(case, world, browser, output):
+    if not shutil.which("ffprobe"):
+        print("SKIPPED: ffprobe is not installed")
+        sys.exit(SKIP)
+    clocks = Clocks(world)
+    scene = Scene(world, browser, output, clocks.prefix(), {"size": "320x240", "rate": RATE})
+    scene.clocks = clocks
+    old = run(scene, case == "sleep")
     print(f"old pictures that were LIVE after {SLEEP:.0f} s of sleep: {old}")
     for where, count in old.items():
-        if options.case == "sleep":
+        if case == "sleep":
             expect(count == 0, f"{where}: {count} old pictures are LIVE after the sleep")
         else:
             expect(count > 0, f"control: {where} shows no old picture as LIVE, so this test cannot see the fault")
-    return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (Failure, subprocess.SubprocessError) as failure:
-        sys.exit(f"error: {failure}")
+    run_cases(__doc__, {"sleep": run, "control": run}, test)
