@@ -15,7 +15,7 @@ export class Membership {
   conflict = false;      // two rosters have the same version (R-ROSTER-5)
   maySwitchPrivacy = false;
   #hash = null;
-  #ahead = null;         // the camera follows a newer roster: { version, since }
+  #ahead = null;         // the camera follows a newer roster: { version, hash, since }
   #contradicted = false; // the camera follows another roster with the same version
 
   // `own`: the hub's { identity, hpke } points (R-ROSTER-7).
@@ -25,7 +25,8 @@ export class Membership {
     else if (this.listed) this.removed = true;
     this.version = roster.version;
     this.#hash = roster.hash;
-    this.conflict = this.#contradicted = false;
+    this.conflict = false;
+    this.#contradicted = this.#ahead?.version === roster.version && !equal(this.#ahead.hash, roster.hash);
     this.member = entry?.active === true;
     this.suspended = entry !== undefined && !this.member;
     this.maySwitchPrivacy = this.member && entry.privacy === true;
@@ -39,7 +40,8 @@ export class Membership {
   // Grants or a report name the roster that the camera follows (R-CAND-8).
   noteFollowed(version, hash, now) {
     if (version === this.version) this.#contradicted = !this.isHash(hash);
-    else if (version > this.version && !(this.#ahead?.version >= version)) this.#ahead = { version, since: this.#ahead?.since ?? now };
+    else if (version > this.version && (this.#ahead === null || version > this.#ahead.version))
+      this.#ahead = { version, hash, since: this.#ahead?.since ?? now };
   }
 
   // The owner publishes a roster before a camera can follow it. So the broker withholds it, or the owner's account has a second copy.

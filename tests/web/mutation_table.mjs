@@ -54,6 +54,7 @@ export const MUTATIONS = [
   ["R-CAND-6", "frame.js", "now - at <= WAITING_MS", "true"],
   ["R-CAND-8", "state.js", "return this.#contradicted || ", "return "],
   ["R-CAND-8", "state.js", "now - this.#ahead.since >= PUBLISH_MS", "false"],
+  ["R-CAND-8", "state.js", "this.#ahead?.version === roster.version && !equal(this.#ahead.hash, roster.hash)", "false"],
   ["R-CLONE-1", "epochs.js", "if (echoed >= before.knownSince) {", "if (true) {"],
   ["R-CLONE-1", "epochs.js", "|| echoed < kept.seen) return null", ") return null"],
   ["R-CLONE-2", "requests.js", "if (now < this.#nextReplaced) return;", ""],

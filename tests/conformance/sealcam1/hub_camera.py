@@ -101,7 +101,8 @@ class Camera(Requests):
         self.key = roster["identity"]
         entry = next((h for h in roster["hubs"] if h["identity"] == hub.public and h["hpke"] == hub.hpke_public), None)
         was_listed, was_member = self.member or self.suspended, self.member
-        self.version, self.hash, self.conflict, self.contradicted = roster["version"], roster["hash"], False, False
+        self.version, self.hash, self.conflict = roster["version"], roster["hash"], False
+        self.contradicted = self.ahead is not None and self.ahead[0] == self.version and self.ahead[2] != self.hash
         if self.ahead is not None and self.ahead[0] <= self.version:
             self.ahead = None
         self.member = entry is not None and entry["active"]

@@ -32,7 +32,7 @@ class Requests:
         if version == self.version:
             self.contradicted = content != self.hash
         elif version > self.version and (self.ahead is None or version > self.ahead[0]):
-            self.ahead = (version, self.hub.clock.boot if self.ahead is None else self.ahead[1])
+            self.ahead = (version, self.hub.clock.boot if self.ahead is None else self.ahead[1], content)
 
     def unpublished(self):
         return self.contradicted or (self.ahead is not None and self.hub.clock.boot - self.ahead[1] >= PUBLISH_MS)
