@@ -40,11 +40,12 @@ def unpacked_programs(tree, target):
     erts, libraries = one(tree, "usr/lib/erlang/erts-*/bin"), one(tree, "usr/lib/*-linux-gnu")
     scripts = one(tree, "usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin")
     target.mkdir()
-    erlang = (f"export ROOTDIR={tree}/usr/lib/erlang BINDIR={erts} EMU=beam PROGNAME=erl "
+    erlang = (f"export ROOTDIR={tree}/usr/lib/erlang BINDIR={erts} EMU=beam PROGNAME={target}/erl "
               f"ESCRIPT_EMULATOR={target}/erl LD_LIBRARY_PATH={libraries}\n")
     programs = {"erl": f"{erlang}exec {erts}/erlexec", "escript": f"{erlang}exec {erts}/escript",
                 "epmd": f"{erlang}exec {erts}/epmd", "rabbitmq-server": f"exec {scripts}/rabbitmq-server",
-                "rabbitmqctl": f'echo "$4" >>{target}/used\nexec {scripts}/rabbitmqctl', "erl_call": f"exec {tree}/usr/bin/erl_call"}
+                "rabbitmqctl": f'echo "$4" >>{target}/used\nexec {scripts}/rabbitmqctl', "erl_call": f"exec {tree}/usr/bin/erl_call",
+                "ip": f"LD_LIBRARY_PATH={libraries} exec {tree}/usr/sbin/ip"}
     for name, line in programs.items():
         (target / name).write_text(f'#!/bin/sh\n{line} "$@"\n')
         (target / name).chmod(0o755)
@@ -63,6 +64,11 @@ class RabbitHousehold(Household):
 
         wait_for("the broker has all messages of the owner", all_published, LIMIT, step=1)
 
+    def pair(self, account, device, label):
+        duration = super().pair(account, device, label)
+        self.deliver(account)
+        return duration
+
     @contextlib.contextmanager
     def slow_tools(self):
         """Within this context there is no erl_call, and rabbitmqctl needs longer than an unpaired device waits."""
@@ -78,10 +84,12 @@ class RabbitHousehold(Household):
         finally:
             os.environ["PATH"] = path
 
+    def init_broker(self):
+        self.port = self.port or free_port()
+        self.run(self.program("sealcam"), "broker", "init", self.folder / "broker", "--port", self.port, "--for", "rabbitmq")
+
     def start_broker(self, relay=False):
-        self.port = free_port()
-        where = self.folder / "broker"
-        self.run(self.program("sealcam"), "broker", "init", where, "--port", self.port, "--for", "rabbitmq")
+        self.init_broker()
         tree = os.environ.get("SEALCAM_RABBITMQ")
         if tree:
             unpacked_programs(pathlib.Path(tree), self.folder / "bin")
@@ -89,9 +97,11 @@ class RabbitHousehold(Household):
         # The cookie of the node is in the home folder, and the port mapper is this test's own.
         os.environ.update(HOME=str(self.folder), ERL_EPMD_ADDRESS="127.0.0.1", ERL_EPMD_PORT=str(free_port()))
         self.spawn("epmd", "epmd")
-        self.broker = self.spawn("rabbitmq", "env", f"RABBITMQ_CONF_ENV_FILE={where / 'rabbitmq-env.conf'}",
-                                 "rabbitmq-server")
+        settings = f"RABBITMQ_CONF_ENV_FILE={self.folder}/broker/rabbitmq-env.conf"
+        self.broker = self.spawn("rabbitmq", "env", settings, "rabbitmq-server")
+        self.wait_broker()
 
+    def wait_broker(self):
         def accepts():
             if not self.broker.alive:
                 raise Failure("RabbitMQ ended:\n" + self.broker.tail(40))
