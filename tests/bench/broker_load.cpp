@@ -67,6 +67,7 @@ void answer(const std::string& members) { std::cout << "{" << members << "}" << 
 struct Shared {
   asio::io_context& io;
   Log& log;
+  owner::BrokerSettings broker;
   std::uint16_t port;
   std::string authority;
   transport::TlsKey key;
@@ -87,7 +88,7 @@ class Device final : public transport::MqttListener {
     // The product sends every 5 s. Here thousands of devices share one thread, and none may miss its time.
     client_ = value_of(transport::Mqtt5Client::open(
         shared_.io,
-        {.host = "127.0.0.1",
+        {.host = shared_.broker.host_of(who_.account),
          .port = shared_.port,
          .client_id = who_.device.to_string(),
          .tls = {.authority_pem = shared_.authority, .certificate_pem = certificate_, .key = shared_.key.duplicate()},
@@ -150,6 +151,19 @@ class Device final : public transport::MqttListener {
   std::unique_ptr<transport::Mqtt5Client> client_;
 };
 
+/// What a device subscribes to: exact topics, because RabbitMQ rejects a filter with a wildcard.
+std::vector<std::string> subscriptions(const Authorized& who, const std::vector<Authorized>& account) {
+  std::vector<std::string> out;
+  for (const auto& filter : owner::permissions(who, account).read) {
+    const auto wildcard = filter.find('+');
+    if (wildcard == std::string::npos) out.push_back(filter);
+    for (const auto& other : account)
+      if (wildcard != std::string::npos && other.role == Role::camera)
+        out.push_back(std::string(filter).replace(wildcard, 1, other.device.to_string()));
+  }
+  return out;
+}
+
 /// Authorizes the devices and writes the broker's lists. Writes the records without fsync.
 std::vector<std::unique_ptr<Device>> make_devices(Shared& shared, const owner::BrokerFiles& files, std::size_t count,
                                                   std::size_t connections) {
@@ -176,16 +190,17 @@ std::vector<std::unique_ptr<Device>> make_devices(Shared& shared, const owner::B
           std::make_unique<Device>(shared, who,
                                    value_of(transport::sign_request(shared.authority, authority->key, request, name,
                                                                     transport::CertificateUse::client, {name})),
-                                   owner::permissions(who, account).read));
+                                   subscriptions(who, account)));
     }
   }
   const auto certified = seconds_since(begin);
   const auto writing = Steady::now();
-  if (auto r = owner::write_access(files, owner::BrokerKind::mosquitto); !r)
-    throw std::runtime_error(r.error().message);
+  if (auto r = owner::write_access(files, shared.broker.kind); !r) throw std::runtime_error(r.error().message);
+  const bool mosquitto = shared.broker.kind == owner::BrokerKind::mosquitto;
+  const auto size = std::filesystem::file_size(mosquitto ? files.access_list() : files.definitions());
   answer(sealcam::format(
       R"("devices": {}, "connections": {}, "certificates_s": {:.1f}, "lists_s": {:.2f}, "acl_bytes": {})", count,
-      devices.size(), certified, seconds_since(writing), std::filesystem::file_size(files.access_list())));
+      devices.size(), certified, seconds_since(writing), size));
   return devices;
 }
 
@@ -309,21 +324,25 @@ int main(int argc, char** argv) try {
     std::fputs("usage: broker_load FOLDER PORT DEVICES CONNECTIONS\n", stderr);
     return 2;
   }
-  rlimit files{};
-  ::getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);
+  rlimit descriptors{};
+  ::getrlimit(RLIMIT_NOFILE, &descriptors);
+  descriptors.rlim_cur = descriptors.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &descriptors);
   value_of(crypto::init());
   asio::io_context io(1);
   StderrLog log;
   log.set_level(LogLevel::error);
+  const owner::BrokerFiles files{argv[1]};
+  auto broker = owner::read_broker(files);
+  if (!broker) throw std::runtime_error(broker.error().message);
   Shared shared{.io = io,
                 .log = log,
+                .broker = std::move(*broker),
                 .port = static_cast<std::uint16_t>(std::stoi(argv[2])),
                 .authority = {},
                 .key = value_of(transport::TlsKey::generate()),
                 .pictures = {}};
-  auto devices = make_devices(shared, {argv[1]}, std::stoul(argv[3]), std::stoul(argv[4]));
+  auto devices = make_devices(shared, files, std::stoul(argv[3]), std::stoul(argv[4]));
   const Load load(shared, devices);
   io.run();
   std::fflush(stdout);

@@ -53,10 +53,10 @@ def machine(number):
     return f"10.77.0.{number}"
 
 
-def accepts(address):
+def accepts(address, port=PORT):
     with socket.socket() as s:
         s.settimeout(1)
-        return s.connect_ex((address, PORT)) == 0
+        return s.connect_ex((address, port)) == 0
 
 
 class Node:
