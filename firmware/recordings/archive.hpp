@@ -133,7 +133,8 @@ enum class Pictures : std::uint8_t {
   keys,  ///< key frames only, for thumbnails and for fast play; other frames are not read
 };
 
-/// A picture, and the pictures that its decoder needs.
+/// A picture, and the pictures that its decoder needs: at most 600, with 32 MiB. If more pictures follow without a key
+/// frame, the last one of these.
 struct Moment {
   PictureFacts facts;        ///< of the last picture of the group
   std::vector<Bytes> group;  ///< access units from the key frame to this picture

@@ -216,6 +216,13 @@ std::unique_ptr<PictureReader> make_reader(std::filesystem::path folder, const A
   return std::make_unique<FilesReader>(std::move(folder), account, keys, std::move(files), range, which);
 }
 
+namespace {
+
+/// Of a moment. A camera that sends no second key frame would fill the memory.
+constexpr std::size_t max_moment_bytes = 32U << 20, max_moment_pictures = 600;
+
+}  // namespace
+
 Result<Moment> find_moment(const std::filesystem::path& folder, const AccountId& account, const KeyFolder* keys,
                            const IndexedFile& file, CaptureTime time, Pictures which) {
   FileInspector inspector(account);
@@ -224,15 +231,22 @@ Result<Moment> find_moment(const std::filesystem::path& folder, const AccountId&
   (*source)->seek(time);
   Moment moment;
   std::optional<Counter> last;
+  std::size_t bytes = 0;
   for (;;) {
     const auto picture = (*source)->next(which);
     if (!picture) return std::unexpected(picture.error());
     if (!*picture) break;
     const auto& facts = (*picture)->facts;
     if (facts.at > time && !moment.group.empty()) break;
-    if (facts.key) moment.group.clear();
-    else if (!last || *last != (*picture)->depends || moment.group.empty()) continue;
+    if (facts.key) {
+      moment.group.clear();
+      bytes = 0;
+    } else if (!last || *last != (*picture)->depends || moment.group.empty()) {
+      continue;
+    }
     if (facts.at > time) break;
+    bytes += (*picture)->access_unit.size();
+    if (!moment.group.empty() && (bytes > max_moment_bytes || moment.group.size() == max_moment_pictures)) break;
     moment.facts = facts;
     last = facts.counter;
     moment.group.emplace_back((*picture)->access_unit.begin(), (*picture)->access_unit.end());

@@ -198,6 +198,26 @@ TEST_CASE("altered pictures are skipped, and all others are shown") {
   CHECK(reader->skipped().undecodable == 2);
 }
 
+TEST_CASE("a moment has a bounded number of pictures and bytes, also without a second key frame") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  std::size_t pictures = 0, size = 0;
+  SECTION("of pictures") {
+    size = 20;
+    pictures = 600;
+  }
+  SECTION("of bytes") {
+    size = 500'000;
+    pictures = 67;
+  }
+  scene.record(stream, protocol::FrameKind::key, size);
+  for (std::size_t i = 0; i < pictures + 10; ++i) scene.record(stream, protocol::FrameKind::delta, size);
+  scene.core->end_all(EndReason::stopped);
+  const auto moment = must(scene.archive().picture_at(scene.camera.id(), scene.clock.wall()));
+  CHECK(moment.group.size() == pictures);
+  CHECK(moment.group.back() == scene.pictures[pictures - 1]);
+}
+
 TEST_CASE("an archive without a recorder deletes by itself, without the key that a running hub may need") {
   RecordingScene scene;
   auto stream = scene.begin();
