@@ -14,7 +14,7 @@ constexpr std::size_t max_spare_size = 512U << 10;
 }  // namespace
 
 Recorder::Recorder(RecorderConfig config, const RecorderDependencies& deps)
-    : core_(std::move(config), deps), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+    : clock_(deps.clock), max_call_(config.max_call), core_(std::move(config), deps), thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 Recorder::~Recorder() {
   thread_.request_stop();
@@ -65,11 +65,31 @@ Result<Erased> Recorder::erase(const DeviceId& camera, const TimeRange& range) {
   return result.get();
 }
 
+Status Recorder::status() const {
+  auto status = core_.status();
+  const auto wall = clock_.wall();
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [camera, frames] : dropped_) status.dropped_frames += frames;
+  if (status.fault != RecorderFault::none || !busy_since_) return status;
+  const auto busy = std::chrono::steady_clock::now() - *busy_since_;
+  if (busy <= max_call_) return status;
+  status.fault = RecorderFault::slow;
+  status.fault_since =
+      CaptureTime{wall.since_epoch - std::chrono::duration_cast<std::chrono::microseconds>(busy)};
+  status.fault_text = "the disk does not answer";
+  return status;
+}
+
 void Recorder::run(const std::stop_token& stop) {
+  {
+    const std::scoped_lock lock(mutex_);
+    busy_since_ = std::chrono::steady_clock::now();
+  }
   core_.start();
   bool more_work = true;
   for (;;) {
     std::unique_lock lock(mutex_);
+    busy_since_.reset();
     if (queue_.empty() && !more_work) changed_.wait_for(lock, stop, tick_interval, [this] { return !queue_.empty(); });
     if (queue_.empty() && stop.stop_requested()) break;
     const auto dropped = std::exchange(dropped_, {});
@@ -78,6 +98,7 @@ void Recorder::run(const std::stop_token& stop) {
       event.emplace(std::move(queue_.front()));
       queue_.pop_front();
     }
+    busy_since_ = std::chrono::steady_clock::now();
     lock.unlock();
     for (const auto& [camera, frames] : dropped) core_.note_dropped(camera, frames);
     if (event) handle(*event);

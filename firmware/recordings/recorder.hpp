@@ -47,7 +47,8 @@ class Recorder {
   void set_modes(std::vector<std::pair<DeviceId, Mode>> modes);
   /// Waits for the disk. Errors: io, permission.
   [[nodiscard]] Result<Erased> erase(const DeviceId& camera, const TimeRange& range);
-  [[nodiscard]] Status status() const { return core_.status(); }
+  /// Also reports frames that wait for the thread to count them, and a disk that does not answer.
+  [[nodiscard]] Status status() const;
 
  private:
   struct Frame {
@@ -77,8 +78,11 @@ class Recorder {
   void run(const std::stop_token& stop);
   void handle(Event& event);
 
+  const Clock& clock_;
+  const std::chrono::milliseconds max_call_;
   RecorderCore core_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;  ///< guards the members up to wait_for_key_
+  std::optional<std::chrono::steady_clock::time_point> busy_since_;  ///< of the thread, while it uses the core
   std::condition_variable_any changed_;
   std::deque<Event> queue_;
   std::size_t queued_bytes_ = 0;

@@ -21,6 +21,8 @@ struct RecorderConfig {
   std::uint64_t quota = 0;           ///< bytes; 0: none
   std::chrono::days max_age{0};      ///< older files are deleted; 0: none
   std::uint64_t reserve = 1U << 30;  ///< free bytes of the file system that stay free
+  /// A call of the disk that takes longer is reported.
+  std::chrono::milliseconds max_call = std::chrono::seconds(10);
 };
 
 /// All references must outlive the recorder.

@@ -24,12 +24,12 @@ enum class Mode : std::uint8_t {
 /// Why the recorder does not record. It tries again every few seconds.
 enum class RecorderFault : std::uint8_t {
   none,
-  full,       ///< no space, although all recordings but the newest ones were deleted
+  full,       ///< no space, and the hub may delete no more files for it
   read_only,  ///< the folder is not writable
   missing,    ///< the folder is not there, or another file system is in its place
   io,         ///< the disk reports errors
-  slow,       ///< the disk is slower than the pictures arrive; some were lost within the last minute
-  index,      ///< the index or the keys in the state folder cannot be written
+  slow,       ///< pictures were lost within the last minute because of a slow disk, or it does not answer
+  index,      ///< the index cannot be written (recording continues), or the keys (nothing is recorded)
 };
 [[nodiscard]] std::string_view name(RecorderFault fault) noexcept;
 

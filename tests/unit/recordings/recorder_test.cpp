@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recordings/recorder.hpp"
 
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <thread>
 
@@ -15,8 +16,29 @@ using namespace std::chrono_literals;
 constexpr auto key = protocol::FrameKind::key, delta = protocol::FrameKind::delta;
 
 /// A recorder with its thread, on the folders of a scene.
+/// Another thread that asks for the time waits while the clock is held, as at a disk that does not answer.
+class HeldClock final : public Clock {
+ public:
+  [[nodiscard]] MonotonicTime monotonic() const override {
+    if (std::this_thread::get_id() != test_) held_.wait(true);
+    return system_.monotonic();
+  }
+  [[nodiscard]] BootTime boot() const override { return system_.boot(); }
+  [[nodiscard]] CaptureTime wall() const override { return system_.wall(); }
+  void hold() { held_ = true; }
+  void release() {
+    held_ = false;
+    held_.notify_all();
+  }
+
+ private:
+  SystemClock system_;
+  std::thread::id test_ = std::this_thread::get_id();
+  std::atomic<bool> held_{false};
+};
+
 struct Recorded : RecordingScene {
-  SystemClock system;
+  HeldClock system;
   std::unique_ptr<Recorder> recorder;
   std::uint32_t next = 0;
 
@@ -61,6 +83,29 @@ TEST_CASE("the recorder writes on its own thread, and completes its files at the
   scene.recorder.reset();
   CHECK(scene.verify().faults.empty());
   CHECK(scene.verify().frames == 30);
+}
+
+TEST_CASE("a disk that does not answer is reported, with the frames that are lost meanwhile") {
+  Recorded scene;
+  scene.recorder.reset();
+  scene.config.max_call = 200ms;
+  scene.open();
+  auto stream = scene.begin();
+  scene.add(stream, key);
+  REQUIRE(scene.eventually([&] { return scene.recorder->status().stored_frames == 1; }));
+  CHECK(scene.recorder->status().fault == RecorderFault::none);
+  scene.system.hold();
+  for (int i = 0; i < 50; ++i) scene.add(stream, delta, 400'000);
+  CHECK(scene.eventually([&] { return scene.recorder->status().fault == RecorderFault::slow; }));
+  CHECK(scene.recorder->status().fault_text == "the disk does not answer");
+  CHECK(scene.recorder->status().dropped_frames >= 5);
+  scene.system.release();
+  CHECK(scene.eventually([&] {
+    const auto status = scene.recorder->status();
+    return status.stored_frames + status.dropped_frames == 51;
+  }));
+  CHECK(scene.eventually([&] { return scene.recorder->status().fault_text != "the disk does not answer"; }));
+  scene.recorder.reset();
 }
 
 TEST_CASE("erase() ends the file that is being written, and waits until it is deleted") {
