@@ -11,6 +11,9 @@ namespace sealcam::recordings {
 
 namespace {
 
+constexpr CaptureTime first_time{std::chrono::microseconds::min()};
+constexpr CaptureTime last_time{std::chrono::microseconds::max()};
+constexpr TimeRange all_times{first_time, last_time};
 /// Files that picture_at() tries, if the newest ones cannot be opened.
 constexpr int max_tries = 3;
 /// Motion that begins before a range, or ends after it, is read from files of this time.
@@ -20,7 +23,7 @@ constexpr std::chrono::hours motion_margin{1};
 CaptureTime shifted(CaptureTime time, std::chrono::microseconds by) {
   std::int64_t sum = 0;
   if (__builtin_add_overflow(time.since_epoch.count(), by.count(), &sum))
-    return by.count() < 0 ? all_times.begin : all_times.end;
+    return by.count() < 0 ? first_time : last_time;
   return {std::chrono::microseconds(sum)};
 }
 
@@ -30,62 +33,27 @@ std::set<FileName> names_of(const std::vector<IndexedFile>& files) {
   return names;
 }
 
-std::chrono::sys_time<std::chrono::microseconds> civil(CaptureTime time) {
-  return std::chrono::sys_time<std::chrono::microseconds>(time.since_epoch);
-}
-
 }  // namespace
 
 Result<std::vector<CameraSummary>> FileArchive::do_cameras() {
-  const auto ids = index_.cameras();
-  if (!ids) return std::unexpected(ids.error());
+  const auto cameras = index_.summaries();
+  if (!cameras) return std::unexpected(cameras.error());
   std::vector<CameraSummary> summaries;
-  for (const auto& id : *ids) {
-    const auto files = index_.files(id, all_times);
-    if (!files) return std::unexpected(files.error());
-    if (files->empty()) continue;
-    CameraSummary summary{.camera = id, .name = {}, .time = files->front().time};
-    summary.ended = files->back().reason;
-    for (const auto& file : *files) {
-      summary.time.end = std::max(summary.time.end, file.time.end);
-      summary.bytes += file.bytes;
-      ++summary.files;
-    }
-    std::optional<Epoch> tried;
-    for (auto file = files->rbegin(); keys_ != nullptr && summary.name.empty() && file != files->rend(); ++file) {
-      if (tried == file->epoch) continue;
-      tried = file->epoch;
-      if (const auto key = keys_->load(id, file->epoch)) summary.name = shown_device_name(key->camera_name);
+  for (const auto& c : *cameras) {
+    CameraSummary summary{
+        .camera = c.camera, .name = {}, .time = c.time, .bytes = c.bytes, .files = c.files, .ended = c.ended};
+    if (keys_ != nullptr) {
+      const auto epochs = index_.epochs(c.camera);
+      if (!epochs) return std::unexpected(epochs.error());
+      for (auto epoch = epochs->begin(); summary.name.empty() && epoch != epochs->end(); ++epoch)
+        if (const auto key = keys_->load(c.camera, *epoch)) summary.name = shown_device_name(key->camera_name);
     }
     summaries.push_back(std::move(summary));
   }
   return summaries;
 }
 
-Result<std::vector<Day>> FileArchive::do_days(const DeviceId& camera) {
-  const auto files = index_.files(camera, all_times);
-  if (!files) return std::unexpected(files.error());
-  std::map<std::chrono::sys_days, Day> days;
-  for (const auto& file : *files) {
-    const auto first = std::chrono::floor<std::chrono::days>(civil(file.time.begin));
-    // The index may be damaged.
-    const auto last =
-        std::min(std::chrono::floor<std::chrono::days>(civil(file.time.end)), first + std::chrono::days(1));
-    for (auto day = first; day <= last; day += std::chrono::days(1)) {
-      auto& entry = days[day];
-      entry.date = day;
-      const auto begin = std::max<std::chrono::sys_time<std::chrono::microseconds>>(civil(file.time.begin), day);
-      const auto end =
-          std::min<std::chrono::sys_time<std::chrono::microseconds>>(civil(file.time.end), day + std::chrono::days(1));
-      entry.recorded += end - begin;
-      if (day == first) entry.bytes += file.bytes;
-    }
-  }
-  std::vector<Day> all;
-  all.reserve(days.size());
-  for (auto& [day, entry] : days) all.push_back(entry);
-  return all;
-}
+Result<std::vector<Day>> FileArchive::do_days(const DeviceId& camera) { return index_.days(camera); }
 
 Result<RecordedTimeline> FileArchive::do_timeline(const DeviceId& camera, const TimeRange& range) {
   const auto files = index_.files(camera, range);
@@ -153,8 +121,9 @@ Result<Erased> FileArchive::do_erase(const DeviceId& camera, const TimeRange& ra
   if (!listed) return std::unexpected(listed.error());
   auto indexed = index_.files(camera, all_times);
   if (!indexed) return std::unexpected(indexed.error());
-  const bool all_indexed = std::ranges::all_of(
-      *listed, [names = names_of(*indexed)](const ListedFile& file) { return names.contains(file.file); });
+  const bool all_indexed = std::ranges::all_of(*listed, [names = names_of(*indexed)](const ListedFile& file) {
+    return names.contains(file.file);
+  });
   const auto newest = indexed->empty() ? Epoch() : std::ranges::max(*indexed, {}, &IndexedFile::epoch).epoch;
   Erased erased;
   for (const auto& file : *files) {

@@ -202,6 +202,55 @@ Result<std::vector<DeviceId>> Index::cameras() {
   return ids;
 }
 
+Result<std::vector<IndexedCamera>> Index::summaries() {
+  const std::scoped_lock lock(database_->mutex);
+  Query query(database_->handle(),
+              "SELECT camera, MIN(begin), MAX(\"end\"), TOTAL(bytes), COUNT(*), (SELECT reason FROM files AS f WHERE "
+              "f.camera = files.camera ORDER BY begin DESC, number DESC LIMIT 1) FROM files GROUP BY camera ORDER BY camera");
+  std::vector<IndexedCamera> cameras;
+  while (query.next()) {
+    const auto id = query.id(0);
+    const auto reason = query.integer(5);
+    if (!id || reason < 0 || reason > static_cast<std::int64_t>(EndReason::cloned))
+      return fail(Errc::malformed, "the index of the recordings is damaged");
+    cameras.push_back({.camera = *id,
+                       .time = {query.time(1), query.time(2)},
+                       .bytes = static_cast<std::uint64_t>(query.integer(3)),
+                       .files = static_cast<std::uint64_t>(query.integer(4)),
+                       .ended = static_cast<EndReason>(reason)});
+  }
+  if (auto r = query.result(); !r) return std::unexpected(r.error());
+  return cameras;
+}
+
+Result<std::vector<Epoch>> Index::epochs(const DeviceId& camera) {
+  const std::scoped_lock lock(database_->mutex);
+  Query query(database_->handle(), "SELECT epoch FROM files WHERE camera = ? GROUP BY epoch ORDER BY MAX(begin) DESC");
+  query.add(camera);
+  std::vector<Epoch> epochs;
+  while (query.next()) epochs.emplace_back(static_cast<std::uint64_t>(query.integer(0)));
+  if (auto r = query.result(); !r) return std::unexpected(r.error());
+  return epochs;
+}
+
+Result<std::vector<Day>> Index::days(const DeviceId& camera) {
+  const std::scoped_lock lock(database_->mutex);
+  // A file is on at most two days. ?2: microseconds of a day.
+  Query query(database_->handle(),
+              "WITH f AS (SELECT begin, \"end\", bytes, (begin - (begin % ?2 + ?2) % ?2) / ?2 AS day FROM files WHERE "
+              "camera = ?1) SELECT day, TOTAL(recorded), TOTAL(bytes) FROM (SELECT day, min(\"end\", (day + 1) * ?2) - begin "
+              "AS recorded, bytes FROM f UNION ALL SELECT day + 1, min(\"end\", (day + 2) * ?2) - (day + 1) * ?2, 0 FROM f "
+              "WHERE \"end\" >= (day + 1) * ?2) GROUP BY day ORDER BY day");
+  query.add(camera).add(std::chrono::microseconds(std::chrono::days(1)).count());
+  std::vector<Day> days;
+  while (query.next())
+    days.push_back({.date = std::chrono::sys_days(std::chrono::days(query.integer(0))),
+                    .recorded = std::chrono::microseconds(query.integer(1)),
+                    .bytes = static_cast<std::uint64_t>(query.integer(2))});
+  if (auto r = query.result(); !r) return std::unexpected(r.error());
+  return days;
+}
+
 Result<std::vector<IndexedFile>> Index::files(const DeviceId& camera, const TimeRange& range) {
   const std::scoped_lock lock(database_->mutex);
   auto query = database_->select("WHERE camera = ? AND begin < ? AND \"end\" >= ? ORDER BY begin, number");

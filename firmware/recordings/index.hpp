@@ -40,6 +40,14 @@ struct IndexedFacts {
   std::optional<std::vector<Motion>> motion;  ///< nothing: not known yet
 };
 
+struct IndexedCamera {
+  DeviceId camera;
+  TimeRange time;
+  std::uint64_t bytes = 0;
+  std::uint64_t files = 0;
+  EndReason ended = EndReason::open;  ///< of the newest file
+};
+
 struct Usage {
   std::uint64_t bytes = 0;
   std::uint64_t files = 0;
@@ -68,6 +76,12 @@ class Index {
 
   /// By ascending id.
   [[nodiscard]] Result<std::vector<DeviceId>> cameras();
+  /// The same with the sums of their files.
+  [[nodiscard]] Result<std::vector<IndexedCamera>> summaries();
+  /// The epochs of a camera, the newest one first.
+  [[nodiscard]] Result<std::vector<Epoch>> epochs(const DeviceId& camera);
+  /// In ascending order. The bytes of a file count for the day on which it begins.
+  [[nodiscard]] Result<std::vector<Day>> days(const DeviceId& camera);
   /// Files that overlap the range, in the order of time and number.
   [[nodiscard]] Result<std::vector<IndexedFile>> files(const DeviceId& camera, const TimeRange& range);
   [[nodiscard]] Result<std::vector<Gap>> gaps(const DeviceId& camera, const TimeRange& range);
