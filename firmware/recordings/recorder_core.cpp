@@ -14,6 +14,7 @@ constexpr std::size_t max_left_out = 1000;
 /// That are read for the number of a file while the index has no file of the camera.
 constexpr std::size_t max_headers = 1000;
 constexpr std::chrono::seconds cleaning_interval{60};
+constexpr std::int64_t allowance_step = 1 << 20;
 constexpr std::chrono::seconds slow_time{60};
 
 }  // namespace
@@ -283,6 +284,8 @@ bool RecorderCore::tick() {
   if (!listed_) return false;
   if (now >= next_cleaning_) {
     next_cleaning_ = now + cleaning_interval;
+    // Else a hub that stopped because of others would never write again.
+    if (allowance_ < 1) allowance_ = std::min<std::int64_t>(allowance_ + allowance_step, 1);
     update_usage();
     work_.insert(work_.end(), later_.begin(), later_.end());
     later_.clear();

@@ -28,7 +28,7 @@ constexpr std::chrono::seconds recording_time{10};
 constexpr std::string_view marker_name = ".sealcam-recordings";
 constexpr std::size_t marker_size = 16;
 /// Other programs may fill the disk. For the reserve, the hub deletes twice what it wrote, because a file system needs
-/// more than the content, and this much at once.
+/// more than the content, and this much at once. A debt of larger files becomes smaller with time.
 constexpr std::int64_t max_allowance = 16 << 20;
 constexpr std::uint64_t reserved_inodes = 1000;
 
