@@ -23,6 +23,9 @@ using ffmpeg::av_fail;
 
 constexpr AVRational microseconds{1, 1'000'000};
 constexpr int buffer_size = 64 << 10;
+/// A fragment is in memory. It ends with the next key frame, which a camera may never send, or with these limits.
+constexpr std::int64_t max_fragment_size = 8 << 20;
+constexpr std::chrono::microseconds max_fragment_time = std::chrono::seconds(30);
 /// Of a file with one picture.
 constexpr std::chrono::microseconds one_picture{33'333};
 
@@ -121,6 +124,8 @@ Result<> FfmpegMp4Muxer::begin(ByteView key_frame) {
   std::ranges::copy(sets, reinterpret_cast<std::byte*>(parameters.extradata));
   AVDictionary* options = nullptr;
   av_dict_set(&options, "movflags", "frag_keyframe+empty_moov+default_base_moof", 0);
+  av_dict_set_int(&options, "frag_size", max_fragment_size, 0);
+  av_dict_set_int(&options, "frag_duration", max_fragment_time.count(), 0);
   const int e = avformat_write_header(format_.get(), &options);
   av_dict_free(&options);
   if (e < 0) return av_fail(e, Errc::malformed, "writing the MP4 header");

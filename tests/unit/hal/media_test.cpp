@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
 #include <fstream>
@@ -98,6 +99,33 @@ class Decoded {
 };
 
 }  // namespace
+
+TEST_CASE("a fragment of an MP4 file ends without a key frame after some MiB, and after some time") {
+  Scene s;
+  std::size_t unit_size = 0;
+  std::chrono::microseconds step{0};
+  SECTION("size") {
+    unit_size = std::size_t{1} << 20;
+    step = 33'333us;
+  }
+  SECTION("time") {
+    unit_size = 100;
+    step = 1s;
+  }
+  const auto muxer = s.media.open_mp4_muxer({320, 240}).value();
+  Bytes delta(unit_size, std::byte{0xaa});
+  std::ranges::copy(std::array{std::byte{0}, std::byte{0}, std::byte{0}, std::byte{1}, std::byte{0x41}}, delta.begin());
+  std::size_t written = s.units[0].size(), received = muxer->write({s.units[0], 0us, true}).value().size();
+  std::size_t unsent = 0;
+  for (int i = 1; i < 100; ++i) {
+    received += muxer->write({delta, step * i, false}).value().size();
+    written += unit_size;
+    unsent = std::max(unsent, written - std::min(written, received));
+  }
+  CHECK(unsent < 11 * std::max<std::size_t>(unit_size, 400));
+  received += muxer->finish().value().size();
+  CHECK(received > written);
+}
 
 TEST_CASE("a stream has whole packets with tables, clock, delimiters and the times of its pictures") {
   Scene s;
