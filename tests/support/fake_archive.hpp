@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <new>
 
 #include "recordings/archive.hpp"
 
@@ -25,6 +26,7 @@ class FakeArchive final : public recordings::Archive {
   recordings::Skipped skipped;
   recordings::Status state;
   std::optional<Error> error;  ///< of each function
+  bool no_memory = false;      ///< of picture_at()
   recordings::EndReason ended = recordings::EndReason::open;
 
   FakeArchive() { state.enabled = true; }
@@ -40,9 +42,11 @@ class FakeArchive final : public recordings::Archive {
                          .counter = protocol::Counter(pictures.size())},
                         Bytes(unit.begin(), unit.end())});
   }
-  /// The disk does not answer until release().
-  void hold() { set_held(true); }
-  void release() { set_held(false); }
+  /// The disk does not answer until release(), also the one with the index.
+  void hold() { set_held(true, true); }
+  /// The disk with the recordings does not answer until release().
+  void hold_recordings() { set_held(true, false); }
+  void release() { set_held(false, false); }
   [[nodiscard]] std::vector<recordings::TimeRange> erased() {
     const std::scoped_lock lock(mutex_);
     return erased_;
@@ -87,14 +91,19 @@ class FakeArchive final : public recordings::Archive {
     bool keys_;
   };
 
-  void set_held(bool held) {
+  void set_held(bool held, bool index) {
     const std::scoped_lock lock(mutex_);
     held_ = held;
+    index_held_ = index;
     changed_.notify_all();
   }
   void wait() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return !held_; });
+  }
+  void wait_for_index() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !index_held_; });
   }
   /// The last key frame at or before picture `at`.
   [[nodiscard]] std::size_t key_before(std::size_t at) const {
@@ -103,7 +112,7 @@ class FakeArchive final : public recordings::Archive {
   }
 
   Result<std::vector<recordings::CameraSummary>> do_cameras() override {
-    wait();
+    wait_for_index();
     if (error) return std::unexpected(*error);
     if (pictures.empty()) return {};
     return std::vector{recordings::CameraSummary{.camera = camera,
@@ -114,7 +123,7 @@ class FakeArchive final : public recordings::Archive {
                                                  .ended = ended}};
   }
   Result<std::vector<recordings::Day>> do_days(const DeviceId& one) override {
-    wait();
+    wait_for_index();
     if (error) return std::unexpected(*error);
     if (one != camera || pictures.empty()) return {};
     return std::vector{recordings::Day{
@@ -122,7 +131,7 @@ class FakeArchive final : public recordings::Archive {
         std::chrono::seconds(90), 1000}};
   }
   Result<recordings::RecordedTimeline> do_timeline(const DeviceId& one, const recordings::TimeRange& range) override {
-    wait();
+    wait_for_index();
     if (error) return std::unexpected(*error);
     recordings::RecordedTimeline out;
     if (one != camera) return out;
@@ -134,7 +143,7 @@ class FakeArchive final : public recordings::Archive {
   }
   Result<std::vector<recordings::Motion>> do_motion(const DeviceId& one, const recordings::TimeRange& range,
                                                     std::size_t limit) override {
-    wait();
+    wait_for_index();
     if (error) return std::unexpected(*error);
     std::vector<recordings::Motion> out;
     for (const auto& event : events)
@@ -155,6 +164,7 @@ class FakeArchive final : public recordings::Archive {
   }
   Result<recordings::Moment> do_picture_at(const DeviceId& one, CaptureTime time, recordings::Pictures which) override {
     wait();
+    if (no_memory) throw std::bad_alloc();
     if (error) return std::unexpected(*error);
     std::size_t to = 0;
     while (to < pictures.size() && pictures[to].facts.at <= time) ++to;
@@ -179,7 +189,7 @@ class FakeArchive final : public recordings::Archive {
   std::condition_variable changed_;
   std::vector<recordings::TimeRange> erased_;
   std::size_t readers_ = 0, read_ = 0;
-  bool held_ = false;
+  bool held_ = false, index_held_ = false;
 };
 
 }  // namespace sealcam::test

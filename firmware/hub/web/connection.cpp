@@ -11,6 +11,9 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/websocket/stream.hpp>
+#include <new>
+#include <optional>
+#include <type_traits>
 
 #include "base/format.hpp"
 #include "hub/web/live_stream.hpp"
@@ -295,13 +298,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
                                    std::move(known), grant.token);
     }
     if (parsed->kind == Kind::still) return answer_still(std::move(*parsed), std::move(known));
-    on_reader([recording = std::move(*parsed), known = std::move(known),
+    const bool index_only = parsed->kind != Kind::erase && parsed->kind != Kind::key_unit;
+    on_reader(index_only,
+              [recording = std::move(*parsed), known = std::move(known),
                now](recordings::Archive& archive) { return answer_recording(archive, recording, known, now); },
               [](Connection& self, const Response& response) { self.write(response); });
   }
 
   void answer_still(RecordingRequest recording, KnownCameras known) {
-    on_reader([recording = std::move(recording), known = std::move(known)](
+    on_reader(false, [recording = std::move(recording), known = std::move(known)](
                   recordings::Archive& archive) { return read_still(archive, recording, known); },
               [](Connection& self, Result<RecordedStill> still) {
                 if (!still) return self.write(recording_failure(still.error()));
@@ -315,17 +320,24 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   /// Runs `read` on a thread of the pool and `use` with its result on the network thread, which destroys this object.
   template <class Read, class Use>
-  void on_reader(Read read, Use use) {
+  void on_reader(bool index_only, Read read, Use use) {
     auto& shared = count_.shared();
     stream_.expires_never();  // the disk may be slow
     auto job = [archive = shared.archive, post = shared.post, self = shared_from_this(), read = std::move(read),
                 use]() mutable {
-      auto result = read(*archive);
+      std::optional<std::invoke_result_t<Read&, recordings::Archive&>> result;
+      try {
+        result.emplace(read(*archive));
+      } catch (const std::bad_alloc&) {  // without a result
+      }
       post([self = std::move(self), use, result = std::move(result)]() mutable {
-        if (self->count_.shared().backend != nullptr) use(*self, std::move(result));
+        if (self->count_.shared().backend == nullptr) return;
+        if (result) use(*self, std::move(*result));
+        else self->write(recording_failure({Errc::no_memory, 0, "reading recordings"}));
       });
     };
-    if (!shared.recording_pool->submit(std::move(job)))
+    auto& pool = *shared.recording_pool;
+    if (!(index_only ? pool.submit_index(std::move(job)) : pool.submit(std::move(job))))
       write(recording_failure({Errc::exhausted, 0, "too many requests wait"}));
   }
 

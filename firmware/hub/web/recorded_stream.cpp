@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hub/web/recordings.hpp"
 
+#include <algorithm>
 #include <future>
 
 #include "base/format.hpp"
@@ -95,6 +96,7 @@ Result<> send_range(recordings::Archive& archive, const RecordingRequest& reques
                     RangeFormat& format, StreamPipe& pipe) {
   const auto camera = find_recorded_camera(archive, known, request.camera);
   if (!camera) return std::unexpected(camera.error());
+  pipe.set_camera(*camera);
   auto reader =
       archive.read(*camera, request.range, request.keys_only ? recordings::Pictures::keys : recordings::Pictures::all);
   if (!reader) return std::unexpected(reader.error());
@@ -148,7 +150,13 @@ class RecordedStream final : public StreamSession {
   }
 
   void send(QueuedPicture) override {}
-  void withdraw(const DeviceId&) override {}
+  // A removed hub keeps its recordings. A suspended integration shows no picture, old or new.
+  void withdraw(const DeviceId& camera) override {
+    const auto known = known_cameras(shared().backend->statuses());
+    const auto found = std::ranges::find(known, camera, &KnownCamera::id);
+    if (found == known.end() || !found->suspended || (pipe_ && pipe_->camera().value_or(camera) != camera)) return;
+    stop({Errc::permission, 0, "the integration is suspended"});
+  }
   void tick() override {
     if (shared().clock->boot() - last_taken() > player_timeout)
       stop({Errc::timeout, 0, "the recordings cannot be read"});

@@ -13,9 +13,46 @@
 
 namespace sealcam::hub::web {
 
+namespace {
+
+void name_thread() {
+  ::pthread_setname_np(::pthread_self(), "recordings");
+  // On Linux, of this thread.
+  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), RecordingPool::nice);
+}
+
+}  // namespace
+
 RecordingPool::~RecordingPool() {
   for (auto& thread : threads_) thread.request_stop();
-  threads_.clear();  // joins
+  index_thread_.reset();  // joins, as the next line
+  threads_.clear();
+}
+
+bool RecordingPool::submit_index(Job job) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (index_jobs_.size() >= max_waiting) return false;
+    index_jobs_.push_back(std::move(job));
+    if (!index_thread_) index_thread_.emplace([this](const std::stop_token& stop) { work_on_index(stop); });
+  }
+  index_changed_.notify_one();
+  return true;
+}
+
+void RecordingPool::work_on_index(const std::stop_token& stop) {
+  name_thread();
+  while (true) {
+    Job job;
+    {
+      std::unique_lock lock(mutex_);
+      index_changed_.wait(lock, stop, [this] { return !index_jobs_.empty(); });
+      if (stop.stop_requested()) return;
+      job = std::move(index_jobs_.front());
+      index_jobs_.pop_front();
+    }
+    job();
+  }
 }
 
 bool RecordingPool::submit(Job job) {
@@ -48,8 +85,7 @@ void RecordingPool::start_thread() {
 }
 
 void RecordingPool::work(const std::stop_token& stop) {
-  ::pthread_setname_np(::pthread_self(), "recordings");
-  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nice);  // on Linux, of this thread
+  name_thread();
   while (true) {
     Job job;
     bool stream = false;
@@ -102,6 +138,16 @@ std::optional<Bytes> StreamPipe::take() {
 std::optional<Result<>> StreamPipe::result() {
   const std::scoped_lock lock(mutex_);
   return chunk_ ? std::nullopt : result_;
+}
+
+void StreamPipe::set_camera(const DeviceId& camera) {
+  const std::scoped_lock lock(mutex_);
+  camera_ = camera;
+}
+
+std::optional<DeviceId> StreamPipe::camera() {
+  const std::scoped_lock lock(mutex_);
+  return camera_;
 }
 
 void StreamPipe::close() {

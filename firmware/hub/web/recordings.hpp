@@ -26,8 +26,9 @@
 namespace sealcam::hub::web {
 
 /// Runs jobs on up to `max_threads` threads, which start with the first jobs. A stream uses its thread to its end, so
-/// that a reader stays on one thread; two threads are always left for other jobs. The threads have a low priority,
-/// because live pictures are more important. Thread-safe.
+/// that a reader stays on one thread; two threads are always left for other jobs. Jobs that read the index only have one
+/// more thread, so that they do not wait for the disk of the recordings. The threads have a low priority, because live
+/// pictures are more important. Thread-safe.
 class RecordingPool {
  public:
   using Job = std::move_only_function<void()>;
@@ -44,20 +45,24 @@ class RecordingPool {
 
   /// Returns false and destroys the job if too many jobs wait. A job must not throw.
   [[nodiscard]] bool submit(Job job);
+  /// The same for a job that reads the index and the state of the recorder only.
+  [[nodiscard]] bool submit_index(Job job);
   /// Returns false and destroys the job if there are `max_streams` streams.
   [[nodiscard]] bool submit_stream(Job job);
 
  private:
   void start_thread();
   void work(const std::stop_token& stop);
+  void work_on_index(const std::stop_token& stop);
   [[nodiscard]] bool has_job() const noexcept { return !jobs_.empty() || !streams_.empty(); }
 
   std::mutex mutex_;  // guards the members up to threads_
-  std::condition_variable_any changed_;
-  std::deque<Job> jobs_, streams_;
+  std::condition_variable_any changed_, index_changed_;
+  std::deque<Job> jobs_, streams_, index_jobs_;
   std::size_t stream_count_ = 0;  // running and waiting
   std::size_t idle_ = 0;
   std::vector<std::jthread> threads_;
+  std::optional<std::jthread> index_thread_;
 };
 
 /// Passes the bytes of a stream from its thread to the network thread. It holds one chunk. The thread waits until
@@ -78,9 +83,14 @@ class StreamPipe {
   [[nodiscard]] std::optional<Result<>> result();
   void close();
 
+  /// The camera of the stream, as soon as its thread found it.
+  void set_camera(const DeviceId& camera);
+  [[nodiscard]] std::optional<DeviceId> camera();
+
  private:
   std::mutex mutex_;  // guards the members up to closed_
   std::condition_variable changed_;
+  std::optional<DeviceId> camera_;
   std::optional<Bytes> chunk_;
   std::optional<Result<>> result_;
   bool closed_ = false;

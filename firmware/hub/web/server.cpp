@@ -147,7 +147,8 @@ void Server::on_picture(const DeviceId& camera, const watch::PictureInfo& pictur
 }
 
 void Server::withdraw(const DeviceId& camera) {
-  for (auto* session : shared_->sessions) session->withdraw(camera);
+  const auto sessions = shared_->sessions;  // a copy, because a session may remove itself
+  for (auto* session : sessions) session->withdraw(camera);
   shared_->snapshots->withdraw(camera);
 }
 

@@ -143,7 +143,7 @@ void Snapshots::withdraw(const DeviceId& camera) {
 // All waiters are for one camera and share one picture.
 void Snapshots::serve(Waiters waiters) {
   const auto camera = waiters.front().camera;
-  if (paused(camera)) {
+  if (paused(live_pauses_, camera)) {
     for (const auto& w : waiters) w.done(fail(Errc::io, "the decoder failed shortly before"));
     return;
   }
@@ -167,7 +167,7 @@ void Snapshots::serve(Waiters waiters) {
 }
 
 void Snapshots::finish(const Waiters& waiters, const watch::PictureInfo& picture, Result<Bytes> jpeg) {
-  note_decoder(waiters.front().camera, jpeg);
+  note_decoder(live_pauses_, waiters.front().camera, jpeg);
   const auto freshness = freshness_at(picture, clock_.boot());
   Result<Snapshot> made = fail(Errc::canceled, "the hub stops");
   if (!jpeg) made = std::unexpected(jpeg.error());
@@ -182,7 +182,7 @@ void Snapshots::finish(const Waiters& waiters, const watch::PictureInfo& picture
 void Snapshots::decode(const DeviceId& camera, std::vector<Bytes> group,
                        std::function<void(const Result<Bytes>&)> done) {
   if (stopped_) return done(fail(Errc::canceled, "the hub stops"));
-  if (paused(camera)) return done(fail(Errc::io, "the decoder failed shortly before"));
+  if (paused(other_pauses_, camera)) return done(fail(Errc::io, "the decoder failed shortly before"));
   // Not const, so that the job can move its copy.
   auto handler = std::make_shared<const std::function<void(const Result<Bytes>&)>>(std::move(done));
   // As in serve(): the job moves what the handler holds back to the network thread.
@@ -190,25 +190,25 @@ void Snapshots::decode(const DeviceId& camera, std::vector<Bytes> group,
               handler]() mutable {
     auto jpeg = make_still(media, group);
     post([self = std::move(self), camera, handler = std::move(handler), jpeg = std::move(jpeg)] {
-      self->note_decoder(camera, jpeg);
+      self->note_decoder(self->other_pauses_, camera, jpeg);
       (*handler)(self->stopped_ ? fail(Errc::canceled, "the hub stops") : jpeg);
     });
   };
   if (!worker_.submit(camera, std::move(job))) (*handler)(fail(Errc::exhausted, "too many snapshots wait"));
 }
 
-bool Snapshots::paused(const DeviceId& camera) const {
-  const auto pause = pauses_.find(camera);
-  return pause != pauses_.end() && clock_.boot() < pause->second.until;
+bool Snapshots::paused(const Pauses& pauses, const DeviceId& camera) const {
+  const auto pause = pauses.find(camera);
+  return pause != pauses.end() && clock_.boot() < pause->second.until;
 }
 
 // Without the pause, a camera whose pictures stop decoders would use the worker all the time.
-void Snapshots::note_decoder(const DeviceId& camera, const Result<Bytes>& jpeg) {
+void Snapshots::note_decoder(Pauses& pauses, const DeviceId& camera, const Result<Bytes>& jpeg) {
   if (jpeg || jpeg.error().code != Errc::io) {
-    pauses_.erase(camera);
+    pauses.erase(camera);
     return;
   }
-  auto& [until, length] = pauses_[camera];
+  auto& [until, length] = pauses[camera];
   length = std::clamp(2 * length, first_pause, max_pause);
   until = clock_.boot() + length;
 }

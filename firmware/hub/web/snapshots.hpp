@@ -74,8 +74,8 @@ class Snapshots : public std::enable_shared_from_this<Snapshots> {
   /// Returns the newest picture if a client watches the camera, otherwise a picture that the sensor took after this
   /// call. `stale_allowed` accepts a picture that is not LIVE. May call `done` before it returns.
   void request(const DeviceId& camera, bool stale_allowed, Handler done);
-  /// Decodes a group of another source, in turn with the snapshots of the camera and with the same pause after a crash
-  /// of the decoder. May call `done` before it returns. Errors: those of Handler after decoding, exhausted, canceled.
+  /// Decodes a group of another source, in turn with the snapshots of the camera. After a crash of the decoder it has a
+  /// pause of its own, so that an old recording does not end live snapshots. May call `done` before it returns. Errors: those of Handler after decoding, exhausted, canceled.
   void decode(const DeviceId& camera, std::vector<Bytes> group, std::function<void(const Result<Bytes>&)> done);
   /// Does not change interest(), because the watcher is the caller.
   void on_picture(const DeviceId& camera, const watch::PictureInfo& picture);
@@ -99,11 +99,12 @@ class Snapshots : public std::enable_shared_from_this<Snapshots> {
     BootTime until;
     std::chrono::seconds length{0};
   };
+  using Pauses = std::map<DeviceId, Pause>;  ///< of cameras whose last decoder failed
 
   void serve(Waiters waiters);
   void finish(const Waiters& waiters, const watch::PictureInfo& picture, Result<Bytes> jpeg);
-  [[nodiscard]] bool paused(const DeviceId& camera) const;
-  void note_decoder(const DeviceId& camera, const Result<Bytes>& jpeg);
+  [[nodiscard]] bool paused(const Pauses& pauses, const DeviceId& camera) const;
+  void note_decoder(Pauses& pauses, const DeviceId& camera, const Result<Bytes>& jpeg);
 
   NetworkPost post_;
   const WebBackend& backend_;
@@ -112,7 +113,7 @@ class Snapshots : public std::enable_shared_from_this<Snapshots> {
   hal::Media& media_;
   std::function<void()> on_interest_;
   std::map<DeviceId, BootTime> until_;  ///< end of the interest in each camera
-  std::map<DeviceId, Pause> pauses_;    ///< of cameras whose last decoder failed
+  Pauses live_pauses_, other_pauses_;
   Waiters waiting_;                     ///< at most one for each connection
   bool stopped_ = false;
 };

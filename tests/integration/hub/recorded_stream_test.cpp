@@ -196,7 +196,7 @@ TEST_CASE("a disk that does not answer delays no live picture, and its requests 
   std::this_thread::sleep_for(500ms);
   CHECK(status_of(http(w, get("/api/state"))) == "HTTP/1.1 200");
   archive.release();
-  // Six threads wait for the disk, and 16 requests for a thread.
+  // One thread waits for the index, and 16 requests for the thread.
   std::size_t good = 0, rejected = 0;
   for (auto& one : answers) {
     const auto answer = one.get();
@@ -206,6 +206,55 @@ TEST_CASE("a disk that does not answer delays no live picture, and its requests 
   CHECK(rejected >= 1);
   CHECK(good >= RecordingPool::max_waiting);
   CHECK(good + rejected == answers.size());
+}
+
+TEST_CASE("a list does not wait for the disk with the recordings") {
+  FakeArchive archive;
+  add_film(archive);
+  World w(nullptr, &archive);
+  archive.hold_recordings();
+  const auto target = "/recordings/" + id + ".units?at=" + std::to_string(begin_us);
+  std::vector<std::future<std::string>> answers;
+  for (int i = 0; i < 15; ++i) answers.push_back(std::async(std::launch::async, [&] { return http(w, get(target)); }));
+  std::this_thread::sleep_for(300ms);
+  for (const auto& answer : {http(w, get("/api/recordings")), http(w, get("/api/recordings/Door" + range(0ms, 1h)))})
+    CHECK(status_of(answer) == "HTTP/1.1 200");
+  // The control: the disk did not answer.
+  CHECK(std::ranges::none_of(answers, [](auto& one) { return one.wait_for(0s) == std::future_status::ready; }));
+  archive.release();
+  for (auto& one : answers) CHECK(status_of(one.get()) == "HTTP/1.1 200");
+}
+
+TEST_CASE("a picture for which the hub has no memory fails alone") {
+  FakeArchive archive;
+  add_film(archive);
+  World w(nullptr, &archive);
+  archive.no_memory = true;
+  for (const auto* ending : {".units?at=", ".jpg?at="}) {
+    const auto answer = http(w, get("/recordings/" + id + ending + std::to_string(begin_us)));
+    CHECK(status_of(answer).starts_with("HTTP/1.1 5"));
+  }
+  CHECK(status_of(http(w, get("/api/recordings"))) == "HTTP/1.1 200");
+}
+
+TEST_CASE("a stream ends when the owner suspends the integration of the hub") {
+  FakeArchive archive;
+  const Bytes unit(1U << 20, std::byte{1});
+  for (int i = 0; i < 200; ++i) archive.add(at(100ms * i), unit, true);
+  World w(nullptr, &archive);
+  const RawClient client(w, get("/recordings/" + id + ".units" + range(0ms, 1h)));
+  REQUIRE(w.eventually([&] { return archive.read_pictures() >= 3; }));
+  w.on_network([&] {
+    w.backend.known[0].reason = watch::Reason::removed;
+    w.server->withdraw(DeviceId());
+  });
+  std::this_thread::sleep_for(100ms);
+  CHECK(archive.readers() == 1);  // a removed hub keeps its recordings
+  w.on_network([&] {
+    w.backend.known[0].reason = watch::Reason::suspended;
+    w.server->withdraw(DeviceId());
+  });
+  CHECK(w.eventually([&] { return archive.readers() == 0 && w.server->clients() == 0; }));
 }
 
 TEST_CASE("a stream ends when its token is deleted") {

@@ -3,6 +3,7 @@
 #include <condition_variable>
 
 #include "hub/web/live_stream.hpp"
+#include "support/fake_archive.hpp"
 #include "web_world.hpp"
 
 using namespace sealcam;
@@ -33,6 +34,7 @@ class FakeMedia final : public hal::Media {
       media_.decoding_ = true;
       media_.changed_.wait(lock, [&] { return !media_.held_; });
       media_.decoding_ = false;
+      if (!group.empty() && group[0].size() == media_.failing_size_) return fail(Errc::io, "the decoder crashed");
       std::string text = "still";
       for (const auto unit : group) text += " " + std::to_string(unit.size());
       const auto view = as_bytes(text);
@@ -56,6 +58,9 @@ class FakeMedia final : public hal::Media {
   std::condition_variable changed_;
   bool held_ = false;
   bool decoding_ = false;
+
+ public:
+  std::size_t failing_size_ = 0;  ///< of the key frame of a group that ends the decoder
 };
 
 const std::string id(32, 'a');
@@ -126,6 +131,29 @@ TEST_CASE("times have the formats of HTTP and RFC 3339") {
     CHECK_FALSE(rfc3339(CaptureTime{impossible}));
     CHECK_FALSE(http_date(CaptureTime{impossible}));
   }
+}
+
+TEST_CASE("a recording that ends the decoder does not end live snapshots, and the other way round") {
+  FakeMedia media;
+  sealcam::test::FakeArchive archive;
+  const auto begin = CaptureTime{1'790'000'000'000'000us};
+  archive.add(begin, unit(77), true);
+  World w(&media, &archive);
+  w.on_network([&] { w.backend.known[0].watched = true; });
+  const auto recorded = "/recordings/" + id + ".jpg?at=1790000000000000";
+  media.failing_size_ = 77;
+  CHECK(http(w, get(recorded)).starts_with("HTTP/1.1 5"));
+  w.show_live(key, 1, unit(10));
+  CHECK(http(w, get(path)).starts_with("HTTP/1.1 200"));
+  // The control: the recording has its pause.
+  media.failing_size_ = 0;
+  CHECK(http(w, get(recorded)).starts_with("HTTP/1.1 5"));
+  w.advance(11s);
+  CHECK(http(w, get(recorded)).starts_with("HTTP/1.1 200"));
+  media.failing_size_ = 12;
+  w.show_live(key, 2, unit(12));
+  CHECK(http(w, get(path)).starts_with("HTTP/1.1 5"));
+  CHECK(http(w, get(recorded)).starts_with("HTTP/1.1 200"));
 }
 
 TEST_CASE("the newest picture of a watched camera is the answer at once") {
