@@ -6,7 +6,9 @@
 
 #include <array>
 #include <ctime>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <ranges>
 
 #include "base/format.hpp"
 #include "base/types.hpp"
@@ -86,6 +88,22 @@ std::expected<AccountId, int> account_of(const RecordingsOptions& options, const
   return std::unexpected(fail_with(enrollment.error(), log));
 }
 
+bool same_clock(const std::tm& a, const std::tm& b) {
+  return a.tm_mday == b.tm_mday && a.tm_hour == b.tm_hour && a.tm_min == b.tm_min;
+}
+
+/// The other time with these digits, if the clocks show them twice.
+std::optional<std::time_t> repeated_hour(const std::tm& given) {
+  auto summer = given, winter = given;
+  summer.tm_isdst = 1;
+  winter.tm_isdst = 0;
+  const auto first = ::mktime(&summer), second = ::mktime(&winter);
+  const bool both = summer.tm_isdst > 0 && winter.tm_isdst == 0 && same_clock(given, summer) && same_clock(given, winter);
+  auto parts = given;
+  if (!both || first == second) return std::nullopt;
+  return ::mktime(&parts) == first ? second : first;
+}
+
 }  // namespace
 
 std::expected<OpenedRecordings, int> open_recordings(const RecordingsOptions& options, Log& log) {
@@ -134,11 +152,18 @@ std::optional<CaptureTime> parse_local_time(const std::string& text, Log& log) {
     const auto given = parts;
     const auto seconds = utc ? ::timegm(&parts) : ::mktime(&parts);
     // Both functions change a day or an hour that the calendar does not have, and would select other recordings.
-    if (given.tm_mday != parts.tm_mday || given.tm_hour != parts.tm_hour || given.tm_min != parts.tm_min) {
+    if (!same_clock(given, parts)) {
       log.error("'{}' does not exist in the calendar, or is in the hour that a change to summer time leaves out",
                 printable(text, 64));
       return std::nullopt;
     }
+    if (!utc)
+      if (const auto other = repeated_hour(given); other && *other != seconds) {
+        log.error("'{}' occurs twice, because summer time ends in this hour: write {} or {}", printable(text, 64),
+                  text_of(CaptureTime{std::chrono::seconds(std::min<std::time_t>(seconds, *other))}),
+                  text_of(CaptureTime{std::chrono::seconds(std::max<std::time_t>(seconds, *other))}));
+        return std::nullopt;
+      }
     return CaptureTime{std::chrono::seconds(seconds)};
   }
   log.error("'{}' is not a time: use the form 2026-11-30T14:05:00Z, or without Z the time of this machine",
@@ -234,30 +259,52 @@ std::expected<Place, int> place_of(const RecordingsOptions& options, Log& log) {
   return place;
 }
 
-/// Adds files that the index has and the folder does not. Collects the files that the hub writes now.
-void compare_with_index(const Place& place, const std::optional<DeviceId>& camera, std::set<recordings::FileName>& open,
-                        std::vector<recordings::Fault>& faults) {
-  if (!place.state) return;
+using IndexedNames = std::map<recordings::FileName, recordings::EndReason>;
+
+/// The files that the hub has in its index now. Nothing without an index.
+IndexedNames indexed_files(const Place& place, const std::optional<DeviceId>& camera) {
+  IndexedNames names;
+  if (!place.state) return names;
   const RecordingFolders folders({}, *place.state);
   std::error_code ec;
-  if (!fs::exists(folders.index, ec)) return;
+  if (!fs::exists(folders.index, ec)) return names;
   const auto index = recordings::Index::open(folders.index);
-  const auto files = recordings::list_files(place.folder);
-  if (!index || !files) return;
+  if (!index) return names;
   const auto cameras = (*index)->cameras();
-  if (!cameras) return;
+  if (!cameras) return names;
   for (const auto& id : *cameras) {
     if (camera && *camera != id) continue;
     const auto indexed = (*index)->files(id, all_times);
-    if (!indexed) return;
-    for (const auto& file : *indexed) {
-      const bool present = std::ranges::contains(*files, file.file, &recordings::ListedFile::file);
-      if (present && file.reason == recordings::EndReason::open) open.insert(file.file);
-      if (!present)
-        faults.push_back(
-            {recordings::FaultKind::missing_files, file.file, 0, "the index has this file, but the file is missing"});
-    }
+    if (!indexed) return {};
+    for (const auto& file : *indexed) names.emplace(file.file, file.reason);
   }
+  return names;
+}
+
+/// Files that the index has and the folder does not. A running hub deletes old files meanwhile: first in the folder,
+/// then in the index.
+std::vector<recordings::Fault> missing_files(const Place& place, const std::optional<DeviceId>& camera,
+                                             const IndexedNames& before) {
+  std::vector<recordings::Fault> faults;
+  std::error_code ec;
+  const auto missing = [&](const recordings::FileName& name) { return !fs::exists(name.below(place.folder), ec); };
+  if (std::ranges::none_of(before | std::views::keys, missing)) return faults;
+  const auto after = indexed_files(place, camera);
+  for (const auto& [name, reason] : before)
+    if (after.contains(name) && missing(name))
+      faults.push_back(
+          {recordings::FaultKind::missing_files, name, 0, "the index has this file, but the file is missing"});
+  return faults;
+}
+
+/// A running hub began these files after the check did, or is within their receipt.
+void forgive_open_files(const IndexedNames& after, std::vector<recordings::Fault>& faults) {
+  using recordings::FaultKind;
+  std::erase_if(faults, [&](const recordings::Fault& fault) {
+    if (!fault.file || (fault.kind != FaultKind::receipt && fault.kind != FaultKind::item)) return false;
+    const auto found = after.find(*fault.file);
+    return found != after.end() && found->second == recordings::EndReason::open;
+  });
 }
 
 }  // namespace
@@ -277,10 +324,13 @@ int verify_recordings(const RecordingsOptions& options, Log& log) {
     }
     how.camera = *id;
   }
-  std::vector<recordings::Fault> missing;
-  compare_with_index(*place, how.camera, how.open, missing);
+  const auto before = indexed_files(*place, how.camera);
+  for (const auto& [name, reason] : before)
+    if (reason == recordings::EndReason::open) how.open.insert(name);
   auto report = recordings::verify_folder(place->folder, how);
   if (!report) return fail_with(report.error(), log);
+  if (!report->faults.empty()) forgive_open_files(indexed_files(*place, how.camera), report->faults);
+  const auto missing = missing_files(*place, how.camera, before);
   report->faults.insert(report->faults.end(), missing.begin(), missing.end());
   if (options.json) {
     auto faults = Json::array(), gaps = Json::array();

@@ -66,6 +66,12 @@ def run(world, options):
     require(done.returncode == 64 and recorded.files(), "delete asks for --yes")
     done = command("delete", "Front door", "--to", "2100-02-31", "--yes", check=False)
     require(done.returncode == 64 and recorded.files(), "a day that does not exist deletes nothing")
+    zone = "CET-1CEST,M3.5.0,M10.5.0/3"
+    done = command("delete", "Front door", "--to", "2100-10-31T02:30", "--yes", check=False, zone=zone)
+    require(done.returncode == 64 and recorded.files() and "2100-10-31T00:30:00" in done.stderr and "2100-10-31T01:30:00" in done.stderr,
+            "a time that the clocks show twice deletes nothing, and the command writes both")
+    done = command("delete", "Front door", "--to", "2026-10-25T03:30", check=False, zone=zone)
+    require("occurs twice" not in done.stderr, "the hour after it is a time")
     before = list((hub.state / "recording-keys").glob("*/*"))
     command("delete", "Front door", "--yes")
     require(not recorded.files(), "all files are deleted")

@@ -2,6 +2,7 @@
 """The frame of a test that runs the programs with scripts/support/world.py: options, a world, checks, and the exit code."""
 import argparse
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -76,10 +77,11 @@ class RecordingHub:
     def files(self):
         return sorted(self.folder.glob("*/*/*.seal"))
 
-    def command(self, *args, check=True):
-        """Runs `sealcam-hub recordings` and returns the finished process."""
+    def command(self, *args, check=True, zone=None):
+        """Runs `sealcam-hub recordings` and returns the finished process. `zone`: of the machine, as in TZ."""
         done = subprocess.run([str(self.world.program("sealcam-hub")), "--state", str(self.device.state), "--config", str(self.config),
-                               "recordings", *map(str, args)], capture_output=True, text=True, timeout=120)
+                               "recordings", *map(str, args)], capture_output=True, text=True, timeout=120,
+                              env={**os.environ, **({"TZ": zone} if zone else {})})
         expect(not check or done.returncode == 0, f"recordings {' '.join(map(str, args))}: {done.returncode} {done.stderr}")
         return done
 
