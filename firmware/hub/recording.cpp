@@ -88,7 +88,11 @@ void Recording::on_frame(const std::shared_ptr<const device::RecordedEpoch>& epo
 }
 
 void Recording::on_end(const DeviceId& camera, End why) {
-  recorder_.end(camera, why == End::cloned ? recordings::EndReason::cloned : recordings::EndReason::removed);
+  switch (why) {
+    case End::removed: return recorder_.end(camera, recordings::EndReason::removed);
+    case End::suspended: return recorder_.end(camera, recordings::EndReason::stopped);  // until the owner resumes it
+    case End::cloned: return recorder_.end(camera, recordings::EndReason::cloned);
+  }
 }
 
 }  // namespace sealcam::hub

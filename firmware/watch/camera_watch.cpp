@@ -38,7 +38,7 @@ Result<> CameraWatch::on_roster(const protocol::Roster& roster, const RosterMark
     deps_.log.info("camera {}: {}", route_.camera.to_string(),
                    membership_.suspended() ? "the roster suspends this hub" : "the roster no longer lists this hub");
     forget();
-    recorded_.end(route_.camera, FrameSink::End::removed);
+    recorded_.end(route_.camera, membership_.suspended() ? FrameSink::End::suspended : FrameSink::End::removed);
   }
   recorded_.set_roster(message);
   if (!membership_.may_switch_privacy()) requester_.end_privacy();

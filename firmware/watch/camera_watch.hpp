@@ -20,8 +20,9 @@ namespace sealcam::watch {
 class FrameSink {
  public:
   enum class End : std::uint8_t {
-    removed,  ///< the newest roster does not list this hub as active
-    cloned,   ///< two devices use the camera's identity
+    removed,    ///< the newest roster does not list this hub
+    suspended,  ///< the newest roster suspends this hub
+    cloned,     ///< two devices use the camera's identity
   };
 
   /// An accepted frame of the camera's current epoch, of any kind. `frame.message` is valid during the call. The object

@@ -91,6 +91,17 @@ TEST_CASE("the sink is told when a roster removes the hub, and gets nothing more
   CHECK(scene.collector.frames.size() == 1);
 }
 
+TEST_CASE("a suspension is told as a suspension, because the owner may end it") {
+  RecordingHub scene;
+  auto epoch = scene.join();
+  scene.video(scene.builder.gop(epoch, "I", scene.challenge(epoch)));
+  auto roster = roster_of(scene.camera, 2, {&scene.hub});
+  roster.hubs[0].integration = protocol::Integration(7);
+  roster.suspended = {protocol::Integration(7)};
+  scene.deliver_roster(roster);
+  CHECK(scene.collector.ends == std::vector{FrameSink::End::suspended});
+}
+
 TEST_CASE("control: without a sink, the hub keeps no base key") {
   HubScene scene;
   auto epoch = scene.join();
