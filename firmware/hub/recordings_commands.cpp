@@ -98,7 +98,8 @@ std::optional<std::time_t> repeated_hour(const std::tm& given) {
   summer.tm_isdst = 1;
   winter.tm_isdst = 0;
   const auto first = ::mktime(&summer), second = ::mktime(&winter);
-  const bool both = summer.tm_isdst > 0 && winter.tm_isdst == 0 && same_clock(given, summer) && same_clock(given, winter);
+  const bool both =
+      summer.tm_isdst > 0 && winter.tm_isdst == 0 && same_clock(given, summer) && same_clock(given, winter);
   auto parts = given;
   if (!both || first == second) return std::nullopt;
   return ::mktime(&parts) == first ? second : first;

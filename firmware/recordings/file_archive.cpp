@@ -11,9 +11,6 @@ namespace sealcam::recordings {
 
 namespace {
 
-constexpr CaptureTime first_time{std::chrono::microseconds::min()};
-constexpr CaptureTime last_time{std::chrono::microseconds::max()};
-constexpr TimeRange all_times{first_time, last_time};
 /// Files that picture_at() tries, if the newest ones cannot be opened.
 constexpr int max_tries = 3;
 /// Motion that begins before a range, or ends after it, is read from files of this time.
@@ -23,7 +20,7 @@ constexpr std::chrono::hours motion_margin{1};
 CaptureTime shifted(CaptureTime time, std::chrono::microseconds by) {
   std::int64_t sum = 0;
   if (__builtin_add_overflow(time.since_epoch.count(), by.count(), &sum))
-    return by.count() < 0 ? first_time : last_time;
+    return by.count() < 0 ? all_times.begin : all_times.end;
   return {std::chrono::microseconds(sum)};
 }
 
@@ -121,9 +118,8 @@ Result<Erased> FileArchive::do_erase(const DeviceId& camera, const TimeRange& ra
   if (!listed) return std::unexpected(listed.error());
   auto indexed = index_.files(camera, all_times);
   if (!indexed) return std::unexpected(indexed.error());
-  const bool all_indexed = std::ranges::all_of(*listed, [names = names_of(*indexed)](const ListedFile& file) {
-    return names.contains(file.file);
-  });
+  const bool all_indexed = std::ranges::all_of(
+      *listed, [names = names_of(*indexed)](const ListedFile& file) { return names.contains(file.file); });
   const auto newest = indexed->empty() ? Epoch() : std::ranges::max(*indexed, {}, &IndexedFile::epoch).epoch;
   Erased erased;
   for (const auto& file : *files) {

@@ -204,9 +204,10 @@ Result<std::vector<DeviceId>> Index::cameras() {
 
 Result<std::vector<IndexedCamera>> Index::summaries() {
   const std::scoped_lock lock(database_->mutex);
-  Query query(database_->handle(),
-              "SELECT camera, MIN(begin), MAX(\"end\"), TOTAL(bytes), COUNT(*), (SELECT reason FROM files AS f WHERE "
-              "f.camera = files.camera ORDER BY begin DESC, number DESC LIMIT 1) FROM files GROUP BY camera ORDER BY camera");
+  Query query(
+      database_->handle(),
+      "SELECT camera, MIN(begin), MAX(\"end\"), TOTAL(bytes), COUNT(*), (SELECT reason FROM files AS f WHERE "
+      "f.camera = files.camera ORDER BY begin DESC, number DESC LIMIT 1) FROM files GROUP BY camera ORDER BY camera");
   std::vector<IndexedCamera> cameras;
   while (query.next()) {
     const auto id = query.id(0);
@@ -236,11 +237,12 @@ Result<std::vector<Epoch>> Index::epochs(const DeviceId& camera) {
 Result<std::vector<Day>> Index::days(const DeviceId& camera) {
   const std::scoped_lock lock(database_->mutex);
   // A file is on at most two days. ?2: microseconds of a day.
-  Query query(database_->handle(),
-              "WITH f AS (SELECT begin, \"end\", bytes, (begin - (begin % ?2 + ?2) % ?2) / ?2 AS day FROM files WHERE "
-              "camera = ?1) SELECT day, TOTAL(recorded), TOTAL(bytes) FROM (SELECT day, min(\"end\", (day + 1) * ?2) - begin "
-              "AS recorded, bytes FROM f UNION ALL SELECT day + 1, min(\"end\", (day + 2) * ?2) - (day + 1) * ?2, 0 FROM f "
-              "WHERE \"end\" >= (day + 1) * ?2) GROUP BY day ORDER BY day");
+  Query query(
+      database_->handle(),
+      "WITH f AS (SELECT begin, \"end\", bytes, (begin - (begin % ?2 + ?2) % ?2) / ?2 AS day FROM files WHERE "
+      "camera = ?1) SELECT day, TOTAL(recorded), TOTAL(bytes) FROM (SELECT day, min(\"end\", (day + 1) * ?2) - begin "
+      "AS recorded, bytes FROM f UNION ALL SELECT day + 1, min(\"end\", (day + 2) * ?2) - (day + 1) * ?2, 0 FROM f "
+      "WHERE \"end\" >= (day + 1) * ?2) GROUP BY day ORDER BY day");
   query.add(camera).add(std::chrono::microseconds(std::chrono::days(1)).count());
   std::vector<Day> days;
   while (query.next())

@@ -14,7 +14,10 @@ constexpr std::size_t max_spare_size = 512U << 10;
 }  // namespace
 
 Recorder::Recorder(RecorderConfig config, const RecorderDependencies& deps)
-    : clock_(deps.clock), max_call_(config.max_call), core_(std::move(config), deps), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+    : clock_(deps.clock),
+      max_call_(config.max_call),
+      core_(std::move(config), deps),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 Recorder::~Recorder() {
   thread_.request_stop();
@@ -74,8 +77,7 @@ Status Recorder::status() const {
   const auto busy = std::chrono::steady_clock::now() - *busy_since_;
   if (busy <= max_call_) return status;
   status.fault = RecorderFault::slow;
-  status.fault_since =
-      CaptureTime{wall.since_epoch - std::chrono::duration_cast<std::chrono::microseconds>(busy)};
+  status.fault_since = CaptureTime{wall.since_epoch - std::chrono::duration_cast<std::chrono::microseconds>(busy)};
   status.fault_text = "the disk does not answer";
   return status;
 }

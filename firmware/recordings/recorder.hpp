@@ -81,7 +81,7 @@ class Recorder {
   const Clock& clock_;
   const std::chrono::milliseconds max_call_;
   RecorderCore core_;
-  mutable std::mutex mutex_;  ///< guards the members up to wait_for_key_
+  mutable std::mutex mutex_;                                         ///< guards the members up to wait_for_key_
   std::optional<std::chrono::steady_clock::time_point> busy_since_;  ///< of the thread, while it uses the core
   std::condition_variable_any changed_;
   std::deque<Event> queue_;

@@ -299,23 +299,28 @@ class Connection : public std::enable_shared_from_this<Connection> {
     }
     if (parsed->kind == Kind::still) return answer_still(std::move(*parsed), std::move(known));
     const bool index_only = parsed->kind != Kind::erase && parsed->kind != Kind::key_unit;
-    on_reader(index_only,
-              [recording = std::move(*parsed), known = std::move(known),
-               now](recordings::Archive& archive) { return answer_recording(archive, recording, known, now); },
-              [](Connection& self, const Response& response) { self.write(response); });
+    on_reader(
+        index_only,
+        [recording = std::move(*parsed), known = std::move(known), now](recordings::Archive& archive) {
+          return answer_recording(archive, recording, known, now);
+        },
+        [](Connection& self, const Response& response) { self.write(response); });
   }
 
   void answer_still(RecordingRequest recording, KnownCameras known) {
-    on_reader(false, [recording = std::move(recording), known = std::move(known)](
-                  recordings::Archive& archive) { return read_still(archive, recording, known); },
-              [](Connection& self, Result<RecordedStill> still) {
-                if (!still) return self.write(recording_failure(still.error()));
-                self.count_.shared().snapshots->decode(
-                    still->camera, std::move(still->moment.group),
-                    [self = self.shared_from_this(), facts = still->moment.facts](const Result<Bytes>& jpeg) {
-                      self->write(jpeg ? recorded_still(facts, *jpeg) : media_failure(jpeg.error()));
-                    });
+    on_reader(
+        false,
+        [recording = std::move(recording), known = std::move(known)](recordings::Archive& archive) {
+          return read_still(archive, recording, known);
+        },
+        [](Connection& self, Result<RecordedStill> still) {
+          if (!still) return self.write(recording_failure(still.error()));
+          self.count_.shared().snapshots->decode(
+              still->camera, std::move(still->moment.group),
+              [self = self.shared_from_this(), facts = still->moment.facts](const Result<Bytes>& jpeg) {
+                self->write(jpeg ? recorded_still(facts, *jpeg) : media_failure(jpeg.error()));
               });
+        });
   }
 
   /// Runs `read` on a thread of the pool and `use` with its result on the network thread, which destroys this object.

@@ -26,9 +26,9 @@
 namespace sealcam::hub::web {
 
 /// Runs jobs on up to `max_threads` threads, which start with the first jobs. A stream uses its thread to its end, so
-/// that a reader stays on one thread; two threads are always left for other jobs. Jobs that read the index only have one
-/// more thread, so that they do not wait for the disk of the recordings. The threads have a low priority, because live
-/// pictures are more important. Thread-safe.
+/// that a reader stays on one thread; two threads are always left for other jobs. Jobs that read the index only have
+/// one more thread, so that they do not wait for the disk of the recordings. The threads have a low priority, because
+/// live pictures are more important. Thread-safe.
 class RecordingPool {
  public:
   using Job = std::move_only_function<void()>;

@@ -75,7 +75,8 @@ class Snapshots : public std::enable_shared_from_this<Snapshots> {
   /// call. `stale_allowed` accepts a picture that is not LIVE. May call `done` before it returns.
   void request(const DeviceId& camera, bool stale_allowed, Handler done);
   /// Decodes a group of another source, in turn with the snapshots of the camera. After a crash of the decoder it has a
-  /// pause of its own, so that an old recording does not end live snapshots. May call `done` before it returns. Errors: those of Handler after decoding, exhausted, canceled.
+  /// pause of its own, so that an old recording does not end live snapshots. May call `done` before it returns. Errors:
+  /// those of Handler after decoding, exhausted, canceled.
   void decode(const DeviceId& camera, std::vector<Bytes> group, std::function<void(const Result<Bytes>&)> done);
   /// Does not change interest(), because the watcher is the caller.
   void on_picture(const DeviceId& camera, const watch::PictureInfo& picture);
@@ -114,7 +115,7 @@ class Snapshots : public std::enable_shared_from_this<Snapshots> {
   std::function<void()> on_interest_;
   std::map<DeviceId, BootTime> until_;  ///< end of the interest in each camera
   Pauses live_pauses_, other_pauses_;
-  Waiters waiting_;                     ///< at most one for each connection
+  Waiters waiting_;  ///< at most one for each connection
   bool stopped_ = false;
 };
 
