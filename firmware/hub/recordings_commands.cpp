@@ -4,10 +4,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ranges>
 
 #include "base/format.hpp"
@@ -92,17 +94,17 @@ bool same_clock(const std::tm& a, const std::tm& b) {
   return a.tm_mday == b.tm_mday && a.tm_hour == b.tm_hour && a.tm_min == b.tm_min;
 }
 
-/// The other time with these digits, if the clocks show them twice.
-std::optional<std::time_t> repeated_hour(const std::tm& given) {
+/// Both times with these digits, the earlier one first, if the clocks show them twice. mktime() with an unknown
+/// tm_isdst selects one of them by its earlier calls.
+std::optional<std::pair<std::time_t, std::time_t>> repeated_hour(const std::tm& given) {
   auto summer = given, winter = given;
   summer.tm_isdst = 1;
   winter.tm_isdst = 0;
   const auto first = ::mktime(&summer), second = ::mktime(&winter);
   const bool both =
       summer.tm_isdst > 0 && winter.tm_isdst == 0 && same_clock(given, summer) && same_clock(given, winter);
-  auto parts = given;
   if (!both || first == second) return std::nullopt;
-  return ::mktime(&parts) == first ? second : first;
+  return std::minmax(first, second);
 }
 
 }  // namespace
@@ -159,10 +161,10 @@ std::optional<CaptureTime> parse_local_time(const std::string& text, Log& log) {
       return std::nullopt;
     }
     if (!utc)
-      if (const auto other = repeated_hour(given); other && *other != seconds) {
+      if (const auto times = repeated_hour(given)) {
         log.error("'{}' occurs twice, because summer time ends in this hour: write {} or {}", printable(text, 64),
-                  text_of(CaptureTime{std::chrono::seconds(std::min<std::time_t>(seconds, *other))}),
-                  text_of(CaptureTime{std::chrono::seconds(std::max<std::time_t>(seconds, *other))}));
+                  text_of(CaptureTime{std::chrono::seconds(times->first)}),
+                  text_of(CaptureTime{std::chrono::seconds(times->second)}));
         return std::nullopt;
       }
     return CaptureTime{std::chrono::seconds(seconds)};
