@@ -230,6 +230,7 @@ void RecorderCore::flush_tracks() {
       continue;
     }
     track.unsynced.reset();
+    track.indexed = now - index_interval;  // the index gets the end of what is durable
     on_synced(track);
   }
 }

@@ -6,10 +6,12 @@
 
 Screenshots go to the output folder. Exit status 77: skipped; the reason is printed. SEALCAM_SCRUBS sets the number of scrubs.
 """
+import datetime
 import json
 import os
 import pathlib
 import re
+import subprocess
 import sys
 import time
 
@@ -42,7 +44,14 @@ class Recorded:
         wait_for("a file", self.files, 30, self.hub.process)
         time.sleep(SECONDS)
         self.camera.process.stop()
-        time.sleep(1.5)
+        wait_for("the whole recording in the index", lambda: self.recorded() > SECONDS - 1.5, 20, self.hub.process)
+
+    def recorded(self):
+        """The recorded time in s, as the hub's commands list it."""
+        done = subprocess.run([str(self.world.program("sealcam-hub")), "--state", str(self.hub.state), "--config",
+                               str(self.world.folder / "hub.json"), "recordings", "list", "--json"], capture_output=True, text=True, timeout=60)
+        spans = [span for camera in json.loads(done.stdout)["cameras"] for span in camera["spans"]]
+        return sum((datetime.datetime.fromisoformat(s["end"]) - datetime.datetime.fromisoformat(s["begin"])).total_seconds() for s in spans)
 
     def files(self):
         return list(self.folder.glob("*/*/*.seal"))
