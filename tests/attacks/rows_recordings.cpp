@@ -23,7 +23,7 @@ void expect(Outcome& out, bool condition, const std::string& text) {
 /// Two files of one camera; the first one has motion in each group.
 struct Recorded : RecordingScene {
   Recorded() {
-    for (const std::uint64_t epoch : {100, 101}) {
+    for (const std::uint64_t epoch : {100U, 101U}) {
       auto stream = begin(epoch);
       for (int i = 0; i < 24; ++i) record(stream, i % 6 == 0 ? key : delta, 400, epoch == 100 && i % 6 == 3);
       clock.advance(20s);

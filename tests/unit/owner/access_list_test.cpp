@@ -109,7 +109,8 @@ TEST_CASE("the topics of a revoked hub have no device, and the camera keeps its 
 
 TEST_CASE("the last rosters of former cameras are deleted with the owner, and there are not more than devices") {
   const auto roster = [](char id) { return at('a', id, "roster"); };
-  Revocations revocations{.devices = {}, .former = {camera('c', 'a'), hub('h', 'a'), camera('e', 'a'), camera('d', 'b')}};
+  Revocations revocations;
+  revocations.former = {camera('c', 'a'), hub('h', 'a'), camera('e', 'a'), camera('d', 'b')};
   const std::vector owners = {owner('a'), owner('b')};
   CHECK(obsolete_rosters(revocations, owners, 3).empty());
   CHECK(excess_devices(revocations.former, 3).empty());

@@ -115,7 +115,8 @@ TEST_CASE("a roster that the camera could not store is not confirmed until its g
   CHECK(is_unconfirmed(door));
   CHECK(pending_text(door).contains("after a restart it would follow the old roster"));
   CHECK(parse_account(account_text(b.file), "test")->cameras[0].not_stored);
-  const SyncReport report{.not_stored = {door.id}};
+  SyncReport report;
+  report.not_stored = {door.id};
   CHECK_FALSE(report.settled());
   CHECK(report_text(report, b.file).contains("a restart of the camera would bring the old one back"));
   CHECK(observe(b.roster(b.sample.door, 2, {}), true));  // it does not follow the newest roster
