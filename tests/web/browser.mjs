@@ -71,7 +71,7 @@ await new Promise((resolve) => { server.on("listening", resolve); });
 const profile = mkdtempSync(join(tmpdir(), "sealcam-browser-"));
 writeFileSync(join(profile, "user.js"), Object.entries(PREFERENCES).map(([name, value]) => `user_pref("${name}", ${value});\n`).join(""));
 let log = "";
-const child = spawn(browser.program, [...browser.arguments(profile), `http://127.0.0.1:${server.address().port}/`], { stdio: ["ignore", "ignore", "pipe"] });
+const child = spawn(browser.program, [...browser.arguments(profile), `http://127.0.0.1:${server.address().port}/`], { stdio: ["ignore", "ignore", "pipe"], detached: true });
 child.stderr.on("data", (data) => { log = (log + data).slice(-4000); });
 const timer = setTimeout(() => finish({ failure: `no results within ${TIMEOUT / 1000} s` }), TIMEOUT);
 child.on("exit", (code) => finish({ failure: `the browser ended with ${code}` }));
@@ -79,10 +79,13 @@ const results = await finished;
 clearTimeout(timer);
 child.removeAllListeners("exit");
 const ended = new Promise((resolve) => { child.on("exit", resolve); });
-if (child.exitCode === null && child.kill("SIGKILL")) await ended;
+if (child.exitCode === null) {
+  process.kill(-child.pid, "SIGKILL");  // the group: the other processes of a browser would still write to the profile
+  await ended;
+}
 server.closeAllConnections();
 server.close();
-rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
 
 if (results.failure) {
   console.log(`${results.failure}\n${log}`);
