@@ -121,9 +121,11 @@ bool is_name(std::string_view host) {
          std::ranges::all_of(host, allowed);
 }
 
+/// inet_pton() would read text up to a NUL byte only.
 bool is_address(int family, std::string_view host) {
   in6_addr out{};
-  return host.size() < INET6_ADDRSTRLEN && ::inet_pton(family, std::string(host).c_str(), &out) == 1;
+  return !host.contains('\0') && host.size() < INET6_ADDRSTRLEN &&
+         ::inet_pton(family, std::string(host).c_str(), &out) == 1;
 }
 
 Result<std::uint16_t> parse_port(std::string_view text) {

@@ -92,9 +92,10 @@ class AlternativeNames {
     std::array<unsigned char, 16> address{};
     auto& bytes = storage_.emplace_back();
     int type = MBEDTLS_X509_SAN_IP_ADDRESS;
-    if (::inet_pton(AF_INET, name.c_str(), address.data()) == 1) {
+    const bool whole = !name.contains('\0');  // inet_pton() reads up to a NUL byte
+    if (whole && ::inet_pton(AF_INET, name.c_str(), address.data()) == 1) {
       bytes.assign(address.begin(), address.begin() + 4);
-    } else if (::inet_pton(AF_INET6, name.c_str(), address.data()) == 1) {
+    } else if (whole && ::inet_pton(AF_INET6, name.c_str(), address.data()) == 1) {
       bytes.assign(address.begin(), address.end());
     } else {
       const auto allowed = [](char c) {

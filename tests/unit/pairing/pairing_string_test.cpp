@@ -107,3 +107,10 @@ TEST_CASE("a host is a name or an address, and brackets are removed") {
        {"", "[]", "[broker]", "[192.0.2.7]", "[::1", "::1]", ":", ":::", "fe80::1%eth0", "a b", "h:1", "-h", "h\x1b"})
     CHECK_FALSE(parse_host(bad));
 }
+
+TEST_CASE("an address with a NUL byte is rejected, because the system's parsers stop there") {
+  using namespace std::string_literals;
+  CHECK(HostPort::parse("[fd15::1]:80"));
+  for (const auto& text : {"[fd15::\0]:80"s, "[fd15::1\0x]:80"s, "10.0.0.1\0:80"s, "10.0.0.1:80\0"s})
+    CHECK_FALSE(HostPort::parse(text));
+}
