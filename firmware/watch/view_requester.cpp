@@ -97,11 +97,11 @@ void ViewRequester::request_privacy(EpochSet& epochs) {
   if (now < privacy_->next_request || !connected()) return;
   privacy_->next_request = now + request_interval;
   for (auto& epoch : epochs.known()) {
-    // A camera accepts two requests a second. Live requests go out between privacy-on requests. Opening the sensor
-    // needs two requests, so live requests wait.
+    // A camera accepts two requests a second: one to close the sensor and a live one. Opening the sensor needs two, so
+    // live requests wait.
     const auto kind = privacy_->on ? protocol::RequestKind::privacy_on : protocol::RequestKind::nonce;
     const auto challenge = send(request_of(epoch.epoch, kind), now);
-    epoch.next_request = std::max(epoch.next_request, now + (privacy_->on ? request_interval / 2 : request_interval));
+    if (!privacy_->on) epoch.next_request = std::max(epoch.next_request, now + request_interval);
     if (challenge && !privacy_->on) privacy_->nonce_challenges.push_back(*challenge);
   }
 }
