@@ -336,8 +336,11 @@ export class Recordings {
     this.#track.show({ view: this.#view, day: this.#day, ...this.#data, selection: this.#clip.range, position: this.#position });
   }
 
-  #zoom(factor, at = this.#position ?? (this.#view.begin + this.#view.end) / 2) {
-    this.#view = line.zoomed(this.#view, this.#day, factor, at);
+  // With the wheel, the time under the pointer keeps its place. With keys and buttons, the position moves to the middle: early or late
+  // in a day it is near an edge, and most of a short view would not show its surroundings.
+  #zoom(factor, at = null) {
+    const { begin, end } = this.#view, center = this.#position ?? (begin + end) / 2;
+    this.#view = at === null ? line.viewAround(this.#day, center, (end - begin) * factor) : line.zoomed(this.#view, this.#day, factor, at);
     this.#showControls();
   }
 
