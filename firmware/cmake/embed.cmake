@@ -1,8 +1,16 @@
-# Runs as a script. Writes OUT, the C++ source of routes.hpp, with the bytes of FILES (names relative to DIR).
+# Runs as a script. Writes OUT, the C++ source of routes.hpp, with the bytes of FILES (paths). A browser gets each file by its
+# name without the folder, so no two files may have the same name.
 set(bodies "")
 set(table "")
-foreach(file ${FILES})
-  file(READ ${DIR}/${file} bytes HEX)
+set(files "")
+foreach(path ${FILES})
+  get_filename_component(file ${path} NAME)
+  list(FIND files ${file} found)
+  if(NOT found EQUAL -1)
+    message(FATAL_ERROR "two files have the name ${file}")
+  endif()
+  list(APPEND files ${file})
+  file(READ ${path} bytes HEX)
   string(REGEX REPLACE "(..)" "'\\\\x\\1'," bytes "${bytes}")
   string(REGEX REPLACE "[^a-zA-Z0-9]" "_" name ${file})
   string(APPEND bodies "constexpr char ${name}[] = {${bytes}};\n")

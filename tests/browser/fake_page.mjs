@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The parts of a browser that the hub's page uses, without a browser. Importing this file opens the page: it imports main.js. Time
 // moves only with advance().
+import { hubPage } from "./served.mjs";
 
-const page = new URL("../../firmware/hub/web/page/", import.meta.url);
+const page = hubPage();
 
 let now = 1000;
 const epoch = 1_790_000_000_000;

@@ -5,10 +5,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import * as page from "./fake_page.mjs";
+import { hubPage } from "./served.mjs";
 
-const texts = await import(new URL("../../firmware/hub/web/page/text.js", import.meta.url));
-const { readPicture, readText } = await import(new URL("../../firmware/hub/web/page/link.js", import.meta.url));
-const { sizeMatches } = await import(new URL("../../firmware/hub/web/page/player.js", import.meta.url));
+const texts = await import(new URL("text.js", hubPage()));
+const { readPicture, readText } = await import(new URL("link.js", hubPage()));
+const { sizeMatches } = await import(new URL("player.js", hubPage()));
 
 const hostile = new Uint8Array(20);
 const honest = new Uint8Array(20).fill(255);

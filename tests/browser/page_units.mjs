@@ -2,13 +2,21 @@
 // Tests of the page's modules without a browser: node --test page_units.mjs
 import assert from "node:assert/strict";
 import test from "node:test";
+import { hubPage } from "./served.mjs";
 
-const page = new URL("../../firmware/hub/web/page/", import.meta.url);
+const page = hubPage();
 const { HubClock } = await import(new URL("age.js", page));
 const { Stopwatch } = await import(new URL("clock.js", page));
 const { readPicture } = await import(new URL("link.js", page));
 const { codecOf } = await import(new URL("player.js", page));
 const texts = await import(new URL("text.js", page));
+
+test("CMake embeds each file of the page", async () => {
+  const { readFile, readdir } = await import("node:fs/promises");
+  const list = await readFile(new URL("../../firmware/hub/web/CMakeLists.txt", import.meta.url), "utf8");
+  const embedded = ["page", "shared"].flatMap((name) => list.match(new RegExp(`set\\(${name}([^)]*)\\)`))[1].trim().split(/\s+/));
+  assert.deepEqual([...embedded, "clock.js"].sort(), (await readdir(page)).sort());
+});
 
 test("a stopwatch uses the clock with the higher age", (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });

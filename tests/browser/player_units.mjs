@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { endRecord, join, record } from "./records.mjs";
+import { hubPage } from "./served.mjs";
 
-const page = new URL("../../firmware/hub/web/page/", import.meta.url);
+const page = hubPage();
 const { UnitDecoder, KeyPreview } = await import(new URL("unit_decoder.js", page));
 const { RecordedPlayer } = await import(new URL("recorded_player.js", page));
 

@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { endRecord, join, record, unitBytes } from "./records.mjs";
+import { hubPage } from "./served.mjs";
 
 process.env.TZ = "Europe/Berlin";
-const page = new URL("../../firmware/hub/web/page/", import.meta.url);
+const page = hubPage();
 const api = await import(new URL("recordings_api.js", page));
 const events = await import(new URL("events.js", page));
 const line = await import(new URL("timeline.js", page));
