@@ -16,6 +16,7 @@ const ANSWER_MS = 20_000, STATUS_MS = 1000;
 export class Camera {
   membership = new Membership();
   rejected = new RejectCounts();
+  rejectedControl = new RejectCounts();
   name = "";
   #hub;
   #idBytes;
@@ -23,7 +24,7 @@ export class Camera {
   #verifier = null;
   #epochs;
   #requester;
-  #kind = null;             // of the requests for pictures: live, record, motion, or null
+  #kind = null;             // of the requests for pictures: live, still, record, motion, or null
   #cloned = false;
   #restored = null;         // serial of the first challenge after the proof that the camera uses an old copy of its storage
   #waiting = new WaitingFrames();
@@ -32,6 +33,8 @@ export class Camera {
   #newestEcho = null;       // when the hub made the newest challenge that came back
   #answered = null;         // when the newest echo arrived, or since when the hub has sent requests
   #statusRequest = -Infinity;
+  #hintSince = null;        // when the first status with this hint arrived, ms of the wall clock
+  #privacyFailed = null;    // the value of a change of privacy that the camera did not make in time
 
   // hub: { account, identity, own, clock, prekeys, checkPicture, connected, send(), saveCounter(), reject(), notShown(), show() } of hub.js.
   constructor(hub, id, maxCounter) {
@@ -130,7 +133,9 @@ export class Camera {
   async onStatus(message) {
     this.#rejectIfBlocked();
     const status = await openStatus(message, this.#hub.account, this.#idBytes, this.#verifier);
+    const { hint } = this.#reported;
     this.#reported.onStatus(status);
+    if (this.#reported.hint !== hint) this.#hintSince = this.#hub.clock.wall;
     if (!status.online || this.#now - this.#statusRequest < STATUS_MS) return;
     this.#statusRequest = this.#now;  // the camera did not receive requests from before its connection (R-STATUS-3)
     this.#epochs.noteActivity();
@@ -304,6 +309,7 @@ export class Camera {
   // False if this hub may not switch the camera's privacy, or is not connected.
   switchPrivacy(on) {
     if (!this.membership.maySwitchPrivacy || this.#cloned || !this.#hub.connected) return false;
+    this.#privacyFailed = null;
     this.#requester.beginPrivacy(on, this.#epochs, this.#now);
     return true;
   }
@@ -316,7 +322,8 @@ export class Camera {
 
   async tick() {
     await this.#dropWaiting();
-    if (this.#hub.connected) this.#requester.requestPrivacy(this.#epochs, this.#now);
+    const requested = this.#requester.requestedPrivacy;
+    if (this.#hub.connected && this.#requester.requestPrivacy(this.#epochs, this.#now)) this.#privacyFailed = requested;
     this.#requestDue();
   }
 
@@ -334,6 +341,15 @@ export class Camera {
     if (this.#epochs.current !== null && this.#shown.live(now)) return "LIVE";
     return this.#reported.offline(now) || this.#unanswered(now) ? "OFFLINE" : "STALE";
   }
+
+  get provenUntil() { return this.#reported.provenUntil; }
+
+  // { state, since (ms of the wall clock) } of the newest status, which proves nothing; or null.
+  get hint() { return this.#reported.hint === "none" ? null : { state: this.#reported.hint, since: this.#hintSince }; }
+
+  // The value of a change of privacy that is requested now, and of one that failed; or null.
+  get requestedPrivacy() { return this.#requester.requestedPrivacy; }
+  get privacyFailed() { return this.#privacyFailed; }
 
   // By the newest report, or null (R-ROLL-8).
   get detectsMotion() { return this.#reported.detectsMotion; }

@@ -29,6 +29,7 @@ export class Hub {
   connected = false;
   cameras = new Map();   // id as text: Camera
   rejected = new RejectCounts();  // of all messages; each camera has its own, too
+  rejectedControl = new RejectCounts();  // of those, the control messages
   dropped = 0;           // messages without a verdict, because the queue was full or a budget was used up
   #accountText;
   #owner;
@@ -44,7 +45,7 @@ export class Hub {
   #received;
   #sent;
   #ticking = false;
-  #watched = () => false;
+  #watched = () => null;
   #recorded = new Map();
   #subscribed = new Set();
   #numbers;
@@ -54,7 +55,7 @@ export class Hub {
   //   clock         { boot, monotonic, wall }: ms; clock.js has the one of a browser
   //   store         store.js
   //   client        { publish(topic, bytes, { qos, retain, expiry }), subscribe(topic, qos), unsubscribe(topic) } of MQTT 5
-  //   sink          { picture(picture) }: camera, kind, state, age (ms or null), epoch, counter, header, content, received (ms)
+  //   sink          { picture(picture) }: camera, kind, state, age (ms or null), at (ms), epoch, counter, header, content, received (ms)
   //   checkPicture  (kind, header, content) => boolean, R-FRAME-9; absent: isPicture() of h264.js
   //   report        (text, error): failures of the store and of the program, for a log
   // Throws if the store cannot be read, or if a stored roster is damaged.
@@ -98,7 +99,7 @@ export class Hub {
         await this.#judge(parsed, arrival);
       } catch (error) {
         if (!(error instanceof Reject)) throw error;
-        this.reject(parsed.id, error.reason);
+        this.reject(parsed.id, error.reason, !frame);
       }
     });
   }
@@ -108,9 +109,9 @@ export class Hub {
     if (connected) for (const camera of this.cameras.values()) camera.onConnected();
   }
 
-  // all: a client watches each camera; otherwise the ids in `cameras` (R-ROLL-6).
-  setWatched(all, cameras = new Set()) {
-    this.#watched = (id) => all || cameras.has(id);
+  // all: a client watches each camera; otherwise the ids in `cameras` (R-ROLL-6). kind: live, or still for one picture every few seconds.
+  setWatched(all, cameras = new Set(), kind = "live") {
+    this.#watched = (id) => (all || cameras.has(id) ? kind : null);
     this.#updateKinds();
   }
 
@@ -147,9 +148,11 @@ export class Hub {
 
   // -- what its cameras call
 
-  reject(camera, reason) {
-    this.rejected.add(reason);
-    this.cameras.get(camera)?.rejected.add(reason);
+  reject(camera, reason, control = false) {
+    for (const counted of [this, this.cameras.get(camera)]) {
+      counted?.rejected.add(reason);
+      if (control) counted?.rejectedControl.add(reason);
+    }
   }
 
   notShown(why) { this.#deps.sink.notShown?.(why); }
@@ -252,7 +255,7 @@ export class Hub {
         await (leaf === "status" ? camera.onStatus(message) : camera.onGrants(message));
       } catch (error) {
         if (!(error instanceof Reject)) throw error;
-        this.reject(id, error.reason);
+        this.reject(id, error.reason, true);
       }
     }
   }
@@ -270,8 +273,6 @@ export class Hub {
     return this.#budgets.get(id);
   }
 
-  #overloaded() { ++this.dropped; }
-
   // A broker delivers retained messages in any order. These are verified when a roster has named the camera's key.
   #keepEarly(id, leaf, message) {
     require(message.length <= MAX_CONTROL);
@@ -282,7 +283,7 @@ export class Hub {
   }
 
   #updateKinds() {
-    for (const [id, camera] of this.cameras) camera.setKind(this.#watched(id) ? "live" : this.#recorded.get(id) ?? null);
+    for (const [id, camera] of this.cameras) camera.setKind(this.#watched(id) ?? this.#recorded.get(id) ?? null);
   }
 
   #updateSubscriptions() {

@@ -47,14 +47,18 @@ const ROSTER = [
   [6, "issued", time],
 ];
 
-// A verified roster. Ids are 20 bytes, `owner` is a Verifier. `hash` is the roster hash (R-ENV-6); each hub is `active` or not.
+// A verified roster. Ids are 20 bytes, `owner` is a Verifier. `hash` is the roster hash (R-ENV-6); each hub has its `id`, and is
+// `active` or not.
 export async function openRoster(message, account, camera, owner) {
   const payload = await openControl(message, "roster", account, camera, owner);
   const roster = decode(payload, (reader) => reader.fields(ROSTER));
-  ascending(await Promise.all(roster.hubs.map((hub) => idOf(hub.identity))));
+  const ids = ascending(await Promise.all(roster.hubs.map((hub) => idOf(hub.identity))));
   require(compare(await idOf(roster.identity), camera) === 0);
   const suspended = (label) => label !== undefined && roster.suspended.some((other) => compare(other, label) === 0);
-  for (const hub of roster.hubs) hub.active = !suspended(hub.integration);
+  roster.hubs.forEach((hub, i) => {
+    hub.id = ids[i];
+    hub.active = !suspended(hub.integration);
+  });
   return { ...roster, hash: await sha256(payload) };
 }
 

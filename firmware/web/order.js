@@ -113,7 +113,7 @@ export class ShownPictures {
 
   live(now) { return this.#freshness.live(now); }
 
-  // The picture with its state and age at this moment (R-CLOCK-2). `current`: it belongs to the current epoch (R-LIVE-5).
+  // The picture with its state and age at this moment, `at` (R-CLOCK-2). `current`: it belongs to the current epoch (R-LIVE-5).
   handOut(picture, current, now) {
     if (this.#epoch !== picture.epoch) {
       if (!current) this.#freshness.beginEpoch();  // beginEpoch() did it for a current one, and an echo may wait for this picture
@@ -121,6 +121,6 @@ export class ShownPictures {
     }
     this.#freshness.onShown(picture.header.number);
     this.newest = { ...picture, content: null };
-    return { ...picture, state: current && this.live(now) ? "LIVE" : "STALE", age: this.#freshness.age(now) };
+    return { ...picture, state: current && this.live(now) ? "LIVE" : "STALE", age: this.#freshness.age(now), at: now };
   }
 }

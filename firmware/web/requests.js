@@ -5,6 +5,7 @@ import { viewOf } from "./bytes.js";
 
 const MAX_CHALLENGES = 64;
 const INTERVAL = 1000, FIRST_INTERVAL = 600, SLOW_INTERVAL = 10_000, REPLACED_INTERVAL = 2000;
+const STILL_INTERVAL = 5000;     // a camera makes one still for each request
 const MAX_FREQUENT = 10;         // requests without an answer, before the interval becomes SLOW_INTERVAL
 const PRIVACY_MS = 10_000;
 
@@ -62,12 +63,12 @@ export class Requester {
     }
   }
 
-  // Sends the requests for pictures that are due. `kind`: live, record or motion.
+  // Sends the requests for pictures that are due. `kind`: live, still, record or motion.
   requestDue(epochs, kind, now) {
     for (const epoch of epochs.known()) {
       if (now < epoch.nextRequest) continue;
       const slow = epoch !== epochs.current && ++epoch.requests > MAX_FREQUENT;
-      epoch.nextRequest = now + (slow ? SLOW_INTERVAL : epochs.current === null ? FIRST_INTERVAL : INTERVAL);
+      epoch.nextRequest = now + (slow ? SLOW_INTERVAL : epochs.current === null ? FIRST_INTERVAL : kind === "still" ? STILL_INTERVAL : INTERVAL);
       this.#request(now, { kind, epoch: epoch.number, prekey: this.#newestPrekey(), receiver: epoch.video });
     }
     this.#requestUnopened(now);

@@ -14,6 +14,8 @@ export class Membership {
   removed = false;       // an earlier roster listed this hub
   conflict = false;      // two rosters have the same version (R-ROSTER-5)
   maySwitchPrivacy = false;
+  hubs = [];             // of the applied roster
+  hubsChanged = null;    // time in the roster that brought them, microseconds by the owner's clock
   #hash = null;
   #ahead = null;         // the camera follows a newer roster: { version, hash, since }
   #contradicted = false; // the camera follows another roster with the same version
@@ -23,6 +25,10 @@ export class Membership {
     const entry = roster.hubs.find((hub) => equal(hub.identity, own.identity) && equal(hub.hpke, own.hpke));
     if (entry !== undefined) this.removed = false;
     else if (this.listed) this.removed = true;
+    const same = (a, b) => equal(a.id, b.id) && a.active === b.active && a.privacy === b.privacy;
+    if (this.hubsChanged === null || this.hubs.length !== roster.hubs.length || !this.hubs.every((hub, i) => same(hub, roster.hubs[i])))
+      this.hubsChanged = roster.issued;
+    this.hubs = roster.hubs;
     this.version = roster.version;
     this.#hash = roster.hash;
     this.conflict = false;
@@ -88,6 +94,12 @@ export class ReportedState {
 
   // The proven state: "none", "privacy", "sensor_fault", ..., or null if nothing is proven now.
   proven(now) { return this.#proof === null || now - this.#proof.made > LIVE_FOR ? null : this.#proof.state; }
+
+  // Until when the state is proven, or null.
+  get provenUntil() { return this.#proof === null ? null : this.#proof.made + LIVE_FOR; }
+
+  // What the newest status reports, which may be an old one.
+  get hint() { return this.#hint; }
 
   // The newest status is offline, and no state is proven (R-LIVE-6).
   offline(now) { return this.#online === false && this.proven(now) === null; }

@@ -8,8 +8,10 @@
 // request   "seq"             the end of the reserved block of request numbers, BigInt
 // prekey    number as text    { number, made, pair }; the private key of the pair is a CryptoKey that is not extractable
 // identity  "identity", "hpke"  a pair { privateKey, point }
-const KINDS = ["roster", "epoch", "request", "prekey", "identity"];
-const VERSION = 1;
+// link      "broker"          { address, password, name, owner, id }: what the owner's program sent when it linked this phone
+// link      "pending"         { slot, identity, hpke, descriptor }: a link that has begun and not ended
+const KINDS = ["roster", "epoch", "request", "prekey", "identity", "link"];
+const VERSION = 2;
 
 const done = (request) => new Promise((resolve, reject) => {
   request.onsuccess = () => resolve(request.result);
@@ -21,11 +23,21 @@ export class BrowserStore {
 
   constructor(database) { this.#database = database; }
 
-  // One database for each account. Rejects with a DOMException if the browser has no storage for the page.
-  static async open(name = "sealcam-hub") {
+  // One database for each account. Rejects with a DOMException if the browser has no storage for the page. onlost(): the browser or a person
+  // deletes the stored values while the page is open. What the hub stored cannot protect it any more, so it must stop.
+  static async open(name = "sealcam-hub", onlost = () => {}) {
     const request = indexedDB.open(name, VERSION);
-    request.onupgradeneeded = () => { for (const kind of KINDS) request.result.createObjectStore(kind); };
-    return new BrowserStore(await done(request));
+    request.onupgradeneeded = () => {
+      const { result } = request, present = result.objectStoreNames;
+      for (const kind of KINDS) if (!present.contains(kind)) result.createObjectStore(kind);
+    };
+    const database = await done(request);
+    database.onclose = onlost;
+    database.onversionchange = () => {  // another page deletes the database or upgrades it, and waits until this one is closed
+      database.close();
+      onlost();
+    };
+    return new BrowserStore(database);
   }
 
   // A Map with all values of a kind.
@@ -39,6 +51,17 @@ export class BrowserStore {
   save(kind, key, value) { return this.#change(kind, (store) => store.put(value, key)); }
 
   remove(kind, key) { return this.#change(kind, (store) => store.delete(key)); }
+
+  // Deletes everything, and stores these [kind, key, value]: all of it, or none.
+  replaceAll(entries) {
+    return new Promise((resolve, reject) => {
+      const transaction = this.#database.transaction(KINDS, "readwrite", { durability: "strict" });
+      transaction.oncomplete = () => resolve();
+      transaction.onabort = transaction.onerror = () => reject(transaction.error);
+      for (const kind of KINDS) transaction.objectStore(kind).clear();
+      for (const [kind, key, value] of entries) transaction.objectStore(kind).put(value, key);
+    });
+  }
 
   #change(kind, change) {
     return new Promise((resolve, reject) => {
@@ -59,4 +82,9 @@ export class MemoryStore {
   async load(kind) { return new Map(this.#values.get(kind)); }
   async save(kind, key, value) { this.#values.get(kind).set(key, value); }
   async remove(kind, key) { this.#values.get(kind).delete(key); }
+  async replaceAll(entries) {
+    for (const values of this.#values.values()) values.clear();
+    for (const [kind, key, value] of entries) this.#values.get(kind).set(key, value);
+  }
+  close() {}
 }

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// The connection of a phone to its broker: MQTT 5 over WebSocket with TLS, with the npm package `mqtt`. It connects again by itself.
+
+const RETRY = { first: 500, max: 30_000 };          // ms between two attempts
+const RETRY_REFUSED = 60_000;                       // ms, after the broker rejected the login
+const CONNECT_MS = 10_000, KEEP_ALIVE = 8;          // ms; s
+const MAX_PACKET = 3 << 20;                         // bytes: above the greatest frame of the protocol
+const BAD_LOGIN = new Set([0x84, 0x85, 0x86, 0x87, 0x8a, 0x8c]);  // CONNACK: the broker does not accept this client (MQTT 5, section 3.2.2.2)
+const TAKEN_OVER = 0x8e;
+const MAX_TOPICS = 64;                              // in one SUBSCRIBE
+
+export class Broker {
+  #mqtt;
+  #login;
+  #handlers;
+  #desired = new Map();   // topic: qos
+  #made = new Set();      // topics of this connection
+  #wanted = () => true;
+  #client = null;
+  #connected = false;
+  #closed = false;
+  #retry = RETRY.first;
+  #timer = null;
+
+  // mqtt: the module. login: { address, id, password }. handlers: message({ topic, payload, retained }), state(connected, why): why is "lost",
+  // "refused" or "taken_over" (another connection with this id).
+  constructor(mqtt, login, handlers) {
+    this.#mqtt = mqtt;
+    this.#login = login;
+    this.#handlers = handlers;
+  }
+
+  get connected() { return this.#connected; }
+
+  // -- the client of hub.js
+
+  publish(topic, bytes, { qos, retain, expiry }) {
+    if (this.#connected) this.#client.publish(topic, bytes, { qos, retain, properties: { messageExpiryInterval: expiry } });
+  }
+
+  subscribe(topic, qos) {
+    this.#desired.set(topic, qos);
+    this.#update();
+  }
+
+  unsubscribe(topic) {
+    this.#desired.delete(topic);
+    this.#update();
+  }
+
+  // -- the app's part
+
+  // Which of the hub's topics the broker shall send. The others stay on its list.
+  setWanted(wanted) {
+    this.#wanted = wanted;
+    this.#update();
+  }
+
+  // Connects now. An attempt that waits is made at once, for example because the network returned.
+  open() {
+    this.#closed = false;
+    if (this.#client !== null) return;
+    clearTimeout(this.#timer);
+    const { address, id, password } = this.#login;
+    const client = this.#mqtt.connect(address, {
+      protocolVersion: 5, clientId: id, username: id, password, clean: true, keepalive: KEEP_ALIVE, connectTimeout: CONNECT_MS,
+      reconnectPeriod: 0, resubscribe: false, queueQoSZero: false, timerVariant: "native",
+      reschedulePings: false,  // a hub sends requests each second, and they have no answer
+      properties: { sessionExpiryInterval: 0, maximumPacketSize: MAX_PACKET },
+    });
+    let why = "lost";
+    this.#client = client;
+    client.on("connect", () => { if (client === this.#client) this.#onConnected(); });
+    client.on("message", (topic, payload, { retain }) => {
+      // A plain array: the slice() of the package's buffers does not copy.
+      if (client === this.#client) this.#handlers.message({ topic, payload: new Uint8Array(payload.buffer, payload.byteOffset, payload.length), retained: retain });
+    });
+    client.on("error", (error) => { if (BAD_LOGIN.has(error.code)) why = "refused"; });
+    client.on("disconnect", ({ reasonCode }) => { if (reasonCode === TAKEN_OVER) why = "taken_over"; });
+    client.on("close", () => { if (client === this.#client) this.#onClosed(why); });
+  }
+
+  // Ends the connection until open(). The hub's topics stay on the list.
+  close() {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    if (this.#client !== null) this.#onClosed("closed");
+  }
+
+  // The network changed: the old connection may never report its end.
+  reconnect() {
+    if (this.#closed) return;
+    this.#retry = RETRY.first;
+    if (this.#client !== null) this.#onClosed("lost");
+    this.open();
+  }
+
+  // -- inside
+
+  #onConnected() {
+    this.#connected = true;
+    this.#retry = RETRY.first;
+    this.#made.clear();
+    this.#update();
+    this.#handlers.state(true, null);
+  }
+
+  #onClosed(why) {
+    const client = this.#client;
+    this.#client = null;
+    this.#connected = false;
+    this.#made.clear();
+    client.end(why !== "closed");
+    this.#handlers.state(false, why);
+    if (this.#closed || why === "taken_over") return;
+    const pause = why === "refused" ? RETRY_REFUSED : this.#retry * (0.5 + Math.random());
+    this.#retry = Math.min(2 * this.#retry, RETRY.max);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.open(), pause);
+  }
+
+  #update() {
+    if (!this.#connected) return;
+    const failed = () => {};  // the connection ends then, and the next one subscribes again
+    for (const topic of this.#made) {
+      if (this.#desired.has(topic) && this.#wanted(topic)) continue;
+      this.#made.delete(topic);
+      this.#client.unsubscribe(topic, {}, failed);
+    }
+    const missing = [...this.#desired].filter(([topic]) => !this.#made.has(topic) && this.#wanted(topic));
+    for (let i = 0; i < missing.length; i += MAX_TOPICS)
+      this.#client.subscribe(Object.fromEntries(missing.slice(i, i + MAX_TOPICS).map(([topic, qos]) => [topic, { qos }])), failed);
+    for (const [topic] of missing) this.#made.add(topic);
+  }
+}
