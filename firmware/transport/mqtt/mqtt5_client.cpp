@@ -255,8 +255,8 @@ class Mqtt5Client::Impl final : public SessionEvents, public std::enable_shared_
   }
 
   void answer_later(PublishHandler done, Error error) {
-    asio::post(io_, [self = shared_from_this(), done = std::move(done), error]() mutable {
-      if (!self->dropped_) done(std::unexpected(error));
+    asio::post(io_, [self = shared_from_this(), done = std::move(done), error = std::move(error)]() mutable {
+      if (!self->dropped_) done(std::unexpected(std::move(error)));
     });
   }
 

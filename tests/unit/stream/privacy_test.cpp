@@ -205,7 +205,10 @@ TEST_CASE("status, reports and grants have privacy from the moment on at which t
   const auto before = statuses();
   REQUIRE(s.control.begin_source());
   // The owner's command.
-  s.receive_command(s.sealed({.seq = CommandSeq(3), .privacy = {{CommandSeq(3), true}}}));
+  protocol::Command command;
+  command.seq = CommandSeq(3);
+  command.privacy = {CommandSeq(3), true};
+  s.receive_command(s.sealed(command));
   for (int i = 0; i < 3; ++i) {
     s.client.settle();
     CHECK(s.control.closed());
