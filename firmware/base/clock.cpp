@@ -24,6 +24,13 @@ CaptureTime SystemClock::wall() const {
   return {std::chrono::duration_cast<std::chrono::microseconds>(read_clock(CLOCK_REALTIME))};
 }
 
+bool is_plausible(CaptureTime now) noexcept {
+  using namespace std::chrono;
+  constexpr auto first = sys_days(year(2025) / 1 / 1), last = sys_days(year(2125) / 1 / 1);
+  const auto today = sys_days(floor<days>(now.since_epoch));
+  return today >= first && today < last;
+}
+
 CaptureTime to_capture_time(MonotonicTime moment, const Clock& clock) {
   const auto age = clock.monotonic() - moment;
   return {clock.wall().since_epoch - std::chrono::duration_cast<std::chrono::microseconds>(age)};

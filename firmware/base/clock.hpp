@@ -34,6 +34,9 @@ struct CaptureTime {
   friend auto operator<=>(const CaptureTime&, const CaptureTime&) = default;
 };
 
+/// False for a wall clock that nothing has set: before 2025, or from 2125 on.
+[[nodiscard]] bool is_plausible(CaptureTime now) noexcept;
+
 /// Thread-safe.
 class Clock {
  public:
