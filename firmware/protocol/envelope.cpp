@@ -67,6 +67,8 @@ std::string_view name(MessageName message) noexcept {
     case MessageName::pairing_claim: return "pairing-claim";
     case MessageName::enrollment: return "enrollment";
     case MessageName::receipt: return "receipt";
+    case MessageName::link: return "link";
+    case MessageName::phone_enrollment: return "phone-enrollment";
   }
   return "";
 }

@@ -116,7 +116,9 @@ enum class MessageName {
   pairing_proof,
   pairing_claim,
   enrollment,
-  receipt  ///< of a file with recordings, signed by a hub
+  receipt,          ///< of a file with recordings, signed by a hub
+  link,             ///< of a phone: the owner opens a slot of a hub's mailbox
+  phone_enrollment  ///< from the owner to a phone
 };
 [[nodiscard]] std::string_view name(MessageName name) noexcept;
 

@@ -7,10 +7,28 @@
 
 #include "base/clock.hpp"
 #include "crypto/cbor.hpp"
+#include "crypto/cose.hpp"
 #include "crypto/keys.hpp"
+#include "protocol/envelope.hpp"
 #include "protocol/status.hpp"
 
 namespace sealcam::protocol {
+
+/// For messages that contain the key of their signer: the decoder reads the key first, then it verifies the signature.
+inline Result<ByteView> unverified_payload(ByteView message) {
+  if (auto signer = claimed_signer(message); !signer) return std::unexpected(signer.error());
+  const auto view = crypto::cose::parse_sign1(message);
+  if (!view) return std::unexpected(view.error());
+  return view->payload;
+}
+
+inline Result<> verify_with(MessageName name, const Route& route, const crypto::PublicKey& key, ByteView message) {
+  const auto verifier = crypto::Verifier::open(key);
+  if (!verifier) return std::unexpected(verifier.error());
+  const auto payload = verify_message(name, route, *verifier, message);
+  if (!payload) return std::unexpected(payload.error());
+  return {};
+}
 
 inline Result<> read_public_key(crypto::CborReader& reader, std::int64_t key, crypto::PublicKey& out) {
   if (auto r = reader.key(key); !r) return r;

@@ -34,22 +34,6 @@ Result<Role> read_role(crypto::CborReader& reader) {
   return static_cast<Role>(*role);
 }
 
-/// Both messages carry the key of their signer. The decoder reads the key first, then it verifies the signature.
-Result<ByteView> unverified_payload(ByteView message) {
-  if (auto signer = claimed_signer(message); !signer) return std::unexpected(signer.error());
-  const auto view = crypto::cose::parse_sign1(message);
-  if (!view) return std::unexpected(view.error());
-  return view->payload;
-}
-
-Result<> verify_with(MessageName name, const Route& route, const crypto::PublicKey& key, ByteView message) {
-  const auto verifier = crypto::Verifier::open(key);
-  if (!verifier) return std::unexpected(verifier.error());
-  const auto payload = verify_message(name, route, *verifier, message);
-  if (!payload) return std::unexpected(payload.error());
-  return {};
-}
-
 }  // namespace
 
 Result<Bytes> encode_device_descriptor(Role role, const crypto::DeviceKeys& keys, const crypto::PublicKey& tls) {

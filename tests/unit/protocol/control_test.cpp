@@ -4,7 +4,9 @@
 #include <catch2/catch_test_macros.hpp>
 #include <functional>
 
+#include "crypto/cose.hpp"
 #include "protocol/pairing.hpp"
+#include "protocol/phone_link.hpp"
 #include "protocol/roster.hpp"
 #include "protocol/status.hpp"
 #include "protocol/view_request.hpp"
@@ -215,4 +217,34 @@ TEST_CASE("an authorization is valid for one device and one TLS key") {
   CHECK(read.owner.account() == w.owner.account());
   CHECK(read.tls == w.stranger.hpke());
   check_tamper_proof(message, [](ByteView m) { return decode_authorization(m).has_value(); });
+}
+
+TEST_CASE("the opening of a link is valid for one slot and one owner") {
+  World w;
+  LinkOpening opening{.owner = w.owner.identity(), .time = CaptureTime{std::chrono::seconds(1'790'000'000)}};
+  opening.slot.fill(std::byte{0xa5});
+  const auto message = must(encode_link_opening(opening, w.owner.keys().identity));
+  const auto read = must(decode_link_opening(message));
+  CHECK(read.slot == opening.slot);
+  CHECK(read.owner == opening.owner);
+  CHECK(read.time == opening.time);
+  check_tamper_proof(message, [](ByteView m) { return decode_link_opening(m).has_value(); });
+
+  // The same payload by another signer, and under another message name.
+  const auto payload = must(crypto::cose::parse_sign1(message)).payload;
+  const Route route{w.owner.account(), DeviceId()};
+  const auto sign = [&](MessageName name, const test::Actor& signer) {
+    return must(sign_message(name, route, signer.keys().identity, payload));
+  };
+  CHECK(decode_link_opening(sign(MessageName::link, w.owner)));  // control
+  CHECK(decode_link_opening(sign(MessageName::link, w.stranger)).error().code == Errc::wrong_key);
+  CHECK(decode_link_opening(sign(MessageName::roster, w.owner)).error().code == Errc::bad_signature);
+}
+
+TEST_CASE("a slot has one text") {
+  const std::string text(32, 'a');
+  CHECK(to_hex(must(parse_link_slot(text))) == text);
+  for (const auto& other : {std::string(31, 'a'), std::string(33, 'a'), std::string(34, 'a'), std::string(32, 'A'),
+                            std::string(31, 'a') + "g", std::string(31, 'a') + " ", std::string()})
+    CHECK(parse_link_slot(other).error().code == Errc::malformed);
 }
