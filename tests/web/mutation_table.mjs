@@ -77,8 +77,8 @@ export const MUTATIONS = [
   ["R-LIVE-5", "epochs.js", "if (this.current !== null) return epoch === this.current;", "if (this.current !== null) return true;"],
   ["R-LIVE-6", "camera.js", "this.#reported.offline(now) || this.#unanswered(now)", "this.#reported.offline(now)"],
   // requests, prekeys, privacy, state
-  ["R-ROLL-6", "hub.js", 'this.#watched(id) ? "live" : ', ""],
-  ["R-CAND-7", "requests.js", "epochs.current === null ? FIRST_INTERVAL : INTERVAL", "SLOW_INTERVAL"],
+  ["R-ROLL-6", "hub.js", 'this.#watched(id) ?? ', ""],
+  ["R-CAND-7", "requests.js", "epochs.current === null ? FIRST_INTERVAL : kind", "kind"],
   ["R-STATUS-3", "camera.js", "    this.#requester.makeDue(this.#epochs);\n    this.#requestDue();\n  }\n\n  // -- frames", "  }\n\n  // -- frames"],
   ["R-PREKEY-1", "prekeys.js", "this.#keys.length <= MAX_KEPT && ", ""],
   ["R-PREKEY-1", "prekeys.js", "this.#keys.length <= MAX_KEPT && !this.#expired(key)", "true"],
