@@ -233,7 +233,7 @@ export class AppLink {
     broker.setWanted((topic) => this.#isWanted(topic));
     this.#broker = broker;
     const hub = await Hub.open({ owner: this.#link.owner, identity: keys.get("identity"), hpke: keys.get("hpke") }, {
-      clock: this.#browser.clock, store: this.#store, client: broker,
+      clock: this.#browser.clock, store: this.#store, client: broker, checkPicture: this.#browser.checkPicture,
       report: (text, error) => { if (current()) this.#browser.report(text, error); },
       sink: { picture: (picture) => { if (current()) this.#onPicture(picture); } },
     });

@@ -10,7 +10,7 @@ import { AgreementKey, IdentityKey, POINT_SIZE, Verifier, checkPoint, generateAg
 const CODE = /^[A-Za-z0-9_-]{21}[AQgw]$/;            // 16 bytes in base64url; the last letter has two bits
 const NO_ID = new Uint8Array(20);
 const ROLE_HUB = 2;
-const MAX_ENROLLMENT = 8 << 10;                       // bytes (R-LINK-5)
+const MAX_ENROLLMENT = 8 << 10;                       // bytes (R-PHONE-7)
 const POLL_MS = 1000, LINK_MS = 10 * 60_000;          // a slot ends 10 min after its opening
 const MAX_FAILURES = 20;                              // requests without an answer, one after the other
 const PASSWORD_SIZE = 43, MAX_ADDRESS = 300, MAX_NAME = 64;
@@ -60,23 +60,54 @@ const ENROLLMENT = [
   [4, "password", (reader) => reader.text(PASSWORD_SIZE, PASSWORD_SIZE)],
   [5, "name", (reader) => reader.text(1, MAX_NAME)],
 ];
+const ADDRESS = /^wss:\/\/(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([1-9]\d{0,4})$/;
+const PASSWORD = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;  // 32 bytes in base64url
+
+// Why a phone rejects an enrollment (R-PHONE-7): malformed, wrong_code, not_decryptable, conflict (it names another account or another phone),
+// bad_signature.
+export class EnrollmentError extends Error {
+  constructor(reason) {
+    super(`the enrollment is rejected: ${reason}`);
+    this.reason = reason;
+  }
+}
+
+const check = (condition, reason) => { if (!condition) throw new EnrollmentError(reason); };
+
+// The value of a function that throws Reject, with the phone's reasons.
+async function checked(action) {
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof Reject)) throw error;
+    throw new EnrollmentError(error.reason === "wrong_account" ? "bad_signature" : error.reason);
+  }
+}
+
+function readEnrollment(payload) {
+  const read = decode(payload, (reader) => reader.fields(ENROLLMENT));
+  const port = ADDRESS.exec(read.address)?.[1];
+  require(port !== undefined && Number(port) <= 65535 && PASSWORD.test(read.password));
+  return read;
+}
 
 // Opens a link-enrollment for this phone: { owner, address, password, name }. Nothing is read before the MAC is checked, because the phone
-// does not know the owner's key yet. Throws Reject.
+// does not know the owner's key yet. Throws EnrollmentError.
 export async function openEnrollment(message, key, identity, agreement) {
-  const { account, enc, ciphertext, mac } = decode(message, (reader) => {
-    reader.array(4);
-    return { account: reader.bytes(20), enc: reader.bytes(POINT_SIZE), ciphertext: reader.bytes(0, MAX_ENROLLMENT), mac: reader.bytes(32) };
+  const { account, enc, ciphertext, mac } = await checked(() => {
+    require(message.length <= MAX_ENROLLMENT);
+    return decode(message, (reader) => {
+      reader.array(4);
+      return { account: reader.bytes(20), enc: reader.bytes(POINT_SIZE), ciphertext: reader.bytes(0, MAX_ENROLLMENT), mac: reader.bytes(32) };
+    });
   });
-  require(await crypto.subtle.verify("HMAC", key, mac, concat(account, enc, ciphertext)), "bad_signature");
-  const signed = await hpke.open(agreement, enc, encode(["sealcam/1 phone", account, identity.id]), ciphertext);
-  const read = (payload) => decode(payload, (reader) => reader.fields(ENROLLMENT));
-  const { owner } = read(parse(signed, MAX_ENROLLMENT).payload);  // only to know which key signs
-  const verifier = await Verifier.open(owner);
-  require(equal(verifier.id, account), "wrong_account");
-  const enrollment = read(await openControl(signed, "phone-enrollment", account, identity.id, verifier));
-  require(equal(enrollment.phone, identity.id), "not_member");
-  require(/^wss:\/\/[^/?#@\s]+$/.test(enrollment.address) && /^[A-Za-z0-9_-]+$/.test(enrollment.password));
+  check(await crypto.subtle.verify("HMAC", key, mac, concat(account, enc, ciphertext)), "wrong_code");
+  const signed = await checked(() => hpke.open(agreement, enc, encode(["sealcam/1 phone", account, identity.id]), ciphertext));
+  const enrollment = await checked(() => readEnrollment(parse(signed, MAX_ENROLLMENT).payload));
+  const owner = await checked(() => Verifier.open(enrollment.owner));
+  check(equal(owner.id, account), "conflict");
+  await checked(() => openControl(signed, "phone-enrollment", account, identity.id, owner));
+  check(equal(enrollment.phone, identity.id), "conflict");
   return enrollment;
 }
 
@@ -159,7 +190,7 @@ class Linking {
     try {
       enrollment = await openEnrollment(message, this.#link.enrollment, identity, new AgreementKey(this.#keys.hpke));
     } catch (error) {
-      if (!(error instanceof Reject)) throw error;
+      if (!(error instanceof EnrollmentError)) throw error;
       throw new LinkError(error.reason === "not_decryptable" ? "used" : "wrong_code", error);
     }
     const { owner, address, password, name } = enrollment;
