@@ -49,14 +49,18 @@ class Package:
 
     @property
     def purl(self):
-        """A package URL of type deb. All characters except unreserved ones are percent-encoded, also in the epoch."""
+        """A package URL of type deb or npm. All characters except unreserved ones are percent-encoded, also in the epoch."""
         def quoted(text):
             return urllib.parse.quote(text, safe="~.-_")
+        if self.vendor == "npm":
+            return f"pkg:npm/{'/'.join(map(quoted, self.name.split('/')))}@{quoted(self.version)}"
         distro = f"&distro={DISTRIBUTION}" if self.vendor == "debian" else ""
         return f"pkg:deb/{self.vendor}/{quoted(self.name)}@{quoted(self.version)}?arch={quoted(self.architecture)}{distro}"
 
     @property
     def kind(self):
+        if self.vendor == "npm":
+            return "library"
         if self.name.startswith("linux-image"):
             return "operating-system"
         if "firmware" in self.section or "firmware" in self.name:
@@ -166,8 +170,9 @@ def component(found):
         entry["supplier"] = {"name": found.supplier}
     if found.licenses:
         entry["licenses"] = licenses.cyclonedx(found.licenses)
-    properties = {"debian:source": found.source, "debian:source-version": found.source_version, "debian:copyright": found.copyright,
-                  "sealcam:bytes": str(found.size)}
+    properties = {"sealcam:contained-in": "mqtt.js"} if found.vendor == "npm" else {
+        "debian:source": found.source, "debian:source-version": found.source_version, "debian:copyright": found.copyright,
+        "sealcam:bytes": str(found.size)}
     if found.compiled_in:
         properties["sealcam:compiled-in"] = "true"
     entry["properties"] = [{"name": name, "value": value} for name, value in sorted(properties.items())]
@@ -180,7 +185,7 @@ def dependencies(packages, product):
     for found in packages:
         for name in found.provides:
             by_name.setdefault(name, found)
-    by_name |= {found.name: found for found in packages if not found.compiled_in}
+    by_name |= {found.name: found for found in packages if not found.compiled_in and found.vendor != "npm"}
     entries = [{"ref": product, "dependsOn": [found.purl for found in packages]}]
     for found in packages:
         needs = {next((by_name[name].purl for name in group if name in by_name), None) for group in found.depends}
@@ -218,7 +223,18 @@ def gather(options):
             if name not in built_with:
                 raise Failure(os.EX_NOINPUT, f"--compiled-in {name} is not installed in {options.build_root}")
             found.append(dataclasses.replace(built_with[name], compiled_in=True, size=0))
+    for folder in options.app:
+        found += read_app(folder)
     return found
+
+
+def read_app(folder):
+    """The packages of npm in the app that scripts/app made. Their code is in one file, so they have no size of their own."""
+    try:
+        entries = json.loads((folder / "packages.json").read_text(encoding="utf-8"))
+        return [Package(entry["name"], entry["version"], "all", licenses=[entry["license"]], vendor="npm") for entry in entries]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Failure(os.EX_NOINPUT, f"--app {folder}: {error}; give a folder that scripts/app made") from None
 
 
 def only(packages, options):
@@ -257,6 +273,8 @@ def arguments():
                         help="a name in the file of --only that is a program of Sealcam without a package")
     parser.add_argument("--compiled-in", action="append", default=[], metavar="NAME",
                         help="a header library that the programs contain")
+    parser.add_argument("--app", type=pathlib.Path, action="append", default=[], metavar="DIR",
+                        help="also list the packages of npm in this folder of scripts/app")
     parser.add_argument("--build-root", type=pathlib.Path, default=pathlib.Path("/"),
                         help="root with the packages of --compiled-in (default: /)")
     parser.add_argument("--name", default="sealcam-image", help="name of the product (default: %(default)s)")

@@ -99,8 +99,8 @@ export class AppLink {
   static async stored(browser = new Browser()) {
     const store = await browser.openStore(() => {});
     try {
-      const link = (await store.load("link")).get("broker");
-      return link === undefined ? null : { name: link.name, broker: link.address };
+      const link = (await store.load("link")).get("broker"), keys = await store.load("identity");
+      return link === undefined || !keys.has("identity") || !keys.has("hpke") ? null : { name: link.name, broker: link.address };
     } finally {
       store.close();
     }

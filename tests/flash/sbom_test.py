@@ -122,7 +122,8 @@ def faults(bom):
         for item in part.get("properties", []):
             need(isinstance(item.get("name"), str) and isinstance(item.get("value"), str), part["name"], "properties")
     for part in bom["components"]:
-        need(re.fullmatch(r"pkg:deb/[a-z]+/[a-z0-9.+%-]+@[\w.~%-]+\?arch=[a-z0-9]+(&distro=[\w-]+)?", part.get("purl", ""), re.ASCII | re.I),
+        need(re.fullmatch(r"pkg:(deb/[a-z]+/[a-z0-9.+%-]+@[\w.~%-]+\?arch=[a-z0-9]+(&distro=[\w-]+)?|npm/(%40[\w.-]+/)?[\w.-]+@[\w.-]+)",
+                          part.get("purl", ""), re.ASCII | re.I),
              part["name"], "purl")
     references = [part.get("bom-ref") for part in parts]
     need(all(references) and len(set(references)) == len(references), "bom-ref")
@@ -294,6 +295,20 @@ class OtherParts(Case):
         self.assertEqual((self.value(boost, "sealcam:compiled-in"), self.value(boost, "sealcam:bytes")), ("true", "0"))
         self.assertEqual(faults(bom), [])
         self.assertIn("is not installed", self.run_sbom(self.root, "--compiled-in", "x", "--build-root", self.folder / "build", code=os.EX_NOINPUT))
+
+    def test_packages_of_npm_in_the_app(self):
+        folder = self.folder / "app"
+        folder.mkdir()
+        (folder / "packages.json").write_text(json.dumps([{"name": "@a/b", "version": "1.2.3", "license": "MIT", "integrity": "x"},
+                                                          {"name": "libc6", "version": "1.0.0", "license": "ISC", "integrity": "x"}]))
+        bom = self.bom("--app", folder)
+        self.assertEqual(faults(bom), [])
+        found = {part["purl"]: part for part in bom["components"]}
+        scoped = found["pkg:npm/%40a/b@1.2.3"]
+        self.assertEqual((scoped["type"], scoped["licenses"][0]["license"]["id"], self.value(scoped, "sealcam:contained-in")), ("library", "MIT", "mqtt.js"))
+        needs = {entry["ref"]: entry["dependsOn"] for entry in bom["dependencies"]}
+        self.assertNotIn("pkg:npm/libc6@1.0.0", [ref for purl, refs in needs.items() if purl.startswith("pkg:deb") for ref in refs])
+        self.assertIn("scripts/app", self.run_sbom(self.root, "--app", self.folder / "none", code=os.EX_NOINPUT))
 
     def test_bad_input(self):
         self.assertIn("give an unpacked Debian root", self.run_sbom(self.folder, code=os.EX_NOINPUT))

@@ -201,6 +201,7 @@ test("nothing stored, keys that are missing, and a store that fails are told apa
   await app.store.remove("identity", "hpke");
   const half = app.tab().begin();
   await until(() => half.state?.access === "unlinked", "unlinked without a key");
+  assert.equal(await AppLink.stored(half), null);
   half.link.close();
   const failing = app.tab();
   failing.openStore = async () => { throw new Error("no storage"); };

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Removes one rule at a time from copies of the modules of firmware/web, and reports which of these faults the corpus detects.
+// Removes one rule at a time from copies of the modules of firmware/web, and reports which of these faults the corpus detects. The corpus has
+// no app and no broker, so unit tests must detect the faults of the modules for them: the rule of such a mutation is the file of the tests.
 //
 //     node mutations.mjs [NUMBER...]
 //
-// Each mutation replaces one text of a file. The copies without a mutation must pass all cases of hubs.
+// Each mutation replaces one text of a file. The copies without a mutation must pass all cases of hubs, and the unit tests.
 import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -45,9 +46,24 @@ function run(folder, cases) {
   });
 }
 
+// Whether the unit tests in this file fail.
+function fails(folder, file) {
+  return new Promise((resolve) => {
+    spawn(process.execPath, ["--test", join(folder, "tests/web", file)], { stdio: "ignore", timeout: 300_000 }).on("close", (code) => resolve(code !== 0));
+  });
+}
+
+async function checkUnit(folder, number, [rule, file], own) {
+  const found = await fails(own, rule);
+  rmSync(own, { recursive: true });
+  console.log(`${String(number).padStart(3)} ${rule.padEnd(11)} ${file}: ${found ? "detected" : "NOT DETECTED"}`);
+  return found;
+}
+
 async function check(folder, number) {
   const mutation = MUTATIONS[number - 1], [rule, file] = mutation, own = join(folder, String(number));
   prepare(own, mutation);
+  if (rule.endsWith(".mjs")) return checkUnit(folder, number, mutation, own);
   let failed = existsSync(join(top, rules, rule)) ? await run(own, [rule]) : [], where = "of the rule";
   if (failed.length === 0) [failed, where] = [await run(own, []), "of other rules"];
   rmSync(own, { recursive: true });
@@ -61,6 +77,8 @@ process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 const numbers = process.argv.length > 2 ? process.argv.slice(2).map(Number) : MUTATIONS.map((_, i) => i + 1);
 prepare(join(folder, "control"), null);
 if ((await run(join(folder, "control"), [])).length > 0) fail("the modules without a mutation fail");
+for (const file of new Set(numbers.map((number) => MUTATIONS[number - 1][0]).filter((rule) => rule.endsWith(".mjs"))))
+  if (await fails(join(folder, "control"), file)) fail(`${file} fails without a mutation`);
 const waiting = [...numbers], undetected = [];
 await Promise.all([1, 2].map(async () => {
   for (let number = waiting.shift(); number !== undefined; number = waiting.shift()) if (!await check(folder, number)) undetected.push(number);
