@@ -1,0 +1,363 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A phone from the address with the code to LIVE, and what ends it: with the real broker, hub, camera and `sealcam phone`, in Chromium.
+
+    phone_test.py --build DIR --case CASE [--output DIR]
+"""
+import argparse
+import base64
+import json
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from phone_scene import SKIP, Failure, Phones, Scene, expect, install, pin, wait_for  # noqa: E402
+from support.world import World  # noqa: E402
+
+FIRST, SECOND = 11, 22   # numbers that the cameras draw into their pictures
+REFRESH = 300            # ms: a page judges its tiles five times a second
+RATE = 15
+LINK_SECONDS = 60
+
+# Date.now() of the page can be moved. performance.now() cannot.
+MOVABLE_DATE = "{ const now = Date.now; window.moved = 0; Date.now = () => now() + window.moved; }"
+# The page's scripts stop, and Date.now() moves: the machine slept. Pictures from before wait in the browser.
+SLEEP = """setTimeout(() => {
+  const end = performance.now() + HANG_MS;
+  while (performance.now() < end) {}
+  window.moved += MOVE_MS;
+  window.awake = performance.now();
+}, 0)"""
+# The name of each key in IndexedDB, and whether a script can take it away.
+EXPORT = """new Promise((resolve, reject) => {
+  const request = indexedDB.open("sealcam-phone");
+  request.onerror = () => reject(request.error);
+  request.onsuccess = async () => {
+    const found = [];
+    const all = (kind) => new Promise((done) => { const r = request.result.transaction(kind).objectStore(kind).getAll(); r.onsuccess = () => done(r.result); });
+    const pairs = [...await all("identity"), ...(await all("prekey")).map(({ pair }) => pair)];
+    for (const { privateKey } of pairs) {
+      let taken = 0;
+      for (const format of ["jwk", "pkcs8", "raw"]) await crypto.subtle.exportKey(format, privateKey).then(() => ++taken, () => {});
+      await crypto.subtle.wrapKey("jwk", privateKey, privateKey, "AES-GCM").then(() => ++taken, () => {});
+      found.push([privateKey.type, privateKey.extractable, taken]);
+    }
+    request.result.close();
+    resolve(found);
+  };
+})"""
+
+
+def link(s):
+    """From the address with the code to LIVE within 60 s. No warning, no request to others, no key that a script can take away."""
+    a, browser = s.account(number=FIRST), s.browser
+    process, address = a.begin_link("My phone")
+    begun = time.monotonic()
+    answer = browser.do("open", url=address)
+    policy = answer["headers"].get("content-security-policy", "")
+    for part in ("default-src 'none'", "script-src 'self'", "require-trusted-types-for 'script'"):
+        expect(part in policy, f"the content security policy is '{policy}'")
+    expect("#" not in browser.do("url") or "link" not in browser.do("url"), "the code stays in the address of the page")
+    s.shot("link-1")
+    browser.wait_tile(a.camera.id, "LIVE", LINK_SECONDS)
+    took = time.monotonic() - begun
+    s.shot("link-2")
+    expect(took <= LINK_SECONDS, f"LIVE after {took:.0f} s")
+    expect(process.child.wait(20) == 0, f"phone link failed: {process.tail()}")
+    mark = wait_for("a picture", lambda: browser.do("mark", camera=a.camera.id), 5)
+    expect(mark["camera"] == FIRST, f"the picture shows camera {mark}")
+    keys = browser.do("evaluate", code=EXPORT)
+    expect(len(keys) >= 3 and all(key == ["private", False, 0] for key in keys), f"keys in the browser: {keys}")
+    browser.do("evaluate", code="navigator.serviceWorker.ready.then(() => 1)")
+    hosts = {re.match(r"\w+://([^/]+)", url)[1] for url in browser.do("requests") if not url.startswith(("data:", "blob:"))}
+    expect(hosts == {f"127.0.0.1:{a.port}", f"127.0.0.1:{s.web_port}"}, f"requests to {hosts}")
+    expect(browser.do("warnings") == [], f"the browser reports {browser.do('warnings')}")
+    phones = a.world.owner("first", "phone", "list")
+    expect("My phone" in phones, f"phone list prints {phones}")
+    print(f"LIVE {took:.1f} s after the address was opened; {len(keys)} private keys, none could be exported; hosts {sorted(hosts)}")
+    again = a.world.run("curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "-X", "POST", "-H", "Content-Type: application/cbor", "--data-binary", "x",
+                        f"{a.origin}/link/1/{'0' * 32}/descriptor")
+    expect(again == "404", f"an unknown slot answers {again}")
+
+
+def reload(s):
+    """The linked phone shows LIVE again after a reload, without and with the hub, and its start needs no server but the broker."""
+    a, browser = s.account(number=FIRST), s.browser
+    a.link()
+    browser.do("evaluate", code="navigator.serviceWorker.ready.then(() => 1)")
+    browser.do("reload")
+    first = browser.wait_tile(a.camera.id, "LIVE", 20)
+    a.hub.process.stop()
+    browser.do("reload")
+    second = browser.wait_tile(a.camera.id, "LIVE", 20)
+    print(f"LIVE {first:.1f} s after a reload, {second:.1f} s after one without the hub")
+
+
+def stranger(s):
+    """A relay copies each picture of the first account's camera to the topics of the second one's. Its phone shows none of them."""
+    w, browser = s.world, s.browser
+    a, b = s.account(number=FIRST), s.account("second", SECOND, "Garden")
+    a.link("Phone one", "first", "one")
+    b.link("Phone two", "second", "two")
+    w.authorize_relay()
+    relay = w.relay(a.camera, b.camera)
+    for page in ("first", "second"):
+        browser.do("record", page=page)
+    rejected = lambda: int((re.match(r"([\d,]+) pictures were rejected: they are from cameras of another account\.",
+                                     browser.do("text", page="second", selector="#rejected-text")) or ["", "0"])[1].replace(",", ""))  # noqa: E731
+    wait_for("the relay's pictures", lambda: rejected() > 100, 30, relay)
+    time.sleep(3)
+    for page in ("first", "second"):
+        browser.wait_tile({"first": a, "second": b}[page].camera.id, "LIVE", 10, page)
+    seen = {page: browser.seen(page) for page in ("first", "second")}
+    count = {page: {n: sum(row[3] == n for row in rows) for n in (FIRST, SECOND)} for page, rows in seen.items()}
+    total = rejected()
+    s.shot("stranger", "second")
+    relay.stop()
+    expect(count["first"][FIRST] > 50, f"control: the first phone shows its camera in {count['first'][FIRST]} frames")
+    expect(count["first"][SECOND] == 0 and count["second"][FIRST] == 0, f"strangers' pictures in the pixels: {count}")
+    expect(count["second"][SECOND] > 50, f"the second phone shows its own camera in {count['second'][SECOND]} frames")
+    expect(set(browser.tiles("second")) == {b.camera.id}, "tiles of cameras of another account")
+    print(f"frames by the camera in their pixels: {count}; the second phone rejected {total} pictures of another account")
+
+
+def tabs(s):
+    """A second tab takes over. The first one says so, shows nothing LIVE, and continues when the second one is closed."""
+    a, browser = s.account(number=FIRST), s.browser
+    a.link()
+    browser.do("record")
+    browser.do("open", page="second", url=a.origin + "/")
+    took = browser.wait_tile(a.camera.id, "LIVE", 20, "second")
+    other = browser.wait_screen("other_tab", 5)
+    s.shot("tabs-first")
+    time.sleep(2)
+    expect(all(tile["state"] != "LIVE" or not tile["visible"] for tile in browser.tiles().values()), "the first tab still shows LIVE")
+    expect(browser.tiles("second")[a.camera.id]["state"] == "LIVE", "the tabs replace each other")
+    browser.do("click", selector="#screen button")
+    browser.wait_tile(a.camera.id, "LIVE", 15)
+    browser.wait_screen("other_tab", 5, "second")
+    browser.do("click", page="second", selector="#screen button")
+    browser.wait_tile(a.camera.id, "LIVE", 15, "second")
+    browser.do("close", page="second")
+    back = browser.wait_tile(a.camera.id, "LIVE", 15)
+    print(f"the second tab was LIVE after {took:.1f} s; the first one said so within {other:.1f} s, and continued {back:.1f} s after the second was closed")
+
+
+def wiped(s):
+    """Storage that is deleted while the page is open: nothing is LIVE, and the page says what happened."""
+    a, browser = s.account(number=FIRST), s.browser
+    a.link()
+    browser.do("wipe")
+    took = browser.wait_screen("wiped", 10)
+    s.shot("wiped")
+    expect(not any(tile["state"] == "LIVE" for tile in browser.tiles().values()), "LIVE without keys")
+    browser.do("reload")
+    browser.wait_screen("first", 10)
+    a.link("My phone again")
+    print(f"the page said so {took:.1f} s after its storage was deleted; it was linked again")
+
+
+def updated(s):
+    """A new version of the app is used whole. A server that mixes two versions changes nothing."""
+    a, browser = s.account(number=FIRST), s.browser
+    a.link()
+    browser.do("evaluate", code="navigator.serviceWorker.ready.then(() => 1)")
+    version = "caches.keys().then((names) => names.filter((name) => name.startsWith('sealcam-app-')))"
+    before = browser.do("evaluate", code=version)
+    browser.do("reload")   # a page that the worker controls
+    browser.wait_tile(a.camera.id, "LIVE", 20)
+
+    # A file of another version under the same worker, then a worker that does not have its hash.
+    texts, worker = s.app / "app_text.js", s.app / "sw.js"
+    whole = texts.read_text(), worker.read_text()
+    texts.write_text(whole[0] + "\nglobalThis.mixed = true;\n")
+    worker.write_text(whole[1].replace(before[0].removeprefix("sealcam-app-"), "0123456789abcdef"))
+    a.restart_hub()
+    for _ in range(2):
+        browser.do("reload")
+        browser.wait_tile(a.camera.id, "LIVE", 20)
+        time.sleep(2)
+        expect(browser.do("evaluate", code="globalThis.mixed ?? null") is None, "the page has a file of another version")
+    expect(browser.do("evaluate", code=version) == before, "a mixture was stored")
+
+    texts.write_text(whole[0] + "\nglobalThis.renewed = true;\n")
+    s.write_worker()
+    a.restart_hub()
+    browser.do("reload")
+    wait_for("the new version", lambda: browser.do("evaluate", code="globalThis.renewed ?? null"), 20)
+    browser.wait_tile(a.camera.id, "LIVE", 20)
+    after = browser.do("evaluate", code=version)
+    expect(len(after) == 1 and after != before, f"caches before {before}, after {after}")
+    print(f"two mixtures were not used; {before[0]} was replaced by {after[0]}")
+
+
+def sleeping(s, moved):
+    """Returns the frames with LIVE after a sleep of 8 h, and those of them that show a picture from before."""
+    a, browser = s.account(number=FIRST), s.browser
+    a.link(script=MOVABLE_DATE)
+    browser.do("record")
+    wait_for("pictures", lambda: len(browser.seen()) > 10, 10)
+    browser.do("evaluate", code=SLEEP.replace("HANG_MS", "3000").replace("MOVE_MS", str(8 * 3_600_000 if moved else 0)))
+    number = browser.seen()[-1][2]
+    begun = time.monotonic()
+    time.sleep(3.2)
+    awake = wait_for("the page is awake", lambda: browser.do("evaluate", code="window.awake ?? null"), 20)
+    hung = time.monotonic() - begun
+    newest_old = number + (hung - 1) * RATE
+    wait_for("LIVE after the sleep", lambda: any(row[1] == "LIVE" and row[4] > awake + REFRESH and (row[2] or 0) > newest_old + 2 * RATE for row in browser.seen()), 40)
+    live = [row for row in browser.seen() if row[1] == "LIVE" and row[4] > awake]
+    old = [row for row in live if row[2] is not None and row[2] < number + 2 * RATE]  # captured at least a second before the page was awake
+    # The picture on the screen may stay until the next refresh.
+    first = old[0][2] if old else None
+    return live, [row for row in old if row[2] != first or row[4] > awake + REFRESH]
+
+
+def sleep(s):
+    """8 h of sleep with shifted clocks: no picture from before is LIVE, and the phone is LIVE again by itself."""
+    live, old = sleeping(s, True)
+    expect(not old, f"old pictures are LIVE after the sleep: {old[:5]}")
+    print(f"{len(live)} frames LIVE after the sleep, 0 of them old")
+
+
+def sleep_control(s):
+    """The control of `sleep`: if no clock shows the sleep, pictures from before are LIVE."""
+    live, old = sleeping(s, False)
+    expect(len(old) > 0, "control: no picture from before is LIVE, so the test cannot see the fault")
+    print(f"{len(live)} frames LIVE after the pause, {len(old)} of them old")
+
+
+def removed(s):
+    """`phone unlink` while the phone watches: the picture disappears, and the page says what happened. The login is rejected afterwards."""
+    a, browser = s.account(number=FIRST), s.browser
+    a.link()
+    browser.do("record")
+    wait_for("pictures", lambda: len(browser.seen()) > 10, 10)
+    begun = time.monotonic()
+    a.world.owner("first", "phone", "unlink", "My phone")
+    command = time.monotonic() - begun
+    screen = wait_for("the page says so", lambda: browser.do("screen") in ("removed", "refused") and browser.do("screen"), 15)
+    took = time.monotonic() - begun
+    at = browser.do("evaluate", code="performance.now()")
+    s.shot("removed")
+    time.sleep(6)
+    late = [row for row in browser.seen() if row[4] > at and row[1] == "LIVE"]
+    expect(not late, f"{len(late)} frames LIVE after the phone was removed")
+    browser.do("reload")
+    wait_for("the page says so after a reload", lambda: browser.do("screen") in ("removed", "refused"), 20)
+    expect(not any(tile["state"] == "LIVE" for tile in browser.tiles().values()), "LIVE after a reload")
+    print(f"the page shows '{screen}' {took:.1f} s after the command began ({command:.1f} s)")
+
+
+def hidden(s):
+    """A hidden page has no lease, so the camera rests. It is LIVE again when the page is shown."""
+    a, browser = s.account(number=FIRST), s.browser
+    a.link()
+    leases = lambda: a.camera.status()["leases"]  # noqa: E731
+    wait_for("a lease", lambda: leases() != 0, 10)
+    browser.do("hide", on=True)
+    took = time.monotonic()
+    wait_for("no lease", lambda: leases() == 0, 20, step=0.2)
+    took = time.monotonic() - took
+    browser.do("hide", on=False)
+    back = browser.wait_tile(a.camera.id, "LIVE", 10)
+    print(f"no lease {took:.1f} s after the page was hidden; LIVE {back:.1f} s after it was shown")
+
+
+def offline(s):
+    """The broker stops to answer: LIVE ends within 5 s, the page says so, and continues by itself."""
+    a, browser, w = s.account(number=FIRST), s.browser, s.world
+    a.link()
+    w.broker.send(signal.SIGSTOP)
+    begun = time.monotonic()
+    wait_for("the end of LIVE", lambda: browser.tiles()[a.camera.id]["state"] != "LIVE", 7)
+    stale = time.monotonic() - begun
+    wait_for("the page says so", lambda: "No connection to the broker" in browser.do("text", selector="#link"), 20)
+    said = time.monotonic() - begun
+    w.broker.send(signal.SIGCONT)
+    back = browser.wait_tile(a.camera.id, "LIVE", 40)
+    browser.do("offline", on=True)
+    wait_for("the page says that there is no network", lambda: "network" in browser.do("text", selector="#link").lower(), 5)
+    s.shot("offline")
+    browser.do("offline", on=False)
+    browser.wait_tile(a.camera.id, "LIVE", 40)
+    print(f"LIVE ended after {stale:.1f} s, the page said so after {said:.1f} s; LIVE {back:.1f} s after the broker answered again")
+
+
+def low_data(s):
+    """Low data: still pictures only. The phone receives no video."""
+    a, browser = s.account(number=FIRST), s.browser
+    a.link()
+    browser.do("click", selector="#low-data")
+    wait_for("the state", lambda: "Low data" in browser.do("text", selector="#link"), 5)
+    time.sleep(3)
+    browser.do("record")
+    time.sleep(12)
+    numbers = sorted({row[2] for row in browser.seen() if row[2] is not None})
+    expect(2 <= len(numbers) <= 6, f"{len(numbers)} different pictures in 12 s")
+    browser.do("click", selector="#low-data")
+    browser.wait_tile(a.camera.id, "LIVE", 15)
+    print(f"{len(numbers)} still pictures in 12 s")
+
+
+def credentials(s):
+    """The broker's files have no password, and the password of one phone does not open the other's account or id."""
+    a, browser, w = s.account(number=FIRST), s.browser, s.world
+    b = s.account("second", SECOND, "Garden")
+    a.link("Phone one", "first", "one")
+    b.link("Phone two", "second", "two")
+    read = """new Promise((resolve) => { const r = indexedDB.open("sealcam-phone"); r.onsuccess = () => { const q = r.result.transaction("link").objectStore("link").get("broker");
+      q.onsuccess = () => { r.result.close(); resolve({ id: q.result.id, password: q.result.password, address: q.result.address }); }; }; })"""
+    one, two = (browser.do("evaluate", page=page, code=read) for page in ("first", "second"))
+    secrets = [text.encode() for login in (one, two) for text in (login["password"],)]
+    secrets += [base64.urlsafe_b64decode(login["password"] + "=") for login in (one, two)]
+    found = [path for path in (w.folder / "broker").rglob("*") if path.is_file() and any(secret in path.read_bytes() for secret in secrets)]
+    expect(not found, f"passwords in {found}")
+    # The second phone's page tries each combination. Only its own login is accepted.
+    tried = """(async () => { const { Broker } = await import("./broker.js"), module = await import("./mqtt.js"), results = [];
+      for (const [id, password] of TRIES) results.push(await new Promise((resolve) => {
+        const broker = new Broker(module.default ?? module, { address: ADDRESS, id, password }, { message() {}, state(connected, why) { resolve(connected ? "accepted" : why); setTimeout(() => broker.close(), 0); } });
+        broker.open(); }));
+      return results; })()"""
+    tries = [[one["id"], two["password"]], [two["id"], one["password"]], [two["id"], ""], [one["id"], one["password"][:-1] + "A"], [two["id"], two["password"]]]
+    browser.do("open", page="third", context="three", url=b.origin + "/")
+    results = browser.do("evaluate", page="third", code=tried.replace("TRIES", json.dumps(tries)).replace("ADDRESS", json.dumps(two["address"])))
+    expect(results[:4] == ["refused"] * 4, f"logins with a password of another phone: {results}")
+    expect(results[4] == "accepted", f"control: the phone's own login is {results[4]}")
+    print(f"no password in {w.folder.name}/broker; logins {results}")
+
+
+CASES = {f.__name__: f for f in (link, reload, stranger, tabs, wiped, updated, sleep, sleep_control, removed, hidden, offline, low_data, credentials)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", required=True, type=pathlib.Path)
+    parser.add_argument("--case", required=True, choices=["install", "list", *CASES])
+    parser.add_argument("--output", type=pathlib.Path, help="folder for screenshots (default: phone in the build folder)")
+    options = parser.parse_args()
+    if options.case == "list":
+        print("\n".join(f"{name}: {case.__doc__}" for name, case in CASES.items()))
+        return
+    output = (options.output or options.build / "phone").resolve()
+    output.mkdir(parents=True, exist_ok=True)
+    if reason := install(output):
+        print(f"SKIPPED: {reason}")
+        sys.exit(SKIP)
+    if options.case == "install":
+        return
+    try:
+        with tempfile.TemporaryDirectory(prefix="sealcam-phone-") as folder, World(options.build, folder) as world:
+            scene = Scene(world, output)
+            with Phones(output, output / f"phone-{options.case}.log", [pin(scene.certificate)]) as scene.browser:
+                CASES[options.case](scene)
+    except (Failure, OSError, subprocess.SubprocessError) as failure:
+        sys.exit(f"error: {failure}")
+
+
+if __name__ == "__main__":
+    main()
