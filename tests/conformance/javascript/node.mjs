@@ -11,7 +11,7 @@ import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { normalized, runCase } from "./runner.mjs";
+import { canRun, normalized, runCase } from "./runner.mjs";
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: {
   compare: { type: "string" }, results: { type: "string" }, rules: { type: "string" }, "verdicts-only": { type: "boolean" } } });
@@ -24,7 +24,7 @@ for (const rule of readdirSync(rules).sort()) {
     const name = `${rule}/${file.slice(0, -".json".length)}`;
     if (positionals.length > 0 && !positionals.some((p) => name === p || name.startsWith(`${p}/`))) continue;
     const json = JSON.parse(readFileSync(new URL(`${rule}/${file}`, rules), "utf8"));
-    if (json.under_test !== "hub") {
+    if (!canRun(json)) {
       const counts = notRun.get(json.under_test) ?? new Map();
       notRun.set(json.under_test, counts.set(rule, (counts.get(rule) ?? 0) + 1));
       continue;

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the cases of the corpus whose device is a hub, with the modules of firmware/web. It runs in node and in browsers (../README.md).
+// Runs the cases of the corpus whose device is a hub, or a phone that joins an account, with the modules of firmware/web. It runs in node and in browsers (../README.md).
 import { fromHex, idBytes } from "../../../firmware/web/bytes.js";
 import { encode } from "../../../firmware/web/cbor.js";
 import { Hub } from "../../../firmware/web/hub.js";
 import { MemoryStore } from "../../../firmware/web/store.js";
+import { PhoneRun } from "./phone_run.mjs";
 import { agreement, framePlaintext, hpkeSeal, identity, pair, readRequest, sealFrame, signControl } from "../../web/support.mjs";
 
-const STRICT = ["rejected", "shown", "not_shown"];  // an absent list is an empty list
+const STRICT = ["rejected", "shown", "not_shown"];  // of a hub: an absent list is an empty list
+const RUNS = { hub: (json) => new HubRun(json), phone: (json) => new PhoneRun(json) };
+
+// What an implementation in a browser can be.
+export const canRun = (json) => Object.hasOwn(RUNS, json.under_test);
 
 // Keys of one scalar are in many cases.
 const known = new Map();
@@ -226,12 +231,12 @@ const text = (value) => JSON.stringify(value);
 
 // The verdicts of one case, restricted to the members that each event compares, and a text for each difference.
 export async function runCase(json) {
-  const run = new HubRun(json), verdicts = [], faults = [];
+  const run = RUNS[json.under_test](json), strict = json.under_test === "hub" ? STRICT : [], verdicts = [], faults = [];
   try {
     await run.restart();
     for (const [number, event] of json.events.entries()) {
       const whole = await run.verdict(event);
-      const expected = { ...Object.fromEntries(STRICT.map((field) => [field, []])), ...event.expect };
+      const expected = { ...Object.fromEntries(strict.map((field) => [field, []])), ...event.expect };
       const actual = Object.fromEntries(Object.keys(expected).map((field) => [field, whole[field] ?? null]));
       verdicts.push(actual);
       if (text(actual) !== text(expected)) faults.push(`event ${number} (${event.do}): expected ${text(expected)}, was ${text(actual)}`);
