@@ -10,7 +10,7 @@ const CHECK_MS = 6 * 3_600_000;
 // With Trusted Types, the address of a worker is a privilege: this policy allows one address.
 function workerAddress() {
   const address = "./sw.js";
-  return globalThis.trustedTypes?.createPolicy("sealcam-app", { createScriptURL: () => address }).createScriptURL("") ?? address;
+  return globalThis.trustedTypes?.createPolicy("sealcam", { createScriptURL: () => address }).createScriptURL("") ?? address;
 }
 
 // waiting(): a new version is complete; it is used as soon as the page is hidden, or when apply() is called. Returns { apply }.
