@@ -41,6 +41,8 @@ export class Browser {
     navigator.connection?.addEventListener?.("change", () => changed("data"), { signal });
     return () => end.abort();
   }
+  // Asks the browser to keep the keys when its disk becomes full. Not all browsers do.
+  persist() { navigator.storage?.persist?.().catch(() => {}); }
   report(text, error) { console.warn(text, error); }
 }
 
@@ -243,6 +245,7 @@ export class AppLink {
     this.#updateWatched();
     this.#state();
     this.#openBroker();
+    this.#browser.persist?.();
   }
 
   // The module. Without the service worker's copy it needs the network.

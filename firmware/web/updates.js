@@ -21,8 +21,8 @@ export function keepUpdated({ waiting = () => {} } = {}) {
   if (container === undefined) return { apply };
   const controlled = container.controller !== null;
   container.addEventListener("controllerchange", () => {
-    // The first worker of a page takes over without a change of the version.
-    if (reloading || !controlled) return;
+    // The first worker of a page takes over without a change of the version. Without any worker, the stored files were deleted.
+    if (reloading || !controlled || container.controller === null) return;
     reloading = true;
     location.reload();
   });

@@ -10,9 +10,10 @@ const PAGE = "index.html";
 const at = (name) => new URL(name, self.registration.scope).href;
 const toHex = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-// A file with exactly these bytes. A server that changes its files meanwhile would give a mixture of two versions.
+// A file with exactly these bytes. A server that changes its files meanwhile would give a mixture of two versions. The browser asks the server
+// whether a file that the page has loaded is still the same one ("no-cache"), and does not load it again.
 async function load(name) {
-  const response = await fetch(at(name), { cache: "reload", credentials: "omit", redirect: "error" });
+  const response = await fetch(at(name), { cache: "no-cache", credentials: "omit", redirect: "error" });
   if (!response.ok) throw new Error(`${name}: the server answers ${response.status}`);
   const body = await response.arrayBuffer();
   if (toHex(await crypto.subtle.digest("SHA-256", body)) !== FILES[name]) throw new Error(`${name} belongs to another version of the app`);
