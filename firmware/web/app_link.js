@@ -84,7 +84,7 @@ export class AppLink {
   // handlers: state(json), picture(picture), rejected(json), open(), closed(). state has what the hub's page receives, with `access`, `hubs` of
   // each camera, and `low_data`.
   //
-  // access: "ok"; "offline" (no connection to the broker); "removed" (the owner took this phone off the lists of all cameras); "refused" (the
+  // access: "ok"; "offline" (no connection to the broker); "removed" (the owner took this phone off the lists of all cameras); "login" (the
   // broker does not accept its login); "other_tab" (another tab of this browser shows the cameras; takeOver() shows them here); "wiped" (the
   // stored keys were deleted while the page was open); "storage" (the browser's storage fails); "unlinked" (nothing is stored).
   constructor(handlers, browser = new Browser()) {
@@ -232,7 +232,7 @@ export class AppLink {
       message: ({ topic, payload, retained }) => { if (current()) this.#hub?.receive(topic, payload, retained); },
       state: (connected, why) => { if (current()) this.#onBroker(connected, why); },
     });
-    broker.setWanted((topic) => this.#isWanted(topic));
+    broker.setSelected((topic) => this.#isSelected(topic));
     this.#broker = broker;
     const hub = await Hub.open({ owner: this.#link.owner, identity: keys.get("identity"), hpke: keys.get("hpke") }, {
       clock: this.#browser.clock, store: this.#store, client: broker, checkPicture: this.#browser.checkPicture,
@@ -285,7 +285,7 @@ export class AppLink {
   // -- the connection
 
   #onBroker(connected, why) {
-    this.#access = connected ? "ok" : why === "refused" ? "refused" : "offline";
+    this.#access = connected ? "ok" : why === "login" ? "login" : "offline";
     this.#hub?.setConnected(connected);
     this.#state();
     // If another tab has the connection, this one learns it from the lock. Otherwise the other side is a copy of this browser's storage.
@@ -339,14 +339,14 @@ export class AppLink {
   }
 
   // Other hubs may have leases. Their pictures are on the same topics, and would cost this phone's data while it does not show them.
-  #isWanted(topic) {
+  #isSelected(topic) {
     const { id, leaf } = parseTopic(topic);
     if (leaf === "video") return !this.lowData && this.#isWatched(id);
     return leaf === "still" ? this.#isWatched(id) : true;
   }
 
   #updateWatched() {
-    this.#broker?.setWanted((topic) => this.#isWanted(topic));  // first, so that the answers to the requests arrive
+    this.#broker?.setSelected((topic) => this.#isSelected(topic));  // first, so that the answers to the requests arrive
     const { all, ids } = this.#watched();
     this.#hub?.setWatched(all, ids, this.lowData ? "still" : "live");
   }
@@ -376,7 +376,7 @@ export class AppLink {
     });
   }
 
-  // The rosters say so, with the owner's signature. The broker's refusal alone proves nothing.
+  // The owner signed the rosters. A login that the broker rejects proves nothing.
   #accessNow() {
     const cameras = [...this.#hub?.cameras.values() ?? []];
     return cameras.length > 0 && cameras.every(({ membership }) => !membership.listed) ? "removed" : this.#access;

@@ -2,7 +2,7 @@
 // The connection of a phone to its broker: MQTT 5 over WebSocket with TLS, with the npm package `mqtt`. It connects again by itself.
 
 const RETRY = { first: 500, max: 30_000 };          // ms between two attempts
-const RETRY_REFUSED = 60_000;                       // ms, after the broker rejected the login
+const RETRY_LOGIN = 60_000;                       // ms, after the broker rejected the login
 const CONNECT_MS = 10_000, KEEP_ALIVE = 8;          // ms; s
 const MAX_PACKET = 3 << 20;                         // bytes: above the greatest frame of the protocol
 const BAD_LOGIN = new Set([0x84, 0x85, 0x86, 0x87, 0x8a, 0x8c]);  // CONNACK: the broker does not accept this client (MQTT 5, section 3.2.2.2)
@@ -15,7 +15,7 @@ export class Broker {
   #handlers;
   #desired = new Map();   // topic: qos
   #made = new Set();      // topics of this connection
-  #wanted = () => true;
+  #selected = () => true;
   #client = null;
   #connected = false;
   #closed = false;
@@ -23,7 +23,7 @@ export class Broker {
   #timer = null;
 
   // mqtt: the module. login: { address, id, password }. handlers: message({ topic, payload, retained }), state(connected, why): why is "lost",
-  // "refused" or "taken_over" (another connection with this id).
+  // "login" or "taken_over" (another connection with this id).
   constructor(mqtt, login, handlers) {
     this.#mqtt = mqtt;
     this.#login = login;
@@ -51,8 +51,8 @@ export class Broker {
   // -- the app's part
 
   // Which of the hub's topics the broker shall send. The others stay on its list.
-  setWanted(wanted) {
-    this.#wanted = wanted;
+  setSelected(selected) {
+    this.#selected = selected;
     this.#update();
   }
 
@@ -75,7 +75,7 @@ export class Broker {
       // A plain array: the slice() of the package's buffers does not copy.
       if (client === this.#client) this.#handlers.message({ topic, payload: new Uint8Array(payload.buffer, payload.byteOffset, payload.length), retained: retain });
     });
-    client.on("error", (error) => { if (BAD_LOGIN.has(error.code)) why = "refused"; });
+    client.on("error", (error) => { if (BAD_LOGIN.has(error.code)) why = "login"; });
     client.on("disconnect", ({ reasonCode }) => { if (reasonCode === TAKEN_OVER) why = "taken_over"; });
     client.on("close", () => { if (client === this.#client) this.#onClosed(why); });
   }
@@ -113,7 +113,7 @@ export class Broker {
     client.end(why !== "closed");
     this.#handlers.state(false, why);
     if (this.#closed || why === "taken_over") return;
-    const pause = why === "refused" ? RETRY_REFUSED : this.#retry * (0.5 + Math.random());
+    const pause = why === "login" ? RETRY_LOGIN : this.#retry * (0.5 + Math.random());
     this.#retry = Math.min(2 * this.#retry, RETRY.max);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.open(), pause);
@@ -123,11 +123,11 @@ export class Broker {
     if (!this.#connected) return;
     const failed = () => {};  // the connection ends then, and the next one subscribes again
     for (const topic of this.#made) {
-      if (this.#desired.has(topic) && this.#wanted(topic)) continue;
+      if (this.#desired.has(topic) && this.#selected(topic)) continue;
       this.#made.delete(topic);
       this.#client.unsubscribe(topic, {}, failed);
     }
-    const missing = [...this.#desired].filter(([topic]) => !this.#made.has(topic) && this.#wanted(topic));
+    const missing = [...this.#desired].filter(([topic]) => !this.#made.has(topic) && this.#selected(topic));
     for (let i = 0; i < missing.length; i += MAX_TOPICS)
       this.#client.subscribe(Object.fromEntries(missing.slice(i, i + MAX_TOPICS).map(([topic, qos]) => [topic, { qos }])), failed);
     for (const [topic] of missing) this.#made.add(topic);

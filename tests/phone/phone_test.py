@@ -127,7 +127,7 @@ def stranger(s):
 
 
 def tabs(s):
-    """A second tab takes over. The first one says so, shows nothing LIVE, and continues when the second one is closed."""
+    """A second tab takes over. The first one shows that, has nothing LIVE, and continues when the second one is closed."""
     a, browser = s.account(number=FIRST), s.browser
     a.link()
     browser.do("record")
@@ -145,7 +145,7 @@ def tabs(s):
     browser.wait_tile(a.camera.id, "LIVE", 15, "second")
     browser.do("close", page="second")
     back = browser.wait_tile(a.camera.id, "LIVE", 15)
-    print(f"the second tab was LIVE after {took:.1f} s; the first one said so within {other:.1f} s, and continued {back:.1f} s after the second was closed")
+    print(f"the second tab was LIVE after {took:.1f} s; the first one showed that within {other:.1f} s, and continued {back:.1f} s after the second was closed")
 
 
 def wiped(s):
@@ -159,7 +159,7 @@ def wiped(s):
     browser.do("reload")
     browser.wait_screen("first", 10)
     a.link("My phone again")
-    print(f"the page said so {took:.1f} s after its storage was deleted; it was linked again")
+    print(f"the page showed that {took:.1f} s after its storage was deleted; it was linked again")
 
 
 def updated(s):
@@ -240,7 +240,7 @@ def removed(s):
     begun = time.monotonic()
     a.world.owner("first", "phone", "unlink", "My phone")
     command = time.monotonic() - begun
-    screen = wait_for("the page says so", lambda: browser.do("screen") in ("removed", "refused") and browser.do("screen"), 15)
+    screen = wait_for("the text of the page", lambda: browser.do("screen") in ("removed", "login") and browser.do("screen"), 15)
     took = time.monotonic() - begun
     at = browser.do("evaluate", code="performance.now()")
     s.shot("removed")
@@ -248,7 +248,7 @@ def removed(s):
     late = [row for row in browser.seen() if row[4] > at and row[1] == "LIVE"]
     expect(not late, f"{len(late)} frames LIVE after the phone was removed")
     browser.do("reload")
-    wait_for("the page says so after a reload", lambda: browser.do("screen") in ("removed", "refused"), 20)
+    wait_for("the text of the page after a reload", lambda: browser.do("screen") in ("removed", "login"), 20)
     expect(not any(tile["state"] == "LIVE" for tile in browser.tiles().values()), "LIVE after a reload")
     print(f"the page shows '{screen}' {took:.1f} s after the command began ({command:.1f} s)")
 
@@ -269,14 +269,14 @@ def hidden(s):
 
 
 def offline(s):
-    """The broker stops to answer: LIVE ends within 5 s, the page says so, and continues by itself."""
+    """The broker stops to answer: LIVE ends within 5 s, the page shows that, and continues by itself."""
     a, browser, w = s.account(number=FIRST), s.browser, s.world
     a.link()
     w.broker.send(signal.SIGSTOP)
     begun = time.monotonic()
     wait_for("the end of LIVE", lambda: browser.tiles()[a.camera.id]["state"] != "LIVE", 7)
     stale = time.monotonic() - begun
-    wait_for("the page says so", lambda: "No connection to the broker" in browser.do("text", selector="#link"), 20)
+    wait_for("the text of the page", lambda: "No connection to the broker" in browser.do("text", selector="#link"), 20)
     said = time.monotonic() - begun
     w.broker.send(signal.SIGCONT)
     back = browser.wait_tile(a.camera.id, "LIVE", 40)
@@ -285,7 +285,7 @@ def offline(s):
     s.shot("offline")
     browser.do("offline", on=False)
     browser.wait_tile(a.camera.id, "LIVE", 40)
-    print(f"LIVE ended after {stale:.1f} s, the page said so after {said:.1f} s; LIVE {back:.1f} s after the broker answered again")
+    print(f"LIVE ended after {stale:.1f} s, the page showed that after {said:.1f} s; LIVE {back:.1f} s after the broker answered again")
 
 
 def low_data(s):
@@ -326,7 +326,7 @@ def credentials(s):
     tries = [[one["id"], two["password"]], [two["id"], one["password"]], [two["id"], ""], [one["id"], one["password"][:-1] + "A"], [two["id"], two["password"]]]
     browser.do("open", page="third", context="three", url=b.origin + "/")
     results = browser.do("evaluate", page="third", code=tried.replace("TRIES", json.dumps(tries)).replace("ADDRESS", json.dumps(two["address"])))
-    expect(results[:4] == ["refused"] * 4, f"logins with a password of another phone: {results}")
+    expect(results[:4] == ["login"] * 4, f"logins with a password of another phone: {results}")
     expect(results[4] == "accepted", f"control: the phone's own login is {results[4]}")
     print(f"no password in {w.folder.name}/broker; logins {results}")
 

@@ -53,7 +53,7 @@ export class FakeMqtt {
     queueMicrotask(() => {
       if (this.accept === true) client.emit("connect", {});
       else if (this.accept !== null) {
-        client.emit("error", Object.assign(new Error("refused"), { code: this.accept }));
+        client.emit("error", Object.assign(new Error("no login"), { code: this.accept }));
         client.emit("close");
       }
     });

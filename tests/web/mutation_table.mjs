@@ -129,7 +129,7 @@ export const MUTATIONS = [
   ["app_link_test.mjs", "app_link.js", "      this.#acquire(false);\n", ""],
   ["app_link_test.mjs", "app_link.js", 'if (current()) this.#stop("wiped");', ""],
   ["app_link_test.mjs", "app_link.js", '.every(({ membership }) => !membership.listed) ? "removed"', '.every(({ membership }) => membership.removed) ? "removed"'],
-  ["app_link_test.mjs", "app_link.js", 'why === "refused" ? "refused" : "offline"', '"offline"'],
+  ["app_link_test.mjs", "app_link.js", 'why === "login" ? "login" : "offline"', '"offline"'],
   ["app_link_test.mjs", "app_link.js", "if (slept && !this.#browser.hidden && !this.#parked) this.#broker?.reconnect();", ""],
   ["app_link_test.mjs", "app_link.js", "ageWhenSent + Math.max(0, this.now - sent)", "ageWhenSent"],
   ["app_link_test.mjs", "app_link.js", "if (!this.#announced.has(camera)) this.#state();", ""],
@@ -137,7 +137,7 @@ export const MUTATIONS = [
   ["app_link_test.mjs", "app_link.js", "live, key: kind !== \"delta\"", "live: true, key: kind !== \"delta\", still_live: live"],
   ["app_link_test.mjs", "broker.js", "if (client === this.#client) this.#handlers.message(", "this.#handlers.message("],
   ["app_link_test.mjs", "broker.js", 'client.on("close", () => { if (client === this.#client) this.#onClosed(why); });', 'client.on("close", () => this.#onClosed(why));'],
-  ["app_link_test.mjs", "broker.js", 'why === "refused" ? RETRY_REFUSED : ', ""],
+  ["app_link_test.mjs", "broker.js", 'why === "login" ? RETRY_LOGIN : ', ""],
   ["app_link_test.mjs", "broker.js", 'if (this.#closed || why === "taken_over") return;', "if (this.#closed) return;"],
-  ["app_link_test.mjs", "broker.js", "if (this.#desired.has(topic) && this.#wanted(topic)) continue;", "if (this.#desired.has(topic)) continue;"],
+  ["app_link_test.mjs", "broker.js", "if (this.#desired.has(topic) && this.#selected(topic)) continue;", "if (this.#desired.has(topic)) continue;"],
 ];
