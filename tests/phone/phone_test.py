@@ -277,7 +277,7 @@ def offline(s):
     wait_for("the end of LIVE", lambda: browser.tiles()[a.camera.id]["state"] != "LIVE", 7)
     stale = time.monotonic() - begun
     wait_for("the text of the page", lambda: "No connection to the broker" in browser.do("text", selector="#link"), 20)
-    said = time.monotonic() - begun
+    reported = time.monotonic() - begun
     w.broker.send(signal.SIGCONT)
     back = browser.wait_tile(a.camera.id, "LIVE", 40)
     browser.do("offline", on=True)
@@ -285,7 +285,7 @@ def offline(s):
     s.shot("offline")
     browser.do("offline", on=False)
     browser.wait_tile(a.camera.id, "LIVE", 40)
-    print(f"LIVE ended after {stale:.1f} s, the page showed that after {said:.1f} s; LIVE {back:.1f} s after the broker answered again")
+    print(f"LIVE ended after {stale:.1f} s, the page showed that after {reported:.1f} s; LIVE {back:.1f} s after the broker answered again")
 
 
 def low_data(s):
