@@ -12,6 +12,7 @@ No picture that the sensor took before the programs continue may be LIVE afterwa
 recording. In the case `control` the boot-time clocks do not move, as if the programs measured ages with the monotonic clock. Each of
 the four must then show old pictures as LIVE, which proves that the test would see the fault. Exit status 77: skipped.
 """
+import datetime
 import json
 import pathlib
 import shutil
@@ -119,9 +120,7 @@ class Snapshots:
             self.answers.append((error.code, None))
 
     def old(self, awake):
-        def captured(text):
-            return time.mktime(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone + float(text[19:-1])
-        return sum(state == "LIVE" and captured(text) < awake for state, text in self.answers)
+        return sum(state == "LIVE" and datetime.datetime.fromisoformat(text).timestamp() < awake for state, text in self.answers)
 
 
 def recorded_old(world, file):
