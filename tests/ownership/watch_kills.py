@@ -29,7 +29,8 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[2] / folder) for fo
 from ownership.household import Household, check, random_rounds  # noqa: E402
 from support.world import Failure  # noqa: E402
 
-TIMEOUT = 60  # seconds; long enough for a busy machine
+TIMEOUT = 120  # seconds; long enough for a busy machine
+FIRST_PICTURE = 60  # seconds until the first live picture, on such a machine
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 OUTPUTS = ("file", "file", "file", "link", "link to nothing", "nothing", "long name", "fifo", "pipe", "full device")
 REPLACED = ("file", "long name", "link", "link to nothing")
@@ -229,7 +230,7 @@ class WatchKills:
             self.camera.process.send(signal.SIGSTOP)
         limit = self.random.randrange(4096, 60_000) if fault == "full disk" and place.kind != "full device" else None
         name = "-" if place.kind == "pipe" else place.path
-        command = self.start(name, "--seconds", "3", "--wait", "1" if fault == "camera off" else "20", limit=limit)
+        command = self.start(name, "--seconds", "3", "--wait", "1" if fault == "camera off" else str(FIRST_PICTURE), limit=limit)
         reader, signaled = None, None
         if streams:
             source = os.dup(command.stdout.fileno()) if place.kind == "pipe" else os.open(place.path, os.O_RDONLY)
