@@ -4,10 +4,11 @@ import { RejectCounts, equal, idText, viewOf } from "./bytes.js";
 import { Broker } from "./broker.js";
 import { BrowserClock, LIVE_FOR, Stopwatch } from "./clock.js";
 import { Hub } from "./hub.js";
+import { LOCK } from "./link.js";
 import { parseTopic } from "./messages.js";
 import { BrowserStore } from "./store.js";
 
-const DATABASE = "sealcam-phone", LOCK = "sealcam-phone";
+const DATABASE = "sealcam-phone";
 const TICK_MS = 200, STATE_MS = 500;
 const HIDDEN_MS = 30_000;              // a hidden page keeps its connection for this time
 const SLEPT_MS = 10_000;               // without a tick: the connection may be dead

@@ -7,11 +7,13 @@ import { openControl, parse, signControl } from "./envelope.js";
 import * as hpke from "./hpke.js";
 import { AgreementKey, IdentityKey, POINT_SIZE, Verifier, checkPoint, generateAgreement, generateIdentity } from "./keys.js";
 
+export const LOCK = "sealcam-phone";                  // of the tab that uses what is stored
 const CODE = /^[A-Za-z0-9_-]{21}[AQgw]$/;            // 16 bytes in base64url; the last letter has two bits
 const NO_ID = new Uint8Array(20);
 const ROLE_HUB = 2;
 const MAX_ENROLLMENT = 8 << 10;                       // bytes (R-PHONE-7)
 const POLL_MS = 1000, LINK_MS = 10 * 60_000;          // a slot ends 10 min after its opening
+const STOP_MS = 300;                                  // until a tab that lost the lock has stopped
 const MAX_FAILURES = 20;                              // requests without an answer, one after the other
 const PASSWORD_SIZE = 43, MAX_ADDRESS = 300, MAX_NAME = 64;
 
@@ -111,14 +113,25 @@ export async function openEnrollment(message, key, identity, agreement) {
   return enrollment;
 }
 
+// Runs an action while no other tab uses what is stored: a hub there would write what belongs to the earlier link.
+function alone(locks, action) {
+  if (!locks) return action();
+  return locks.request(LOCK, { steal: true }, async () => {
+    await new Promise((resolve) => { setTimeout(resolve, STOP_MS); });
+    return action();
+  });
+}
+
 // One link. The page may be closed and opened again meanwhile: the keys and the descriptor are stored, and the same slot continues.
 class Linking {
   #link;
   #store;
   #fetch;
+  #locks;
   #keys = null;   // { identity, hpke }: pairs
 
-  constructor(link, store, fetch) {
+  constructor(link, store, fetch, locks) {
+    this.#locks = locks;
     this.#link = link;
     this.#store = store;
     this.#fetch = fetch;
@@ -194,19 +207,19 @@ class Linking {
       throw new LinkError(error.reason === "not_decryptable" ? "used" : "wrong_code", error);
     }
     const { owner, address, password, name } = enrollment;
-    await this.#stored(() => this.#store.replaceAll([
+    await alone(this.#locks, () => this.#stored(() => this.#store.replaceAll([
       ["identity", "identity", this.#keys.identity], ["identity", "hpke", this.#keys.hpke],
-      ["link", "broker", { owner, address, password, name, id: identity.text }]]));
+      ["link", "broker", { owner, address, password, name, id: identity.text }]])));
     return { name, broker: address };
   }
 }
 
 // Links this browser with the code of an address. Replaces an earlier link when the new one is complete. step(name) is called with "keys",
 // "waiting", "received" and "done". Returns { name, broker }. Throws LinkError.
-export async function linkPhone({ code, store, fetch = globalThis.fetch.bind(globalThis), step = () => {} }) {
+export async function linkPhone({ code, store, fetch = globalThis.fetch.bind(globalThis), step = () => {}, locks = globalThis.navigator?.locks }) {
   const bytes = readCode(code);
   if (bytes === null) throw new LinkError("wrong_code");
-  const linking = new Linking(await deriveLink(bytes), store, fetch);
+  const linking = new Linking(await deriveLink(bytes), store, fetch, locks);
   step("keys");
   const { descriptor, resumed } = await linking.prepare();
   await linking.leaveDescriptor(descriptor, resumed);

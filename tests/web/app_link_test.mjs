@@ -3,8 +3,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { AppLink } from "../../firmware/web/app_link.js";
+import { linkPhone } from "../../firmware/web/link.js";
 import { MemoryStore } from "../../firmware/web/store.js";
 import { AppScene, Tab, until } from "./app_scene.mjs";
+import * as owners from "./mailbox.mjs";
 
 const NO_LOGIN = 0x87, TAKEN_OVER = 0x8e;
 
@@ -105,6 +107,21 @@ test("a tab that is opened later shows the cameras, the earlier one reports that
   second.link.close();
   await until(() => first.state.access === "ok", "the first tab again");
   assert.equal(first.mqtt.clients.length, 2);
+});
+
+test("a new link ends the hub of the old one before it replaces what is stored", async (t) => {
+  const app = await AppScene.open(t), tab = await app.connected(), keys = await owners.deriveLink(new Uint8Array(16)), mailbox = new owners.Mailbox();
+  mailbox.open(keys.slot);
+  let access = null;
+  const store = { load: (...a) => app.store.load(...a), save: (...a) => app.store.save(...a),
+                  replaceAll: (...a) => { access = tab.state.access; return app.store.replaceAll(...a); } };
+  const linked = linkPhone({ code: "A".repeat(22), store, fetch: mailbox.fetch, locks: app.locks });
+  await until(() => mailbox.slots.get(keys.slot).descriptor !== null, "a descriptor");
+  const phone = await owners.readDescriptor(mailbox.slots.get(keys.slot).descriptor, keys);
+  mailbox.slots.get(keys.slot).enrollment = await owners.makeEnrollment(app.scene.other, phone, keys);
+  await linked;
+  assert.equal(access, "other_tab");
+  await until(() => tab.state.access === "ok" && tab.state.hub === phone.identity.text, "the tab with the new link");
 });
 
 test("takeOver() and a tab that becomes visible show the cameras there", async (t) => {

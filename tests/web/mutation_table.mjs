@@ -119,6 +119,7 @@ export const MUTATIONS = [
   ["link_test.mjs", "link.js", 'if (response.status === 404) throw new LinkError("expired");', ""],
   ["link_test.mjs", "link.js", "[AQgw]$/", "[A-Za-z0-9_-]$/"],
   ["link_test.mjs", "store.js", "    for (const values of this.#values.values()) values.clear();\n", ""],
+  ["app_link_test.mjs", "link.js", "if (!locks) return action();", "return action();"],
   // the app's link
   ["app_link_test.mjs", "app_link.js", 'if (leaf === "video") return !this.lowData && this.#isWatched(id);', 'if (leaf === "video") return this.#isWatched(id);'],
   ["app_link_test.mjs", "app_link.js", 'if (leaf === "video") return !this.lowData && this.#isWatched(id);', ""],

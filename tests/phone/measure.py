@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measures a phone in headless Chromium beside a hub that receives the same camera. It is no test: its figures depend on the machine.
+
+    measure.py --build DIR [--size 1920x1080] [--rate 30] [--seconds 60] [--output DIR]
+
+Prints JSON: bytes of the first start, seconds from the address to LIVE and after a reload, latency from the camera's sensor to the canvas,
+pictures a second, CPU of the browser and of the hub per picture, and the browser's memory over time.
+"""
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from phone_scene import SKIP, Failure, Phones, Scene, install, pin  # noqa: E402
+from support.world import World, cpu_and_memory  # noqa: E402
+
+# Camera and browser have the same wall clock. The tile writes the number of the picture on its canvas after it was drawn.
+LATENCY = """(async () => {
+  const { Tile } = await import("./tile.js"), push = Tile.prototype.push, captured = new Map();
+  window.latency = [];
+  Tile.prototype.push = function (picture) {
+    captured.set(picture.number, picture.captured);
+    if (captured.size > 300) captured.delete(captured.keys().next().value);
+    return push.call(this, picture);
+  };
+  let last = null;
+  const step = () => {
+    const number = document.querySelector(".tile canvas")?.dataset.number;
+    if (number !== last && captured.has(Number(number))) window.latency.push(Date.now() - captured.get(Number(number)));
+    last = number;
+    requestAnimationFrame(step);
+  };
+  step();
+})()"""
+LOADED = """performance.getEntriesByType("resource").concat(performance.getEntriesByType("navigation"))
+  .reduce((sum, entry) => sum + entry.encodedBodySize, 0)"""
+
+
+def children(pid):
+    """The process and all below it."""
+    found = [pid]
+    for line in subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout.splitlines():
+        child, parent = map(int, line.split())
+        if parent in found:
+            found.append(child)
+    return found
+
+
+def usage(pid):
+    """CPU seconds and KiB of a process and all below it."""
+    cpu = memory = 0
+    for each in children(pid):
+        try:
+            seconds, kib = cpu_and_memory(each)
+        except OSError:
+            continue
+        cpu, memory = cpu + seconds, memory + kib
+    return cpu, memory
+
+
+def measure(scene, options):
+    browser = scene.browser
+    a = scene.account(number=11, size=options.size, rate=options.rate)
+    result = {"size": options.size, "rate": options.rate, "load": os.getloadavg()[0], "address_to_live_s": round(a.link(), 2)}
+    result["first_start_bytes"] = browser.do("evaluate", code=LOADED)
+    browser.do("reload")
+    result["reload_to_live_s"] = round(browser.wait_tile(a.camera.id, "LIVE", 30), 2)
+    browser.do("evaluate", code=LATENCY)
+    probe = a.world.probe("probe", a.hub, "--seconds", options.seconds + 5)  # so that the hub opens the same pictures
+    time.sleep(3)
+    browser.do("evaluate", code="window.latency.length = 0")
+    pids = {"browser": browser.child.pid, "hub": a.hub.process.child.pid}
+    before, begun, memory = {name: usage(pid)[0] for name, pid in pids.items()}, time.monotonic(), []
+    for _ in range(6):
+        time.sleep(options.seconds / 6)
+        memory.append(usage(browser.child.pid)[1] // 1024)
+    passed = time.monotonic() - begun
+    after = {name: usage(pid)[0] for name, pid in pids.items()}
+    latency = sorted(browser.do("evaluate", code="window.latency"))
+    probe.stop()
+    if not latency:
+        raise Failure("no picture was shown")
+    result |= {"latency_ms": {f"p{p}": round(latency[min(len(latency) - 1, len(latency) * p // 100)]) for p in (50, 95)},
+               "pictures_per_s": round(len(latency) / passed, 1), "browser_memory_mib": memory,
+               "cpu_ms_per_picture": {name: round(1000 * (after[name] - before[name]) / (passed * options.rate), 1) for name in pids}}
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", required=True, type=pathlib.Path)
+    parser.add_argument("--size", default="1920x1080")
+    parser.add_argument("--rate", type=int, default=30)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--output", type=pathlib.Path, help="folder for the browser's files (default: phone in the build folder)")
+    options = parser.parse_args()
+    output = (options.output or options.build / "phone").resolve()
+    output.mkdir(parents=True, exist_ok=True)
+    if reason := install(output):
+        print(f"SKIPPED: {reason}")
+        sys.exit(SKIP)
+    try:
+        with tempfile.TemporaryDirectory(prefix="sealcam-phone-") as folder, World(options.build, folder) as world:
+            scene = Scene(world, output)
+            with Phones(output, output / "measure.log", [pin(scene.certificate)]) as scene.browser:
+                print(json.dumps(measure(scene, options), indent=1))
+    except (Failure, OSError, subprocess.SubprocessError) as failure:
+        sys.exit(f"error: {failure}")
+
+
+if __name__ == "__main__":
+    main()
