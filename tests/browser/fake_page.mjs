@@ -24,7 +24,9 @@ class Element {
     if (!this.parts.has(selector)) this.parts.set(selector, new Element());
     return this.parts.get(selector);
   }
-  append(...elements) {
+  setAttribute() {}
+  append(...children) {
+    const elements = children.filter((child) => child instanceof Element);
     for (const element of elements) element.remove();
     this.children.push(...elements);
     for (const element of elements) element.parent = this;
@@ -44,7 +46,7 @@ class Element {
 
 const byId = new Map();
 const element = (id) => {
-  if (!byId.has(id)) byId.set(id, Object.assign(new Element(), { content: { firstElementChild: null } }));
+  if (!byId.has(id)) byId.set(id, new Element());
   return byId.get(id);
 };
 
@@ -94,15 +96,16 @@ Object.assign(globalThis, {
   window: globalThis, VideoDecoder: FakeDecoder, EncodedVideoChunk: class { constructor(init) { Object.assign(this, init); } },
   WebSocket: FakeSocket, ResizeObserver: class { observe() {} }, MutationObserver: class { observe() {} }, Option: class {},
   fetch: () => Promise.reject(new Error("there is no hub")),
-  document: { getElementById: element, importNode: () => new Element(), createElement: () => new Element(), querySelector: () => null,
+  document: { getElementById: element, createElement: () => new Element(), createElementNS: () => new Element(), querySelector: () => null,
               addEventListener() {}, body: new Element(), documentElement: new Element(), hidden: false },
   location: { host: "127.0.0.1:8420", hash: "", pathname: "/" }, localStorage: { getItem: () => null, setItem() {} },
   getComputedStyle: () => ({}), addEventListener() {},
   requestAnimationFrame: (draw) => { frames.set(++frameNumber, draw); return frameNumber; },
   cancelAnimationFrame: (number) => { frames.delete(number); },
-  setInterval: (run) => { tick = run; },
+  setInterval: (run, ms) => { if (ms === 200) tick = run; },  // of the view
 });
 console.error = () => {};  // a tile logs its first fault
+element("recordings").hidden = true;  // as in index.html
 await import(new URL("main.js", page));
 socket.onopen();
 

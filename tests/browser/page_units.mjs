@@ -7,7 +7,7 @@ import { hubPage } from "./served.mjs";
 const page = hubPage();
 const { HubClock } = await import(new URL("age.js", page));
 const { Stopwatch } = await import(new URL("clock.js", page));
-const { readPicture } = await import(new URL("link.js", page));
+const { readPicture, readText } = await import(new URL("link.js", page));
 const { codecOf } = await import(new URL("player.js", page));
 const texts = await import(new URL("text.js", page));
 
@@ -241,6 +241,36 @@ test("the text about an unconfirmed status has its time of receipt and its conte
     assert.match(text, /^At \d\d:\d\d:\d\d .*this hub received a message that the camera.*This is not confirmed: .*the message may be an old one\.$/);
   }
   assert.match(texts.reason({ reason: "unconfirmed", hint: "new", hint_since_us: 0 }), /the camera sends no pictures\. This is not confirmed/);
+});
+
+test("the list of who may watch has this hub first, and only entries with an id", () => {
+  const [own, other] = ["q".repeat(32), "b".repeat(32)];
+  const read = readText(JSON.stringify({ type: "state", hub: own, cameras: [{ id: "a".repeat(32), members_changed_us: 1_790_000_000_000_000, members: [
+    { hub: other, integration: "0123456789abcdef", suspended: true, may_switch_privacy: false }, { hub: own, integration: null, suspended: false, may_switch_privacy: true },
+    null, 7, {}, { hub: "x" }, { hub: 5 }] }] }));
+  const [camera] = read.cameras;
+  assert.equal(texts.members(camera), "2 may watch");
+  assert.match(texts.membersSince(camera), /^2 hubs and phones \(1 integration, 1 suspended\) may watch, since .*\.$/);
+  assert.deepEqual(texts.memberRows(camera, read.hub), [
+    { title: "This hub", detail: `${own} · sees the pictures · may switch privacy` }, { title: other, detail: "suspended · integration 0123456789abcdef" }]);
+  for (const members of [undefined, null, {}, "x", []]) assert.equal(texts.members(readText(JSON.stringify({ type: "state", cameras: [{ id: other, members }] })).cameras[0]), "");
+});
+
+test("a file with a picture has a simple name and the time", () => {
+  const at = new Date(2026, 10, 30, 7, 5, 9).getTime();
+  assert.equal(texts.fileName("Front door / ../x", at, "jpg"), "Front-door-x 2026-11-30 07.05.09.jpg");
+  assert.equal(texts.fileName("..", 9e15, "jpg"), "camera.jpg");
+});
+
+test("the texts name the phone where a phone shows the pictures", () => {
+  const all = () => [texts.reason({ reason: "removed" }), texts.reason({ reason: "clock", clock_ahead_s: 90 }), texts.privacyRejected("not_allowed"), texts.privacyRejected("no_broker"),
+                     texts.privacyRejected("no_such_camera"), ...texts.rejectedTexts({ not_member: 2, replayed: 1, out_of_order: 3 })];
+  const before = all();
+  texts.setDevice("phone");
+  const after = all();
+  texts.setDevice("hub");
+  before.forEach((text, i) => assert.equal(after[i], text.replace(/\bhub\b/g, "phone")));
+  assert.notDeepEqual(after, before);
 });
 
 test("a privacy request has a text while it is pending and after it failed", () => {

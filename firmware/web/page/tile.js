@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One camera on the page. The tile itself decides whether the picture on the canvas is LIVE: the hub may not answer any more.
+// One camera on the page. The tile itself decides whether the picture on the canvas is LIVE: its link may be gone.
 import { LIVE_FOR } from "./clock.js";
+import { make, tileElement } from "./parts.js";
 import { Player } from "./player.js";
 import * as texts from "./text.js";
 
@@ -21,15 +22,18 @@ export class Tile {
   #resendAfter = -Infinity;
   #parts = {};
 
-  constructor(template, id, { resend }) {
+  // snapshot(id): the address of the picture as a file; absent: save() makes the file.
+  constructor(id, { resend, snapshot }) {
     this.id = id;
     this.#resend = resend;
-    this.element = document.importNode(template.content.firstElementChild, true);
+    this.element = tileElement();
     this.element.dataset.camera = id;
     this.element.dataset.pictures = "none";
     for (const part of ["canvas", ".stale-overlay", ".why", ".name", ".members", ".badge", ".taken", ".note", ".shut", ".save", ".full", ".back"])
       this.#parts[part.replace(".", "")] = this.element.querySelector(part);
-    this.#parts.save.href = `/snapshot/${id}.jpg?stale=allow`;
+    if (snapshot) this.#parts.save.href = snapshot(id);
+    else this.#parts.save.setAttribute("role", "button");
+    this.#parts.save.tabIndex = 0;
     this.#parts.save.download = "";
     this.#staleOverlay = this.#parts["stale-overlay"].animate(
       [{ opacity: 0, offset: 0 }, { opacity: 0, offset: 0.98 }, { opacity: 1, offset: 1 }],
@@ -111,7 +115,7 @@ export class Tile {
     return "STALE";
   }
 
-  // The hub's reason. The hub may not answer any more, so the page itself decides until when a reason is proven.
+  // The reason of the newest state. The link may be gone, so the page itself decides until when a reason is proven.
   get #reason() {
     const { reason = null, clock, proven_until_us } = this.#status ?? {};
     if (!texts.PROVEN.has(reason)) return reason;
@@ -204,6 +208,18 @@ export class Tile {
   push(picture) {
     if (this.blocked || this.#fault) return;
     this.#guard(() => this.player.push(picture));
+  }
+
+  // Saves the shown picture. Its name has the capture time.
+  save() {
+    const picture = this.#newest;
+    if (!picture) return;
+    this.#parts.canvas.toBlob((blob) => {
+      if (!blob) return;
+      const address = URL.createObjectURL(blob);
+      make("a", { href: address, download: texts.fileName(this.name, picture.captured, "jpg") }).click();
+      setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    }, "image/jpeg", 0.92);
   }
 
   remove() {

@@ -55,15 +55,21 @@ const boolOrNull = (value) => (typeof value === "boolean" ? value : null);
 const object = (value) => (typeof value === "object" && value !== null ? value : {});
 const counts = (value) => Object.fromEntries(Object.entries(object(value)).filter(([, n]) => Number.isFinite(n)));
 
+const ID = /^[a-z2-7]{32}$/;
+const list = (value) => (Array.isArray(value) ? value : []);
+const readMember = ({ hub, integration, suspended, may_switch_privacy }) => ({
+  hub, integration: text(integration) || null, suspended: suspended === true, may_switch_privacy: may_switch_privacy === true });
+
 // The members that the page uses, each with its type. Null if the entry has no id.
 function readCamera(json) {
   const camera = object(json);
-  if (!/^[a-z2-7]{32}$/.test(text(camera.id))) return null;
+  if (!ID.test(text(camera.id))) return null;
   return {
     id: camera.id, name: text(camera.name), state: text(camera.state), reason: text(camera.reason) || null,
     clock_ahead_s: numberOrNull(camera.clock_ahead_s), proven_until_us: numberOrNull(camera.proven_until_us), hint: text(camera.hint) || null, hint_since_us: numberOrNull(camera.hint_since_us),
     privacy: camera.privacy === true, may_switch_privacy: camera.may_switch_privacy === true,
     requested_privacy: boolOrNull(camera.requested_privacy), privacy_failed: boolOrNull(camera.privacy_failed),
+    members: list(camera.members).map(object).filter((member) => ID.test(text(member.hub))).map(readMember), members_changed_us: numberOrNull(camera.members_changed_us),
     rejected: counts(camera.rejected), rejected_control: counts(camera.rejected_control),
   };
 }
@@ -81,7 +87,7 @@ export function readText(data) {
   if (json.type !== "state" || !Array.isArray(json.cameras)) return null;
   const cameras = new Map(json.cameras.map(readCamera).filter(Boolean).map((camera) => [camera.id, camera]));
   return {
-    type: json.type, connected: json.connected === true, cameras: [...cameras.values()],
+    type: json.type, connected: json.connected === true, hub: text(json.hub), cameras: [...cameras.values()],
     rejected: counts(json.rejected), rejected_control: counts(json.rejected_control),
   };
 }

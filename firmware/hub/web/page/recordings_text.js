@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The texts of recordings.
-import { moment } from "./text.js";
+import { fileName, moment } from "./text.js";
 
 const number = new Intl.NumberFormat("en");
 const plural = (n, one, many) => `${number.format(n)} ${n === 1 ? one : many}`;
@@ -98,10 +98,4 @@ export function deletion(name, { begin, end }) {
 }
 export const deleted = (answer) => (answer.files === 0 ? "There was nothing to delete." : `Deleted ${plural(answer.files, "file", "files")} (${size(answer.bytes)}), from ${time(answer.begin)} to ${time(answer.end)}.`);
 
-// The name of a clip's file. A camera chose its own name, so only simple characters remain.
-export function clipName(name, begin) {
-  const date = new Date(begin), two = (n) => String(n).padStart(2, "0");
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  const simple = name.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "") || "camera";
-  return `${simple} ${day} ${two(date.getHours())}.${two(date.getMinutes())}.${two(date.getSeconds())}.mp4`;
-}
+export const clipName = (name, begin) => fileName(name, begin, "mp4");
