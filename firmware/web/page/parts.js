@@ -58,7 +58,7 @@ const KEYS = [
   ["1 to 9", "the camera with this number"], ["P", "privacy: close or open the camera's sensor, if the owner allowed it"], ["W", "who may watch the camera"],
   ["R", "rejected messages"], ["D", "dark or light"],
 ];
-const TERMS = [
+const STATES = [
   ["live", "LIVE", (device) => `the camera took this picture after a request of this ${device}, at most five seconds ago.`],
   ["stale", "STALE", () => "the picture is older."], ["offline", "OFFLINE", () => "there is no picture."],
 ];
@@ -66,7 +66,7 @@ const TERMS = [
 // Adds the line below the cameras and the dialogs. device: "hub" or "phone". keys: more rows of the help. help: its last elements.
 export function addParts(device, keys = [], ...help) {
   const rows = [...KEYS, ...keys].map(([key, text]) => make("div", {}, make("dt", {}, key), make("dd", {}, text)));
-  const terms = TERMS.flatMap(([kind, term, text]) => [make("b", { class: `term ${kind}` }, term), ` ${text(device)} `]);
+  const meanings = STATES.flatMap(([kind, term, text]) => [make("b", { class: `term ${kind}` }, term), ` ${text(device)} `]);
   const rejected = make("button", { class: "rejected", id: "rejected" },
     icon(["M12 3l7 3v5.5c0 4.4-3 7.9-7 9.5-4-1.6-7-5.1-7-9.5V6zM9 12l2.2 2.2L15.3 10"]), make("span", { id: "rejected-text" }));
   rejected.hidden = true;
@@ -77,7 +77,7 @@ export function addParts(device, keys = [], ...help) {
     dialog("privacy-dialog", "", make("p", {}, "All hubs on this camera's list can then show its pictures."),
            make("form", { method: "dialog" }, make("button", { class: "plain", value: "", autofocus: "" }, "Keep it closed"), make("button", { value: "open" }, "Open it"))),
     dialog("members-dialog", "", make("p", { id: "members-text" }), make("ul", { id: "members-list" }), close()),
-    dialog("help-dialog", "Keys and gestures", make("dl", {}, ...rows), make("p", { class: "terms" }, ...terms), ...help, close()));
+    dialog("help-dialog", "Keys and gestures", make("dl", {}, ...rows), make("p", { class: "meanings" }, ...meanings), ...help, close()));
 }
 
 // Dark or light: what the person chose, or else what the device prefers.

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// In place of firmware/web/link.js in tests of the app's screens. window.fake.linking: { steps, fails }; without `fails` the last step does not end.
+export class LinkError extends Error {
+  constructor(reason) {
+    super(reason);
+    this.reason = reason;
+  }
+}
+
+export const readCode = (text) => (/^[A-Za-z0-9_-]{21}[AQgw]$/.test(text) ? new Uint8Array(16) : null);
+
+export async function linkPhone({ code, store, step }) {
+  const { fake } = window;
+  (fake.codes ??= []).push(code);
+  if (!store) throw new LinkError("storage");
+  const { steps, fails } = fake.linking;
+  for (const name of steps) {
+    step(name);
+    await new Promise((resolve) => { setTimeout(resolve, 20); });
+  }
+  if (fails === "fault") throw new TypeError("a fault");
+  if (fails) throw new LinkError(fails);
+  if (steps.at(-1) !== "done") await new Promise(() => {});
+  fake.stored = { name: "My phone", broker: "wss://hub.example:8884" };
+  return fake.stored;
+}
