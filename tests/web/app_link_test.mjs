@@ -35,6 +35,14 @@ test("a picture is LIVE with its age now, and the state has what tiles need", as
   assert.ok(picture.clock.age(picture.age, picture.sent) > 5000);
 });
 
+test("a picture without an echo of this phone is not LIVE", async (t) => {
+  const app = await AppScene.open(t), tab = await app.connected(), epoch = await app.live(tab);
+  app.pass(6000);
+  tab.mqtt.newest.deliver(app.topic("video"), await app.scene.frame(epoch, "key", 1));
+  await until(() => tab.pictures.length === 2, "the second picture");
+  assert.deepEqual(tab.pictures.map(({ live }) => live), [true, false]);
+});
+
 test("a tile exists before its first picture", async (t) => {
   const app = await AppScene.open(t), tab = app.tab(), order = [];
   tab.states.push = (state) => { order.push(`state ${state.cameras.length}`); return Array.prototype.push.call(tab.states, state); };
@@ -68,6 +76,8 @@ test("messages of an old connection are ignored", async (t) => {
   await until(() => tab.mqtt.clients.length === 2 && tab.state.access === "ok", "another connection");
   old.deliver(app.topic("roster"), await app.scene.roster(1));
   old.emit("close");
+  tab.mqtt.newest.deliver("sealcam/1/x", new Uint8Array());  // judged after the roster, if that was accepted
+  await until(() => tab.state.rejected.not_member === 1, "the message of the new connection");
   assert.deepEqual([tab.state.access, tab.state.cameras.length], ["ok", 0]);
 });
 
