@@ -6,77 +6,33 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/http/error.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <deque>
 #include <list>
 #include <optional>
 
 #include "base/format.hpp"
+#include "transport/http_reader.hpp"
 #include "transport/tls/tls_stream.hpp"
 
 namespace sealcam::pairing {
 
 namespace asio = boost::asio;
-namespace http = boost::beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
+using transport::HttpReader;
 using transport::TlsStream;
 
 struct HttpExchange::State {
-  explicit State(Endpoint::Session& s) : session(s) { begin_request(); }
-  ~State() { forget_request(); }
-
-  void begin_request() {
-    forget_request();
-    parser.emplace();
-    parser->header_limit(max_header);
-    parser->body_limit(max_body);
-  }
-  /// The request may contain a code or a passphrase.
-  void forget_request() {
-    if (parser) wipe(std::as_writable_bytes(std::span(parser->get().body())));
-  }
-
-  /// Parses the received bytes. Nothing if the request is complete or needs more bytes.
-  std::optional<Reply> parse() {
-    while (!parser->is_done() && !pending.empty()) {
-      error_code ec;
-      const bool in_header = !parser->is_header_done();
-      const std::size_t used = parser->put(asio::buffer(pending), ec);
-      wipe(std::as_writable_bytes(std::span(pending)).first(used));
-      pending.erase(0, used);
-      if (ec == http::error::need_more) break;
-      if (ec == http::error::header_limit) return rejection(431, "too_large", "the header is too large");
-      if (ec == http::error::body_limit) return rejection(413, "too_large", "the request is too large");
-      if (ec) return rejection(400, "malformed", "the request is not HTTP");
-      // The parser does not limit all parts of a chunk, and no client needs chunks.
-      if (in_header && parser->is_header_done() && parser->chunked())
-        return rejection(411, "length", "a request needs a Content-Length");
-      if (used == 0) break;
-    }
-    if (!parser->is_done() && pending.size() > max_header)
-      return rejection(431, "too_large", "the header is too large");
-    return std::nullopt;
-  }
-
   Endpoint::Session& session;
-  std::optional<http::request_parser<http::string_body>> parser;
-  std::string pending;
+  HttpReader reader{{.header = max_header, .body = max_body}};
 };
 
 namespace {
 
-std::string_view reason(unsigned status) {
-  const auto text = http::obsolete_reason(static_cast<http::status>(status));
-  return {text.data(), text.size()};
-}
-
 HttpExchange::Output output(const Reply& reply) {
   return {sealcam::format("HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
                           "Content-Length: {}\r\n{}\r\n{}",
-                          reply.status, reason(reply.status), reply.body.size(),
+                          reply.status, transport::http_reason(reply.status), reply.body.size(),
                           reply.go_on ? "" : "Connection: close\r\n", reply.body),
           !reply.go_on};
 }
@@ -88,17 +44,11 @@ HttpExchange::~HttpExchange() = default;
 
 HttpExchange::Output HttpExchange::receive(ByteView bytes) {
   auto& s = *state_;
-  s.pending.append(as_text(bytes));
-  if (const auto rejected = s.parse()) return output(*rejected);
-  if (!s.parser->is_done()) return {};
-  // The next request depends on this reply, so a pipelined request is an error.
-  if (!s.pending.empty())
-    return output(rejection(400, "malformed", "send a request after the reply to the previous one"));
-  const auto& request = s.parser->get();
-  auto reply = s.session.answer({request.method_string().data(), request.method_string().size()},
-                                {request.target().data(), request.target().size()}, request.body());
-  reply.go_on = reply.go_on && request.keep_alive();
-  s.begin_request();
+  if (const auto fault = s.reader.receive(bytes)) return output(rejection(fault->status, fault->kind, fault->text));
+  if (!s.reader.complete()) return {};
+  auto reply = s.session.answer(s.reader.method(), s.reader.target(), s.reader.body());
+  reply.go_on = reply.go_on && s.reader.keep_alive();
+  s.reader.next();
   return output(reply);
 }
 
