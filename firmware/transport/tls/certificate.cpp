@@ -17,49 +17,16 @@
 namespace sealcam::transport {
 namespace {
 
-constexpr const char* not_before = "20200101000000";
-constexpr const char* not_after = "99991231235959";  // RFC 5280 section 4.1.2.5: no well-defined end
+constexpr Validity no_end{"20200101000000", "99991231235959"};  // RFC 5280 section 4.1.2.5: no well-defined end
 constexpr std::size_t pem_limit = 4096;
 
-using CrtWriter = Handle<mbedtls_x509write_cert, mbedtls_x509write_crt_init, mbedtls_x509write_crt_free>;
 using CsrWriter = Handle<mbedtls_x509write_csr, mbedtls_x509write_csr_init, mbedtls_x509write_csr_free>;
-
-/// mbedTLS takes names as comma-separated text, so a name must not contain a separator.
-Result<std::string> distinguished_name(std::string_view common_name) {
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ' ' || c == '.' ||
-           c == '-' || c == '_';
-  };
-  if (common_name.empty() || common_name.size() > 64 || common_name.front() == ' ' || common_name.back() == ' ' ||
-      !std::ranges::all_of(common_name, allowed))
-    return fail(Errc::invalid_argument, "invalid common name for a certificate");
-  return "CN=" + std::string(common_name);
-}
 
 Result<std::string> common_name_of(const mbedtls_x509_name& subject) {
   for (const auto* part = &subject; part != nullptr; part = part->next)
     if (MBEDTLS_OID_CMP(MBEDTLS_OID_AT_CN, &part->oid) == 0)
       return std::string(reinterpret_cast<const char*>(part->val.p), part->val.len);
   return fail(Errc::malformed, "the subject of a certificate has no common name");
-}
-
-Result<> set_serial_and_validity(CrtWriter& writer) {
-  std::array<unsigned char, 16> serial{};
-  if (const auto status = psa_generate_random(serial.data(), serial.size()); status != PSA_SUCCESS)
-    return fail(Errc::crypto, "serial number", status);
-  serial[0] = static_cast<unsigned char>((serial[0] & 0x3f) | 0x40);  // positive and always 16 bytes long
-  if (const int status = mbedtls_x509write_crt_set_serial_raw(writer.get(), serial.data(), serial.size()); status != 0)
-    return fail(Errc::crypto, "serial number", status);
-  if (const int status = mbedtls_x509write_crt_set_validity(writer.get(), not_before, not_after); status != 0)
-    return fail(Errc::crypto, "validity", status);
-  return {};
-}
-
-Result<std::string> write_pem(CrtWriter& writer) {
-  std::array<unsigned char, pem_limit> out{};
-  const int status = mbedtls_x509write_crt_pem(writer.get(), out.data(), out.size(), psa_random, nullptr);
-  if (status != 0) return fail(Errc::crypto, "writing a certificate", status);
-  return std::string(reinterpret_cast<const char*>(out.data()));
 }
 
 Result<> load_request(std::string_view pem, CsrHandle& into) {
@@ -89,15 +56,9 @@ Result<> load_request(std::string_view pem, CsrHandle& into) {
 class AlternativeNames {
  public:
   Result<> add(const std::string& name) {
-    std::array<unsigned char, 16> address{};
-    auto& bytes = storage_.emplace_back();
+    auto bytes = address_bytes(name);
     int type = MBEDTLS_X509_SAN_IP_ADDRESS;
-    const bool whole = !name.contains('\0');  // inet_pton() reads up to a NUL byte
-    if (whole && ::inet_pton(AF_INET, name.c_str(), address.data()) == 1) {
-      bytes.assign(address.begin(), address.begin() + 4);
-    } else if (whole && ::inet_pton(AF_INET6, name.c_str(), address.data()) == 1) {
-      bytes.assign(address.begin(), address.end());
-    } else {
+    if (bytes.empty()) {
       const auto allowed = [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
                c == '*' || c == '_';
@@ -109,7 +70,8 @@ class AlternativeNames {
     }
     auto& node = nodes_.emplace_back();
     node.node.type = type;
-    node.node.san.unstructured_name = {0, bytes.size(), bytes.data()};
+    auto& stored = storage_.emplace_back(std::move(bytes));
+    node.node.san.unstructured_name = {0, stored.size(), stored.data()};
     if (nodes_.size() > 1) nodes_[nodes_.size() - 2].next = &node;
     return {};
   }
@@ -120,7 +82,50 @@ class AlternativeNames {
   std::deque<mbedtls_x509_san_list> nodes_;
 };
 
-Result<> set_leaf_extensions(CrtWriter& writer, CertificateUse use, const AlternativeNames& names) {
+}  // namespace
+
+std::vector<unsigned char> address_bytes(const std::string& name) {
+  std::array<unsigned char, 16> address{};
+  if (name.contains('\0')) return {};  // inet_pton() reads up to a NUL byte
+  if (::inet_pton(AF_INET, name.c_str(), address.data()) == 1) return {address.begin(), address.begin() + 4};
+  if (::inet_pton(AF_INET6, name.c_str(), address.data()) == 1) return {address.begin(), address.end()};
+  return {};
+}
+
+Result<std::string> distinguished_name(std::string_view common_name) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ' ' || c == '.' ||
+           c == '-' || c == '_';
+  };
+  if (common_name.empty() || common_name.size() > 64 || common_name.front() == ' ' || common_name.back() == ' ' ||
+      !std::ranges::all_of(common_name, allowed))
+    return fail(Errc::invalid_argument, "invalid common name for a certificate");
+  return "CN=" + std::string(common_name);
+}
+
+Result<> set_serial_and_validity(CrtWriter& writer, const Validity& validity) {
+  std::array<unsigned char, 16> serial{};
+  if (const auto status = psa_generate_random(serial.data(), serial.size()); status != PSA_SUCCESS)
+    return fail(Errc::crypto, "serial number", status);
+  serial[0] = static_cast<unsigned char>((serial[0] & 0x3f) | 0x40);  // positive and always 16 bytes long
+  if (const int status = mbedtls_x509write_crt_set_serial_raw(writer.get(), serial.data(), serial.size()); status != 0)
+    return fail(Errc::crypto, "serial number", status);
+  if (const int status = mbedtls_x509write_crt_set_validity(writer.get(), validity.from, validity.until); status != 0)
+    return fail(Errc::crypto, "validity", status);
+  return {};
+}
+
+Result<std::string> write_pem(CrtWriter& writer) {
+  std::array<unsigned char, pem_limit> out{};
+  const int status = mbedtls_x509write_crt_pem(writer.get(), out.data(), out.size(), psa_random, nullptr);
+  if (status != 0) return fail(Errc::crypto, "writing a certificate", status);
+  return std::string(reinterpret_cast<const char*>(out.data()));
+}
+
+Result<> set_leaf_extensions(CrtWriter& writer, CertificateUse use, const std::vector<std::string>& names) {
+  AlternativeNames alternatives;
+  for (const auto& each : names)
+    if (auto r = alternatives.add(each); !r) return r;
   mbedtls_asn1_sequence purpose{};
   static constexpr char client_oid[] = MBEDTLS_OID_CLIENT_AUTH;
   static constexpr char server_oid[] = MBEDTLS_OID_SERVER_AUTH;
@@ -133,13 +138,11 @@ Result<> set_leaf_extensions(CrtWriter& writer, CertificateUse use, const Altern
   if (status == 0) status = mbedtls_x509write_crt_set_ext_key_usage(writer.get(), &purpose);
   if (status == 0) status = mbedtls_x509write_crt_set_subject_key_identifier(writer.get());
   if (status == 0) status = mbedtls_x509write_crt_set_authority_key_identifier(writer.get());
-  if (status == 0 && names.get() != nullptr)
-    status = mbedtls_x509write_crt_set_subject_alternative_name(writer.get(), names.get());
+  if (status == 0 && alternatives.get() != nullptr)
+    status = mbedtls_x509write_crt_set_subject_alternative_name(writer.get(), alternatives.get());
   if (status != 0) return fail(Errc::crypto, "extensions of a certificate", status);
   return {};
 }
-
-}  // namespace
 
 Result<> load_certificate(std::string_view pem, CrtHandle& into, const char* what) {
   if (auto r = start_psa(); !r) return r;
@@ -175,7 +178,7 @@ Result<std::string> self_sign(const TlsKey& key, std::string_view common_name, S
   if (status == 0) status = mbedtls_x509write_crt_set_subject_key_identifier(writer.get());
   if (status == 0) status = mbedtls_x509write_crt_set_authority_key_identifier(writer.get());
   if (status != 0) return fail(Errc::crypto, "fields of a self-signed certificate", status);
-  if (auto r = set_serial_and_validity(writer); !r) return std::unexpected(r.error());
+  if (auto r = set_serial_and_validity(writer, no_end); !r) return std::unexpected(r.error());
   return write_pem(writer);
 }
 
@@ -250,10 +253,6 @@ Result<std::string> sign_request(std::string_view authority_pem, const TlsKey& a
   if (mbedtls_x509_dn_gets(issuer_name.data(), issuer_name.size(), &issuer->subject) < 0)
     return fail(Errc::malformed, "cannot read the name of the authority");
 
-  AlternativeNames alternatives;
-  for (const auto& each : names)
-    if (auto r = alternatives.add(each); !r) return std::unexpected(r.error());
-
   CrtWriter writer;
   mbedtls_x509write_crt_set_version(writer.get(), MBEDTLS_X509_CRT_VERSION_3);
   mbedtls_x509write_crt_set_md_alg(writer.get(), MBEDTLS_MD_SHA256);
@@ -262,8 +261,8 @@ Result<std::string> sign_request(std::string_view authority_pem, const TlsKey& a
   int status = mbedtls_x509write_crt_set_subject_name(writer.get(), name->c_str());
   if (status == 0) status = mbedtls_x509write_crt_set_issuer_name(writer.get(), issuer_name.data());
   if (status != 0) return fail(Errc::crypto, "names of a certificate", status);
-  if (auto r = set_leaf_extensions(writer, use, alternatives); !r) return std::unexpected(r.error());
-  if (auto r = set_serial_and_validity(writer); !r) return std::unexpected(r.error());
+  if (auto r = set_leaf_extensions(writer, use, names); !r) return std::unexpected(r.error());
+  if (auto r = set_serial_and_validity(writer, no_end); !r) return std::unexpected(r.error());
   return write_pem(writer);
 }
 

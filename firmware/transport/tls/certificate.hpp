@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/clock.hpp"
 
 namespace sealcam::transport {
 
@@ -101,5 +102,27 @@ enum class CertificateUse { client, server };
 /// invalid_argument (a serial number with 0 or more than 20 bytes, or a number from 2050 on), crypto.
 [[nodiscard]] Result<std::string> make_revocation_list(std::string_view authority_pem, const TlsKey& authority_key,
                                                        std::uint64_t number, std::span<const Bytes> serials);
+
+/// The times of a certificate that browsers check.
+struct Period {
+  CaptureTime from, until;
+};
+
+/// An authority's certificate (PEM) that people install in browsers: CN = `common_name`, basicConstraints CA:TRUE with
+/// pathLenConstraint 0, keyCertSign, extendedKeyUsage serverAuth, and critical name constraints (RFC 5280 section
+/// 4.2.1.10). These permit the names, the names below them, and the addresses; all other names and addresses are
+/// excluded. `names`: 1 to 16 host names and addresses, without wildcards. Errors: invalid_argument, crypto.
+[[nodiscard]] Result<std::string> make_web_authority(const TlsKey& key, std::string_view common_name,
+                                                     const std::vector<std::string>& names, const Period& period);
+
+/// A server's certificate (PEM) of that authority, with exactly the names of its constraints. Errors: malformed
+/// (authority), wrong_key (the key does not belong to it), conflict (the authority permits other names, or none),
+/// invalid_argument, crypto.
+[[nodiscard]] Result<std::string> make_web_certificate(std::string_view authority_pem, const TlsKey& authority_key,
+                                                       const TlsKey& key, const std::vector<std::string>& names,
+                                                       const Period& period);
+
+/// The last moment at which a certificate is valid (PEM; the first of a chain). Errors: malformed.
+[[nodiscard]] Result<CaptureTime> certificate_end(std::string_view certificate_pem);
 
 }  // namespace sealcam::transport

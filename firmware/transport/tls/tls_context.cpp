@@ -186,9 +186,9 @@ TlsRole TlsContext::role() const noexcept { return state_->role; }
 
 namespace {
 
-Result<> set_own_certificate(TlsContext::State& state, std::string_view certificate_pem, const TlsKey& own_key) {
+Result<> set_own_certificate(TlsContext::State& state, std::string_view certificate_pem, ByteView key_pem) {
   if (auto r = load_certificates(state.certificate.get(), certificate_pem, "own certificate"); !r) return r;
-  const PemText key(own_key.reveal_pem());
+  const PemText key(key_pem);
   if (const int status = mbedtls_pk_parse_key(state.key.get(), key.data(), key.size(), nullptr, 0, psa_random, nullptr);
       status != 0)
     return fail(Errc::malformed, "own TLS key", status);
@@ -229,7 +229,8 @@ Result<TlsContext> TlsContext::make(TlsConfig config) {
   if (auto r = set_defaults(*state, config.role, config.prefer_aes); !r) return std::unexpected(r.error());
   if (auto r = load_certificates(state->authorities.get(), config.authority_pem, "authority's certificate"); !r)
     return std::unexpected(r.error());
-  if (auto r = set_own_certificate(*state, config.certificate_pem, config.key); !r) return std::unexpected(r.error());
+  if (auto r = set_own_certificate(*state, config.certificate_pem, config.key.reveal_pem()); !r)
+    return std::unexpected(r.error());
   auto* const ssl = state->config.get();
   mbedtls_ssl_conf_authmode(ssl, MBEDTLS_SSL_VERIFY_REQUIRED);
   mbedtls_ssl_conf_ca_chain(ssl, state->authorities.get(), nullptr);
@@ -243,7 +244,7 @@ Result<TlsContext> TlsContext::make_pairing_server(const TlsKey& key, std::strin
   if (!certificate) return std::unexpected(certificate.error());
   auto state = std::make_shared<State>();
   if (auto r = set_defaults(*state, TlsRole::server, has_aes_instructions()); !r) return std::unexpected(r.error());
-  if (auto r = set_own_certificate(*state, *certificate, key); !r) return std::unexpected(r.error());
+  if (auto r = set_own_certificate(*state, *certificate, key.reveal_pem()); !r) return std::unexpected(r.error());
   mbedtls_ssl_conf_authmode(state->config.get(), MBEDTLS_SSL_VERIFY_NONE);
   return TlsContext(std::move(state));
 }
@@ -252,6 +253,27 @@ Result<TlsContext> TlsContext::make_pairing_client_that_trusts_nobody() {
   if (const auto status = psa_crypto_init(); status != PSA_SUCCESS) return fail(Errc::crypto, "starting PSA", status);
   auto state = std::make_shared<State>();
   if (auto r = set_defaults(*state, TlsRole::client, has_aes_instructions()); !r) return std::unexpected(r.error());
+  mbedtls_ssl_conf_authmode(state->config.get(), MBEDTLS_SSL_VERIFY_NONE);
+  return TlsContext(std::move(state));
+}
+
+Result<TlsContext> TlsContext::make_web_server(std::string_view certificate_pem, ByteView key_pem) {
+  if (const auto status = psa_crypto_init(); status != PSA_SUCCESS) return fail(Errc::crypto, "start PSA", status);
+  auto state = std::make_shared<State>();
+  const bool aes = has_aes_instructions();
+  if (auto r = set_defaults(*state, TlsRole::server, aes); !r) return std::unexpected(r.error());
+  mbedtls_ssl_conf_min_tls_version(state->config.get(), MBEDTLS_SSL_VERSION_TLS1_2);
+  // The server's order decides. In TLS 1.2 only suites with forward secrecy and AEAD.
+  static constexpr std::array aes_suites{MBEDTLS_TLS1_3_AES_128_GCM_SHA256,
+                                         MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+                                         MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256};
+  static constexpr std::array chacha_suites{MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256,
+                                            MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+                                            MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256};
+  const auto& first = aes ? aes_suites : chacha_suites;
+  const auto& second = aes ? chacha_suites : aes_suites;
+  std::ranges::copy(second, std::ranges::copy(first, state->suites.begin()).out);
+  if (auto r = set_own_certificate(*state, certificate_pem, key_pem); !r) return std::unexpected(r.error());
   mbedtls_ssl_conf_authmode(state->config.get(), MBEDTLS_SSL_VERIFY_NONE);
   return TlsContext(std::move(state));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The configuration that all TLS connections of one role share. TLS 1.3 (RFC 8446) only; both ends present
-/// certificates. A processor with AES instructions uses AES-128-GCM. Others use ChaCha20-Poly1305 if the peer allows
-/// it.
+/// The configuration that all TLS connections of one role share. TLS 1.3 (RFC 8446) only, except for browsers; both
+/// ends present certificates. A processor with AES instructions uses AES-128-GCM. Others use ChaCha20-Poly1305 if the
+/// peer allows it.
 #pragma once
 
 #include <memory>
@@ -46,6 +46,11 @@ class TlsContext {
   /// the server must be valid now, so the machine needs a clock. `authorities_pem`: at least one certificate that
   /// mbedTLS can read; others are skipped. Errors: malformed, crypto.
   [[nodiscard]] static Result<TlsContext> make_web_client(std::string_view authorities_pem);
+
+  /// For browsers: TLS 1.3 and 1.2, no certificate of the peer, no resumption. `certificate_pem`: own certificate, then
+  /// intermediates. `key_pem`: its key, P-256, P-384 or RSA; the caller wipes its copy. Errors: malformed (a PEM text),
+  /// wrong_key (the key does not match the certificate), crypto.
+  [[nodiscard]] static Result<TlsContext> make_web_server(std::string_view certificate_pem, ByteView key_pem);
 
   [[nodiscard]] TlsRole role() const noexcept;
 

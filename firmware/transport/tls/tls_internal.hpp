@@ -76,12 +76,30 @@ class PemText {
 [[nodiscard]] Result<> load_key(const TlsKey& key, PkHandle& into);
 [[nodiscard]] Result<> load_certificate(std::string_view pem, CrtHandle& into, const char* what);
 
+using CrtWriter = Handle<mbedtls_x509write_cert, mbedtls_x509write_crt_init, mbedtls_x509write_crt_free>;
+
+/// Times as mbedTLS takes them: "20200101000000", UTC.
+struct Validity {
+  const char* from;
+  const char* until;
+};
+/// mbedTLS takes names as comma-separated text, so a name must not contain a separator. Errors: invalid_argument.
+[[nodiscard]] Result<std::string> distinguished_name(std::string_view common_name);
+/// The 4 or 16 bytes of an IP address; empty for another name.
+[[nodiscard]] std::vector<unsigned char> address_bytes(const std::string& name);
+/// Errors of the next three: crypto.
+[[nodiscard]] Result<> set_serial_and_validity(CrtWriter& writer, const Validity& validity);
+/// The extensions of a certificate that is no authority's. Errors: also invalid_argument (a name).
+[[nodiscard]] Result<> set_leaf_extensions(CrtWriter& writer, CertificateUse use,
+                                           const std::vector<std::string>& names);
+[[nodiscard]] Result<std::string> write_pem(CrtWriter& writer);
+
 struct TlsContext::State {
   TlsRole role = TlsRole::client;
   CrtHandle authorities;
   CrtHandle certificate;
   PkHandle key;
-  std::array<int, 3> suites{};  ///< zero-terminated, in order of preference
+  std::array<int, 10> suites{};  ///< zero-terminated, in order of preference
   std::array<std::uint16_t, 4> groups{};
   Handle<mbedtls_ssl_config, mbedtls_ssl_config_init, mbedtls_ssl_config_free> config;
 };

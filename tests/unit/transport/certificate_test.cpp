@@ -162,3 +162,97 @@ TEST_CASE("a context requires a key that matches its certificate") {
   CHECK(make(ca, "", key).error().code == Errc::malformed);
   CHECK(make(ca + flip(ca), certificate, key).error().code == Errc::malformed);
 }
+
+namespace {
+
+constexpr CaptureTime year_2026{std::chrono::seconds(1'790'000'000)};
+const Period year{{year_2026.since_epoch - std::chrono::days(1)}, {year_2026.since_epoch + std::chrono::days(396)}};
+
+struct LocalAuthority {
+  TlsKey key = TlsKey::generate().value();
+  std::vector<std::string> names;
+  std::string certificate;
+  explicit LocalAuthority(std::vector<std::string> n) : names(std::move(n)) {
+    certificate = make_web_authority(key, "Sealcam test", names, year).value();
+  }
+  /// A certificate for any names: a thief of the key is not bound to this program. The authority is signed again with
+  /// the same key and subject, but other constraints, so its certificates also lead to the original one.
+  [[nodiscard]] std::string forge(const std::vector<std::string>& others, const TlsKey& leaf) const {
+    const auto other = make_web_authority(key, "Sealcam test", others, year).value();
+    return make_web_certificate(other, key, leaf, others, year).value();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("OpenSSL accepts a local authority for its own names only") {
+  if (::access("/usr/bin/openssl", X_OK) != 0) SKIP("openssl is not installed");
+  const test::TemporaryFolder folder;
+  const auto dir = folder.path().string();
+  const auto leaf = TlsKey::generate().value();
+  const auto verify = [&](const std::string& authority, const std::string& certificate, const std::string& name) {
+    write(folder.path() / "ca.pem", authority);
+    write(folder.path() / "leaf.pem", certificate);
+    const auto result = run(sealcam::format(
+        "openssl verify -x509_strict -attime 1790000000 -purpose sslserver -CAfile {0}/ca.pem {1} {0}/leaf.pem", dir,
+        name));
+    INFO(result.text);
+    return std::pair(result.status, result.text);
+  };
+  const LocalAuthority both({"192.168.1.10", "fd00::10", "hub.home.arpa"});
+  const auto own = make_web_certificate(both.certificate, both.key, leaf, both.names, year).value();
+  for (const char* name : {"-verify_hostname hub.home.arpa", "-verify_ip 192.168.1.10", "-verify_ip fd00::10"})
+    CHECK(verify(both.certificate, own, name).first == 0);
+  CHECK(verify(both.certificate, own, "-verify_hostname elsewhere.example").first != 0);  // not in the certificate
+
+  // The certificate of a thief has the other name, so that only the constraints reject it.
+  const auto rejected = [&](const LocalAuthority& authority, const char* name, const char* option) {
+    INFO(name);
+    const auto [status, text] =
+        verify(authority.certificate, authority.forge({name}, leaf), sealcam::format("{} {}", option, name));
+    CHECK(status != 0);
+    CHECK((text.contains("permitted subtree violation") || text.contains("excluded subtree violation")));
+    // Control: the same certificate under an authority that permits the name.
+    const auto free = make_web_authority(authority.key, "Sealcam test", {name}, year).value();
+    CHECK(verify(free, authority.forge({name}, leaf), sealcam::format("{} {}", option, name)).first == 0);
+  };
+  for (const char* name : {"bank.example", "home.arpa", "xhub.home.arpa"}) rejected(both, name, "-verify_hostname");
+  for (const char* address : {"192.168.1.11", "fd00::11"}) rejected(both, address, "-verify_ip");
+  // Forms of names that the authority does not have at all.
+  const LocalAuthority only_name({"hub.home.arpa"}), only_address({"192.168.1.10"});
+  for (const char* address : {"192.168.1.10", "fd00::10"}) rejected(only_name, address, "-verify_ip");
+  rejected(only_address, "hub.home.arpa", "-verify_hostname");
+  rejected(only_address, "fd00::10", "-verify_ip");
+
+  write(folder.path() / "ca.pem", both.certificate);
+  const auto text = run(sealcam::format("openssl x509 -noout -text -in {}/ca.pem", dir)).text;
+  INFO(text);
+  CHECK(text.contains("X509v3 Name Constraints: critical"));
+  CHECK(text.contains("CA:TRUE, pathlen:0"));
+  CHECK(text.contains("DNS:hub.home.arpa"));
+}
+
+TEST_CASE("a local authority has valid names, and signs for exactly these") {
+  const LocalAuthority authority({"192.168.1.10", "hub.home.arpa"});
+  const auto leaf = TlsKey::generate().value();
+  const auto sign = [&](const std::vector<std::string>& names, const TlsKey& key) {
+    return make_web_certificate(authority.certificate, key, leaf, names, year);
+  };
+  const auto certificate = sign(authority.names, authority.key);  // control
+  REQUIRE(certificate);
+  CHECK(certificate_end(*certificate).value().since_epoch == year.until.since_epoch);
+  CHECK(certificate_end(authority.certificate).value().since_epoch == year.until.since_epoch);
+  CHECK(TlsContext::make_web_server(*certificate, leaf.reveal_pem()));
+  CHECK(TlsContext::make_web_server(*certificate, authority.key.reveal_pem()).error().code == Errc::wrong_key);
+  CHECK(sign({"192.168.1.10"}, authority.key).error().code == Errc::conflict);
+  CHECK(sign({"192.168.1.10", "hub.home.arpa", "x.example"}, authority.key).error().code == Errc::conflict);
+  CHECK(sign(authority.names, leaf).error().code == Errc::wrong_key);
+  const auto plain = make_authority(authority.key, "Sealcam test").value();  // without constraints
+  CHECK(make_web_certificate(plain, authority.key, leaf, authority.names, year).error().code == Errc::conflict);
+  CHECK(make_web_certificate("nonsense", authority.key, leaf, authority.names, year).error().code == Errc::malformed);
+  for (const char* name : {"", "*.home.arpa", "Hub.home.arpa", "a b", ".arpa", "hub.", "a/b", "192.168.1.0/24"})
+    CHECK(make_web_authority(authority.key, "x", {name}, year).error().code == Errc::invalid_argument);
+  CHECK(make_web_authority(authority.key, "x", {}, year).error().code == Errc::invalid_argument);
+  CHECK(make_web_authority(authority.key, "x", std::vector<std::string>(17, "a"), year).error().code ==
+        Errc::invalid_argument);
+}
