@@ -255,7 +255,7 @@ class Tracker:
             urgency, fixed = shown(record.get("urgency", ""), 40), None
             if state == "resolved":
                 fixed = checked_version(record.get("fixed_version"), self.path, place)
-                if fixed == "0" or not older(version, fixed):  # 0: no version of the release has the issue
+                if not older(version, fixed):  # no version is older than 0, which stands for "this release never had the issue"
                     continue
             need(state in ("resolved", "open", "undetermined"), self.path, f"{shown(place)} has the unknown status {shown(state, 40)!r}")
             note = shown(record.get("nodsa", ""))

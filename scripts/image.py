@@ -18,7 +18,7 @@ import stat
 import subprocess
 import sys
 
-from image_parts import DISK, MIB, SIZES, Failure, assemble, data_partition, fat, run
+from image_parts import DISK, MIB, SIZES, Failure, assemble, data_partition, fat, run, squash
 from initramfs import Archive, Kernel
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
@@ -340,9 +340,9 @@ def make(options):
     with (root.folder / "usr/lib/os-release").open("a") as release:
         release.write(f'IMAGE_ID=sealcam-{board.name}\nIMAGE_VERSION={options.version}\nDEFAULT_HOSTNAME=sealcam\n')
     root.check()
-    squash = work / "root.squashfs"
-    run("mksquashfs", root.folder, squash, "-all-root", "-noappend", *compression(kernel, options.fast), "-no-xattrs", "-quiet", "-no-progress")
-    show(f"root: {squash.stat().st_size / MIB:.0f} MiB compressed, {sum(root.packages.values()) / MIB:.0f} MiB of files")
+    packed = work / "root.squashfs"
+    squash(root.folder, packed, *compression(kernel, options.fast))
+    show(f"root: {packed.stat().st_size / MIB:.0f} MiB compressed, {sum(root.packages.values()) / MIB:.0f} MiB of files")
     start = work / "initramfs"
     initramfs(board, kernel, start)
     card, boot = boot_files(board, kernel, start)
@@ -351,7 +351,7 @@ def make(options):
     fat(work / "bootb.fat", SIZES["boot"], "BOOT-B", {})
     data_partition(work / "data.ext4", work)
     image = TOP / "build/image" / f"sealcam-{board.name}.img"
-    assemble(image, {1: work / "card.fat", 2: work / "boot.fat", 3: work / "bootb.fat", 5: squash, 7: work / "data.ext4"})
+    assemble(image, {1: work / "card.fat", 2: work / "boot.fat", 3: work / "bootb.fat", 5: packed, 7: work / "data.ext4"})
     report(board, root, image, options)
     if not options.keep:
         shutil.rmtree(work)

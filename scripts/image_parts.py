@@ -32,7 +32,8 @@ def fat(path, mib, label, files):
     path.touch()
     os.truncate(path, mib * MIB)
     serial = hashlib.sha256(label.encode()).hexdigest()[:8]
-    run("mformat", "-i", path, "-F", "-v", label, "-N", serial, "-T", mib * MIB // 512, "-h", 255, "-s", 63, "-c", 1 if mib < 64 else 2, "::")
+    utc = os.environ | {"TZ": "UTC0"}  # FAT has local times, and an image must not depend on the time zone
+    run("mformat", "-i", path, "-F", "-v", label, "-N", serial, "-T", mib * MIB // 512, "-h", 255, "-s", 63, "-c", 1 if mib < 64 else 2, "::", env=utc)
     work = path.parent / "fat"
     epoch = int(os.environ["SOURCE_DATE_EPOCH"])
     for name, content in sorted(files.items()):
@@ -42,8 +43,8 @@ def fat(path, mib, label, files):
         target.write_bytes(content) if isinstance(content, bytes) else shutil.copyfile(content, target)
         os.utime(target, (epoch, epoch))
         if "/" in name:
-            subprocess.run(["mmd", "-i", str(path), "-D", "s", f"::{pathlib.PurePath(name).parent}"], capture_output=True)
-        run("mcopy", "-m", "-i", path, target, f"::{name}")
+            subprocess.run(["mmd", "-i", str(path), "-D", "s", f"::{pathlib.PurePath(name).parent}"], capture_output=True, env=utc)
+        run("mcopy", "-m", "-i", path, target, f"::{name}", env=utc)
     shutil.rmtree(work, ignore_errors=True)
 
 
@@ -62,6 +63,11 @@ def layout():
 
 
 def assemble(image, parts):
+def squash(folder, path, *compression):
+    """Creates the root file system. Times after SOURCE_DATE_EPOCH, which are those of the build, become SOURCE_DATE_EPOCH."""
+    run("mksquashfs", folder, path, "-all-root", "-noappend", *compression, "-no-xattrs", "-quiet", "-no-progress")
+
+
     """Writes the image. `parts`: {partition number: file}."""
     table, end = layout()
     image.unlink(missing_ok=True)
