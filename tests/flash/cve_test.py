@@ -179,17 +179,16 @@ class Comparison(Case):
         self.assertEqual(self.open("--release", "bookworm", "--accept-newer"), [("CVE-2099-0002", "unfixed"), ("CVE-2099-0100", "unfixed")])
 
     def test_the_data_does_not_cover_other_parts(self):
-        def change(bom):
-            bom["components"] += [{"name": "mqtt", "version": "5.14.1", "purl": "pkg:npm/mqtt@5.14.1"}, {"name": "plain", "version": "1"}]
-        rpi = package("libcamera0.6", "0.6.0+rpt20251202-1", "libcamera")
-        self.write_sbom([*PACKAGES, rpi, package("shim", "1+15.8-1", "shim-signed")], change)
+        others = [package("libcamera0.6", "0.6.0+rpt20251202-1", "libcamera"), package("shim", "1+15.8-1", "shim-signed"),
+                  package("@scope/mqtt", "5.14.1", vendor="npm")]
+        self.write_sbom([*PACKAGES, *others], lambda bom: bom["components"].append({"name": "plain", "version": "1"}))
         self.add("libcamera", trixie=record("open"))
         self.add("sealcam-camera", trixie=record("open"))
         found = {n["name"]: n["why"] for n in self.result()["not_covered"]}
-        self.assertEqual(found.keys(), {"sealcam-qemu-virt", "sealcam-camera", "mqtt", "plain", "libcamera0.6", "shim"})
-        self.assertEqual((found["mqtt"], found["sealcam-camera"]), ("a package of npm", "a program of Sealcam"))
+        self.assertEqual(found.keys(), {"sealcam-qemu-virt", "sealcam-camera", "@scope/mqtt", "plain", "libcamera0.6", "shim"})
+        self.assertEqual((found["@scope/mqtt"], found["sealcam-camera"]), ("a package of npm", "a program of Sealcam"))
         text = self.run_cve()[1]
-        self.assertIn("not covered by this data: mqtt 5.14.1: a package of npm\n", text)
+        self.assertIn("not covered by this data: @scope/mqtt 5.14.1: a package of npm\n", text)
         self.assertIn("not covered by this data: sealcam-qemu-virt v0.1.0: the image itself\n", text)
 
     def test_a_source_that_is_not_in_the_release_is_not_covered(self):
