@@ -48,6 +48,11 @@ def fat(path, mib, label, files):
     shutil.rmtree(work, ignore_errors=True)
 
 
+def squash(folder, path, *compression):
+    """Creates the root file system. Times after SOURCE_DATE_EPOCH, which are those of the build, become SOURCE_DATE_EPOCH."""
+    run("mksquashfs", folder, path, "-all-root", "-noappend", *compression, "-no-xattrs", "-quiet", "-no-progress")
+
+
 def layout():
     """Returns (number, start, size, type) in MiB. One MiB before each logical partition contains its record."""
     at, table = 1, []
@@ -63,11 +68,6 @@ def layout():
 
 
 def assemble(image, parts):
-def squash(folder, path, *compression):
-    """Creates the root file system. Times after SOURCE_DATE_EPOCH, which are those of the build, become SOURCE_DATE_EPOCH."""
-    run("mksquashfs", folder, path, "-all-root", "-noappend", *compression, "-no-xattrs", "-quiet", "-no-progress")
-
-
     """Writes the image. `parts`: {partition number: file}."""
     table, end = layout()
     image.unlink(missing_ok=True)
