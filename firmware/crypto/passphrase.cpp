@@ -347,4 +347,20 @@ Result<Secret<32>> read_encrypted_key(std::string_view text, const Passphrase& p
   return scalar;
 }
 
+// PSA of mbedTLS 3.6 in Debian 13 has no PBKDF2.
+Result<PasswordHash> PasswordHash::make(ByteView password, const Salt& salt) {
+  PasswordHash out{salt, {}};
+  const int error =
+      mbedtls_pkcs5_pbkdf2_hmac_ext(MBEDTLS_MD_SHA512, c_bytes(password), password.size(), c_bytes(ByteView(salt)),
+                                    salt.size(), rounds, out.hash.size(), c_bytes(MutableBytes(out.hash)));
+  if (error != 0) return fail(Errc::crypto, "hashing a password", error);
+  return out;
+}
+
+Result<PasswordHash> PasswordHash::make(ByteView password) {
+  Salt salt;
+  if (auto r = random(salt); !r) return std::unexpected(r.error());
+  return make(password, salt);
+}
+
 }  // namespace sealcam::crypto

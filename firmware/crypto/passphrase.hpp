@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The two parts of a backup: a private key that a passphrase seals, and data that the private key seals. The
 /// derivation of a key from the passphrase is deliberately slow, because an attacker with a backup can try
-/// passphrases.
+/// passphrases. Also the salted hash of a password that a program drew.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -53,5 +54,21 @@ class Passphrase {
 /// Opens the first block with this label in a text. The caller wipes the result. Reentrant. Errors: not_found (no such
 /// block), malformed (form), not_decryptable (another secret, or changed data), crypto.
 [[nodiscard]] Result<Bytes> read_sealed_pem(std::string_view label, std::string_view text, const Secret<32>& secret);
+
+/// What a broker stores instead of a password: PBKDF2-HMAC-SHA512 (RFC 8018 section 5.2) of it, in the form of
+/// Mosquitto's password file. The few rounds are enough for a password of 256 random bits, which an attacker cannot try
+/// out, and they do not let strangers occupy a broker with logins. Never use it for a person's passphrase.
+struct PasswordHash {
+  static constexpr std::uint32_t rounds = 101;
+  using Salt = std::array<std::byte, 12>;
+  Salt salt{};
+  std::array<std::byte, 64> hash{};
+
+  /// With a random salt. Reentrant. Errors: crypto.
+  [[nodiscard]] static Result<PasswordHash> make(ByteView password);
+  /// Reentrant. Errors: crypto.
+  [[nodiscard]] static Result<PasswordHash> make(ByteView password, const Salt& salt);
+  friend bool operator==(const PasswordHash&, const PasswordHash&) = default;
+};
 
 }  // namespace sealcam::crypto

@@ -260,7 +260,8 @@ Result<> check_parts(const StateFiles& files, protocol::Role role, const crypto:
   if (descriptor->identity != keys.identity.public_key() || descriptor->hpke != keys.hpke.public_key())
     return fail(Errc::malformed,
                 "device.descriptor and the keys belong to different devices: restore the state folder from a copy");
-  if (const auto key = transport::requested_key(as_text(*request)); !key || !equal(*key, descriptor->tls.bytes()))
+  const auto key = transport::requested_key(as_text(*request));
+  if (!key || !descriptor->tls || !equal(*key, descriptor->tls->bytes()))
     return fail(Errc::malformed,
                 "device.descriptor and tls.csr have different TLS keys: restore the state folder from a copy");
   if (descriptor->role != role)

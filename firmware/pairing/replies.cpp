@@ -52,7 +52,8 @@ ClientResult<Introduction> DeviceReplies::hello(const HttpReply& reply, const De
   const auto proof = from_base64url(text_of(*answer, "proof"));
   if (!descriptor_bytes || !proof) return failed(Kind::not_a_device, "the reply is not that of a device");
   const auto descriptor = protocol::decode_device_descriptor(*descriptor_bytes);
-  if (!descriptor) return failed(Kind::not_a_device, "the device's descriptor is invalid");
+  // A phone, which has no TLS key, is not paired by this exchange.
+  if (!descriptor || !descriptor->tls) return failed(Kind::not_a_device, "the device's descriptor is invalid");
   const auto id = descriptor->identity.id();
   if (id != expected) return failed(Kind::other_device, sealcam::format("device {} answered", id.to_string()));
   const auto verifier = crypto::Verifier::open(descriptor->identity);
@@ -61,7 +62,7 @@ ClientResult<Introduction> DeviceReplies::hello(const HttpReply& reply, const De
     return failed(Kind::in_between, r.error().what);
   if (descriptor->role != role) return failed(Kind::other_role, std::string(protocol::name(descriptor->role)));
   device_ = id;
-  tls_ = descriptor->tls;
+  tls_ = *descriptor->tls;
   return Introduction{*descriptor, *descriptor_bytes, printable(text_of(*answer, "version"), max_text),
                       printable(text_of(*answer, "model"), max_text)};
 }

@@ -30,14 +30,18 @@ inline Result<> verify_with(MessageName name, const Route& route, const crypto::
   return {};
 }
 
-inline Result<> read_public_key(crypto::CborReader& reader, std::int64_t key, crypto::PublicKey& out) {
-  if (auto r = reader.key(key); !r) return r;
+inline Result<> read_public_key(crypto::CborReader& reader, crypto::PublicKey& out) {
   const auto point = reader.bytes(crypto::PublicKey::size);
   if (!point) return std::unexpected(point.error());
   auto parsed = crypto::PublicKey::parse(*point);
   if (!parsed) return std::unexpected(parsed.error());
   out = *parsed;
   return {};
+}
+
+inline Result<> read_public_key(crypto::CborReader& reader, std::int64_t key, crypto::PublicKey& out) {
+  if (auto r = reader.key(key); !r) return r;
+  return read_public_key(reader, out);
 }
 
 /// For numbers with a Strong type of 64 bits.

@@ -36,10 +36,13 @@ Result<Role> read_role(crypto::CborReader& reader) {
 
 }  // namespace
 
-Result<Bytes> encode_device_descriptor(Role role, const crypto::DeviceKeys& keys, const crypto::PublicKey& tls) {
+Result<Bytes> encode_device_descriptor(Role role, const crypto::DeviceKeys& keys,
+                                       const std::optional<crypto::PublicKey>& tls) {
+  SC_ASSERT(tls || role == Role::hub);
   crypto::CborWriter writer;
-  writer.map(4).integer(1).integer(static_cast<int>(role)).integer(2).bytes(keys.identity.public_key().bytes());
-  writer.integer(3).bytes(keys.hpke.public_key().bytes()).integer(4).bytes(tls.bytes());
+  writer.map(tls ? 4 : 3).integer(1).integer(static_cast<int>(role)).integer(2);
+  writer.bytes(keys.identity.public_key().bytes()).integer(3).bytes(keys.hpke.public_key().bytes());
+  if (tls) writer.integer(4).bytes(tls->bytes());
   return sign_message(MessageName::descriptor, Route{AccountId(), keys.identity.id()}, keys.identity, writer.view());
 }
 
@@ -48,13 +51,17 @@ Result<DeviceDescriptor> decode_device_descriptor(ByteView message) {
   if (!payload) return std::unexpected(payload.error());
   crypto::CborReader reader(*payload);
   DeviceDescriptor descriptor;
-  if (auto r = reader.map(4); !r) return std::unexpected(r.error());
+  const auto pairs = reader.map();
+  if (!pairs) return std::unexpected(pairs.error());
+  if (*pairs != 3 && *pairs != 4) return fail(Errc::malformed, "a descriptor has three or four fields");
   const auto role = read_role(reader);
   if (!role) return std::unexpected(role.error());
   descriptor.role = *role;
   if (auto r = read_public_key(reader, 2, descriptor.identity); !r) return std::unexpected(r.error());
   if (auto r = read_public_key(reader, 3, descriptor.hpke); !r) return std::unexpected(r.error());
-  if (auto r = read_public_key(reader, 4, descriptor.tls); !r) return std::unexpected(r.error());
+  if (*pairs == 3 && *role != Role::hub) return fail(Errc::malformed, "only a hub may have no TLS key");
+  if (*pairs == 4)
+    if (auto r = read_public_key(reader, 4, descriptor.tls.emplace()); !r) return std::unexpected(r.error());
   if (auto r = reader.finish(); !r) return std::unexpected(r.error());
   if (auto r = verify_with(MessageName::descriptor, Route{AccountId(), descriptor.identity.id()}, descriptor.identity,
                            message);
@@ -65,12 +72,37 @@ Result<DeviceDescriptor> decode_device_descriptor(ByteView message) {
 
 Result<Bytes> encode_authorization(const Authorization& authorization, const crypto::SigningKey& owner) {
   SC_ASSERT(authorization.owner == owner.public_key());
+  SC_ASSERT(authorization.tls.has_value() != authorization.login.has_value());
+  SC_ASSERT(authorization.tls || authorization.role == Role::hub);
   crypto::CborWriter writer;
   writer.map(4).integer(1).integer(static_cast<int>(authorization.role)).integer(2).bytes(authorization.device.bytes());
-  writer.integer(3).bytes(authorization.owner.bytes()).integer(4).bytes(authorization.tls.bytes());
+  writer.integer(3).bytes(authorization.owner.bytes());
+  if (authorization.tls) writer.integer(4).bytes(authorization.tls->bytes());
+  else writer.integer(5).array(2).bytes(authorization.login->salt).bytes(authorization.login->hash);
   return sign_message(MessageName::authorization, Route{authorization.owner.account(), authorization.device}, owner,
                       writer.view());
 }
+
+namespace {
+
+/// The last field: the TLS key, or the hash of a phone's password.
+Result<> read_access(crypto::CborReader& reader, Authorization& authorization) {
+  const auto key = reader.unsigned_integer();
+  if (!key) return std::unexpected(key.error());
+  if (*key == 4) return read_public_key(reader, authorization.tls.emplace());
+  if (*key != 5) return fail(Errc::malformed, "an authorization needs a TLS key or a login");
+  if (authorization.role != Role::hub) return fail(Errc::malformed, "only a hub may have a login");
+  auto& login = authorization.login.emplace();
+  if (auto r = reader.array(2); !r) return r;
+  for (const MutableBytes out : {MutableBytes(login.salt), MutableBytes(login.hash)}) {
+    const auto bytes = reader.bytes(out.size());
+    if (!bytes) return std::unexpected(bytes.error());
+    std::ranges::copy(*bytes, out.begin());
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<Authorization> decode_authorization(ByteView message) {
   const auto payload = unverified_payload(message);
@@ -83,7 +115,7 @@ Result<Authorization> decode_authorization(ByteView message) {
   authorization.role = *role;
   if (auto r = read_id(reader, 2, authorization.device); !r) return std::unexpected(r.error());
   if (auto r = read_public_key(reader, 3, authorization.owner); !r) return std::unexpected(r.error());
-  if (auto r = read_public_key(reader, 4, authorization.tls); !r) return std::unexpected(r.error());
+  if (auto r = read_access(reader, authorization); !r) return std::unexpected(r.error());
   if (auto r = reader.finish(); !r) return std::unexpected(r.error());
   const Route route{authorization.owner.account(), authorization.device};
   if (auto r = verify_with(MessageName::authorization, route, authorization.owner, message); !r)

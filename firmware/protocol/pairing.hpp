@@ -13,6 +13,7 @@
 
 #include "base/bytes.hpp"
 #include "base/types.hpp"
+#include "crypto/passphrase.hpp"
 #include "protocol/command.hpp"
 #include "protocol/envelope.hpp"
 
@@ -21,29 +22,33 @@ namespace sealcam::protocol {
 enum class Role : std::uint8_t { camera = 1, hub = 2, owner = 3 };
 [[nodiscard]] std::string_view name(Role role) noexcept;
 
-/// Signed by the device: it binds the HPKE key and the TLS key to the identity key. external_aad: name "descriptor",
-/// account all zero, camera = the id of the device.
+/// Signed by the device: it binds the HPKE key and the TLS key to the identity key. A phone is a hub without a TLS key;
+/// a camera and an owner have one. external_aad: name "descriptor", account all zero, camera = the id of the device.
 struct DeviceDescriptor {
   Role role = Role::camera;
   crypto::PublicKey identity;
   crypto::PublicKey hpke;
-  crypto::PublicKey tls;  ///< key of the certificate request
+  std::optional<crypto::PublicKey> tls;  ///< key of the certificate request; none: a phone
 };
+/// `tls` is required unless the role is hub. Errors: crypto.
 [[nodiscard]] Result<Bytes> encode_device_descriptor(Role role, const crypto::DeviceKeys& keys,
-                                                     const crypto::PublicKey& tls);
-/// Errors: malformed, wrong_key, bad_signature.
+                                                     const std::optional<crypto::PublicKey>& tls);
+/// Errors: malformed (also a camera or an owner without a TLS key), wrong_key, bad_signature.
 [[nodiscard]] Result<DeviceDescriptor> decode_device_descriptor(ByteView message);
 
-/// The owner's statement for a certificate request. external_aad: name "authorization",
-/// account, camera = the device's id.
+/// The owner's statement for a certificate request, or for the password of a phone: exactly one of `tls` and `login` is
+/// present, and only a hub can have `login`. external_aad: name "authorization", account, camera = the device's id.
 struct Authorization {
   Role role = Role::camera;
   DeviceId device;
-  crypto::PublicKey owner;  ///< its thumbprint is the account
-  crypto::PublicKey tls;    ///< key of the certificate request
+  crypto::PublicKey owner;               ///< its thumbprint is the account
+  std::optional<crypto::PublicKey> tls;  ///< key of the certificate request
+  /// Of the password, 43 characters of base64url, with which a phone logs in.
+  std::optional<crypto::PasswordHash> login{};
 };
+/// Errors: crypto.
 [[nodiscard]] Result<Bytes> encode_authorization(const Authorization& authorization, const crypto::SigningKey& owner);
-/// Errors: malformed, bad_signature.
+/// Errors: malformed (also both or none of `tls` and `login`), bad_signature.
 [[nodiscard]] Result<Authorization> decode_authorization(ByteView message);
 
 /// 40 random bits as 8 base32 letters. Move-only, wiped, printable only by reveal().

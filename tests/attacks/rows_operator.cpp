@@ -27,7 +27,8 @@ bool naive_operator_signs(const owner::AuthorizationRequest& request) {
   const auto statement = protocol::decode_authorization(request.authorization);
   const auto name = transport::requested_name(request.request_pem);
   const auto key = transport::requested_key(request.request_pem);
-  return statement && name && key && *name == statement->device.to_string() && equal(*key, statement->tls.bytes());
+  return statement && name && key && *name == statement->device.to_string() &&
+         equal(*key, statement->tls.value().bytes());
 }
 
 /// The thief makes the TLS key, so the certificate would be the thief's. `own`: it sends the descriptor of its own

@@ -67,6 +67,14 @@ Bytes authorization_message() {
       encode_authorization({Role::camera, parties().camera.id(), parties().owner.identity(), parties().camera.hpke()},
                            parties().owner.keys().identity));
 }
+Bytes phone_authorization_message() {
+  return must(encode_authorization({.role = Role::hub,
+                                    .device = parties().hub.id(),
+                                    .owner = parties().owner.identity(),
+                                    .tls = std::nullopt,
+                                    .login = crypto::PasswordHash{}},
+                                   parties().owner.keys().identity));
+}
 
 Bytes frame_plaintext(Codec codec, ByteView content) {
   FrameHeader header{.codec = codec,
@@ -137,6 +145,8 @@ void control_seeds(Seeds& seeds) {
   both(4, "status", status_message());
   both(5, "descriptor", must(encode_device_descriptor(Role::hub, parties().hub.keys(), parties().camera.hpke())));
   both(6, "authorization", authorization_message());
+  both(5, "phone-descriptor", must(encode_device_descriptor(Role::hub, parties().hub.keys(), std::nullopt)));
+  both(6, "phone-authorization", phone_authorization_message());
   seeds.put("control_fuzz", "command-message", {7}, command_message());
   crypto::CborWriter items;
   items.map(5).integer(1).array(2).integer(1).text("Front door").integer(2).array(2).integer(2).boolean(true);

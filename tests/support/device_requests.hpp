@@ -32,5 +32,16 @@ struct TlsIdentity {
                                                          const TlsIdentity& tls) {
   return {tls.request, descriptor(role, device, tls.key), authorization(owner, role, device.id(), tls.key)};
 }
+/// A correct request for a phone.
+[[nodiscard]] inline owner::AuthorizationRequest phone_request(const Actor& owner, const Actor& phone,
+                                                               std::string_view password) {
+  return {"", must(protocol::encode_device_descriptor(protocol::Role::hub, phone.keys(), std::nullopt)),
+          must(protocol::encode_authorization({.role = protocol::Role::hub,
+                                               .device = phone.id(),
+                                               .owner = owner.identity(),
+                                               .tls = std::nullopt,
+                                               .login = must(crypto::PasswordHash::make(as_bytes(password)))},
+                                              owner.keys().identity))};
+}
 
 }  // namespace sealcam::test

@@ -11,6 +11,7 @@
 #include "owner/broker/device_records.hpp"
 #include "owner/broker/operator.hpp"
 #include "owner/broker/rabbitmq.hpp"
+#include "owner/broker/web_listener.hpp"
 #include "transport/tls/certificate.hpp"
 
 namespace sealcam::owner {
@@ -19,8 +20,8 @@ namespace {
 
 constexpr const char* next_authorization = "make a new authorization with 'sealcam authorization'";
 
-/// Checks that the device signed for the TLS key of the request. Without this, an account could get a certificate for
-/// the id of another account's device.
+/// Checks that the device signed for the TLS key of the request, or that it has none. Without this, an account could
+/// get a certificate for the id of another account's device.
 Outcome<> check_descriptor(const AuthorizationRequest& request, const protocol::Authorization& statement) {
   const auto descriptor = protocol::decode_device_descriptor(request.descriptor);
   if (!descriptor) return failure(descriptor.error(), "the device's descriptor is not valid");
@@ -37,21 +38,32 @@ Outcome<> check_descriptor(const AuthorizationRequest& request, const protocol::
   return {};
 }
 
-/// Checks that the owner and the device signed for the key, the id and the role of the request.
-Outcome<Authorized> check_statement(const AuthorizationRequest& request) {
-  const auto statement = protocol::decode_authorization(request.authorization);
-  if (!statement) return failure(statement.error(), "the owner's authorization is not valid");
+/// Checks that the certificate request has the id and the key of the owner's authorization.
+Outcome<> check_certificate_request(const AuthorizationRequest& request, const protocol::Authorization& statement) {
   const auto name = transport::requested_name(request.request_pem);
   if (!name) return failure(name.error(), "the certificate request is not valid");
-  if (*name != statement->device.to_string())
+  if (*name != statement.device.to_string())
     return failure(EX_NOPERM, sealcam::format("the authorization is for device {}, but the request is for device {}",
-                                              statement->device.to_string(), *name));
+                                              statement.device.to_string(), *name));
   const auto key = transport::requested_key(request.request_pem);
   if (!key) return failure(key.error(), "the certificate request is not valid");
-  if (!equal(*key, statement->tls.bytes()))
+  if (!equal(*key, statement.tls->bytes()))
     return failure(EX_NOPERM, sealcam::format("the certificate request has another key than the owner's authorization; "
                                               "{}",
                                               next_authorization));
+  return {};
+}
+
+/// Checks that the owner and the device signed for the key, the id and the role of the request. Returns the record of
+/// the device, without certificates.
+Outcome<DeviceRecord> check_statement(const AuthorizationRequest& request) {
+  const auto statement = protocol::decode_authorization(request.authorization);
+  if (!statement) return failure(statement.error(), "the owner's authorization is not valid");
+  if (statement->tls) {
+    if (auto r = check_certificate_request(request, *statement); !r) return std::unexpected(r.error());
+  } else if (!request.request_pem.empty()) {
+    return failure(EX_NOPERM, "the authorization is for a phone, which has no certificate request");
+  }
   if (auto r = check_descriptor(request, *statement); !r) return std::unexpected(r.error());
   const Authorized entry{statement->role, statement->device, statement->owner.account()};
   const bool names_the_owner = entry.device == owner_of(entry.account);
@@ -59,19 +71,22 @@ Outcome<Authorized> check_statement(const AuthorizationRequest& request) {
     return failure(
         EX_NOPERM,
         "the role of the authorization does not fit its device: only the account's own key has the role owner");
-  return entry;
+  return DeviceRecord{entry, {}, statement->login};
 }
 
-/// Fails if the device is authorized for another account, or if the account has too many devices. Returns the record of
-/// the device, without certificates if it is new.
-Outcome<DeviceRecord> check_account(const BrokerFiles& files, const BrokerSettings& settings, const Authorized& entry) {
+/// Fails if the device is authorized for another account or in another way, or if the account has too many devices.
+/// Returns the record of the device, with its earlier certificates.
+Outcome<DeviceRecord> check_account(const BrokerFiles& files, const BrokerSettings& settings,
+                                    const DeviceRecord& requested) {
+  const auto& entry = requested.device;
+  if (requested.login && !settings.web_port) return no_web_listener(files);
   const auto records = read_devices(files);
   if (!records) return std::unexpected(records.error());
   const auto id_of = [](const DeviceRecord& record) { return record.device.device; };
   const auto before = std::ranges::find(*records, entry.device, id_of);
   if (before == records->end()) {
     const auto of_account = std::ranges::count(*records, entry.account, [](const auto& r) { return r.device.account; });
-    if (of_account < settings.devices_per_account) return DeviceRecord{entry, {}};
+    if (of_account < settings.devices_per_account) return requested;
     return failure(EX_NOPERM,
                    sealcam::format("account {} already has {} devices, which is the maximum; revoke one with 'sealcam "
                                    "broker revoke', or increase 'devices_per_account' in {}",
@@ -83,7 +98,13 @@ Outcome<DeviceRecord> check_account(const BrokerFiles& files, const BrokerSettin
         sealcam::format("device {} is authorized for account {}; revoke it first with 'sealcam broker revoke {} {}'",
                         entry.device.to_string(), before->device.account.to_string(), files.folder.string(),
                         entry.device.to_string()));
-  return DeviceRecord{entry, before->certificates};
+  // A device has one way to log in, so that a revocation ends all.
+  if (before->login.has_value() != requested.login.has_value())
+    return failure(EX_NOPERM,
+                   sealcam::format("device {} is authorized {}; revoke it first with 'sealcam broker revoke {} {}'",
+                                   entry.device.to_string(), before->login ? "as a phone" : "with a certificate",
+                                   files.folder.string(), entry.device.to_string()));
+  return DeviceRecord{entry, before->certificates, requested.login};
 }
 
 Outcome<std::string> sign(const BrokerFiles& files, std::string_view request_pem, const Authorized& entry) {
@@ -123,10 +144,14 @@ Outcome<AuthorizedDevice> authorize(const BrokerFiles& files, const Authorizatio
   if (!lock) return std::unexpected(lock.error());
   auto record = check_account(files, *settings, *entry);
   if (!record) return std::unexpected(record.error());
-  auto certificate = sign(files, request.request_pem, *entry);
+  if (record->login) {
+    if (auto r = write_device(files, *record); !r) return std::unexpected(r.error());
+    return AuthorizedDevice{entry->device, ""};
+  }
+  auto certificate = sign(files, request.request_pem, entry->device);
   if (!certificate) return std::unexpected(certificate.error());
   if (auto r = record_certificate(files, std::move(*record), *certificate); !r) return std::unexpected(r.error());
-  return AuthorizedDevice{*entry, std::move(*certificate)};
+  return AuthorizedDevice{entry->device, std::move(*certificate)};
 }
 
 namespace {
@@ -191,10 +216,10 @@ Outcome<bool> apply_authorizations(const BrokerFiles& files) {
 Outcome<Authorized> check_authorization(const BrokerFiles& files, const AuthorizationRequest& request) {
   const auto settings = read_broker(files);
   if (!settings) return std::unexpected(settings.error());
-  auto entry = check_statement(request);
-  if (!entry) return entry;
+  const auto entry = check_statement(request);
+  if (!entry) return std::unexpected(entry.error());
   if (auto r = check_account(files, *settings, *entry); !r) return std::unexpected(r.error());
-  return entry;
+  return entry->device;
 }
 
 Outcome<std::vector<Authorized>> list_authorized(const BrokerFiles& files) {
@@ -229,6 +254,7 @@ Outcome<> write_permissions(const BrokerFiles& files, BrokerKind kind) {
   if (const auto own = read_file(files.own_access(), max_own_access); own) text += as_text(*own);
   else if (own.error().code != Errc::not_found)
     return failure(own.error(), sealcam::format("cannot read {}", files.own_access().string()));
+  if (auto r = write(files.passwords(), as_bytes(password_file(*records))); !r) return r;
   return write(files.access_list(), as_bytes(text));
 }
 

@@ -19,23 +19,25 @@
 namespace sealcam::owner {
 
 /// The data that an operator needs to authorize one device. The device signed the descriptor, which contains the key of
-/// the certificate request. The owner signed the authorization.
+/// the certificate request. The owner signed the authorization. A phone has no certificate request: the owner's
+/// authorization contains the hash of its password.
 struct AuthorizationRequest {
-  std::string request_pem;
+  std::string request_pem;  ///< empty: a phone
   Bytes descriptor;
   Bytes authorization;
 };
 
 struct AuthorizedDevice {
   Authorized device;
-  std::string certificate_pem;
+  std::string certificate_pem;  ///< empty: a phone
 };
 
 /// Compares id, role and TLS key in the device's descriptor, in the owner's authorization and in the certificate
-/// request. Signs the certificate, and writes the record of the device. The broker accepts the device after
-/// apply_authorizations(). An account can authorize its device again. A device of another account must be revoked
-/// first. Otherwise anyone who saw its request could move the device to another account. Errors: EX_NOPERM (they
-/// differ, another account, or the account has too many devices), EX_CONFIG (damaged).
+/// request. Signs the certificate, or accepts the hash of a phone's password, and writes the record of the device. The
+/// broker accepts the device after apply_authorizations(). An account can authorize its device again. A device of
+/// another account must be revoked first. Otherwise anyone who saw its request could move the device to another
+/// account. Errors: EX_NOPERM (they differ, another account, another way to log in, or the account has too many
+/// devices), EX_CONFIG (damaged, or a phone and no listener for phones).
 [[nodiscard]] Outcome<AuthorizedDevice> authorize(const BrokerFiles& files, const AuthorizationRequest& request);
 
 /// Whether the running broker accepts all authorized devices.

@@ -9,13 +9,18 @@
 ///     devices/<id>      the record of one authorized device (device_records.hpp)
 ///     revoked.json      all revocations
 ///     acl               the permissions of all devices, for Mosquitto
+///     passwords         the hashes of the passwords of phones, for Mosquitto
+///     web.key, web.pem  key and certificate of the listener for phones, if there is one (web_listener.hpp)
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/file.hpp"
 #include "base/types.hpp"
 #include "owner/console.hpp"
 
@@ -35,6 +40,8 @@ struct BrokerSettings {
   /// The machines of a RabbitMQ cluster, by the names that they use for each other. The first one is this machine.
   /// Empty: a single node.
   std::vector<std::string> nodes{};
+  /// Of the listener for phones, which is MQTT over WebSocket with TLS. None: there is no such listener.
+  std::optional<std::uint16_t> web_port{};
 
   /// The default for the broker's name or address in enrollments.
   [[nodiscard]] std::string advertised_host() const;
@@ -54,6 +61,10 @@ struct BrokerFiles {
   [[nodiscard]] std::filesystem::path server_certificate() const { return folder / "server.pem"; }
   [[nodiscard]] std::filesystem::path configuration() const { return folder / "mosquitto.conf"; }
   [[nodiscard]] std::filesystem::path access_list() const { return folder / "acl"; }
+  /// Hashes of the passwords of phones, for Mosquitto.
+  [[nodiscard]] std::filesystem::path passwords() const { return folder / "passwords"; }
+  [[nodiscard]] std::filesystem::path web_certificate() const { return folder / "web.pem"; }
+  [[nodiscard]] std::filesystem::path web_key() const { return folder / "web.key"; }
   [[nodiscard]] std::filesystem::path devices() const { return folder / "devices"; }
   [[nodiscard]] std::filesystem::path revocations() const { return folder / "revoked.json"; }
   [[nodiscard]] std::filesystem::path revocation_list() const { return folder / "crl.pem"; }
@@ -86,9 +97,22 @@ struct AuthorityKey;
                                                 const AuthorityKey& authority);
 
 [[nodiscard]] Outcome<BrokerSettings> read_broker(const BrokerFiles& files);
+/// The failure of a command that needs a listener for phones, with the next step.
+[[nodiscard]] std::unexpected<Failure> no_web_listener(const BrokerFiles& files);
 [[nodiscard]] Outcome<> write_broker_settings(const BrokerFiles& files, const BrokerSettings& settings);
 /// Parses broker.json. `file` is for the failure.
 [[nodiscard]] Outcome<BrokerSettings> parse_broker_settings(std::string_view text, std::string_view file);
+
+/// Locks records and lists. A command does not hold this lock while the running broker reads its lists. EX_TEMPFAIL:
+/// another command held it for a minute; nothing is changed.
+[[nodiscard]] Outcome<UniqueFd> lock_broker(const BrokerFiles& files);
+
+/// Locks the running broker, for one command at a time that makes it read its lists. RabbitMQ needs minutes for many
+/// devices, and records can change meanwhile. Take this lock before lock_broker(), never after it. Prints a note if it
+/// waits for longer than a few seconds. EX_TEMPFAIL: another command held the lock for `max_wait`; the lists are
+/// written, and the broker has not read them.
+[[nodiscard]] Outcome<UniqueFd> lock_reload(const BrokerFiles& files,
+                                            std::chrono::seconds max_wait = std::chrono::minutes(10));
 
 /// Tells the broker that runs with this folder's configuration to read the permissions, the revocation list and its
 /// certificate again. Mosquitto receives SIGHUP. Returns whether such a process runs.

@@ -2,7 +2,6 @@
 #include "owner/broker/device_records.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -231,6 +230,20 @@ std::vector<std::string> read_serials(ConfigReader& reader) {
   return serials;
 }
 
+/// Only phones have it.
+std::optional<crypto::PasswordHash> read_login(ConfigReader& reader) {
+  if (!reader.has("/login")) return std::nullopt;
+  crypto::PasswordHash login;
+  const auto read = [&](const char* at, MutableBytes out) {
+    const auto bytes = from_hex(reader.required_text(at));
+    if (!bytes || bytes->size() != out.size()) return reader.reject(at, "has another size, or is not hexadecimal");
+    std::ranges::copy(*bytes, out.begin());
+  };
+  read("/login/salt", login.salt);
+  read("/login/hash", login.hash);
+  return login;
+}
+
 void check_version(ConfigReader& reader) {
   if (reader.integer("/version", 0, 0, INT64_MAX) != 1) reader.reject("/version", "must be 1");
 }
@@ -256,13 +269,15 @@ std::string device_record_text(const DeviceRecord& record) {
   Json json = {{"version", 1}};
   json.update(to_json(record.device));
   json["certificates"] = record.certificates;
+  if (record.login) json["login"] = {{"salt", to_hex(record.login->salt)}, {"hash", to_hex(record.login->hash)}};
   return json.dump(1) + "\n";
 }
 
 Outcome<DeviceRecord> parse_device_record(std::string_view text, std::string_view file) {
   ConfigReader reader(text);
   check_version(reader);
-  DeviceRecord record{read_authorized(reader, ""), read_serials(reader)};
+  DeviceRecord record{read_authorized(reader, ""), read_serials(reader), std::nullopt};
+  if (record.device.role == Role::hub) record.login = read_login(reader);
   if (const auto error = reader.finish())
     return damaged(file, *error, "delete the file and authorize the device again");
   return record;
@@ -330,51 +345,6 @@ Outcome<std::vector<DeviceRecord>> read_devices(const BrokerFiles& files) {
     return failure(EX_IOERR, sealcam::format("cannot read the folder {}: {}", files.devices().string(), ec.message()));
   std::ranges::sort(out, {}, [](const DeviceRecord& record) { return record.device.device; });
   return out;
-}
-
-namespace {
-
-/// `waits` is called after each five seconds.
-template <class Waits>
-Result<UniqueFd> wait_for_lock(const fs::path& folder, std::chrono::seconds max_wait, Waits waits) {
-  const auto until = std::chrono::steady_clock::now() + max_wait;
-  for (;;) {
-    auto lock = max_wait > std::chrono::seconds(0) ? retry_while_locked([&] { return lock_folder(folder); })
-                                                   : lock_folder(folder);
-    if (lock || lock.error().code != Errc::conflict || std::chrono::steady_clock::now() >= until) return lock;
-    waits();
-  }
-}
-
-}  // namespace
-
-Outcome<UniqueFd> lock_broker(const BrokerFiles& files) {
-  auto lock = wait_for_lock(files.folder, std::chrono::minutes(1), [] {});
-  if (lock) return std::move(*lock);
-  if (lock.error().code != Errc::conflict)
-    return failure(lock.error(), sealcam::format("cannot lock the folder {}", files.folder.string()));
-  return failure(EX_TEMPFAIL, sealcam::format("another command is changing the folder {}, so nothing was changed; run "
-                                              "this command again after it",
-                                              files.folder.string()));
-}
-
-Outcome<UniqueFd> lock_reload(const BrokerFiles& files, std::chrono::seconds max_wait) {
-  const auto folder = files.folder / "reload";
-  if (auto r = make_private_folder(folder); !r)
-    return failure(r.error(), sealcam::format("cannot make the folder {}", folder.string()));
-  bool noted = false;
-  auto lock = wait_for_lock(folder, max_wait, [&] {
-    if (!std::exchange(noted, true))
-      sealcam::println(stderr, "sealcam: waiting until another command has changed the running broker");
-  });
-  if (lock) return std::move(*lock);
-  if (lock.error().code != Errc::conflict)
-    return failure(lock.error(), sealcam::format("cannot lock the folder {}", folder.string()));
-  return failure(EX_TEMPFAIL,
-                 sealcam::format(
-                     "the change is stored in {}, but the running broker does not have it yet, because "
-                     "another command is still changing the broker; run 'sealcam account connect --broker {}' after it",
-                     files.folder.string(), files.folder.string()));
 }
 
 Outcome<Revocations> read_revocations(const BrokerFiles& files) {

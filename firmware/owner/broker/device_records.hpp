@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The operator's records: one file for each authorized device, and one file with all revocations.
 ///
-///     devices/<id>   {"version": 1, "role", "device", "account", "certificates": [serial number in hexadecimal]}
+///     devices/<id>   {"version": 1, "role", "device", "account", "certificates": [serial number in hexadecimal],
+///     "login": {"salt": hexadecimal, "hash": hexadecimal}}; only a phone has "login", and it has no certificates
 ///     revoked.json   {"version": 1, "number", "certificates": [serial number], "devices": [{"role", "device",
 ///     "account"}]}
 ///
@@ -10,14 +11,14 @@
 /// on other topics.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/file.hpp"
+#include "crypto/passphrase.hpp"
 #include "owner/broker/broker_setup.hpp"
 #include "protocol/pairing.hpp"
 
@@ -63,10 +64,11 @@ struct Revocations;
 /// because it deletes retained messages.
 [[nodiscard]] std::string access_list(std::vector<Authorized> devices);
 
-/// A device, and the serial numbers of its certificates in the order of their issue.
+/// A device, and the serial numbers of its certificates in the order of their issue, or the hash of its password.
 struct DeviceRecord {
   Authorized device;
   std::vector<std::string> certificates;
+  std::optional<crypto::PasswordHash> login{};  ///< of a phone
   friend bool operator==(const DeviceRecord&, const DeviceRecord&) = default;
 };
 
@@ -97,17 +99,6 @@ struct Revocations {
 [[nodiscard]] Outcome<> remove_device(const BrokerFiles& files, const DeviceId& device);
 /// In ascending order of the id.
 [[nodiscard]] Outcome<std::vector<DeviceRecord>> read_devices(const BrokerFiles& files);
-
-/// Locks records and lists. A command does not hold this lock while the running broker reads its lists. EX_TEMPFAIL:
-/// another command held it for a minute; nothing is changed.
-[[nodiscard]] Outcome<UniqueFd> lock_broker(const BrokerFiles& files);
-
-/// Locks the running broker, for one command at a time that makes it read its lists. RabbitMQ needs minutes for many
-/// devices, and records can change meanwhile. Take this lock before lock_broker(), never after it. Prints a note if it
-/// waits for longer than a few seconds. EX_TEMPFAIL: another command held the lock for `max_wait`; the lists are
-/// written, and the broker has not read them.
-[[nodiscard]] Outcome<UniqueFd> lock_reload(const BrokerFiles& files,
-                                            std::chrono::seconds max_wait = std::chrono::minutes(10));
 
 [[nodiscard]] Outcome<Revocations> read_revocations(const BrokerFiles& files);
 [[nodiscard]] Outcome<> write_revocations(const BrokerFiles& files, const Revocations& revocations);

@@ -10,6 +10,7 @@
 #include "base/file.hpp"
 #include "base/format.hpp"
 #include "owner/broker/device_records.hpp"
+#include "owner/broker/web_listener.hpp"
 #include "owner/console.hpp"
 #include "owner/sync/exchange.hpp"
 #include "protocol/pairing.hpp"
@@ -113,6 +114,12 @@ class LocalOperator final : public Operator {
     if (!settings) return std::unexpected(settings.error());
     return Address{settings->host_of(account), settings->port};
   }
+  [[nodiscard]] Outcome<std::string> web_address(const AccountId& account) const override {
+    const auto settings = read_broker(files_);
+    if (!settings) return std::unexpected(settings.error());
+    if (!settings->web_port) return no_web_listener(files_);
+    return owner::web_address(settings->host_of(account), *settings->web_port);
+  }
   [[nodiscard]] Outcome<std::string> authority() const override {
     const auto pem = read(files_.authority(), max_pem);
     if (!pem) return std::unexpected(pem.error());
@@ -136,8 +143,10 @@ class RemoteOperator final : public Operator {
   explicit RemoteOperator(Answer answer) : answer_(std::move(answer)) {}
 
   [[nodiscard]] Outcome<Address> address(const AccountId& /*account*/) const override { return answer_.address; }
+  [[nodiscard]] Outcome<std::string> web_address(const AccountId& /*account*/) const override { return not_here(); }
   [[nodiscard]] Outcome<std::string> authority() const override { return answer_.authority_pem; }
   [[nodiscard]] Outcome<std::string> authorize(const AuthorizationRequest& request) const override {
+    if (request.request_pem.empty()) return not_here();
     const auto name = transport::requested_name(request.request_pem);
     const auto key = transport::requested_key(request.request_pem);
     if (!name || !key)
@@ -163,6 +172,11 @@ class RemoteOperator final : public Operator {
   [[nodiscard]] std::filesystem::path folder() const override { return {}; }
 
  private:
+  /// A link code is valid for ten minutes, which is too short for an exchange of files.
+  static std::unexpected<Failure> not_here() {
+    return failure(EX_CONFIG,
+                   "a phone needs the broker's folder on this machine; run this command there, with --broker DIR");
+  }
   Answer answer_;
 };
 

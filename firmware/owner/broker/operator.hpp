@@ -49,9 +49,12 @@ class Operator {
   };
   virtual ~Operator() = default;
   [[nodiscard]] virtual Outcome<Address> address(const AccountId& account) const = 0;
+  /// The address of the broker for the phones of an account: `wss://HOST:PORT`. EX_CONFIG: the broker has no listener
+  /// for phones, or it is on another machine; the message contains the next step.
+  [[nodiscard]] virtual Outcome<std::string> web_address(const AccountId& account) const = 0;
   /// The certificate of the operator's authority (PEM).
   [[nodiscard]] virtual Outcome<std::string> authority() const = 0;
-  /// Returns the certificate for a request (PEM). The broker accepts the device after apply().
+  /// Returns the certificate for a request (PEM), empty for a phone. The broker accepts the device after apply().
   [[nodiscard]] virtual Outcome<std::string> authorize(const AuthorizationRequest& request) const = 0;
   /// write_authorizations(), if the broker's folder is on this machine. An operator on another machine did it before
   /// the answer, and the result is `no_broker`.

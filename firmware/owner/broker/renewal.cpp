@@ -28,14 +28,17 @@ namespace {
 constexpr std::string_view label = "SEALCAM BROKER";
 constexpr std::size_t max_file = 16U << 20;
 constexpr std::string_view devices = "devices/";
-/// The files of a backup, except the records of devices. The last one is optional.
-constexpr std::array names = {"broker.json", "ca.pem", "server.key", "server.pem", "revoked.json", "acl.own"};
+/// The files of a backup, except the records of devices, which contain the hashes of passwords.
+constexpr std::array names = {"broker.json",  "ca.pem",  "server.key", "server.pem",
+                              "revoked.json", "acl.own", "web.key",    "web.pem"};
+constexpr std::size_t required_names = 5;  ///< the others exist only if the operator made them
 
 Outcome<Json> collect_files(const BrokerFiles& files) {
   Json out = Json::object();
-  for (const auto* name : names) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto* const name = names[i];
     const auto content = read_file(files.folder / name, max_file);
-    if (!content && content.error().code == Errc::not_found && files.folder / name == files.own_access()) continue;
+    if (!content && content.error().code == Errc::not_found && i >= required_names) continue;
     if (!content) return failure(content.error(), sealcam::format("cannot read {}", (files.folder / name).string()));
     out[name] = as_text(*content);
   }
@@ -78,7 +81,10 @@ Outcome<BrokerSettings> check_files(const BackedUpFiles& content, const transpor
         return damaged(sealcam::format("{} contains another device", name));
     }
   }
-  for (const auto* name : std::span(names).first(names.size() - 1))
+  std::vector<std::string_view> required(names.begin(), names.begin() + required_names);
+  // Without them, Mosquitto would not start.
+  if (settings && settings->web_port) required.insert(required.end(), {"web.key", "web.pem"});
+  for (const auto name : required)
     if (!std::ranges::contains(content, name, &BackedUpFiles::value_type::first))
       return damaged(sealcam::format("{} is missing", name));
   return *settings;

@@ -3,6 +3,7 @@
 #include "crypto/psa.hpp"
 #include "owner/broker/authorization.hpp"
 #include "owner/broker/rabbitmq.hpp"
+#include "owner/broker/web_listener.hpp"
 #include "owner/commands/change.hpp"
 #include "owner/commands/commands.hpp"
 #include "owner/console.hpp"
@@ -54,6 +55,26 @@ Outcome<std::vector<std::string>> certificate_hosts(std::vector<std::string> hos
   return hosts;
 }
 
+/// The options of init for a listener for phones. None: no such option.
+Outcome<std::optional<WebCertificate>> web_certificate(const BrokerArguments& arguments,
+                                                       const BrokerSettings& settings) {
+  if (arguments.web_certificate.empty() && arguments.web_key.empty() && !arguments.web_port)
+    return std::optional<WebCertificate>();
+  if (arguments.web_certificate.empty() || arguments.web_key.empty())
+    return failure(EX_USAGE, "a listener for phones needs --web-certificate and --web-key");
+  if (auto r = check_web_port(settings, arguments.web_port.value_or(0)); !r) return std::unexpected(r.error());
+  auto certificate = WebCertificate::read(arguments.web_certificate, arguments.web_key, settings.advertised_host());
+  if (!certificate) return std::unexpected(certificate.error());
+  return std::optional(std::move(*certificate));
+}
+
+std::string web_text(const WebListenerChange& change, const std::string& address) {
+  return sealcam::format("phones connect to {}; {}", address,
+                         change.restart   ? "restart Mosquitto, because it opens a new listener at its start only"
+                         : change.running ? "the running broker uses the new certificate"
+                                          : reload_text(false));
+}
+
 }  // namespace
 
 Outcome<std::string> parse_host(const std::string& text) {
@@ -75,21 +96,53 @@ Outcome<> init_broker(const Dependencies& deps, const BrokerArguments& arguments
   if (!listen) return std::unexpected(listen.error());
   settings.listen = std::move(*listen);
   if (auto r = check_nodes(settings); !r) return r;
+  if (auto r = crypto::init(); !r) return failure(r.error(), "cannot start the crypto library");
+  const auto web = web_certificate(arguments, settings);  // before the first file is written
+  if (!web) return std::unexpected(web.error());
   if (auto r = make_broker(files, settings); !r) return r;
+  if (*web) {
+    const auto added = set_web_listener(files, arguments.web_port, **web);
+    if (!added) return std::unexpected(added.error());
+    settings.web_port = added->port;
+  }
   const bool rabbitmq = settings.kind == BrokerKind::rabbitmq;
   const auto configuration = rabbitmq ? files.folder / "rabbitmq.conf" : files.configuration();
   const auto command = rabbitmq ? rabbitmq_command(files) : sealcam::format("mosquitto -c {}", configuration.string());
+  JsonObject json;
+  json.add("folder", files.folder.string())
+      .add("configuration", configuration.string())
+      .add("listen", settings.listen)
+      .add("host", settings.advertised_host())
+      .add("port", settings.port);
+  if (settings.web_port) json.add("web_port", *settings.web_port);
+  json.add("start", command);
+  if (deps.json) print_json(json);
+  else
+    sealcam::println("broker for {} port {}{} set up in {}\nstart it with: {}", settings.listen, settings.port,
+                     settings.web_port ? sealcam::format(", and for phones port {},", *settings.web_port) : "",
+                     files.folder.string(), command);
+  return {};
+}
+
+Outcome<> add_web_listener(const Dependencies& deps, const BrokerArguments& arguments) {
+  if (auto r = crypto::init(); !r) return failure(r.error(), "cannot start the crypto library");
+  const BrokerFiles files{arguments.folder};
+  const auto settings = read_broker(files);
+  if (!settings) return std::unexpected(settings.error());
+  if (auto r = check_web_port(*settings, arguments.web_port.value_or(0)); !r) return r;
+  const auto certificate =
+      WebCertificate::read(arguments.web_certificate, arguments.web_key, settings->advertised_host());
+  if (!certificate) return std::unexpected(certificate.error());
+  const auto change = set_web_listener(files, arguments.web_port, *certificate);
+  if (!change) return std::unexpected(change.error());
+  const auto address = web_address(settings->advertised_host(), change->port);
   if (deps.json)
     print_json(JsonObject()
-                   .add("folder", files.folder.string())
-                   .add("configuration", configuration.string())
-                   .add("listen", settings.listen)
-                   .add("host", settings.advertised_host())
-                   .add("port", settings.port)
-                   .add("start", command));
-  else
-    sealcam::println("broker for {} port {} set up in {}\nstart it with: {}", settings.listen, settings.port,
-                     files.folder.string(), command);
+                   .add("address", address)
+                   .add("port", change->port)
+                   .add("running", change->running)
+                   .add("restart", change->restart));
+  else sealcam::println("{}", web_text(*change, address));
   return {};
 }
 
@@ -171,15 +224,17 @@ Outcome<> revoke_device(const Dependencies& deps, const BrokerArguments& argumen
 }
 
 Outcome<> list_devices(const Dependencies& deps, const BrokerArguments& arguments) {
-  const auto devices = list_authorized({arguments.folder});
-  if (!devices) return std::unexpected(devices.error());
+  const BrokerFiles files{arguments.folder};
+  if (auto r = read_broker(files); !r) return std::unexpected(r.error());
+  const auto records = read_devices(files);
+  if (!records) return std::unexpected(records.error());
   JsonArray json;
-  for (const auto& device : *devices) {
-    if (deps.json) json.add(to_json(device));
-    else sealcam::println("{}", device_text(device));
+  for (const auto& [device, certificates, login] : *records) {
+    if (deps.json) json.add(login ? to_json(device).add("phone", true) : to_json(device));
+    else sealcam::println("{}{}", device_text(device), login ? " (a phone)" : "");
   }
   if (deps.json) print_json(json);
-  else if (devices->empty()) sealcam::println("no device is authorized");
+  else if (records->empty()) sealcam::println("no device is authorized");
   return {};
 }
 

@@ -35,6 +35,19 @@ void CommandLine::add_broker_commands() {
              "Maximum number of devices of one account")
       ->capture_default_str();
 
+  add_path(init, "--web-certificate", i.web_certificate, "FILE",
+           "Certificate of a listener for phones, with intermediates (PEM)");
+  add_path(init, "--web-key", i.web_key, "FILE", "Key of this certificate (PEM)");
+  add_number(init, "--web-port", i.web_port, "PORT", std::uint16_t{1}, std::uint16_t{65535},
+             "Port of the listener for phones (default: 8884)");
+
+  auto [web, l] =
+      add_for_broker(broker, "web", "Add a listener for phones, or renew its certificate", &add_web_listener);
+  add_path(web, "--certificate", l.web_certificate, "FILE", "Certificate with intermediates (PEM)")->required();
+  add_path(web, "--key", l.web_key, "FILE", "Key of this certificate (PEM)")->required();
+  add_number(web, "--port", l.web_port, "PORT", std::uint16_t{1}, std::uint16_t{65535},
+             "Port (default: unchanged, or 8884)");
+
   auto [answer, n] =
       add_for_broker(broker, "answer", "Authorize the devices in an owner's file of requests", &answer_requests);
   add_path(answer, "FILE", n.requests, "", "File that the owner wrote with --request")->required();

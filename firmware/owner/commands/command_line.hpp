@@ -59,8 +59,8 @@ class CommandLine {
     return app.add_option(name, value, description)->type_name(type);
   }
   /// A number between `min` and `max`. The help shows the type and the default only.
-  template <class T>
-  static CLI::Option* add_number(CLI::App& app, const char* name, T& value, const char* type, T min, T max,
+  template <class Value, class T>
+  static CLI::Option* add_number(CLI::App& app, const char* name, Value& value, const char* type, T min, T max,
                                  const std::string& description) {
     return app.add_option(name, value, description)->type_name(type)->check(CLI::Range(min, max).description(""));
   }

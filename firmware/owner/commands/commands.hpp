@@ -72,6 +72,8 @@ struct BrokerArguments {
   std::string output = "-";                ///< certificate or answer
   std::string file, passphrase_file;       ///< backup
   bool server = false, authority = false;  ///< renew
+  std::string web_certificate, web_key;    ///< of the listener for phones; empty: none
+  std::optional<std::uint16_t> web_port;
   BrokerSettings settings;
 };
 [[nodiscard]] Outcome<> init_broker(const Dependencies& deps, const BrokerArguments& arguments);
@@ -79,6 +81,7 @@ struct BrokerArguments {
 [[nodiscard]] Outcome<> answer_requests(const Dependencies& deps, const BrokerArguments& arguments);
 [[nodiscard]] Outcome<> revoke_device(const Dependencies& deps, const BrokerArguments& arguments);
 [[nodiscard]] Outcome<> list_devices(const Dependencies& deps, const BrokerArguments& arguments);
+[[nodiscard]] Outcome<> add_web_listener(const Dependencies& deps, const BrokerArguments& arguments);
 [[nodiscard]] Outcome<> renew_certificates(const Dependencies& deps, const BrokerArguments& arguments);
 [[nodiscard]] Outcome<> back_up_broker(const Dependencies& deps, const BrokerArguments& arguments);
 [[nodiscard]] Outcome<> restore_broker(const Dependencies& deps, const BrokerArguments& arguments);

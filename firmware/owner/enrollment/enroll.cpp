@@ -168,7 +168,7 @@ Outcome<AuthorizationRequest> authorization_request(const Account& account, cons
   if (!name || !key) return failure(name ? key.error() : name.error(), "the device's certificate request is not valid");
   if (*name != descriptor.identity.id().to_string())
     return failure(EX_CONFIG, "the certificate request is for another device; reset the device and start again");
-  if (!equal(*key, descriptor.tls.bytes()))
+  if (!descriptor.tls || !equal(*key, descriptor.tls->bytes()))
     return failure(EX_CONFIG,
                    "the device did not sign the key of its certificate request; reset the device and start "
                    "again");

@@ -93,6 +93,12 @@ enum class CertificateUse { client, server };
 /// malformed (a PEM text), bad_signature (it does not).
 [[nodiscard]] Result<> check_certificate(std::string_view authority_pem, std::string_view certificate_pem);
 
+/// Checks that a server's certificate (PEM; the first of a chain) belongs to a key (PEM, not encrypted; EC or RSA), and
+/// that it is for a host: a name, also through a wildcard, or an IP address. Checks neither dates nor authorities,
+/// which are of another party. Errors: malformed (a PEM text), wrong_key (another key), not_found (another host).
+[[nodiscard]] Result<> check_server_certificate(std::string_view certificate_pem, ByteView key_pem,
+                                                const std::string& host);
+
 /// The serial number of a certificate (PEM; the first of a chain), big-endian. Errors: malformed.
 [[nodiscard]] Result<Bytes> certificate_serial(std::string_view certificate_pem);
 

@@ -122,6 +122,23 @@ Result<std::string> to_pem(ByteView list) {
 
 }  // namespace
 
+Result<> check_server_certificate(std::string_view certificate_pem, ByteView key_pem, const std::string& host) {
+  CrtHandle certificate;
+  if (auto r = load_certificate(certificate_pem, certificate, "certificate"); !r) return r;
+  PkHandle key;
+  const PemText text(key_pem);
+  if (const int status = mbedtls_pk_parse_key(key.get(), text.data(), text.size(), nullptr, 0, psa_random, nullptr);
+      status != 0)
+    return fail(Errc::malformed, "key of a certificate", status);
+  if (const int status = mbedtls_pk_check_pair(&certificate->pk, key.get(), psa_random, nullptr); status != 0)
+    return fail(Errc::wrong_key, "the key does not belong to the certificate", status);
+  std::uint32_t flags = 0;
+  // The result also depends on dates and authorities. Only the name counts here.
+  (void)mbedtls_x509_crt_verify(certificate.get(), certificate.get(), nullptr, host.c_str(), &flags, nullptr, nullptr);
+  if ((flags & MBEDTLS_X509_BADCERT_CN_MISMATCH) != 0) return fail(Errc::not_found, "certificate of another host");
+  return {};
+}
+
 Result<Bytes> certificate_serial(std::string_view certificate_pem) {
   CrtHandle certificate;
   if (auto r = load_certificate(certificate_pem, certificate, "certificate"); !r) return std::unexpected(r.error());

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verifies and opens each sample that the unit tests write, and checks that modified samples do not open."""
+import hashlib
 import json
 
 from . import messages, wire
@@ -109,6 +110,12 @@ def check_files(s):
         assert payload == {1: role, 2: s.raw[party], 3: hpke[party], 4: tls[party]}
     payload = s.control("authorization", "authorization", "owner")
     assert payload[2] == s.camera and payload[3] == s.raw["owner"]
+    phone = s.control("phone-descriptor", "descriptor", "second", camera=s.second, account=bytes(20))
+    assert phone == {1: 2, 2: s.raw["second"], 3: bytes.fromhex(s.json["second"]["hpke"]["public"])}
+    payload = s.control("phone-authorization", "authorization", "owner", camera=s.second)
+    salt, stored = payload.pop(5)
+    assert payload == {1: 2, 2: s.second, 3: s.raw["owner"]}
+    assert stored == hashlib.pbkdf2_hmac("sha512", b"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", salt, 101)
     channel = bytes.fromhex(s.json["messages"]["pairing-proof"]["exporter"])
     assert s.control("pairing-proof", "pairing-proof", "camera", account=bytes(20)) == {1: channel}
     assert s.control("pairing-claim", "pairing-claim", "owner") == {1: channel, 2: s.raw["owner"], 3: "abcdefg2"}

@@ -6,6 +6,7 @@
 
 #include "base/bytes.hpp"
 #include "crypto/keys.hpp"
+#include "crypto/psa.hpp"
 #include "support/actors.hpp"
 
 namespace sealcam::crypto {
@@ -35,6 +36,21 @@ TEST_CASE("a passphrase has 1 to 256 bytes") {
   CHECK_FALSE(Passphrase::make({}));
   CHECK(Passphrase::make(as_bytes(std::string(256, 'x'))));
   CHECK_FALSE(Passphrase::make(as_bytes(std::string(257, 'x'))));
+}
+
+TEST_CASE("the hash of a password is that of PBKDF2-HMAC-SHA512, and each has its own salt") {
+  must(init());
+  PasswordHash::Salt salt;
+  std::ranges::copy(as_bytes("saltsaltsalt"), salt.begin());
+  // Python: hashlib.pbkdf2_hmac("sha512", b"password", b"saltsaltsalt", 101)
+  CHECK(to_hex(must(PasswordHash::make(as_bytes("password"), salt)).hash) ==
+        "1421bb101a3ccc98a4d185f2d861f349064c22044c3b0efcf323b806ef3c91ca"
+        "5f14aa4bdba7789106706169d4ae19b940ff00cb8b5171e80f66280273529506");
+  const auto one = must(PasswordHash::make(as_bytes("password"))), two = must(PasswordHash::make(as_bytes("password")));
+  CHECK(one.salt != two.salt);
+  CHECK(one.hash != two.hash);
+  CHECK(must(PasswordHash::make(as_bytes("password"), one.salt)) == one);
+  CHECK(must(PasswordHash::make(as_bytes("Password"), one.salt)).hash != one.hash);
 }
 
 TEST_CASE("only its passphrase opens a sealed key, and two texts of one key differ") {

@@ -102,6 +102,28 @@ TEST_CASE("a descriptor carries the device's TLS key") {
   CHECK(read.hpke == w.camera.hpke());
 }
 
+TEST_CASE("only a hub's descriptor may lack a TLS key") {
+  World w;
+  const auto message = must(encode_device_descriptor(Role::hub, w.hub.keys(), std::nullopt));
+  const auto read = must(decode_device_descriptor(message));
+  CHECK_FALSE(read.tls);
+  CHECK(read.hpke == w.hub.hpke());
+  check_tamper_proof(message, [](ByteView m) { return decode_device_descriptor(m).has_value(); });
+  const auto with_role = [&](Role role) {
+    crypto::CborWriter writer;
+    writer.map(3).integer(1).integer(static_cast<int>(role)).integer(2).bytes(w.hub.identity().bytes());
+    writer.integer(3).bytes(w.hub.hpke().bytes());
+    return decode_device_descriptor(
+        must(sign_message(MessageName::descriptor, {AccountId(), w.hub.id()}, w.hub.keys().identity, writer.view())));
+  };
+  CHECK(with_role(Role::hub));  // control
+  for (const auto role : {Role::camera, Role::owner}) {
+    const auto rejected = with_role(role);
+    REQUIRE_FALSE(rejected);
+    CHECK(rejected.error().code == Errc::malformed);
+  }
+}
+
 TEST_CASE("a message is not accepted under another name") {
   World w;
   const auto status = must(encode_status({true, {}}, w.route, w.camera.keys().identity));
@@ -247,4 +269,32 @@ TEST_CASE("a slot has one text") {
   for (const auto& other : {std::string(31, 'a'), std::string(33, 'a'), std::string(34, 'a'), std::string(32, 'A'),
                             std::string(31, 'a') + "g", std::string(31, 'a') + " ", std::string()})
     CHECK(parse_link_slot(other).error().code == Errc::malformed);
+}
+
+TEST_CASE("an authorization has a TLS key or the hash of a phone's password, and never both") {
+  World w;
+  const auto login = must(crypto::PasswordHash::make(as_bytes("password")));
+  const auto message = must(encode_authorization(
+      {.role = Role::hub, .device = w.hub.id(), .owner = w.owner.identity(), .tls = std::nullopt, .login = login},
+      w.owner.keys().identity));
+  const auto read = must(decode_authorization(message));
+  CHECK(read.login == login);
+  CHECK_FALSE(read.tls);
+  check_tamper_proof(message, [](ByteView m) { return decode_authorization(m).has_value(); });
+
+  const auto with = [&](Role role, bool tls, bool hash) {
+    crypto::CborWriter writer;
+    writer.map(std::size_t{3} + tls + hash).integer(1).integer(static_cast<int>(role)).integer(2);
+    writer.bytes(w.hub.id().bytes()).integer(3).bytes(w.owner.identity().bytes());
+    if (tls) writer.integer(4).bytes(w.hub.hpke().bytes());
+    if (hash) writer.integer(5).array(2).bytes(login.salt).bytes(login.hash);
+    return decode_authorization(must(sign_message(MessageName::authorization, {w.owner.account(), w.hub.id()},
+                                                  w.owner.keys().identity, writer.view())));
+  };
+  CHECK(with(Role::hub, false, true));  // control
+  CHECK(with(Role::camera, true, false));
+  CHECK_FALSE(with(Role::hub, true, true));
+  CHECK_FALSE(with(Role::hub, false, false));
+  CHECK_FALSE(with(Role::camera, false, true));
+  CHECK_FALSE(with(Role::owner, false, true));
 }

@@ -90,6 +90,12 @@ struct Sample {
     roster.issued = time;
     return roster;
   }
+  /// Of the password with the bytes 0 to 31.
+  [[nodiscard]] static crypto::PasswordHash login() {
+    crypto::PasswordHash::Salt salt;
+    std::ranges::copy(must(from_hex("404142434445464748494a4b")), salt.begin());
+    return must(crypto::PasswordHash::make(as_bytes("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"), salt));
+  }
 };
 
 Bytes sealed(const Sample& s, sframe::SealingKey& key, FrameKind kind, Counter depends, std::uint32_t number) {
@@ -107,7 +113,8 @@ Bytes sealed(const Sample& s, sframe::SealingKey& key, FrameKind kind, Counter d
   return frame;
 }
 
-/// Cipher suite 5, the other kinds of frames, integrations, a reset and its notice, and the camera's descriptor.
+/// Cipher suite 5, the other kinds of frames, integrations, a reset and its notice, the camera's descriptor, and a
+/// phone.
 Json more_samples(const Sample& s) {
   const auto owner = s.owner.keys().identity, camera = s.camera.keys().identity;
   const auto roster = s.roster_with_integrations();
@@ -140,7 +147,14 @@ Json more_samples(const Sample& s) {
       {"deregistration",
        message(must(encode_status({.online = false, .started = s.time, .reset = true}, s.route, camera)))},
       {"camera-descriptor",
-       message(must(encode_device_descriptor(Role::camera, s.camera.keys(), s.second.keys().identity.public_key())))}};
+       message(must(encode_device_descriptor(Role::camera, s.camera.keys(), s.second.keys().identity.public_key())))},
+      {"phone-descriptor", message(must(encode_device_descriptor(Role::hub, s.second.keys(), std::nullopt)))},
+      {"phone-authorization", message(must(encode_authorization({.role = Role::hub,
+                                                                 .device = s.second.keys().identity.id(),
+                                                                 .owner = s.owner.keys().identity.public_key(),
+                                                                 .tls = std::nullopt,
+                                                                 .login = s.login()},
+                                                                owner)))}};
 }
 
 }  // namespace
@@ -320,6 +334,8 @@ TEST_CASE("a sample of every message is written and holds") {
   CHECK(must(decode_device_descriptor(bytes_of("camera-descriptor"))).role == Role::camera);
   CHECK(decode_device_descriptor(bytes_of("descriptor")));
   CHECK(decode_authorization(bytes_of("authorization")));
+  CHECK_FALSE(must(decode_device_descriptor(bytes_of("phone-descriptor"))).tls);
+  CHECK(must(decode_authorization(bytes_of("phone-authorization"))).login == sample.login());
   CHECK(check_pairing_proof(bytes_of("pairing-proof"), exported, verifier_of("camera")));
   CHECK(must(decode_pairing_claim(bytes_of("pairing-claim"), exported, route.camera)).code.matches(code));
   CHECK(decode_pairing_enrollment(bytes_of("enrollment"), exported, route.camera, verifier_of("owner")));
