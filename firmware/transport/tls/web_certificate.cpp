@@ -24,7 +24,7 @@ void append(Der& to, unsigned char tag, const Der& content) {
   if (size >= 0x100) to.insert(to.end(), {0x82, static_cast<unsigned char>(size >> 8)});
   else if (size >= 0x80) to.push_back(0x81);
   to.push_back(static_cast<unsigned char>(size));
-  to.insert(to.end(), content.begin(), content.end());
+  for (const auto byte : content) to.push_back(byte);
 }
 
 /// GeneralSubtree with the default minimum.
