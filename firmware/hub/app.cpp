@@ -24,6 +24,7 @@
 #include "hub/access/open_socket.hpp"
 #include "hub/decoder/decoder.hpp"
 #include "hub/events/event_post.hpp"
+#include "hub/phone_listener.hpp"
 #include "hub/recording.hpp"
 #include "hub/web/messages.hpp"
 #include "hub/web/routes.hpp"
@@ -106,6 +107,7 @@ class App final : private watch::PictureSink, private web::WebBackend {
   }
 
   void open_recording(const device::DeviceState& state, const device::Enrollment& enrollment);
+  void open_phone_listener(const device::Enrollment& enrollment);
   void on_motion(const DeviceId& camera, CaptureTime at);
   /// A camera that is recorded is also requested while no browser watches it.
   void update_watched();
@@ -141,6 +143,7 @@ class App final : private watch::PictureSink, private web::WebBackend {
   std::unique_ptr<watch::Watcher> watcher_;
   std::unique_ptr<web::Server> server_;
   std::unique_ptr<access::OpenSocket> open_socket_;
+  std::unique_ptr<PhoneListener> phone_listener_;  ///< null if the hub does not serve phones
   std::unique_ptr<transport::Mqtt5Client> client_;
   std::optional<BootTime> address_logged_;
   device::ServiceManager service_{clock_};
@@ -169,6 +172,7 @@ Result<> App::open(const device::DeviceState& state, const device::Enrollment& e
   if (!server) return std::unexpected(server.error());
   server_ = std::move(*server);
   open_socket(state.files().folder);
+  open_phone_listener(enrollment);
 
   auto tls = device::broker_tls(state.files(), enrollment);
   if (!tls) return std::unexpected(tls.error());
@@ -198,6 +202,14 @@ void App::open_recording(const device::DeviceState& state, const device::Enrollm
                                    [this](const DeviceId& camera, CaptureTime at) { on_motion(camera, at); });
   if (recording) recording_ = std::move(*recording);
   else log_.error("the hub does not record until it is restarted: {}", to_string(recording.error()));
+}
+
+// A hub that cannot serve phones still shows pictures.
+void App::open_phone_listener(const device::Enrollment& enrollment) {
+  if (!config_.settings.app.enabled()) return;
+  auto listener = PhoneListener::open(io_, config_.settings.app, enrollment, clock_, log_);
+  if (listener) phone_listener_ = std::move(*listener);
+  else log_.error("the hub does not serve phones until it is restarted: {}", to_string(listener.error()));
 }
 
 void App::on_motion(const DeviceId& camera, CaptureTime at) {
@@ -276,6 +288,7 @@ void App::tick() {
   if (stopping_) return;
   watcher_->tick();
   server_->tick();
+  if (phone_listener_) phone_listener_->tick();
   service_.alive();
   if (address_logged_ && clock_.boot() - *address_logged_ > access::Access::code_time) {
     address_logged_.reset();
@@ -305,6 +318,7 @@ void App::begin_stop() {
   server_->stop();
   if (poster_) poster_->stop();
   open_socket_.reset();
+  if (phone_listener_) phone_listener_->stop();
   client_->stop([this] { io_.stop(); });
   stop_timer_.expires_after(stop_time);
   stop_timer_.async_wait([this](const boost::system::error_code&) { io_.stop(); });

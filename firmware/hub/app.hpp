@@ -34,6 +34,17 @@ struct RecordingSettings {
   [[nodiscard]] bool enabled() const noexcept;
 };
 
+/// The second listener, for phones. Without a folder there is none.
+struct PhoneSettings {
+  std::string address = "0.0.0.0";  ///< numeric
+  std::uint16_t port = 8444;
+  std::filesystem::path folder;  ///< of the app; absolute, like the next two
+  std::filesystem::path certificate, key;
+  std::string broker;  ///< wss://HOST:PORT; empty: each port of the enrollment's broker
+
+  [[nodiscard]] bool enabled() const noexcept { return !folder.empty(); }
+};
+
 /// The configuration file hub.json; firmware/docs/configuration.md lists the settings.
 struct Settings {
   std::string listen = "127.0.0.1:8420";
@@ -41,6 +52,7 @@ struct Settings {
   unsigned verify_threads = 0;  ///< 0: the number of cores minus one
   RecordingSettings recordings;
   events::PostSettings event_post;
+  PhoneSettings app;
 };
 
 struct Address {

@@ -96,14 +96,6 @@ Result<> write_all(int fd, std::string_view text) {
   return {};
 }
 
-std::string date(CaptureTime time) {
-  const std::time_t seconds = std::chrono::floor<std::chrono::seconds>(time.since_epoch).count();
-  std::tm parts{};
-  std::array<char, 16> text{};
-  if (::gmtime_r(&seconds, &parts) == nullptr) return "?";
-  return {text.data(), std::strftime(text.data(), text.size(), "%F", &parts)};
-}
-
 Result<access::Tokens> read_tokens(const fs::path& folder) {
   access::TokenFile file(folder);
   const access::AsOwner owner(folder);
@@ -127,6 +119,14 @@ Result<> store_token(const fs::path& folder, const access::Token& token) {
 }
 
 }  // namespace
+
+std::string date(CaptureTime time) {
+  const std::time_t seconds = std::chrono::floor<std::chrono::seconds>(time.since_epoch).count();
+  std::tm parts{};
+  std::array<char, 16> text{};
+  if (::gmtime_r(&seconds, &parts) == nullptr) return "?";
+  return {text.data(), std::strftime(text.data(), text.size(), "%F", &parts)};
+}
 
 std::optional<fs::path> find_state(const std::string& given, Log& log) {
   auto own = given.empty() ? state_folder("hub") : fs::absolute(given);

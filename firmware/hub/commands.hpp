@@ -7,7 +7,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "hub/recording.hpp"
 
@@ -15,6 +17,9 @@ namespace sealcam::hub {
 
 /// The state folder of `--state DIR`; without it that of this user, or else of the service. Logs a failure.
 [[nodiscard]] std::optional<std::filesystem::path> find_state(const std::string& given, Log& log);
+
+/// The day in UTC, such as 2026-11-30.
+[[nodiscard]] std::string date(CaptureTime time);
 
 /// The address of the page for this user's browser, with a one-time code.
 struct OpenOptions {
@@ -37,6 +42,13 @@ struct TokenOptions {
 [[nodiscard]] int create_token(const TokenOptions& options, Log& log);
 [[nodiscard]] int list_tokens(const TokenOptions& options, Log& log);
 [[nodiscard]] int delete_token(const TokenOptions& options, Log& log);
+
+struct CertificateOptions {
+  std::vector<std::string> names;  ///< host names and addresses of hub and broker
+  std::string folder;
+};
+/// Makes a local authority, if the folder has none, and a new certificate of it. Returns the exit code.
+[[nodiscard]] int make_certificate(const CertificateOptions& options, Log& log);
 
 struct RecordingsOptions {
   std::string state;

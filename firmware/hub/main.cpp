@@ -36,6 +36,7 @@ struct Options {
   pairing::PairingServiceOptions pairing;
   hub::OpenOptions open;
   hub::TokenOptions token;
+  hub::CertificateOptions certificate;
   hub::RecordingsOptions recordings;
 };
 
@@ -137,6 +138,13 @@ int main(int argc, char** argv) {
   list->add_flag("--json", options.token.json, "print JSON");
   auto* remove = token->add_subcommand("delete", "delete a token and end its connections");
   remove->add_option("NAME", options.token.name, "name of the token")->required();
+  auto* certificate = app.add_subcommand(
+      "certificate", "make or renew the certificate of the listeners for phones, with a local authority");
+  certificate->add_option("NAME", options.certificate.names, "host names and addresses of the hub and the broker")
+      ->required();
+  certificate->add_option("--folder", options.certificate.folder, "folder of the authority and the certificate")
+      ->type_name("DIR")
+      ->required();
   auto* recordings = app.add_subcommand("recordings", "recordings of this hub");
   recordings->require_subcommand(1);
   auto& recorded = options.recordings;
@@ -182,6 +190,7 @@ int main(int argc, char** argv) {
     if (create->parsed()) return hub::create_token(options.token, log);
     if (list->parsed()) return hub::list_tokens(options.token, log);
     if (remove->parsed()) return hub::delete_token(options.token, log);
+    if (certificate->parsed()) return hub::make_certificate(options.certificate, log);
     if (show->parsed()) return hub::list_recordings(options.recordings, log);
     if (write->parsed()) return hub::export_recording(options.recordings, log);
     if (verify->parsed()) return hub::verify_recordings(options.recordings, log);

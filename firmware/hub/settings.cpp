@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hub/app.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "base/config.hpp"
 #include "device/program.hpp"
+#include "protocol/pairing.hpp"
 
 namespace sealcam::hub {
 
@@ -72,6 +76,37 @@ events::PostSettings read_events(ConfigReader& reader) {
   return settings;
 }
 
+bool is_numeric_address(const std::string& text) {
+  in6_addr out{};
+  return !text.contains('\0') &&  // inet_pton() reads up to a NUL byte
+         (::inet_pton(AF_INET, text.c_str(), &out) == 1 || ::inet_pton(AF_INET6, text.c_str(), &out) == 1);
+}
+
+bool is_web_address(std::string_view text) {
+  static constexpr std::string_view scheme = "wss://";
+  return text.starts_with(scheme) && protocol::HostPort::parse(text.substr(scheme.size())).has_value();
+}
+
+PhoneSettings read_app(ConfigReader& reader) {
+  PhoneSettings settings;
+  settings.address = reader.text("/app/listen", "0.0.0.0");
+  if (!is_numeric_address(settings.address)) reader.reject("/app/listen", "must be a numeric address, such as 0.0.0.0");
+  settings.port = static_cast<std::uint16_t>(reader.integer("/app/port", 8444, 0, 65'535));
+  settings.folder = reader.text("/app/folder", "");
+  settings.certificate = reader.text("/app/certificate", "");
+  settings.key = reader.text("/app/key", "");
+  for (const auto& [pointer, path] :
+       {std::pair("/app/folder", settings.folder), std::pair("/app/certificate", settings.certificate),
+        std::pair("/app/key", settings.key)}) {
+    if (!path.empty() && !path.is_absolute()) reader.reject(pointer, "must be an absolute path");
+    if (path.empty() == settings.enabled()) reader.reject(pointer, "folder, certificate and key must be set together");
+  }
+  settings.broker = reader.text("/app/broker", "");
+  if (!settings.broker.empty() && !is_web_address(settings.broker))
+    reader.reject("/app/broker", "must be an address such as wss://broker.example:8884");
+  return settings;
+}
+
 }  // namespace
 
 std::optional<Settings> read_settings(const std::filesystem::path& file, bool optional, std::string& why) {
@@ -83,6 +118,7 @@ std::optional<Settings> read_settings(const std::filesystem::path& file, bool op
   settings.verify_threads = static_cast<unsigned>(reader.integer("/verify_threads", 0, 0, 64));
   settings.recordings = read_recordings(reader);
   settings.event_post = read_events(reader);
+  settings.app = read_app(reader);
   if (const auto wrong = reader.finish()) {
     why = *wrong;
     return std::nullopt;

@@ -8,6 +8,7 @@
 #include "base/bytes.hpp"
 #include "base/format.hpp"
 #include "hub/web/recordings.hpp"
+#include "transport/http_reader.hpp"
 
 namespace sealcam::hub::web {
 namespace {
@@ -30,32 +31,21 @@ bool is_port(std::string_view text) noexcept {
          std::ranges::all_of(text, [](unsigned char c) { return std::isdigit(c) != 0; });
 }
 
-std::string_view reason_phrase(unsigned status) noexcept {
-  switch (status) {
-    case 200: return "OK";
-    case 303: return "See Other";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 503: return "Service Unavailable";
-    default: return "Internal Server Error";
-  }
-}
-
 std::string status_line(const Request& request, unsigned status) {
-  return sealcam::format("HTTP/1.{} {} {}\r\n", request.http_1_0 ? 0 : 1, status, reason_phrase(status));
+  return sealcam::format("HTTP/1.{} {} {}\r\n", request.http_1_0 ? 0 : 1, status, transport::http_reason(status));
 }
 
 std::string_view type_of(std::string_view name) noexcept {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 4> types{{
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 9> types{{
       {".html", "text/html; charset=utf-8"},
       {".css", "text/css; charset=utf-8"},
       {".js", "text/javascript; charset=utf-8"},
       {".svg", "image/svg+xml"},
+      {".png", "image/png"},
+      {".webmanifest", "application/manifest+json"},
+      {".json", "application/json"},
+      {".txt", "text/plain; charset=utf-8"},
+      {".md", "text/plain; charset=utf-8"},
   }};
   for (const auto& [suffix, type] : types)
     if (name.ends_with(suffix)) return type;
@@ -82,14 +72,6 @@ bool is_without_host(const Request& request) {
          request.fetch_modes.empty() && request.fetch_dests.empty();
 }
 
-Response page(const PageFile& file) {
-  auto response = respond_with(200, type_of(file.name), std::string(file.content));
-  response.set("Content-Security-Policy", page_policy);
-  response.set("Cross-Origin-Opener-Policy", "same-origin");
-  response.set("Permissions-Policy", page_permissions);
-  return response;
-}
-
 }  // namespace
 
 void Response::set(std::string_view name, std::string value) {
@@ -103,7 +85,10 @@ std::string to_http(const Request& request, const Response& response) {
   for (const auto& [name, value] : response.fields) text += sealcam::format("{}: {}\r\n", name, value);
   if (request.keep_alive == request.http_1_0)  // not the default of this version
     text += request.keep_alive ? "Connection: keep-alive\r\n" : "Connection: close\r\n";
-  text += sealcam::format("Content-Length: {}\r\n\r\n", response.body.size());
+  // RFC 9110 section 8.6: a response without content has no length; that of 304 would be the length of the file.
+  if (response.status != 204 && response.status != 304)
+    text += sealcam::format("Content-Length: {}\r\n", response.body.size());
+  text += "\r\n";
   if (request.method != Request::Method::head) text += response.body;
   return text;
 }
@@ -125,6 +110,14 @@ Response respond_with(unsigned status, std::string_view type, std::string body) 
                      {"Referrer-Policy", "no-referrer"},
                      {"Cross-Origin-Resource-Policy", "same-origin"}},
           .body = std::move(body)};
+}
+
+Response page_response(std::string_view name, std::string content, std::string_view policy) {
+  auto response = respond_with(200, type_of(name), std::move(content));
+  response.set("Content-Security-Policy", std::string(policy));
+  response.set("Cross-Origin-Opener-Policy", "same-origin");
+  response.set("Permissions-Policy", page_permissions);
+  return response;
 }
 
 Response plain(unsigned status, std::string_view text) {
@@ -184,7 +177,8 @@ Response respond(const Request& request, const WebBackend& backend) {
   const auto path = path_of(request.target);
   if (path == "/api/state") return respond_with(200, "application/json", backend.state());
   if (path == "/metrics") return respond_with(200, "text/plain; version=0.0.4; charset=utf-8", backend.metrics());
-  if (const auto* file = find_page_file(path)) return page(*file);
+  if (const auto* file = find_page_file(path))
+    return page_response(file->name, std::string(file->content), page_policy);
   return plain(404, "The hub has no page with this address.");
 }
 

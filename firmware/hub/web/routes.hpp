@@ -59,6 +59,8 @@ struct Response {
 /// /open from everywhere, because it needs a code.
 [[nodiscard]] bool allowed(const Request& request);
 [[nodiscard]] Response respond_with(unsigned status, std::string_view type, std::string body);
+/// A file of a page, with its type by `name`, its Content-Security-Policy, and the permissions that a page has.
+[[nodiscard]] Response page_response(std::string_view name, std::string content, std::string_view policy);
 /// The target without its query.
 [[nodiscard]] constexpr std::string_view path_of(std::string_view target) noexcept {
   return target.substr(0, target.find('?'));

@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "base/file.hpp"
+#include "base/format.hpp"
 #include "support/actors.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -69,6 +70,25 @@ TEST_CASE(
       read(R"({"recordings": {"cameras": {"Front door": "continuous"}}})").why.contains("must be the id of a camera"));
   CHECK(read(R"({"recordings": {"folder": "recordings"}})").why.contains("must be an absolute path"));
   CHECK(read(R"({"recordings": {"max_gib": -1}})").why.contains("/recordings/max_gib"));
+}
+
+TEST_CASE("the listener for phones is off unless folder, certificate and key are set together") {
+  auto result = read("{}");
+  REQUIRE(result.settings);
+  CHECK_FALSE(result.settings->app.enabled());
+  result = read(R"({"app": {"folder": "/a", "certificate": "/c", "key": "/k"}})");
+  REQUIRE(result.settings);
+  CHECK(result.settings->app.enabled());
+  CHECK(result.settings->app.address == "0.0.0.0");
+  CHECK(result.settings->app.port == 8444);
+  CHECK(read(R"({"app": {"folder": "/a", "certificate": "/c"}})").why.contains("/app/key"));
+  CHECK(read(R"({"app": {"key": "/k"}})").why.contains("/app/key"));
+  CHECK(read(R"({"app": {"folder": "a", "certificate": "/c", "key": "/k"}})").why.contains("/app/folder"));
+  CHECK(read(R"({"app": {"listen": "hub.local"}})").why.contains("/app/listen"));
+  CHECK(read(R"({"app": {"listen": "::"}})").settings);
+  for (const char* broker : {"https://b:1", "wss://b", "wss://b:0", "wss://b:1/x", "b:1"})
+    CHECK(read(sealcam::format(R"({{"app": {{"broker": "{}"}}}})", broker)).why.contains("/app/broker"));
+  CHECK(read(R"({"app": {"broker": "wss://[2001:db8::1]:8884"}})").settings);  // control
 }
 
 }  // namespace
