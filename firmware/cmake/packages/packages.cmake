@@ -46,7 +46,7 @@ endforeach()
 
 # The pages for the users of each package.
 set(pages_sealcam-camera cameras wifi pairing)
-set(pages_sealcam-hub hub hub-api home-assistant-and-players pairing)
+set(pages_sealcam-hub hub hub-api home-assistant-and-players pairing phone reverse-proxy vpn)
 set(pages_sealcam owners backup broker pairing)
 foreach(name sealcam-camera sealcam-hub sealcam)
   foreach(page configuration troubleshooting ${pages_${name}})
