@@ -69,7 +69,7 @@ Bytes authorization_message() {
 }
 Bytes phone_authorization_message() {
   return must(encode_authorization({.role = Role::hub,
-                                    .device = parties().hub.id(),
+                                    .device = parties().camera.id(),  // of the route that the fuzzer signs for
                                     .owner = parties().owner.identity(),
                                     .tls = std::nullopt,
                                     .login = crypto::PasswordHash{}},

@@ -32,6 +32,9 @@ void name_seeds(Seeds& seeds) {
   for (const auto role : {protocol::Role::camera, protocol::Role::hub, protocol::Role::owner})
     seeds.put("names_fuzz", "record-" + std::string(name(role)), {5},
               owner::device_record_text({{role, id, parties().owner.account()}, {"41", "7f00"}}));
+  seeds.put(
+      "names_fuzz", "record-phone", {5},
+      owner::device_record_text({{protocol::Role::hub, id, parties().owner.account()}, {}, crypto::PasswordHash{}}));
   seeds.put("names_fuzz", "revocations", {5},
             owner::revocations_text({3, {"41"}, {{protocol::Role::hub, id, parties().owner.account()}}}));
   seeds.put("names_fuzz", "event-url", {6}, "https://ntfy.example:8443/api/webhook/a?b=c");
