@@ -47,6 +47,14 @@ const IOS = "navigator.standalone = false", IOS_APP = "navigator.standalone = tr
 const ended = (access, expected, contains) => ({ ...still(linked({ access, cameras: [] }, []), expected, contains) });
 
 export const CASES = {
+  // The module does not start.
+  start: { script: "Object.defineProperty(window, 'localStorage', { get: () => { throw new Error('no start'); } })", reports: ["no start"],
+    async run({ page, shot, expect, text }) {
+      expect(await text("#screen") === "Starting …", "the advice appears at once");
+      await page.waitForTimeout(4200);
+      expect((await text("#screen")).includes("If this text stays"), await text("#screen"));
+      await shot();
+    } },
   first: {
     async run({ page, shot, expect }) {
       await page.waitForSelector("#code");
@@ -64,6 +72,15 @@ export const CASES = {
       await page.waitForFunction((code) => window.fake.codes?.[0] === code, CODE);
     },
   },
+  // The real link.js and app_link.js. The server of this test has no mailbox, so it answers 404.
+  real: { real: true, hash: `#link/${CODE}`, sizes: ["390x844"], schemes: ["dark"], reports: ["404"],
+    async run({ page, expect, shot }) {
+      await page.waitForFunction(() => document.querySelector("#screen h2")?.textContent === "The code has ended");
+      expect(await page.evaluate(() => location.hash === "" && window.fake.codes === undefined), "the real modules did not run");
+      await shot();
+      await page.getByRole("button", { name: "Back" }).click();
+      await page.waitForSelector("#code");
+    } },
   "first-ios": still({}, "Link this phone", "Add to Home Screen", { script: IOS }),
   "first-ios-app": still({}, "Link this phone", "Paste the address", { script: IOS_APP }),
   "install-ios": { ...still({}, "Install the app first", "Copy the address"), script: IOS, hash: `#link/${CODE}` },
@@ -208,9 +225,14 @@ export const CASES = {
       await page.getByRole("button", { name: "Delete the link" }).click();
       expect((await text("#forget-dialog")).includes('sealcam phone unlink "My phone"'), await text("#forget-dialog"));
       await shot("forget");
-      await page.evaluate(() => { window.fake.kept = true; });
       await page.locator("#forget-dialog").getByRole("button", { name: "Delete" }).click();
-      await page.waitForFunction(() => window.fake.kept === undefined);  // the page loads again
+      await page.waitForSelector("#code");  // of the first screen
+    } },
+  // A link without its keys: the app forgets it, instead of loading again without an end.
+  unlinked: { fake: linked({ access: "unlinked", cameras: [] }, []), schemes: ["dark"], sizes: ["390x844"],
+    async run({ page, shot }) {
+      await page.waitForSelector("#code");
+      await shot();
     } },
   help: { fake: linked(),
     async run({ page, shot }) {

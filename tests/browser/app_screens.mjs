@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The screens of the app in Chromium, with the stand-ins of fake_link/ in place of the link: each screen in two sizes, dark and light.
 //
-//     node app_screens.mjs OUTPUT [NAME…]     OUTPUT has node_modules with playwright-core, and receives the screenshots
+//     node app_screens.mjs OUTPUT [CASE…] [WIDTHxHEIGHT…]     OUTPUT has node_modules with playwright-core, and receives the screenshots
 //
 // Each screen is checked: nothing is outside of the window, touch targets have at least 44 px, texts have the contrast of WCAG 2.2 AA, each control
 // has a name, and the browser reports nothing and requests nothing from other servers. Exit status 77: skipped, because of the printed reason.
@@ -14,7 +14,8 @@ import { CASES, CONTROLS } from "./app_cases.mjs";
 import { faultsOf, fakeDecoder } from "./app_checks.mjs";
 import { appFolder } from "./served.mjs";
 
-const [output, ...names] = process.argv.slice(2);
+const [output, ...rest] = process.argv.slice(2), size = /^(\d+)x(\d+)$/;
+const names = rest.filter((text) => !size.test(text));
 const program = process.env.SEALCAM_CHROMIUM ?? "/usr/bin/chromium";
 const folder = resolve(output ?? "."), shots = join(folder, "app");
 for (const [path, reason] of [[program, "chromium is not installed"], [join(folder, "node_modules/playwright-core"), "playwright-core is not installed"]]) {
@@ -29,20 +30,20 @@ const { chromium } = createRequire(join(folder, "package.json"))("playwright-cor
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' wss:; manifest-src 'self'; worker-src 'self'; base-uri 'none'; "
   + "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types sealcam";
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png", ".webmanifest": "application/manifest+json" };
-const app = fileURLToPath(appFolder());
-const server = createServer((request, response) => {
+const serve = (app) => createServer((request, response) => {
   const path = new URL(request.url, "http://localhost").pathname, file = join(app, path === "/" ? "index.html" : path.slice(1));
   // The service worker has tests of its own.
   if (path === "/sw.js") return response.writeHead(200, { "Content-Type": TYPES[".js"] }).end("");
   if (!/^\/[\w.-]*$/.test(path) || !existsSync(file)) return response.writeHead(404).end();
   response.writeHead(200, { "Content-Type": TYPES[extname(file)] ?? "text/plain", "Content-Security-Policy": POLICY, "Cache-Control": "no-store" }).end(readFileSync(file));
 }).listen(0, "127.0.0.1");
-await new Promise((done) => { server.on("listening", done); });
-const origin = `http://127.0.0.1:${server.address().port}`;
+const servers = { fake: serve(fileURLToPath(appFolder(true))), real: serve(fileURLToPath(appFolder(false))) };
+await Promise.all(Object.values(servers).map((server) => new Promise((done) => { server.on("listening", done); })));
 
 const browser = await chromium.launch({ executablePath: program, args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
-const SIZES = [{ name: "390x844", width: 390, height: 844, touch: true }, { name: "1280x800", width: 1280, height: 800, touch: false }];
+const given = rest.map((text) => size.exec(text)).filter(Boolean).map(([name, width, height]) => ({ name, width: Number(width), height: Number(height), touch: true }));
+const SIZES = given.length > 0 ? given : [{ name: "390x844", width: 390, height: 844, touch: true }, { name: "1280x800", width: 1280, height: 800, touch: false }];
 let failed = 0, taken = 0;
 const fail = (where, what) => {
   ++failed;
@@ -50,9 +51,9 @@ const fail = (where, what) => {
 };
 
 // Opens the app in its own context. Returns the page and what the browser reported.
-async function open({ fake = {}, hash = "", script = null, locale = "en-GB" }, { width, height, touch }, scheme) {
+async function open({ fake = {}, real = false, hash = "", script = null, locale = "en-GB" }, { width, height, touch }, scheme) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, hasTouch: touch, locale, timezoneId: "UTC" });
-  const page = await context.newPage(), seen = [];
+  const page = await context.newPage(), seen = [], origin = `http://127.0.0.1:${servers[real ? "real" : "fake"].address().port}`;
   page.on("console", (message) => { if (["warning", "error"].includes(message.type())) seen.push(message.text()); });
   page.on("pageerror", (error) => seen.push(String(error)));
   page.on("request", (request) => { if (!request.url().startsWith(origin) && !request.url().startsWith("blob:")) seen.push(`a request to ${request.url()}`); });
@@ -96,11 +97,13 @@ if (names.length === 0) for (const [name, { fault, apply }] of Object.entries(CO
 
 for (const [name, test] of Object.entries(CASES)) {
   if (names.length > 0 && !names.includes(name)) continue;
-  for (const size of test.sizes ? SIZES.filter((size) => test.sizes.includes(size.name)) : SIZES)
+  for (const size of test.sizes && given.length === 0 ? SIZES.filter((size) => test.sizes.includes(size.name)) : SIZES)
     for (const scheme of test.schemes ?? ["dark", "light"]) await run(name, test, size, scheme);
 }
 await browser.close();
-server.closeAllConnections();
-server.close();
+for (const server of Object.values(servers)) {
+  server.closeAllConnections();
+  server.close();
+}
 console.log(`${Object.keys(CASES).length} cases, ${taken} screenshots in ${shots}, ${failed} failed`);
 process.exitCode = failed > 0 || taken === 0 ? 1 : 0;

@@ -79,5 +79,5 @@ test("the manifest and the page name files of the app only", async () => {
     assert.match(name, /^[\w-]+\.\w+$/);
     assert.ok((await readFile(new URL(name, appFolder()))).length > 0, name);
   }
-  assert.ok(!/<script(?![^>]*src=)|<style|style=|\son\w+=/.test(page), "inline code");
+  assert.ok(!/<script(?![^>]*src=)|<style|\sstyle=|\son\w+=/.test(page), "inline code");
 });

@@ -28,10 +28,11 @@ function folderOf(name, files) {
 // The page of sealcam-hub, as firmware/hub/web/CMakeLists.txt embeds it: the address of the folder.
 export const hubPage = () => folderOf("page", [...filesOf("hub/web/page"), ...filesOf("web/page"), join(firmware, "web/clock.js")]);
 
-// The app, as scripts/app makes it, with the stand-ins of fake_link/ in place of the modules of the same name.
-export const appFolder = () => {
-  const own = readdirSync(new URL("fake_link/", import.meta.url)).map((name) => fileURLToPath(new URL(`fake_link/${name}`, import.meta.url)));
-  const fakes = own.map((path) => basename(path));
-  const modules = filesOf("web").filter((path) => path.endsWith(".js") && !fakes.includes(basename(path)));
-  return folderOf("app", [...filesOf("web/app"), ...filesOf("web/page"), ...modules, ...own]);
-};
+// The app, as scripts/app makes it, but without mqtt.js and the service worker. fakes: with the stand-ins of fake_link/ in place of the modules of the
+// same name.
+export function appFolder(fakes = true) {
+  const own = fakes ? readdirSync(new URL("fake_link/", import.meta.url)).map((name) => fileURLToPath(new URL(`fake_link/${name}`, import.meta.url))) : [];
+  const replaced = own.map((path) => basename(path));
+  const modules = filesOf("web").filter((path) => path.endsWith(".js") && !replaced.includes(basename(path)));
+  return folderOf(fakes ? "app" : "app-real", [...filesOf("web/app"), ...filesOf("web/page"), ...modules, ...own]);
+}

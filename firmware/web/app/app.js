@@ -105,7 +105,7 @@ function onState() {
   if ($("about-dialog").open) listAbout();
   if (linking) return;
   const screen = texts.access(state.access);
-  if (state.access === "unlinked") return location.reload();
+  if (state.access === "unlinked") return forget();  // a part of what was stored is missing
   if (screen === null) {
     if (screens.screenName() === null) return;
     screens.hide();
@@ -135,11 +135,15 @@ function addAbout() {
     dialog("forget-dialog", texts.FORGET.title, make("p", {}, ...screens.rich(texts.forget(stored.name))),
            make("form", { method: "dialog" }, make("button", { class: "plain", value: "", autofocus: "" }, texts.FORGET.keep),
                 make("button", { value: "forget", class: "danger" }, texts.FORGET.go))));
-  $("forget-dialog").onclose = async () => {
-    if ($("forget-dialog").returnValue !== "forget") return;
-    await AppLink.forget();
-    location.reload();
-  };
+  $("forget-dialog").onclose = () => { if ($("forget-dialog").returnValue === "forget") forget(); };
+}
+
+let forgetting = false;
+async function forget() {
+  if (forgetting) return;
+  forgetting = true;
+  await AppLink.forget();
+  location.reload();
 }
 
 function listAbout() {

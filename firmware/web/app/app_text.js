@@ -35,6 +35,10 @@ export const STEPS = [
   ["received", "This phone checks the answer"],
   ["done", "This phone is linked"],
 ];
+export const step = (name) => {
+  const index = STEPS.findIndex(([other]) => other === name);
+  return index < 0 ? "" : `Step ${index + 1} of ${STEPS.length}: ${STEPS[index][1]}`;
+};
 export const LINKING = { title: "Linking this phone", text: ["Keep this page open, and let the command on your computer run until it ends."] };
 
 const AGAIN = "Then run `sealcam phone link` again, and scan the new QR code.";
@@ -59,7 +63,7 @@ export const INSECURE = { title: "Open this page with https", text: [
   "A browser keeps keys only for pages with a secure address. Open the address that begins with https:// and install the hub's certificate if the browser does not trust it."] };
 export const NO_STORAGE = FAILED.storage;
 export const NO_DECODER = { title: "This browser cannot play the pictures", text: ["It has no H.264 decoder for pages (WebCodecs). Open this page in one of these browsers:"],
-  list: ["Chrome or Edge, version 94 or later", "Safari, version 16.4 or later", "Firefox on a computer, version 130 or later (Firefox for Android has no decoder)"] };
+  list: ["Chrome or Edge, version 97 or later", "Safari, version 16.4 or later", "Firefox on a computer, version 130 or later (Firefox for Android has no decoder)"] };
 
 // By the `access` of the link's state. actions: names of buttons, in app.js.
 const ACCESS = {
@@ -83,7 +87,7 @@ export function connection({ state, open, online, connectedBefore }) {
 }
 
 export const about = ({ name, broker, hub }) => [["Name", name], ["Broker", broker], ["Id", hub]].filter(([, value]) => value);
-export const connected = (words) => words || "Connected to the broker.";
+export const connected = (text) => text || "Connected to the broker.";
 
 export const FORGET = { title: "Delete the link of this phone?", keep: "Keep it", go: "Delete" };
 export const forget = (name) => `The keys of this phone are deleted, and it shows no more pictures. To take it off the lists of your cameras, run \`sealcam phone unlink "${name}"\` on your computer, too.`;

@@ -49,7 +49,7 @@ export function showInstall(code, link) {
       screens.show("install", { ...texts.INSTALL_FIRST, note: `The browser does not allow a page to copy. Copy this address: ${address}` }, actions);
     }
   };
-  const actions = [["Copy the address", copied], ["Link in Safari", () => link(code), true]];
+  const actions = [["Copy the address", copied], ["Link in this browser", () => link(code), true]];
   screens.show("install", texts.INSTALL_FIRST, actions);
 }
 
@@ -57,7 +57,7 @@ export function showInstall(code, link) {
 export async function showLinking(code) {
   for (;;) {
     const steps = new screens.StepList();
-    screens.show("linking", texts.LINKING, [], steps.element);
+    screens.show("linking", texts.LINKING, [], steps.element, steps.status);
     let store = null;
     try {
       store = await BrowserStore.open(DATABASE).catch((error) => { throw new LinkError("storage", error); });

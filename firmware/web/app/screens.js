@@ -25,7 +25,7 @@ function buttons(actions) {
   }))];
 }
 
-let shown = null;  // the name of the screen
+let shown = "start";  // the name of the screen: that of index.html, until the app shows another one; null: the cameras
 export const screenName = () => shown;
 
 // Shows a screen, and moves the focus to its title. A screen that is already shown keeps the focus.
@@ -65,9 +65,10 @@ export function codeForm(label, go) {
   return form;
 }
 
-// The steps of a link. The list changes in place, so that a screen reader reads only what is new.
+// The steps of a link. `status` is for screen readers: it has the step that began.
 export class StepList {
   element;
+  status = make("p", { class: "visually-hidden", role: "status" });
   #items = new Map();
   #at = null;
 
@@ -82,7 +83,11 @@ export class StepList {
   }
 
   // The step that runs now; "done" is complete at once.
-  reach(name) { this.#mark((this.#at = name)); }
+  reach(name) {
+    this.#mark((this.#at = name));
+    this.status.textContent = texts.step(name);
+  }
+
   fail() { this.#mark(this.#at ?? "keys", "failed"); }
 
   #mark(at, now = "now") {

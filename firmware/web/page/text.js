@@ -130,7 +130,7 @@ export function membersSince(camera) {
 // One row for each hub and phone of the list: who, and its rights. own: the id of this hub or phone.
 export function memberRows(camera, own) {
   const rank = (member) => (member.hub === own ? 0 : 1);
-  return (camera?.members ?? []).toSorted((a, b) => rank(a) - rank(b) || a.hub.localeCompare(b.hub)).map((member) => ({
+  return [...camera?.members ?? []].sort((a, b) => rank(a) - rank(b) || a.hub.localeCompare(b.hub)).map((member) => ({
     title: member.hub === own ? `This ${device}` : member.hub,
     detail: [member.hub === own ? member.hub : "", member.suspended ? "suspended" : "sees the pictures", member.may_switch_privacy ? "may switch privacy" : "",
              member.integration !== null ? `integration ${member.integration}` : ""].filter(Boolean).join(" · "),

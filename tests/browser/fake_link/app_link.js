@@ -32,9 +32,9 @@ export class AppLink {
 
   static async stored() {
     if (fake.storageFails) throw new DOMException("no storage", "InvalidStateError");
-    return fake.stored;
+    return sessionStorage.getItem("forgotten") ? null : fake.stored;
   }
-  static async forget() { fake.forgotten = true; }
+  static async forget() { sessionStorage.setItem("forgotten", "yes"); }
 
   // The newest state of the test.
   send() {
