@@ -81,3 +81,16 @@ test("the manifest and the page name files of the app only", async () => {
   }
   assert.ok(!/<script(?![^>]*src=)|<style|\sstyle=|\son\w+=/.test(page), "inline code");
 });
+
+test("the page requests all modules at once that app.js imports, and no others", async () => {
+  const needed = new Set(), add = async (name) => {
+    if (needed.has(name)) return;
+    needed.add(name);
+    const text = await readFile(new URL(name, appFolder(false)), "utf8");
+    for (const [, other] of text.matchAll(/^import [^;]*?"\.\/([\w.]+)";/gm)) await add(other);
+  };
+  await add("app.js");
+  assert.ok(needed.size > 20, String(needed.size));
+  const named = [...(await source("app/index.html")).matchAll(/rel="modulepreload" href="([^"]+)"/g)].map((match) => match[1]);
+  assert.deepEqual([...named, "app.js"].sort(), [...needed].sort());
+});
