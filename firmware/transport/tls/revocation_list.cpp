@@ -123,8 +123,14 @@ Result<std::string> to_pem(ByteView list) {
 }  // namespace
 
 Result<> check_server_certificate(std::string_view certificate_pem, ByteView key_pem, const std::string& host) {
+  if (auto r = start_psa(); !r) return r;
   CrtHandle certificate;
-  if (auto r = load_certificate(certificate_pem, certificate, "certificate"); !r) return r;
+  const PemText chain(certificate_pem);
+  // A positive status: mbedTLS cannot read some certificates, for example an authority with name constraints. The
+  // server sends the chain with OpenSSL, and the first certificate must have the key.
+  if (const int status = mbedtls_x509_crt_parse(certificate.get(), chain.data(), chain.size());
+      status < 0 || certificate->version == 0)
+    return fail(Errc::malformed, "certificate", status);
   PkHandle key;
   const PemText text(key_pem);
   if (const int status = mbedtls_pk_parse_key(key.get(), text.data(), text.size(), nullptr, 0, psa_random, nullptr);

@@ -214,6 +214,18 @@ TEST_CASE("the certificate for phones must fit its key and the name that phones 
   CHECK(read(pem, w.files.authority_key(), "localhost").error().message.contains("is not the key"));
   CHECK_FALSE(read(pem, pem, "localhost"));
   CHECK_FALSE(read(w.files.server_key(), w.files.server_key(), "localhost"));
+
+  // The chain of a local authority, which mbedTLS alone does not read.
+  const auto authority = must(transport::TlsKey::generate()), key = must(transport::TlsKey::generate());
+  const transport::Period period{CaptureTime{std::chrono::seconds(1'790'000'000)},
+                                 CaptureTime{std::chrono::seconds(1'800'000'000)}};
+  const auto authority_pem = must(transport::make_web_authority(authority, "Home", {"192.0.2.7"}, period));
+  const auto leaf = must(transport::make_web_certificate(authority_pem, authority, key, {"192.0.2.7"}, period));
+  const auto chain = w.folder.path() / "chain.pem", leaf_key = w.folder.path() / "chain.key";
+  REQUIRE(write_file_durably(chain, as_bytes(leaf + authority_pem)));
+  REQUIRE(write_file_durably(leaf_key, key.reveal_pem()));
+  CHECK(read(chain, leaf_key, "192.0.2.7"));
+  CHECK_FALSE(read(chain, leaf_key, "192.0.2.8"));
   CHECK(read(w.folder.path() / "none", w.files.server_key(), "localhost").error().exit_code == EX_NOINPUT);
 }
 
