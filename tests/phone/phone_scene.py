@@ -7,9 +7,12 @@ import os
 import pathlib
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "browser"), str(HERE.parent / "support"), str(HERE.parents[1] / "scripts")]
@@ -82,7 +85,7 @@ class Account:
         self.hub.process.argv += ["--config", str(self.config)]
         w.start(self.hub)
         w.start(self.camera)
-        wait_for("hub is ready", self.hub.status, 10, self.hub.process)
+        wait_for("hub is ready", lambda: self.hub.status() and self.request() == 200, 20, self.hub.process)
 
     @property
     def origin(self):
@@ -91,10 +94,19 @@ class Account:
     def restart_hub(self):
         self.hub.process.stop()
         self.world.start(self.hub)
-        wait_for("hub is ready", lambda: self.hub.process.alive and self.serves(), 10, self.hub.process)
+        wait_for("hub is ready", lambda: self.hub.process.alive and self.request() == 200, 10, self.hub.process)
 
-    def serves(self):
-        return subprocess.run(["curl", "-sk", "-o", "/dev/null", self.origin + "/"], check=False).returncode == 0
+    def request(self, path="/", method="GET", body=None):
+        """The status of an answer of the hub's listener for phones; None without an answer. The certificate is not checked here."""
+        headers = {"Content-Type": "application/cbor"} if body else {}
+        try:
+            with urllib.request.urlopen(urllib.request.Request(self.origin + path, body, headers, method=method), timeout=10,
+                                        context=ssl._create_unverified_context()) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return None
 
     def begin_link(self, name):
         """Starts `sealcam phone link`. Returns its process, and the address that it prints."""

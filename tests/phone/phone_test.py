@@ -80,9 +80,8 @@ def link(s):
     phones = a.world.owner("first", "phone", "list")
     expect("My phone" in phones, f"phone list prints {phones}")
     print(f"LIVE {took:.1f} s after the address was opened; {len(keys)} private keys, none could be exported; hosts {sorted(hosts)}")
-    again = a.world.run("curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "-X", "POST", "-H", "Content-Type: application/cbor", "--data-binary", "x",
-                        f"{a.origin}/link/1/{'0' * 32}/descriptor")
-    expect(again == "404", f"an unknown slot answers {again}")
+    again = a.request(f"/link/1/{'0' * 32}/descriptor", "POST", b"x")
+    expect(again == 404, f"an unknown slot answers {again}")
 
 
 def reload(s):
