@@ -148,8 +148,7 @@ export class AppLink {
     this.#updateWatched();
   }
 
-  // The clock of this link needs no requests.
-  keepTime() {}
+  keepTime() {}  // the clock of this link needs no requests
 
   // -- the app's part
 
@@ -366,12 +365,13 @@ export class AppLink {
 
   #state() {
     this.#stated = new Stopwatch();
-    const hub = this.#hub, cameras = [];
-    for (const camera of hub?.cameras.values() ?? []) if (camera.membership.listed || camera.membership.removed) cameras.push(this.#cameraState(camera));
+    const hub = this.#hub, access = this.#accessNow(), cameras = [];
+    // A broker that rejects the login is the first sign that the owner unlinked this phone.
+    for (const camera of access === "login" ? [] : hub?.cameras.values() ?? []) if (camera.membership.listed || camera.membership.removed) cameras.push(this.#cameraState(camera));
     this.#announced = new Set(cameras.map(({ id }) => id));
     const none = new RejectCounts();
     this.#handlers.state({
-      type: "state", connected: this.#access === "ok", access: this.#accessNow(), low_data: this.lowData, name: this.#link?.name ?? "",
+      type: "state", connected: this.#access === "ok", access, low_data: this.lowData, name: this.#link?.name ?? "",
       hub: this.#link?.id ?? "", account: hub === null ? "" : idText(hub.account), cameras,
       rejected: counts(hub?.rejected ?? none, hub?.rejectedControl), rejected_control: counts(hub?.rejectedControl ?? none),
     });

@@ -46,6 +46,15 @@ class Phones(Browser):
         self.child = subprocess.Popen(["node", "phone_chromium.mjs"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=open(log, "ab"), text=True, bufsize=1, env={**os.environ, "SEALCAM_PINS": ",".join(pins)})
 
+    def attempt(self, command, **arguments):
+        """The same as do(), and None while the page loads again."""
+        try:
+            return self.do(command, **arguments)
+        except Failure as failure:
+            if "Execution context was destroyed" not in str(failure):
+                raise
+            return None
+
     def tiles(self, page="main"):
         return {tile["camera"]: tile for tile in self.do("tiles", page=page)}
 

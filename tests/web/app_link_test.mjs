@@ -90,6 +90,16 @@ test("a rejected login is not offline, and is not repeated at once", async (t) =
   assert.equal(tab.mqtt.clients.length, 1);
 });
 
+test("a login that is rejected later ends the pictures at once", async (t) => {
+  const app = await AppScene.open(t), tab = await app.connected();
+  await app.live(tab);
+  await until(() => tab.state.cameras.length === 1, "a camera");
+  tab.mqtt.accept = NO_LOGIN;
+  tab.mqtt.newest.emit("close");
+  await until(() => tab.state.access === "login", "the state of the login");
+  assert.deepEqual(tab.state.cameras, []);
+});
+
 test("a roster without this phone removes it, also after the page is opened again", async (t) => {
   const app = await AppScene.open(t), tab = await app.connected(), epoch = await app.live(tab);
   tab.mqtt.newest.deliver(app.topic("roster"), await app.scene.roster(2, { hubs: [] }));
