@@ -263,13 +263,13 @@ def denied(s):
     """`hub deny` while the phone watches: the camera's signed list counts, and the broker still accepts the phone."""
     a, browser = s.account(number=FIRST), s.browser
     a.link()
-    a.world.owner("first", "hub", "deny", "My phone", "--camera", "Front door")
+    a.world.owner("first", "hub", "deny", "My phone", "Front door")
     took = browser.wait_screen("removed", 15)
     s.shot("denied")
     expect(not any(tile["state"] == "LIVE" for tile in browser.tiles().values()), "LIVE after the owner removed the phone")
     browser.do("reload")
     browser.wait_screen("removed", 20)
-    a.world.owner("first", "hub", "allow", "My phone", "--camera", "Front door")
+    a.world.owner("first", "hub", "allow", "My phone", "Front door")
     back = browser.wait_tile(a.camera.id, "LIVE", 30)
     print(f"removed {took:.1f} s after the command; LIVE {back:.1f} s after the owner allowed it again")
 
