@@ -5,6 +5,7 @@
 
 Prints one JSON object: the reason codes of CONNACK, SUBACK and PUBACK, and the topics of the received messages. `connack` is null
 if the connection ended before. With `wait`, the client makes the file `ready` and stays until the broker ends the connection.
+With `flood`, a stranger sends a first packet of this size instead, without its last byte. `flooded` is true if the broker read all of it.
 """
 import base64
 import json
@@ -161,7 +162,25 @@ class Client:
         return True
 
 
+def flood(options):
+    stream = WebSocket(options).stream
+    body = text("MQTT") + bytes([5, 2]) + struct.pack(">H", 60) + b"\0" + bytes(options["flood"])
+    data = packet(0x10, body)[:-1]
+    try:
+        stream.sendall(b"\x82\xff" + struct.pack(">Q", len(data) + 1) + bytes(4))
+        for at in range(0, len(data), 1 << 16):
+            stream.sendall(data[at:at + (1 << 16)])
+        stream.settimeout(1.0)
+        return stream.recv(1) != b""  # the broker ended the connection, or waits for the last byte
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+
+
 def run(options):
+    if "flood" in options:
+        return {"flooded": flood(options)}
     out = {"connack": None}
     try:
         client = Client(options)

@@ -88,5 +88,28 @@ TEST_CASE("a listener for phones with wrong files or a wrong port is rejected, a
   CHECK(Json::parse(text(w.folder.path() / "new" / "broker.json")).at("web_port") == 8884);
 }
 
+TEST_CASE("a stranger cannot fill the memory of the broker before a login") {
+  World w;
+  NEED(w.add_listener());
+  Account a;
+  w.authorize(a);
+  const Json stranger{{"port", w.web_port}, {"authority", w.path("web.ca")}, {"flood", 64 << 20}};
+  const auto configuration = text(w.broker / "mosquitto.conf");
+  constexpr std::string_view limit = "\nmemory_limit 536870912\n";
+  REQUIRE(configuration.contains(limit));
+  const auto with = [&](std::string_view line) {
+    auto changed = configuration;
+    changed.replace(changed.find(limit), limit.size(), line);
+    REQUIRE(write_file_durably(w.broker / "mosquitto.conf", as_bytes(changed)));
+    w.process.reset();
+    w.start_both();
+    const auto read = World::connect(stranger).at("flooded").get<bool>();
+    CHECK(World::connect(w.options(a.phone)).at("connack") == 0);  // the broker still works
+    return read;
+  };
+  CHECK_FALSE(with("\nmemory_limit 33554432\n"));  // smaller than in the product, so that the test is small
+  CHECK(with("\n"));                               // control: without a limit, Mosquitto reads all of it
+}
+
 }  // namespace
 }  // namespace sealcam
