@@ -109,6 +109,20 @@ export const CASES = {
   "failed-storage": failing("storage", "This browser stores no keys", ["keys"]),
   "failed-fault": failing("fault", "The app has a fault", ["keys"]),
   relink: { ...still({ ...linked(), ...linking(["keys"]) }, "This phone is already linked", "My phone"), hash: `#link/${CODE}` },
+  // A person opens a new address in the tab that shows the cameras.
+  "relink-while-watching": { fake: { ...linked(), ...linking(["keys", "waiting", "received", "done"]) }, schemes: ["light"], sizes: ["390x844"],
+    async run({ page, shot, expect }) {
+      await allLive(page);
+      await page.evaluate((code) => { location.hash = `#link/${code}`; }, CODE);
+      await page.waitForSelector("#screen h2");
+      await page.waitForTimeout(1500);  // states arrive meanwhile
+      expect(await title(page) === "This phone is already linked" && await page.evaluate(() => location.hash === ""), "the screen did not stay, or the code is in the address");
+      expect((await page.evaluate(() => window.fake.link.watched)).length === 0, "cameras are watched behind the screen");
+      await shot();
+      await page.getByRole("button", { name: "Link it again" }).click();
+      await page.waitForFunction(() => document.querySelectorAll('.steps [data-state="done"]').length === 4);
+      await page.waitForFunction(() => window.fake.codes === undefined && document.querySelectorAll(".tile").length === 3);  // the page loaded again
+    } },
   insecure: still({}, "Open this page with https", "https://", { script: "Object.defineProperty(Crypto.prototype, 'subtle', { get: () => undefined })" }),
   "no-decoder": still({}, "This browser cannot play the pictures", "Firefox for Android", { script: "VideoDecoder.isConfigSupported = async () => ({ supported: false })" }),
   "no-storage": still({ storageFails: true }, "This browser stores no keys", "private window", { reports: ["no storage"] }),
@@ -246,6 +260,7 @@ export const CASES = {
     async run({ page, shot, expect }) {
       await page.waitForSelector("#screen h2");
       expect(await title(page) === "Another tab shows the cameras", await title(page));
+      expect((await page.evaluate(() => window.fake.link.watched)).length === 0, "cameras are watched behind the screen");
       await shot();
       await page.evaluate((cameras) => { window.fake.state.cameras = cameras; window.fake.live = cameras.map(({ id }) => id); }, rooms());
       await page.getByRole("button", { name: "Show them here" }).click();
@@ -259,6 +274,7 @@ export const CASES = {
       await allLive(page);
       await change(page, { cameras: rooms().map((entry) => ({ ...entry, state: "OFFLINE", reason: "removed", members: [] })), access: "removed" });
       await page.waitForSelector("#screen h2");
+      expect(!await page.locator("#grid").isVisible(), "the cameras are beside the screen");
       expect(await page.evaluate(() => [...document.querySelectorAll(".tile canvas")].every((canvas) => getComputedStyle(canvas).visibility === "hidden" || canvas.getBoundingClientRect().width === 0)), "a picture is visible");
       await shot();
     } },

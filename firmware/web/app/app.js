@@ -103,15 +103,11 @@ function onState() {
   if (state.connected) connectedBefore = true;
   if (state.low_data !== undefined) $("low-data").ariaPressed = String(state.low_data);
   if ($("about-dialog").open) listAbout();
-  if (linking) return;
-  const screen = texts.access(state.access);
+  const shown = screens.screenName(), screen = texts.access(state.access);
+  if (linking || (shown !== null && texts.access(shown) === null)) return;  // a person links the phone again
   if (state.access === "unlinked") return forget();  // a part of what was stored is missing
-  if (screen === null) {
-    if (screens.screenName() === null) return;
-    screens.hide();
-    return view.choose();
-  }
-  if (screens.screenName() !== state.access) screens.show(state.access, screen, screen.actions.map((name) => ACTIONS[name]()));
+  if (screen === null) return screens.hide();
+  if (shown !== state.access) screens.show(state.access, screen, screen.actions.map((name) => ACTIONS[name]()));
 }
 
 function switchLowData() {
@@ -170,6 +166,7 @@ addEventListener("hashchange", () => {
 $("theme").onclick = switchTheme;
 $("low-data").onclick = switchLowData;
 $("about").onclick = showAbout;
+screens.onChange(() => view?.choose());  // a covered view requests no pictures
 setDevice("phone");
 applyTheme();
 start(first);

@@ -27,6 +27,8 @@ function buttons(actions) {
 
 let shown = "start";  // the name of the screen: that of index.html, until the app shows another one; null: the cameras
 export const screenName = () => shown;
+let changed = () => {};
+export const onChange = (action) => { changed = action; };  // after the cameras were covered, or are visible again
 
 // Shows a screen, and moves the focus to its title. A screen that is already shown keeps the focus.
 export function show(name, { title, text = [], steps, list: items, note = "" }, actions = [], ...more) {
@@ -39,6 +41,7 @@ export function show(name, { title, text = [], steps, list: items, note = "" }, 
   if (again) return;
   $("screen").scrollTop = 0;
   heading.focus({ preventScroll: true });
+  changed();
 }
 
 // Shows the cameras.
@@ -47,6 +50,7 @@ export function hide() {
   shown = null;
   delete document.body.dataset.screen;
   $("screen").replaceChildren();
+  changed();
 }
 
 // The field for an address or a code. go(text) returns an error, or "" if the text has a code.
