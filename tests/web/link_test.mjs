@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { fromHex, toHex } from "../../firmware/web/bytes.js";
-import { LinkError, deriveLink, linkPhone, readCode } from "../../firmware/web/link.js";
+import { EnrollmentError, LinkError, deriveLink, linkPhone, openEnrollment, readCode } from "../../firmware/web/link.js";
 import { MemoryStore } from "../../firmware/web/store.js";
 import * as owners from "./mailbox.mjs";
-import { identity } from "./support.mjs";
+import { agreement, identity } from "./support.mjs";
 
 const CODE = "AAECAwQFBgcICQoLDA0ODw", BYTES = Uint8Array.from({ length: 16 }, (_, i) => i);
 const owner = await identity(fromHex("0b".padStart(64, "0"))), other = await identity(fromHex("0c".padStart(64, "0")));
@@ -160,6 +160,39 @@ for (const [what, options] of Object.entries({ "for another phone's key": { hpke
     await Promise.all([assert.rejects(link(), failed("used")), answer(options)]);
     assert.equal((await store.load("link")).has("broker"), false);
   });
+
+// Numbers of a fixed sequence (xorshift), so that a failure can be repeated.
+function random(seed) {
+  let state = seed;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}
+
+test("altered bytes inside and outside an enrollment are rejected, and nothing else happens", async () => {
+  const keys = await owners.deriveLink(BYTES), mine = await deriveLink(BYTES), own = await identity(fromHex("0d".padStart(64, "0")));
+  const hpke = await agreement(fromHex("0e".padStart(64, "0"))), phone = { identity: own, hpke: hpke.point }, next = random(20_261_201), reasons = new Map();
+  const altered = (bytes) => {
+    const changed = bytes.slice(0, next(8) === 0 ? next(bytes.length + 1) : bytes.length);
+    for (let n = 1 + next(3); n > 0 && changed.length > 0; --n) changed[next(changed.length)] ^= 1 + next(255);
+    return changed;
+  };
+  const open = (message) => openEnrollment(message, mine.enrollment, own, hpke);
+  assert.equal((await open(await owners.makeEnrollment(owner, phone, keys))).name, "Phone");
+  const whole = await owners.makeEnrollment(owner, phone, keys);
+  for (let round = 0; round < 300; ++round) {
+    const message = round % 2 === 0 ? altered(whole) : await owners.makeEnrollment(owner, phone, keys, { change: altered });
+    await assert.rejects(open(message), (error) => {
+      assert.ok(error instanceof EnrollmentError, `round ${round}: ${error}`);
+      reasons.set(error.reason, (reasons.get(error.reason) ?? 0) + 1);
+      return true;
+    });
+  }
+  for (const reason of ["malformed", "wrong_code", "bad_signature"]) assert.ok(reasons.get(reason) > 0, `${reason}: ${[...reasons]}`);
+});
 
 test("an enrollment that is cut short, or longer, is rejected", async (t) => {
   const { slot, link, answer, mailbox } = await scene(t);

@@ -65,9 +65,10 @@ export async function readDescriptor(message, keys) {
 // A link-enrollment for this phone. Each option replaces one part by another one.
 export async function makeEnrollment(owner, phone, keys, { address = "wss://hub.home.arpa:8884", password = "A".repeat(43), name = "Phone",
                                      id = phone.identity.id, route = phone.identity.id, messageName = "phone-enrollment", signer = owner, owned = owner.point,
-                                     account = owner.id, sealedAccount = account, sealedId = phone.identity.id, hpke = phone.hpke, macKey = keys.enrollment } = {}) {
+                                     account = owner.id, sealedAccount = account, sealedId = phone.identity.id, hpke = phone.hpke, macKey = keys.enrollment,
+                                     change = (bytes) => bytes } = {}) {
   const fields = new Map([[1, id], [2, owned], [3, address], [4, password], [5, name]]);
-  const signed = await signControl(signer, messageName, owner.id, route, fields);
+  const signed = change(await signControl(signer, messageName, owner.id, route, fields));
   const [enc, ciphertext] = await hpkeSeal(await agreement(scalar(77)), hpke, encode(["sealcam/1 phone", sealedAccount, sealedId]), signed);
   return encode([account, enc, ciphertext, await keys.mac(macKey, concat(account, enc, ciphertext))]);
 }
