@@ -2,7 +2,7 @@
 #include "hub/phone/site.hpp"
 
 #include <algorithm>
-#include <array>
+#include <ranges>
 
 #include "base/file.hpp"
 #include "base/format.hpp"
@@ -51,6 +51,21 @@ Request::Method method_of(const HttpReader& request) {
                                       : Request::Method::other;
 }
 
+/// RFC 9110 section 12.5.3, for this one coding.
+bool accepts_gzip(const HttpReader& request) {
+  for (const auto& field : request.fields("Accept-Encoding")) {
+    for (const auto part : std::views::split(std::string_view(field), ',')) {
+      const std::string_view item(part.begin(), part.end());
+      const auto name = item.substr(0, item.find(';'));
+      const auto first = name.find_first_not_of(' ');
+      if (first == std::string_view::npos || name.substr(first, name.find_last_not_of(' ') + 1 - first) != "gzip")
+        continue;
+      return !item.contains("q=0") || item.contains("q=0.");
+    }
+  }
+  return false;
+}
+
 bool cross_site(const HttpReader& request) {
   Request parts;
   parts.fetch_sites = request.fields("Sec-Fetch-Site");
@@ -94,7 +109,7 @@ Result<AppFiles> AppFiles::read(const fs::path& folder) {
     total += content->size();
     if (total > max_total || all.files_.size() >= max_files)
       return std::unexpected(
-          located({Errc::exhausted, 0, "the app has more than 128 files or 8 MiB"}, folder.native()));
+          located({Errc::exhausted, 0, "the app has more than 256 files or 8 MiB"}, folder.native()));
     auto etag = make_etag(*content);
     if (!etag) return std::unexpected(etag.error());
     all.files_.emplace(name, File{std::string(as_text(*content)), std::move(*etag)});
@@ -138,14 +153,20 @@ Response Site::answer(const HttpReader& request) {
 Response Site::file(const HttpReader& request, std::string_view path) const {
   if (method_of(request) == Request::Method::other || !request.body().empty())
     return web::method_rejection("GET, HEAD", "This address accepts only GET and HEAD, without a body.");
-  const auto* const found = files_.find(path);
-  if (found == nullptr) return plain(404, "The app has no file with this address.");
+  const auto name = path == "/" ? std::string_view("/index.html") : path;
+  const auto* const plain_file = files_.find(name);
+  if (plain_file == nullptr) return plain(404, "The app has no file with this address.");
+  const auto* const compressed = files_.find(std::string(name) + ".gz");
+  const bool gzip = compressed != nullptr && accepts_gzip(request);
+  const auto* const found = gzip ? compressed : plain_file;
   const auto known = request.fields("If-None-Match");
   const bool same = known.size() == 1 && known[0] == found->etag;
-  auto response = web::page_response(path == "/" ? "index.html" : path, same ? "" : found->content, policy_);
+  auto response = web::page_response(name, same ? "" : found->content, policy_);
   if (same) response.status = 304;
   response.set("Cache-Control", "no-cache");  // the browser keeps the file and checks each time whether it changed
   response.set("ETag", found->etag);
+  if (compressed != nullptr) response.set("Vary", "Accept-Encoding");
+  if (gzip) response.set("Content-Encoding", "gzip");
   return response;
 }
 

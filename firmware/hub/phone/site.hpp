@@ -15,9 +15,10 @@
 namespace sealcam::hub::phone {
 
 /// The files of a folder, read into memory once. A request selects one by its exact name, so no path leads elsewhere.
+/// If there is also NAME.gz, a client that accepts gzip receives it instead of NAME.
 class AppFiles {
  public:
-  static constexpr std::size_t max_files = 128;
+  static constexpr std::size_t max_files = 256;
   static constexpr std::size_t max_file = std::size_t{1} << 20;
   static constexpr std::size_t max_total = std::size_t{8} << 20;
 

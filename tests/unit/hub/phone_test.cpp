@@ -182,6 +182,8 @@ struct SiteWorld : World {
     write("app.js", "let a;");
     write("manifest.webmanifest", "{}");
     write(".hidden", "secret");
+    write("style.css", "long text");
+    write("style.css.gz", "short");
     std::filesystem::create_directory(folder.path() / "sub");
     std::ofstream(folder.path() / "sub/deep.js") << "let b;";
     return Site(must(AppFiles::read(folder.path())), mailbox, "wss://broker.example:8884");
@@ -231,6 +233,25 @@ TEST_CASE("the app is served with the headers of a page, and a known file is not
   const auto head = w.request("HEAD / HTTP/1.1\r\nHost: hub\r\n\r\n");
   CHECK(head.contains("Content-Length: 18\r\n"));
   CHECK(head.ends_with("\r\n\r\n"));
+}
+
+TEST_CASE("a client that accepts gzip receives the compressed file") {
+  SiteWorld w;
+  for (const char* accepted : {"gzip", "deflate, gzip;q=0.5, br", "br ,gzip"}) {
+    const auto answer = w.get("/style.css", sealcam::format("Accept-Encoding: {}\r\n", accepted));
+    CHECK(answer.ends_with("\r\n\r\nshort"));
+    CHECK(answer.contains("Content-Encoding: gzip\r\n"));
+    CHECK(answer.contains("Content-Type: text/css"));
+    CHECK(answer.contains("Vary: Accept-Encoding\r\n"));
+  }
+  for (const char* other :
+       {"", "Accept-Encoding: br\r\n", "Accept-Encoding: gzip;q=0\r\n", "Accept-Encoding: xgzip\r\n"}) {
+    const auto answer = w.get("/style.css", other);
+    CHECK(answer.ends_with("\r\n\r\nlong text"));
+    CHECK_FALSE(answer.contains("Content-Encoding"));
+    CHECK(answer.contains("Vary: Accept-Encoding\r\n"));
+  }
+  CHECK_FALSE(w.get("/app.js", "Accept-Encoding: gzip\r\n").contains("Content-Encoding"));  // it has no such file
 }
 
 TEST_CASE("only files directly in the folder, by their exact names, are served") {
