@@ -160,7 +160,8 @@ class Schedule {
  private:
   void step() {
     scene_.clock.step_wall(std::chrono::seconds(static_cast<int>(random_() % 3) - 1));
-    // Two statements: compilers draw the arguments of one call in different orders, and a schedule must be the same everywhere.
+    // Two statements: compilers draw the arguments of one call in different orders, and a schedule must be the same
+    // everywhere.
     const bool moves = random_() % 5 == 0;
     scene_.pass(200ms * (1 + random_() % 40), moves);
     switch (random_() % (calm_ ? 96 : 16)) {
