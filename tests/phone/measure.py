@@ -4,7 +4,7 @@
 
     measure.py --build DIR [--size 1920x1080] [--rate 30] [--seconds 60] [--output DIR]
 
-Prints JSON: bytes of the first start, seconds from the address to LIVE and after a reload, latency from the camera's sensor to the canvas,
+Prints JSON: bytes of the first start, seconds from the address to LIVE, the same at 1 Mbit/s with 100 ms of delay, and after a reload, latency from the camera's sensor to the canvas,
 pictures a second, CPU of the browser and of the hub per picture, and the browser's memory over time.
 """
 import argparse
@@ -69,6 +69,9 @@ def measure(scene, options):
     a = scene.account(number=11, size=options.size, rate=options.rate)
     result = {"size": options.size, "rate": options.rate, "load": os.getloadavg()[0], "address_to_live_s": round(a.link(), 2)}
     result["first_start_bytes"] = browser.do("evaluate", code=LOADED)
+    slow = a.link("Slow phone", "slow", "slow", slow={"kbit": 1000, "ms": 100})
+    result["address_to_live_at_1_mbit_and_100_ms_s"] = round(slow, 2)
+    browser.do("close", page="slow")
     browser.do("reload")
     result["reload_to_live_s"] = round(browser.wait_tile(a.camera.id, "LIVE", 30), 2)
     browser.do("evaluate", code=LATENCY)

@@ -49,12 +49,16 @@ const HIDE = (hidden) => {
 };
 
 const commands = {
-  async open({ page: name = "main", context = "phone", url, width = 390, height = 844, scheme = "dark", script = "" }) {
+  async open({ page: name = "main", context = "phone", url, width = 390, height = 844, scheme = "dark", script = "", slow = null }) {
     const page = await (await contextOf(context, { width, height, scheme })).newPage();
     await pages.get(name)?.close();
     pages.set(name, page);
     observe(page);
     if (script) await page.addInitScript(script);
+    if (slow) {  // { kbit (each second and direction), ms (delay) }
+      const bytes = slow.kbit * 125, conditions = { offline: false, latency: slow.ms, downloadThroughput: bytes, uploadThroughput: bytes };
+      await (await page.context().newCDPSession(page)).send("Network.emulateNetworkConditions", conditions);
+    }
     const response = await page.goto(url);
     return { status: response?.status(), headers: response?.headers() };
   },
