@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// For this module and the test vectors: AES-GCM and HKDF (RFC 5869), the steps of HPKE (RFC 9180) and SFrame
-/// (RFC 9605), and the permitted use of each kind of key.
+/// For this module and the test vectors: AES-GCM, the steps of HPKE (RFC 9180) and SFrame (RFC 9605), and the permitted
+/// use of each kind of key.
 #pragma once
 
 #include <psa/crypto.h>
@@ -8,6 +8,7 @@
 #include <array>
 
 #include "base/bytes.hpp"
+#include "crypto/hkdf.hpp"
 #include "crypto/hpke.hpp"
 #include "crypto/keys.hpp"
 #include "crypto/psa.hpp"
@@ -34,14 +35,6 @@ enum class AeadUse { seal, open };
 /// the tag does not match. Thread-safe. Errors: not_decryptable (also if it is shorter than a tag), crypto.
 [[nodiscard]] Result<> gcm_open(KeyId key, GcmNonce nonce, ByteView aad1, ByteView aad2, ByteView ciphertext,
                                 MutableBytes out);
-
-enum class HkdfHash { sha256, sha512 };
-
-/// The first step: `prk` has the length of the hash. Thread-safe. Errors: crypto.
-[[nodiscard]] Result<> hkdf_extract(HkdfHash hash, ByteView salt, ByteView input, MutableBytes prk);
-
-/// The second step: fills `out`. `prk` has the length of the hash. Thread-safe. Errors: crypto.
-[[nodiscard]] Result<> hkdf_expand(HkdfHash hash, ByteView prk, ByteView info, MutableBytes out);
 
 }  // namespace sealcam::crypto
 

@@ -235,4 +235,21 @@ Result<> hkdf_expand(HkdfHash hash, ByteView prk, ByteView info, MutableBytes ou
       .output(out);
 }
 
+Result<Digest> hmac_sha256(ByteView key, ByteView message) {
+  auto attributes = psa_key_attributes_init();
+  psa_set_key_type(&attributes, PSA_KEY_TYPE_HMAC);
+  psa_set_key_algorithm(&attributes, PSA_ALG_HMAC(PSA_ALG_SHA_256));
+  psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_SIGN_MESSAGE);
+  psa_key_id_t id = 0;
+  if (const auto s = psa_import_key(&attributes, c_bytes(key), key.size(), &id); s != PSA_SUCCESS)
+    return fail(Errc::crypto, "importing a MAC key", s);
+  const VolatileKey handle(id);
+  Digest mac{};
+  std::size_t size = 0;
+  const auto s = psa_mac_compute(id, PSA_ALG_HMAC(PSA_ALG_SHA_256), c_bytes(message), message.size(),
+                                 c_bytes(MutableBytes(mac)), mac.size(), &size);
+  if (s != PSA_SUCCESS || size != mac.size()) return fail(Errc::crypto, "HMAC", s);
+  return mac;
+}
+
 }  // namespace sealcam::crypto
