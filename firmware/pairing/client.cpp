@@ -1,207 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pairing/client.hpp"
 
-#include <algorithm>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <optional>
-
 #include "base/bytes.hpp"
 #include "base/format.hpp"
-#include "transport/tls/tls_stream.hpp"
 
 namespace sealcam::pairing {
 
-namespace asio = boost::asio;
-namespace http = boost::beast::http;
-using asio::ip::tcp;
-using boost::system::error_code;
-using transport::TlsStream;
 using Kind = ClientFailure::Kind;
 
 namespace {
 
-constexpr std::size_t max_answer = 64U << 10;
-
-std::unexpected<ClientFailure> failed(Kind kind, std::string text, unsigned tries_left = 0) {
-  return std::unexpected(ClientFailure{kind, tries_left, std::move(text)});
+std::unexpected<ClientFailure> failed(Kind kind, std::string text) {
+  return std::unexpected(ClientFailure{kind, 0, std::move(text)});
 }
 
 }  // namespace
 
-struct Client::State {
-  explicit State(const transport::TlsContext& context, const ClientTimeouts& p)
-      : timeout(p), stream(io.get_executor(), context) {}
-
-  /// Runs until `done`. Closes the connection if the time is over first.
-  bool run(const bool& done, std::chrono::milliseconds limit) {
-    const auto until = std::chrono::steady_clock::now() + limit;
-    io.restart();
-    while (!done && io.run_one_until(until) > 0) {
-    }
-    if (done) return true;
-    close();
-    return false;
-  }
-  void close() {
-    error_code ignored;
-    stream.next_layer().close(ignored);
-  }
-
-  ClientResult<> connect_tcp(const protocol::HostPort& at, std::chrono::steady_clock::time_point until);
-  ClientResult<> connect_tls(const protocol::HostPort& at, std::chrono::steady_clock::time_point until);
-  /// `content`: JSON; wiped.
-  ClientResult<HttpReply> request(std::string_view step, std::string content);
-
-  ClientTimeouts timeout;
-  asio::io_context io{1};
-  TlsStream stream;
-  boost::beast::flat_buffer buffer{max_answer + (16U << 10)};
-  std::string host;
-  std::optional<DeviceReplies> replies;  ///< set after the TLS handshake
-};
-
-namespace {
-
-std::chrono::milliseconds left_until(std::chrono::steady_clock::time_point until) {
-  using std::chrono::milliseconds;
-  return std::max(milliseconds(0), std::chrono::duration_cast<milliseconds>(until - std::chrono::steady_clock::now()));
+/// `content`: JSON; wiped.
+ClientResult<HttpReply> Client::post(std::string_view step, std::string content) {
+  const auto target = sealcam::format("/pairing/1/{}", step);
+  return connection_.request({"POST", target, "application/json", std::move(content)});
 }
-
-}  // namespace
-
-ClientResult<> Client::State::connect_tcp(const protocol::HostPort& at, std::chrono::steady_clock::time_point until) {
-  tcp::resolver resolver(io);
-  tcp::resolver::results_type found;
-  error_code ec;
-  bool done = false;
-  resolver.async_resolve(at.host, std::to_string(at.port),
-                         [&](error_code error, const tcp::resolver::results_type& results) {
-                           ec = error;
-                           found = results;
-                           done = true;
-                         });
-  if (!run(done, left_until(until))) {
-    resolver.cancel();
-    io.restart();
-    io.run();  // the handler refers to local variables
-    return failed(Kind::unreachable, sealcam::format("no name server answered for {}", at.host));
-  }
-  if (ec) return failed(Kind::unreachable, sealcam::format("{}: {}", at.host, ec.message()));
-  done = false;
-  asio::async_connect(stream.next_layer(), found, [&](error_code error, const tcp::endpoint&) {
-    ec = error;
-    done = true;
-  });
-  if (!run(done, left_until(until))) {
-    io.restart();
-    io.run();
-    return failed(Kind::unreachable, sealcam::format("no device answers at {}", at.to_string()));
-  }
-  if (ec) return failed(Kind::unreachable, sealcam::format("{}: {}", at.to_string(), ec.message()));
-  return {};
-}
-
-ClientResult<> Client::State::connect_tls(const protocol::HostPort& at, std::chrono::steady_clock::time_point until) {
-  error_code ec;
-  bool done = false;
-  stream.async_handshake(TlsStream::handshake_type::client, [&](error_code error) {
-    ec = error;
-    done = true;
-  });
-  if (!run(done, left_until(until))) {
-    io.restart();
-    io.run();
-    return failed(Kind::timeout, sealcam::format("{} does not answer", at.to_string()));
-  }
-  if (ec && !stream.rejected())
-    return failed(Kind::unreachable, sealcam::format("{}: {}", at.to_string(), ec.message()));
-  if (ec) return failed(Kind::not_a_device, sealcam::format("{}: {}", at.to_string(), stream.failure()));
-  auto exported = stream.export_secret(protocol::pairing_exporter_label);
-  if (!exported) return failed(Kind::own_fault, exported.error().what);
-  replies.emplace(std::move(*exported));
-  return {};
-}
-
-ClientResult<HttpReply> Client::State::request(std::string_view step, std::string content) {
-  std::string message = sealcam::format(
-      "POST /pairing/1/{} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}", step,
-      host, content.size(), content);
-  wipe(std::as_writable_bytes(std::span(content)));
-  http::response_parser<http::string_body> parser;
-  parser.header_limit(8U << 10);
-  parser.body_limit(max_answer);
-  error_code ec;
-  bool done = false;
-  asio::async_write(stream, asio::buffer(message), [&](error_code error, std::size_t) {
-    // Read also after a failed write: the device's reply explains more than the end of the connection.
-    const bool sent = !error;
-    http::async_read(stream, buffer, parser, [&, sent, error](error_code read_error, std::size_t) {
-      ec = read_error ? (sent ? read_error : error) : read_error;
-      done = true;
-    });
-  });
-  const bool in_time = run(done, timeout.answer);
-  wipe(std::as_writable_bytes(std::span(message)));
-  if (!in_time) {
-    io.restart();
-    io.run();
-    return failed(Kind::timeout, "the device does not answer");
-  }
-  if (ec.category() == http::make_error_code(http::error::end_of_stream).category() &&
-      ec != http::error::end_of_stream && ec != http::error::partial_message)
-    return failed(Kind::not_a_device, "the reply is not that of a device");
-  if (ec) return failed(Kind::unreachable, sealcam::format("the connection ended: {}", ec.message()));
-  return HttpReply{parser.get().result_int(), std::move(parser.get().body())};
-}
-
-Client::Client(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
-Client::Client(Client&&) noexcept = default;
-Client& Client::operator=(Client&&) noexcept = default;
-Client::~Client() = default;
 
 ClientResult<Client> Client::connect(const protocol::HostPort& at, const ClientTimeouts& timeout) {
-  auto context = transport::TlsContext::make_pairing_client_that_trusts_nobody();
-  if (!context) return failed(Kind::own_fault, context.error().what);
-  auto state = std::make_unique<State>(std::move(*context), timeout);
-  state->host = at.to_string();
-  const auto until = std::chrono::steady_clock::now() + timeout.connect;
-  if (auto r = state->connect_tcp(at, until); !r) return std::unexpected(std::move(r.error()));
-  if (auto r = state->connect_tls(at, until); !r) return std::unexpected(std::move(r.error()));
-  return Client(std::move(state));
+  auto connection = HttpsConnection::connect(at, timeout);
+  if (!connection) return std::unexpected(std::move(connection.error()));
+  auto channel = connection->channel();
+  if (!channel) return std::unexpected(std::move(channel.error()));
+  return Client(std::move(*connection), DeviceReplies(std::move(*channel)));
 }
 
 ClientResult<Introduction> Client::hello(const DeviceId& expected, protocol::Role role) {
-  const auto reply = state_->request("hello", "{}");
+  const auto reply = post("hello", "{}");
   if (!reply) return std::unexpected(reply.error());
-  return state_->replies->hello(*reply, expected, role);
+  return replies_.hello(*reply, expected, role);
 }
 
 ClientResult<std::string> Client::claim(const protocol::PairingCode& code, const crypto::SigningKey& owner) {
-  auto& replies = *state_->replies;
-  SC_ASSERT(replies.device().has_value());
-  auto message = protocol::encode_pairing_claim(code, replies.channel(), *replies.device(), owner);
+  SC_ASSERT(replies_.device().has_value());
+  auto message = protocol::encode_pairing_claim(code, replies_.channel(), *replies_.device(), owner);
   if (!message) return failed(Kind::own_fault, message.error().what);
-  const auto reply = state_->request("claim", sealcam::format(R"({{"claim":"{}"}})", to_base64url(*message)));
+  const auto reply = post("claim", sealcam::format(R"({{"claim":"{}"}})", to_base64url(*message)));
   wipe(*message);
   if (!reply) return std::unexpected(reply.error());
-  return replies.claim(*reply);
+  return replies_.claim(*reply);
 }
 
 ClientResult<> Client::enroll(const protocol::PairingEnrollment& enrollment, const crypto::SigningKey& owner) {
-  auto& replies = *state_->replies;
-  SC_ASSERT(replies.claimed());
-  auto message = protocol::encode_pairing_enrollment(enrollment, replies.channel(), *replies.device(), owner);
+  SC_ASSERT(replies_.claimed());
+  auto message = protocol::encode_pairing_enrollment(enrollment, replies_.channel(), *replies_.device(), owner);
   if (!message) return failed(Kind::own_fault, message.error().what);
-  const auto reply = state_->request("enroll", sealcam::format(R"({{"enrollment":"{}"}})", to_base64url(*message)));
+  const auto reply = post("enroll", sealcam::format(R"({{"enrollment":"{}"}})", to_base64url(*message)));
   wipe(*message);
   if (!reply) return std::unexpected(reply.error());
-  return replies.enroll(*reply);
+  return replies_.enroll(*reply);
 }
 
 }  // namespace sealcam::pairing

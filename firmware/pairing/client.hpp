@@ -3,25 +3,15 @@
 /// over this connection that it is the device of the pairing string.
 #pragma once
 
-#include <chrono>
-#include <memory>
-
+#include "pairing/https_connection.hpp"
 #include "pairing/replies.hpp"
 
 namespace sealcam::pairing {
-
-struct ClientTimeouts {
-  std::chrono::milliseconds connect{10'000};  ///< name, TCP and TLS together
-  std::chrono::milliseconds answer{20'000};   ///< for each reply
-};
 
 /// Each call blocks until its timeout at most. Thread-bound. Move-only.
 class Client {
  public:
   [[nodiscard]] static ClientResult<Client> connect(const protocol::HostPort& at, const ClientTimeouts& timeout = {});
-  Client(Client&&) noexcept;
-  Client& operator=(Client&&) noexcept;
-  ~Client();
 
   /// Succeeds only if the expected device signed the keying material that this end of the connection exports.
   [[nodiscard]] ClientResult<Introduction> hello(const DeviceId& expected, protocol::Role role);
@@ -32,9 +22,12 @@ class Client {
   [[nodiscard]] ClientResult<> enroll(const protocol::PairingEnrollment& enrollment, const crypto::SigningKey& owner);
 
  private:
-  struct State;
-  explicit Client(std::unique_ptr<State> state) noexcept;
-  std::unique_ptr<State> state_;
+  Client(HttpsConnection connection, DeviceReplies replies) noexcept
+      : connection_(std::move(connection)), replies_(std::move(replies)) {}
+  [[nodiscard]] ClientResult<HttpReply> post(std::string_view step, std::string content);
+
+  HttpsConnection connection_;
+  DeviceReplies replies_;
 };
 
 }  // namespace sealcam::pairing
