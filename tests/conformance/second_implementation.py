@@ -16,12 +16,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 try:
-    from sealcam1 import camera_runner, hub_runner, owner_runner, samples
+    from sealcam1 import camera_runner, hub_runner, link, owner_runner, samples
 except ImportError as error:
     print(f"SKIPPED: python3-cryptography is not installed ({error})")
     sys.exit(4)
 
-RUNNERS = {"hub": hub_runner.HubRunner, "camera": camera_runner.CameraRunner, "owner": owner_runner.OwnerRunner}
+RUNNERS = {"hub": hub_runner.HubRunner, "camera": camera_runner.CameraRunner, "owner": owner_runner.OwnerRunner,
+           "phone": link.LinkRunner, "mailbox": link.LinkRunner}
 
 
 def main():

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Seeds of pairing: complete sessions, and payloads that the fuzzer signs with the owner's key.
 #include "corpus_parts.hpp"
+#include "crypto/cbor.hpp"
 #include "crypto/cose.hpp"
 #include "pairing_parties.hpp"
+#include "protocol/phone_link.hpp"
 
 namespace sealcam::fuzz {
 
@@ -43,9 +45,36 @@ void hostile_device_seeds(Seeds& seeds) {
   seeds.put("pairing_client_fuzz", "request", {3}, device.request_pem);
 }
 
+/// The hub of the parties is the phone.
+void link_seeds(Seeds& seeds) {
+  using namespace protocol;
+  const auto keys = must(LinkKeys::derive(must(LinkCode::parse("AAECAwQFBgcICQoLDA0ODw"))));
+  const auto descriptor = must(encode_device_descriptor(Role::hub, parties().hub.keys(), std::nullopt));
+  const DeviceDescriptor phone{Role::hub, parties().hub.identity(), parties().hub.hpke(), std::nullopt};
+  const auto enrollment = must(
+      encode_link_enrollment({.owner = parties().owner.identity(),
+                              .broker = "wss://broker.example:8884",
+                              .password = must(PhonePassword::parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8")),
+                              .name = "phone"},
+                             phone, parties().owner.keys().identity, keys));
+  crypto::CborWriter payload;
+  payload.map(5).integer(1).bytes(parties().hub.id().bytes()).integer(2).bytes(parties().owner.identity().bytes());
+  payload.integer(3).text("wss://[::1]:8884").integer(4).text("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8");
+  payload.integer(5).text("phone");
+  const Route route{parties().owner.account(), parties().hub.id()};
+  seeds.put("link_fuzz", "descriptor", {0}, must(encode_link_descriptor(descriptor, keys)));
+  seeds.put("link_fuzz", "enrollment", {1}, enrollment);
+  seeds.put("link_fuzz", "descriptor-without-mac", {2}, descriptor);
+  seeds.put("link_fuzz", "enrollment-plaintext", {3},
+            must(sign_message(MessageName::phone_enrollment, route, parties().owner.keys().identity, payload.view())));
+  seeds.put("link_fuzz", "descriptor-payload", {4}, must(crypto::cose::parse_sign1(descriptor)).payload);
+  seeds.put("link_fuzz", "enrollment-payload", {5}, payload.view());
+}
+
 }  // namespace
 
 void pairing_seeds(Seeds& seeds) {
+  link_seeds(seeds);
   const auto hello = pairing_request("hello", "{}");
   const auto claim_message = pairing_claim_message();
   const auto enrollment_message = pairing_enrollment_message();

@@ -26,7 +26,7 @@ class Party:
         return {"id": wire.text_of(self.id), "identity": scalar(self.name, "identity").hex(), "hpke": scalar(self.name, "hpke").hex()}
 
 
-NAMES = ["owner", "camera", "hub", *(f"hub{i}" for i in range(2, 18)), "stranger", "camera2", "hub-prekey-1", "hub-prekey-2"]
+NAMES = ["owner", "camera", "hub", *(f"hub{i}" for i in range(2, 18)), "stranger", "camera2", "hub-prekey-1", "hub-prekey-2", "phone"]
 PARTIES = {name: Party(name) for name in NAMES}
 OWNER, CAMERA, HUB = (PARTIES[name] for name in ("owner", "camera", "hub"))
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "protocol/envelope.hpp"
@@ -79,5 +80,9 @@ class Run {
 [[nodiscard]] std::unique_ptr<Run> run_hub(const Json& json);
 [[nodiscard]] std::unique_ptr<Run> run_camera(const Json& json);
 [[nodiscard]] std::unique_ptr<Run> run_owner(const Json& json);
+/// A phone, or the mailbox of a hub.
+[[nodiscard]] std::unique_ptr<Run> run_link(const Json& json);
+/// The verdict about an event of a link. Nothing for other events.
+[[nodiscard]] std::optional<Json> judge_link(const Case& c, const Json& event);
 
 }  // namespace sealcam::conformance

@@ -37,6 +37,7 @@ std::unique_ptr<sealcam::conformance::Run> make_run(const Json& json) {
   if (under_test == "hub") return sealcam::conformance::run_hub(json);
   if (under_test == "camera") return sealcam::conformance::run_camera(json);
   if (under_test == "owner") return sealcam::conformance::run_owner(json);
+  if (under_test == "phone" || under_test == "mailbox") return sealcam::conformance::run_link(json);
   throw std::runtime_error("this runner has no device '" + under_test + "'");
 }
 

@@ -32,6 +32,7 @@ class OwnerRun final : public Run {
  private:
   Json do_event(const Json& event) override {
     const std::string what = event.at("do");
+    if (auto verdict = judge_link(case_, event)) return *verdict;
     if (what == "deliver") {
       const std::string topic = event.at("topic");
       state_->observe({topic, case_.message(event), event.value("retained", false)});

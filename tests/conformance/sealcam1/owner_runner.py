@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the cases of the corpus whose device under test is an owner's program: what it confirms from a camera's messages."""
-from . import messages, wire
+from . import link, messages, wire
 from .hub_runner import Case
 from .wire import Rejected
 
@@ -52,6 +52,9 @@ class OwnerRunner:
                 self.confirmed = self.version
 
     def verdict(self, event):
+        judged = link.verdict(self.case, event)
+        if judged is not None:
+            return judged
         if event["do"] == "deliver":
             try:
                 self.on_message(event["topic"], self.case.bytes_of(event))
