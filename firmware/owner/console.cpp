@@ -45,6 +45,15 @@ Outcome<> write_output(const std::filesystem::path& path, ByteView content) {
   return {};
 }
 
+BlockedSignals::BlockedSignals() noexcept {
+  sigset_t interruptions;
+  sigemptyset(&interruptions);
+  for (const int signal : {SIGINT, SIGTERM, SIGQUIT, SIGTSTP, SIGHUP}) sigaddset(&interruptions, signal);
+  ::pthread_sigmask(SIG_BLOCK, &interruptions, &before_);
+}
+
+BlockedSignals::~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
 namespace {
 
 /// Switches the echo of a terminal off while it exists. It blocks signals meanwhile, because an interruption would
@@ -52,10 +61,6 @@ namespace {
 class SilentTerminal {
  public:
   explicit SilentTerminal(int fd) : fd_(fd) {
-    sigset_t interruptions;
-    sigemptyset(&interruptions);
-    for (const int signal : {SIGINT, SIGTERM, SIGQUIT, SIGTSTP, SIGHUP}) sigaddset(&interruptions, signal);
-    ::pthread_sigmask(SIG_BLOCK, &interruptions, &signals_);
     if (::tcgetattr(fd_, &before_) != 0) return;
     auto silent = before_;
     silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
@@ -65,14 +70,13 @@ class SilentTerminal {
   SilentTerminal& operator=(const SilentTerminal&) = delete;
   ~SilentTerminal() {
     if (works_) ::tcsetattr(fd_, TCSAFLUSH, &before_);
-    ::pthread_sigmask(SIG_SETMASK, &signals_, nullptr);
   }
   [[nodiscard]] bool works() const noexcept { return works_; }
 
  private:
+  BlockedSignals signals_;  // ends after the echo is on again
   int fd_;
   termios before_{};
-  sigset_t signals_{};
   bool works_ = false;
 };
 

@@ -5,6 +5,7 @@
 
 #include <sysexits.h>
 
+#include <csignal>
 #include <expected>
 #include <filesystem>
 #include <string>
@@ -41,6 +42,18 @@ using Outcome = std::expected<T, Failure>;
 
 /// Writes it as an OutputFile. The failure names the path.
 [[nodiscard]] Outcome<> write_output(const std::filesystem::path& path, ByteView content);
+
+/// Blocks the signals that end a program while it exists, for steps that must not be interrupted. Thread-bound.
+class BlockedSignals {
+ public:
+  BlockedSignals() noexcept;
+  BlockedSignals(const BlockedSignals&) = delete;
+  BlockedSignals& operator=(const BlockedSignals&) = delete;
+  ~BlockedSignals();
+
+ private:
+  sigset_t before_{};
+};
 
 /// Minimum length of a new passphrase, in characters of UTF-8.
 inline constexpr std::size_t min_characters = 10;

@@ -73,11 +73,17 @@ struct HubRecord {
   crypto::PublicKey identity;
   crypto::PublicKey hpke;
   bool this_machine = false;  ///< the hub identity of 'sealcam watch' and 'sealcam inspect'
+  bool phone = false;         ///< a hub in a browser, of 'sealcam phone link'
+  /// A phone that may not have its enrollment, because 'sealcam phone link' was interrupted. It is on no roster.
+  bool unfinished = false;
   std::optional<protocol::Integration> integration;
   std::vector<DeviceId> denied;     ///< cameras that this hub may not watch; it may watch all others
   bool may_switch_privacy = false;  ///< of the cameras that it may watch
   bool unlinked = false;            ///< on no roster; the record is deleted when all cameras confirmed that
   IndexRecord index{};
+
+  /// Whether rosters may list the hub.
+  [[nodiscard]] bool is_member() const noexcept { return !unlinked && !unfinished; }
 };
 
 struct IntegrationRecord {

@@ -152,6 +152,8 @@ HubRecord read_hub(RecordReader record) {
   hub.identity = record.key("identity");
   hub.hpke = record.key("hpke");
   hub.this_machine = record.boolean("this_machine");
+  hub.phone = record.boolean("phone");
+  hub.unfinished = record.boolean("unfinished");
   if (record.has("integration")) hub.integration = record.integration("integration");
   hub.denied = record.devices("denied");
   hub.may_switch_privacy = record.boolean("may_switch_privacy");
@@ -232,6 +234,8 @@ Json to_json(const HubRecord& hub) {
                {"hpke", to_hex(hub.hpke.bytes())},
                {"this_machine", hub.this_machine}};
   if (hub.integration) json["integration"] = to_text(*hub.integration);
+  add_flag(json, "phone", hub.phone);
+  add_flag(json, "unfinished", hub.unfinished);
   json["denied"] = Json::array();
   for (const auto& camera : hub.denied) json["denied"].push_back(camera.to_string());
   add_flag(json, "may_switch_privacy", hub.may_switch_privacy);

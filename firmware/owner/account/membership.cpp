@@ -34,9 +34,16 @@ Outcome<const Record*> find(const std::vector<Record>& records, std::string_view
 Outcome<HubRecord*> hub_to_change(AccountFile& account, std::string_view text) {
   const auto found = find_hub(account, text);
   if (!found) return std::unexpected(found.error());
-  if ((*found)->unlinked)
-    return failure(
-        EX_USAGE, sealcam::format("hub '{}' is unlinked; link it again with 'sealcam hub link' first", (*found)->name));
+  const auto& hub = **found;
+  const std::string_view kind = hub.phone ? "phone" : "hub";
+  if (hub.unlinked)
+    return failure(EX_USAGE, sealcam::format("{} '{}' is unlinked; link it again with 'sealcam {} link' first", kind,
+                                             hub.name, kind));
+  if (hub.unfinished)
+    return failure(EX_USAGE,
+                   sealcam::format("the link of phone '{}' was interrupted; run 'sealcam phone unlink' for it, "
+                                   "and link the phone again",
+                                   hub.name));
   return &mutable_record(account.hubs, **found);
 }
 
@@ -48,6 +55,12 @@ Outcome<const CameraRecord*> find_camera(const AccountFile& account, std::string
 
 Outcome<const HubRecord*> find_hub(const AccountFile& account, std::string_view text) {
   return find(account.hubs, text, "hub");
+}
+
+Outcome<const HubRecord*> find_phone(const AccountFile& account, std::string_view text) {
+  const auto hub = find(account.hubs, text, "phone");
+  if (!hub || (*hub)->phone) return hub;
+  return failure(EX_USAGE, sealcam::format("'{}' is a hub and no phone; use 'sealcam hub unlink'", (*hub)->name));
 }
 
 Outcome<const IntegrationRecord*> find_integration(const AccountFile& account, std::string_view text) {
@@ -77,7 +90,7 @@ protocol::Roster roster_of(const AccountFile& account, const CameraRecord& camer
   roster.camera_hpke = camera.hpke;
   roster.issued = issued;
   for (const auto& hub : account.hubs)
-    if (!camera.removed && !hub.unlinked && !std::ranges::contains(hub.denied, camera.id))
+    if (!camera.removed && hub.is_member() && !std::ranges::contains(hub.denied, camera.id))
       roster.hubs.push_back({hub.identity, hub.hpke, hub.integration, hub.may_switch_privacy});
   for (const auto& integration : account.integrations)
     if (integration.suspended) roster.suspended.push_back(integration.label);
@@ -116,6 +129,11 @@ std::vector<DeviceId> watchers(const AccountFile& account, const CameraRecord& c
 }
 
 Outcome<DeviceId> unlink_hub(AccountFile& account, std::string_view text) {
+  if (const auto found = find_hub(account, text); found && (*found)->unfinished) {
+    const auto id = (*found)->id;  // on no roster, so no camera must confirm
+    std::erase_if(account.hubs, [&](const HubRecord& hub) { return hub.id == id; });
+    return id;
+  }
   const auto hub = hub_to_change(account, text);
   if (!hub) return std::unexpected(hub.error());
   if ((*hub)->this_machine)

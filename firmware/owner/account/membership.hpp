@@ -15,6 +15,8 @@ namespace sealcam::owner {
 /// Finds a record with select_device(): by its id, its name or the beginning of its id.
 [[nodiscard]] Outcome<const CameraRecord*> find_camera(const AccountFile& account, std::string_view text);
 [[nodiscard]] Outcome<const HubRecord*> find_hub(const AccountFile& account, std::string_view text);
+/// Fails for a hub that is no phone.
+[[nodiscard]] Outcome<const HubRecord*> find_phone(const AccountFile& account, std::string_view text);
 /// Finds an integration by its name.
 [[nodiscard]] Outcome<const IntegrationRecord*> find_integration(const AccountFile& account, std::string_view text);
 
@@ -30,7 +32,8 @@ namespace sealcam::owner {
 /// Hubs that may watch a camera by its roster. Hubs of a suspended integration are not included.
 [[nodiscard]] std::vector<DeviceId> watchers(const AccountFile& account, const CameraRecord& camera);
 
-/// Removes a hub from every roster. The record stays until all cameras confirmed that. Fails for this machine's hub.
+/// Removes a hub or a phone from every roster. The record stays until all cameras confirmed that. That of a phone whose
+/// link is unfinished is deleted at once. Fails for this machine's hub.
 [[nodiscard]] Outcome<DeviceId> unlink_hub(AccountFile& account, std::string_view hub);
 /// Allows or denies a hub to watch a camera.
 [[nodiscard]] Outcome<> set_allowed(AccountFile& account, std::string_view hub, std::string_view camera, bool allowed);

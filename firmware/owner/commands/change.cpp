@@ -65,6 +65,30 @@ Outcome<> remember_broker(Account& account, const Operator& broker) {
   return account.store(std::move(next));
 }
 
+Outcome<> publish_new(const Dependencies& deps, Account& account, std::string_view kind, const std::string& name,
+                      const Enrolled& enrolled) {
+  const auto report =
+      sync(account, {.everything = false, .once = true, .timeout = std::chrono::seconds(5)}, deps.clock);
+  if (!report) return std::unexpected(report.error());
+  if (deps.json) {
+    JsonObject json;
+    json.add("id", enrolled.id.to_string())
+        .add("name", name)
+        .add("role", kind)
+        .add("account", account.id().to_string())
+        .add("broker_reloaded", enrolled.reloaded)
+        .add("published", report->published)
+        .add("pending", report->pending)
+        .add("why_pending", report->why_pending);
+    if (!enrolled.model.empty()) json.add("model", enrolled.model);
+    print_json(json);
+    return {};
+  }
+  sealcam::println("{} '{}' is in the account; its id is {}", kind, name, enrolled.id.to_string());
+  if (const auto text = report_text(*report, account.file()); !text.empty()) sealcam::println("{}", text);
+  return {};
+}
+
 Outcome<> make_change(const Dependencies& deps, const ChangeOptions& options, const Change& change,
                       const Afterwards& afterwards) {
   auto account = Account::open(deps.account());

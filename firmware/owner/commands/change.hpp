@@ -13,6 +13,7 @@
 #include "base/format.hpp"
 #include "base/types.hpp"
 #include "owner/commands/commands.hpp"
+#include "owner/enrollment/enrollment.hpp"
 
 namespace sealcam::owner {
 
@@ -61,6 +62,10 @@ using Afterwards = std::function<Outcome<std::string>(Account& account, const Sy
 /// 75 (EX_TEMPFAIL) and `sealcam sync` continues.
 [[nodiscard]] Outcome<> make_change(const Dependencies& deps, const ChangeOptions& options, const Change& change,
                                     const Afterwards& afterwards = {});
+
+/// Publishes the rosters with a new device, which is enrolled, and prints the result. `kind`: camera, hub or phone.
+[[nodiscard]] Outcome<> publish_new(const Dependencies& deps, Account& account, std::string_view kind,
+                                    const std::string& name, const Enrolled& enrolled);
 
 /// Fails if a restored account is out of sync.
 [[nodiscard]] Outcome<> check_in_sync(const AccountFile& account);

@@ -20,6 +20,7 @@ CommandLine::CommandLine(const Clock& clock) : deps_{.clock = clock, .account_fo
   add_devices(group(app_, "hub", "Manage hubs"), Role::hub);
   add_camera_changes(*app_.get_subcommand("camera"));
   add_hub_changes(*app_.get_subcommand("hub"));
+  add_phone_commands();
   add_integration_commands();
   add_sync_and_doctor();
   add_watch_and_inspect();

@@ -129,6 +129,15 @@ struct HubArguments {
 [[nodiscard]] Outcome<> deny_hub(const Dependencies& deps, const HubArguments& arguments);
 [[nodiscard]] Outcome<> allow_privacy(const Dependencies& deps, const HubArguments& arguments);
 [[nodiscard]] Outcome<> list_hubs(const Dependencies& deps, const HubArguments& arguments);
+[[nodiscard]] Outcome<> take_phone_out(const Dependencies& deps, const HubArguments& arguments);
+[[nodiscard]] Outcome<> list_phones(const Dependencies& deps, const HubArguments& arguments);
+
+struct PhoneArguments {
+  std::string name;
+  std::string app;     ///< address of the app: https://HOST:PORT
+  std::string broker;  ///< the broker's folder on this machine; empty: the folder in the account
+};
+[[nodiscard]] Outcome<> link_phone(const Dependencies& deps, const PhoneArguments& arguments);
 
 struct IntegrationArguments {
   std::string name;

@@ -52,31 +52,6 @@ Outcome<PairRequest> pair_request(const DeviceArguments& arguments, std::shared_
   return request;
 }
 
-/// Publishes the new rosters and prints the result.
-Outcome<> publish(const Dependencies& deps, Account& account, protocol::Role role, const std::string& name,
-                  const Enrolled& enrolled) {
-  const auto report =
-      sync(account, {.everything = false, .once = true, .timeout = std::chrono::seconds(5)}, deps.clock);
-  if (!report) return std::unexpected(report.error());
-  if (deps.json) {
-    JsonObject json;
-    json.add("id", enrolled.id.to_string())
-        .add("name", name)
-        .add("role", protocol::name(role))
-        .add("account", account.id().to_string())
-        .add("broker_reloaded", enrolled.reloaded)
-        .add("published", report->published)
-        .add("pending", report->pending)
-        .add("why_pending", report->why_pending);
-    if (!enrolled.model.empty()) json.add("model", enrolled.model);
-    print_json(json);
-    return {};
-  }
-  sealcam::println("{} '{}' is in the account; its id is {}", protocol::name(role), name, enrolled.id.to_string());
-  if (const auto text = report_text(*report, account.file()); !text.empty()) sealcam::println("{}", text);
-  return {};
-}
-
 /// Writes requests for the device, and for this machine if it is not authorized yet.
 Outcome<> write_requests_for(const Dependencies& deps, const Account& account, const OperatorOptions& broker,
                              const Outcome<DeviceRequest>& device) {
@@ -134,7 +109,7 @@ Outcome<> pair_device(const Dependencies& deps, const DeviceArguments& arguments
   const auto paired = pair(*account, *request, deps.clock);
   if (!paired) return std::unexpected(paired.error());
   if (auto r = remember_broker(*account, *request->options.broker); !r) return r;
-  return publish(deps, *account, arguments.role, request->options.name, *paired);
+  return publish_new(deps, *account, protocol::name(arguments.role), request->options.name, *paired);
 }
 
 Outcome<> enroll_device(const Dependencies& deps, const DeviceArguments& arguments) {
@@ -152,7 +127,7 @@ Outcome<> enroll_device(const Dependencies& deps, const DeviceArguments& argumen
   const auto enrolled = enroll(*account, request, deps.clock);
   if (!enrolled) return std::unexpected(enrolled.error());
   if (auto r = remember_broker(*account, *request.options.broker); !r) return r;
-  return publish(deps, *account, arguments.role, request.options.name, *enrolled);
+  return publish_new(deps, *account, protocol::name(arguments.role), request.options.name, *enrolled);
 }
 
 Outcome<> write_authorization(const Dependencies& deps, const DeviceArguments& arguments) {
@@ -213,6 +188,7 @@ JsonObject to_json(const AccountFile& account, const HubRecord& hub) {
   json.add("id", hub.id.to_string())
       .add("name", hub.name)
       .add("this_machine", hub.this_machine)
+      .add("phone", hub.phone)
       .add("unlinked", hub.unlinked)
       .add("integration", integration_name(account, hub))
       .add("may_switch_privacy", hub.may_switch_privacy)
@@ -223,9 +199,15 @@ JsonObject to_json(const AccountFile& account, const HubRecord& hub) {
 
 }  // namespace
 
-Outcome<> take_hub_out(const Dependencies& deps, const HubArguments& arguments) {
+namespace {
+
+using Find = Outcome<const HubRecord*>(const AccountFile&, std::string_view);
+
+/// `find`: selects the hub, or fails.
+Outcome<> take_out(const Dependencies& deps, const HubArguments& arguments, Find find) {
   std::string note;
   const auto change = [&](AccountFile& next) -> Outcome<> {
+    if (auto r = find(next, arguments.hub); !r) return std::unexpected(r.error());
     const auto id = unlink_hub(next, arguments.hub);
     if (!id) return std::unexpected(id.error());
     // The broker revokes the hub before the cameras confirm, so that the hub receives no more messages.
@@ -236,6 +218,38 @@ Outcome<> take_hub_out(const Dependencies& deps, const HubArguments& arguments) 
   };
   return change_members(deps, arguments.change, change,
                         [&](Account&, const SyncReport&) -> Outcome<std::string> { return note; });
+}
+
+Outcome<> list(const Dependencies& deps, bool only_phones) {
+  const auto account = read_account(deps.account().account());
+  if (!account) return std::unexpected(account.error());
+  JsonArray json;
+  bool empty = true;
+  for (const auto& hub : account->hubs) {
+    if (only_phones && !hub.phone) continue;
+    empty = false;
+    if (deps.json) {
+      json.add(to_json(*account, hub));
+      continue;
+    }
+    const auto why = pending_text(*account, hub);
+    sealcam::println("{} '{}'{}, may watch {} of {} cameras{}{}{}", hub.id.to_string(), hub.name,
+                     hub.phone ? ", phone" : "", cameras_of(*account, hub).size(), account->cameras.size(),
+                     hub.may_switch_privacy ? ", may switch privacy" : "", why.empty() ? "" : "; ", why);
+  }
+  if (deps.json) print_json(json);
+  else if (empty) sealcam::println("no phones; link one with 'sealcam phone link NAME --app https://HOST:PORT'");
+  return {};
+}
+
+}  // namespace
+
+Outcome<> take_hub_out(const Dependencies& deps, const HubArguments& arguments) {
+  return take_out(deps, arguments, find_hub);
+}
+
+Outcome<> take_phone_out(const Dependencies& deps, const HubArguments& arguments) {
+  return take_out(deps, arguments, find_phone);
 }
 
 Outcome<> allow_hub(const Dependencies& deps, const HubArguments& arguments) {
@@ -254,23 +268,9 @@ Outcome<> allow_privacy(const Dependencies& deps, const HubArguments& arguments)
   });
 }
 
-Outcome<> list_hubs(const Dependencies& deps, const HubArguments&) {
-  const auto account = read_account(deps.account().account());
-  if (!account) return std::unexpected(account.error());
-  JsonArray json;
-  for (const auto& hub : account->hubs) {
-    if (deps.json) {
-      json.add(to_json(*account, hub));
-      continue;
-    }
-    const auto why = pending_text(*account, hub);
-    sealcam::println("{} '{}', may watch {} of {} cameras{}{}{}", hub.id.to_string(), hub.name,
-                     cameras_of(*account, hub).size(), account->cameras.size(),
-                     hub.may_switch_privacy ? ", may switch privacy" : "", why.empty() ? "" : "; ", why);
-  }
-  if (deps.json) print_json(json);
-  return {};
-}
+Outcome<> list_hubs(const Dependencies& deps, const HubArguments&) { return list(deps, false); }
+
+Outcome<> list_phones(const Dependencies& deps, const HubArguments&) { return list(deps, true); }
 
 Outcome<> create_integration(const Dependencies& deps, const IntegrationArguments& arguments) {
   return change_members(deps, arguments.change,

@@ -213,7 +213,7 @@ Outcome<> renew_indexes(Account& account, const Clock& clock) {
     renewed.emplace_back(hub, record.version);
   };
   for (auto& hub : next.hubs)
-    if (!hub.unlinked || hub.index.version != protocol::IndexVersion()) renew(hub.index, hub.id);
+    if (hub.is_member() || hub.index.version != protocol::IndexVersion()) renew(hub.index, hub.id);
   renew(next.index, DeviceId(account.id().bytes()));
   if (renewed.empty()) return {};
   if (auto r = account.store(std::move(next)); !r) return r;
@@ -307,6 +307,7 @@ std::string wifi_text(const CameraRecord& camera) {
 }
 
 std::string pending_text(const AccountFile& account, const HubRecord& hub) {
+  if (hub.unfinished) return "its link was interrupted; run 'sealcam phone unlink' for it, and link the phone again";
   std::vector<DeviceId> cameras;
   for (const auto& camera : account.cameras)
     if (roster_unconfirmed(camera) || camera.not_stored || camera.out_of_sync) cameras.push_back(camera.id);

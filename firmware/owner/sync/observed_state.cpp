@@ -52,9 +52,10 @@ void take_members(AccountFile& account, const protocol::Roster& roster, const De
     if (hub.this_machine || hub.unlinked) continue;
     const auto named = std::ranges::find(roster.hubs, hub.id, [](const auto& h) { return h.identity.id(); });
     if (named == roster.hubs.end()) {
-      deny(hub, camera);
+      if (!hub.unfinished) deny(hub, camera);
       continue;
     }
+    hub.unfinished = false;  // its link succeeded after the backup
     std::erase(hub.denied, camera);
     hub.integration = named->integration;
     hub.may_switch_privacy = named->may_switch_privacy;

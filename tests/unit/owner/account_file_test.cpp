@@ -92,6 +92,7 @@ TEST_CASE("an account file keeps unconfirmed changes") {
   door.command.wifi = {protocol::CommandSeq(4), Bytes(2, std::byte{0xff})};
   door.command.reset = protocol::CommandSeq(5);
   sample.file.hubs[1].may_switch_privacy = sample.file.hubs[1].unlinked = true;
+  sample.file.hubs[1].phone = sample.file.hubs[1].unfinished = true;
   sample.file.backup = {CaptureTime{std::chrono::seconds(77)}, "ab"};
   sample.file.broker_folder = "/b";
   sample.file.index = {protocol::IndexVersion(12), protocol::IndexVersion(11)};
@@ -108,6 +109,9 @@ TEST_CASE("an account file keeps unconfirmed changes") {
   CHECK(read->cameras[0].command.reset == protocol::CommandSeq(5));
   CHECK(read->cameras[0].out_of_sync);
   CHECK(read->hubs[1].unlinked);
+  CHECK(read->hubs[1].phone);
+  CHECK(read->hubs[1].unfinished);
+  CHECK_FALSE(read->hubs[0].phone);
   CHECK(read->backup->made == CaptureTime{std::chrono::seconds(77)});
 }
 

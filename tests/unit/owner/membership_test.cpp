@@ -32,6 +32,31 @@ TEST_CASE("an unlinked hub is on no roster, and its record stays until all camer
   CHECK(r.file.hubs.size() == 1);
 }
 
+TEST_CASE("a phone whose link is unfinished is on no roster, cannot be changed, and is deleted at once") {
+  Rosters r;
+  r.file.hubs[1].phone = true;
+  REQUIRE(r.door().active(r.sample.display.id()) != nullptr);  // control
+  r.file.hubs[1].unfinished = true;
+  CHECK(r.door().active(r.sample.display.id()) == nullptr);
+  CHECK(cameras_of(r.file, r.sample.display.id()).empty());
+  CHECK_FALSE(set_may_switch_privacy(r.file, "display", true));
+  CHECK_FALSE(set_allowed(r.file, "display", "Door", false));
+  CHECK(unlink_hub(r.file, "display") == r.sample.display.id());
+  CHECK(r.file.hubs.size() == 1);
+}
+
+TEST_CASE("a hub is not found as a phone") {
+  Rosters r;
+  const auto hub = find_phone(r.file, "display");
+  REQUIRE_FALSE(hub);
+  CHECK(hub.error().message.contains("sealcam hub unlink"));
+  r.file.hubs[1].phone = true;
+  CHECK(find_phone(r.file, "display"));
+  const auto none = find_phone(r.file, "other");
+  REQUIRE_FALSE(none);
+  CHECK(none.error().message.contains("sealcam phone list"));
+}
+
 TEST_CASE("the hub of this machine cannot be unlinked") {
   Rosters r;
   const auto rejected = unlink_hub(r.file, "tablet");
