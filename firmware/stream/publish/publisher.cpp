@@ -9,10 +9,8 @@
 namespace sealcam::stream {
 
 using namespace std::chrono_literals;
-using protocol::FrameKind;
 using protocol::Leaf;
 using protocol::RequestKind;
-using transport::Publication;
 using transport::Qos;
 
 Publisher::Publisher(const PublisherConfig& config, const Dependencies& deps)
@@ -268,23 +266,6 @@ void Publisher::on_request(const DeviceId& hub, ByteView message) {
   send_queued();
 }
 
-void Publisher::update_active() {
-  const MonotonicTime now = deps_.clock.monotonic();
-  const auto leases = deps_.challenges.leases(now);
-  const bool encode = !stopping_ && !deps_.commands.privacy() && deps_.epochs.is_open();
-  // A recording of motion continues: send() makes stills from its key frames.
-  const bool still = leases.still > 0 && use_.use() != PictureUse::motion && still_due(now, true);
-  if (!use_.update(now, {.live = (leases.live > 0 || still) && encode && connected_,
-                         .record = leases.record > 0 && encode && connected_,
-                         .motion = leases.motion > 0 && encode && deps_.control.detects_motion()}))
-    return;
-  dropped_before_ = deps_.queue.counters().dropped_groups;
-  rate_.idle();
-  backlog_.reset();
-  deps_.control.set_hold(false);
-  apply_quality();
-}
-
 void Publisher::tick() {
   const MonotonicTime now = deps_.clock.monotonic();
   if (!stopping_) {
@@ -305,94 +286,6 @@ void Publisher::tick() {
   if (std::exchange(dropped_before_, dropped) != dropped) rate_.dropped();
   measure();
   if (rate_.tick(now)) apply_quality();
-  send_queued();
-}
-
-void Publisher::send_queued() {
-  if (!connected_ || stopping_) return;
-  send_reports();
-  const MonotonicTime now = deps_.clock.monotonic();
-  if (use_.use() == PictureUse::preroll || use_.use() == PictureUse::motion) update_active();
-  if (use_.use() == PictureUse::live)  // a recording needs also the old pictures
-    deps_.queue.drop_stale(now - config_.stale_after, now - config_.drop_after);
-  if (use_.sending()) measure();
-  while (use_.sends(now) && backlog_.frames() < config_.frames_in_flight) {
-    if (deps_.epochs.due()) return begin_epoch();
-    const auto unit = deps_.queue.take();
-    if (!unit) return;
-    use_.note_taken(now);
-    send(*unit);
-    deps_.queue.release();
-  }
-}
-
-void Publisher::send_reports() {
-  auto* key = deps_.epochs.key();
-  const auto* roster = deps_.roster.current();
-  while (key != nullptr && roster != nullptr && !reports_.empty() && backlog_.frames() < config_.frames_in_flight) {
-    const auto [challenge, nonce] = reports_.front();
-    reports_.erase(reports_.begin());
-    const bool privacy = deps_.commands.privacy_in_effect();
-    const bool detects = deps_.control.detects_motion();
-    const protocol::Report report{roster->version, deps_.roster.hash(), nonce, privacy, deps_.control.fault(), detects};
-    if (publish_frame(builder_.report(*key, report, challenge), false)) ++counters_.reports;
-  }
-}
-
-void Publisher::send(const AccessUnitQueue::Unit& unit) {
-  auto* key = deps_.epochs.key();
-  if (key == nullptr || unit.info.areas != deps_.control.areas_version()) return builder_.skip();  // earlier masks
-  const MonotonicTime now = deps_.clock.monotonic();
-  const auto leases = deps_.challenges.leases(now);
-  if (leases.video() == 0 && use_.use() != PictureUse::motion) {
-    builder_.skip();
-  } else if (builder_.decodable(*key, unit.info.keyframe)) {
-    const auto kind = unit.info.keyframe ? FrameKind::key : FrameKind::delta;
-    const Counter counter = key->next_counter();
-    const auto message = builder_.picture(*key, kind, unit);
-    if (!publish_frame(message, false)) return;
-    hubs_.sealed(counter, now, message->size());
-    ++counters_.published;
-    if (!first_published_) first_published_ = now;
-  }
-  if (!unit.info.keyframe || now - unit.info.captured > config_.drop_after || !still_due(now, leases.still > 0)) return;
-  if (!publish_frame(builder_.picture(*key, FrameKind::still, unit), true)) return;
-  ++counters_.stills;
-  last_still_ = now;
-  deps_.challenges.end_stills();
-}
-
-bool Publisher::publish_frame(const Result<ByteView>& message, bool still) {
-  if (!message) {
-    ++counters_.failed;
-    if (seal_log_limit_.allow(deps_.clock.monotonic()))
-      deps_.log.error("cannot seal a frame: {}{}", to_string(message.error()), seal_log_limit_.note());
-    clear_queue();
-    return false;
-  }
-  const Publication publication{.topic = still ? still_topic_ : video_topic_,
-                                .payload = *message,
-                                .qos = Qos::at_most_once,
-                                .retain = still,
-                                .expiry = still ? config_.still_expiry : config_.video_expiry};
-  const std::size_t slot = backlog_.add(message->size());
-  rate_.sent(message->size());
-  client_->publish(publication, [this, slot](const Result<>& result) { frame_answered(slot, result); });
-  return true;
-}
-
-void Publisher::frame_answered(std::size_t slot, const Result<>& result) {
-  const std::size_t size = backlog_.remove(slot);
-  if (result) {
-    counters_.published_bytes += size;
-  } else {
-    // No hub can decode the rest of the group. A recording needs the later groups.
-    ++counters_.failed;
-    builder_.skip();
-    use_.use() == PictureUse::live ? clear_queue() : deps_.control.request_keyframe();
-    if (connected_ && result.error().code == Errc::exhausted) rate_.dropped();
-    if (result.error().code == Errc::connection) return;  // the next frames would fail, too
-  }
   send_queued();
 }
 
