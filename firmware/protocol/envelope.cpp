@@ -131,7 +131,8 @@ Result<ByteView> verify_message(MessageName name, const Route& route, const cryp
 namespace {
 
 constexpr std::string_view prefix = "sealcam/1/";
-constexpr std::array leaves{Leaf::roster, Leaf::command, Leaf::grants, Leaf::video, Leaf::still, Leaf::status};
+constexpr std::array leaves{Leaf::roster, Leaf::command, Leaf::grants, Leaf::video,
+                            Leaf::still,  Leaf::past,    Leaf::status};
 
 std::string base(const Route& route) {
   return sealcam::format("{}{}/{}/", prefix, route.account.to_string(), route.camera.to_string());
@@ -154,6 +155,7 @@ std::string_view name(Leaf leaf) noexcept {
     case Leaf::grants: return "grants";
     case Leaf::video: return "video";
     case Leaf::still: return "still";
+    case Leaf::past: return "past";
     case Leaf::status: return "status";
     case Leaf::request: return "request";
     case Leaf::index: return "index";

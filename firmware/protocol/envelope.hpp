@@ -103,6 +103,14 @@ struct Route {
   friend auto operator<=>(const Route&, const Route&) = default;
 };
 
+/// Sealed frames of one epoch: the counters from `first` to `last`.
+struct PastRange {
+  static constexpr std::size_t max = 16;  ///< in one message
+  Epoch epoch;
+  Counter first, last;
+  friend bool operator==(const PastRange&, const PastRange&) = default;
+};
+
 enum class MessageName {
   roster,
   index,
@@ -143,7 +151,7 @@ using limits::max_message_size;
 [[nodiscard]] Result<ByteView> verify_message(MessageName name, const Route& route, const crypto::Verifier& key,
                                               ByteView message);
 
-enum class Leaf { roster, command, grants, video, still, status, request, index };
+enum class Leaf { roster, command, grants, video, still, past, status, request, index };
 [[nodiscard]] std::string_view name(Leaf leaf) noexcept;
 
 struct Topic {

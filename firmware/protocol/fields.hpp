@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
+#include <span>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "crypto/cbor.hpp"
@@ -115,6 +118,45 @@ inline Result<> read_fault(crypto::CborReader& reader, CameraFault& out) {
   if (!value) return std::unexpected(value.error());
   if (*value == 0 || *value > 255) return fail(Errc::malformed, "fault is out of range");
   out = static_cast<CameraFault>(std::min<std::uint64_t>(*value, static_cast<int>(CameraFault::other)));
+  return {};
+}
+
+/// Whether the ranges are 1 to PastRange::max, ascend and do not overlap, with counters of 32 bits.
+[[nodiscard]] inline bool fits(std::span<const PastRange> ranges) noexcept {
+  if (ranges.empty() || ranges.size() > PastRange::max) return false;
+  const PastRange* before = nullptr;
+  for (const PastRange& range : ranges) {
+    if (range.first > range.last || range.last.value() > std::numeric_limits<std::uint32_t>::max()) return false;
+    if (before != nullptr && range.epoch < before->epoch) return false;
+    if (before != nullptr && range.epoch == before->epoch && range.first <= before->last) return false;
+    before = &range;
+  }
+  return true;
+}
+
+inline void write_past(crypto::CborWriter& writer, std::span<const PastRange> ranges) {
+  writer.array(ranges.size());
+  for (const PastRange& range : ranges) {
+    writer.array(3).unsigned_integer(range.epoch.value());
+    writer.unsigned_integer(range.first.value()).unsigned_integer(range.last.value());
+  }
+}
+
+inline Result<> read_past(crypto::CborReader& reader, std::vector<PastRange>& out) {
+  const auto count = reader.array();
+  if (!count) return std::unexpected(count.error());
+  if (*count > PastRange::max) return fail(Errc::malformed, "too many ranges of frames");
+  for (std::size_t i = 0; i < *count; ++i) {
+    if (auto r = reader.array(3); !r) return r;
+    const auto epoch = reader.unsigned_integer();
+    if (!epoch) return std::unexpected(epoch.error());
+    const auto first = reader.unsigned_integer();
+    if (!first) return std::unexpected(first.error());
+    const auto last = reader.unsigned_integer();
+    if (!last) return std::unexpected(last.error());
+    out.push_back({Epoch(*epoch), Counter(*first), Counter(*last)});
+  }
+  if (!fits(out)) return fail(Errc::malformed, "the ranges of frames are empty, too large, or not in order");
   return {};
 }
 

@@ -255,15 +255,17 @@ Result<FrameOpener::Opened> FrameOpener::open(MutableBytes out, const FrameView&
 }
 
 Bytes encode_report(const Report& report) {
+  const bool lists = fits(std::span(report.past));
   crypto::CborWriter writer;
   writer.map(2U + (report.nonce ? 1U : 0U) + (report.privacy ? 1U : 0U) + (report.fault ? 1U : 0U) +
-             (report.detects_motion ? 0U : 1U));
+             (report.detects_motion ? 0U : 1U) + (lists ? 1U : 0U));
   writer.integer(1).unsigned_integer(report.roster_version.value());
   writer.integer(2).bytes(report.roster_hash);
   if (report.nonce) write_eight_bytes(writer.integer(3), *report.nonce);
   if (report.privacy) writer.integer(4).boolean(true);
   if (report.fault) writer.integer(5).integer(static_cast<int>(*report.fault));
   if (!report.detects_motion) writer.integer(6).boolean(true);
+  if (lists) write_past(writer.integer(7), report.past);
   return writer.take();
 }
 
@@ -272,7 +274,7 @@ static Result<> read_optional(crypto::CborReader& reader, std::uint64_t count, R
   for (std::int64_t last = 2; count > 0; --count) {
     const auto key = reader.integer();
     if (!key) return std::unexpected(key.error());
-    if (*key <= last || *key > 6) return fail(Errc::malformed, "report has unknown or missing fields");
+    if (*key <= last || *key > 7) return fail(Errc::malformed, "report has unknown or missing fields");
     last = *key;
     Result<> read;
     if (last == 3) read = read_eight_bytes(reader, report.nonce.emplace());
@@ -280,6 +282,7 @@ static Result<> read_optional(crypto::CborReader& reader, std::uint64_t count, R
     report.privacy |= last == 4;
     if (last == 5) read = read_fault(reader, report.fault.emplace());
     report.detects_motion &= last != 6;
+    if (last == 7) read = read_past(reader, report.past);
     if (!read) return read;
   }
   return {};
@@ -290,7 +293,7 @@ Result<Report> decode_report(ByteView content) {
   Report report;
   const auto pairs = reader.map();
   if (!pairs) return std::unexpected(pairs.error());
-  if (*pairs < 2 || *pairs > 6) return fail(Errc::malformed, "report has unknown or missing fields");
+  if (*pairs < 2 || *pairs > 7) return fail(Errc::malformed, "report has unknown or missing fields");
   if (auto r = read_number(reader, 1, report.roster_version); !r) return std::unexpected(r.error());
   if (auto r = read_digest(reader, 2, report.roster_hash); !r) return std::unexpected(r.error());
   if (auto r = read_optional(reader, *pairs - 2, report); !r) return std::unexpected(r.error());

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "protocol/envelope.hpp"
@@ -139,9 +140,10 @@ struct Report {
   std::optional<Nonce> nonce{};  ///< for one privacy-off request of the hub whose challenge the frame echoes
   bool privacy = false;          ///< the sensor is closed until an authorized request opens it
   std::optional<CameraFault> fault{};
-  bool detects_motion = true;  ///< false: the detector is off, or the sensor encodes
+  bool detects_motion = true;     ///< false: the detector is off, or the sensor encodes
+  std::vector<PastRange> past{};  ///< a part of the frames that the camera keeps: at most PastRange::max, ascending
 };
-/// The nonce is not zero.
+/// The nonce is not zero. An invalid list is left out, because a hub would reject the whole report.
 [[nodiscard]] Bytes encode_report(const Report& report);
 /// Errors: malformed.
 [[nodiscard]] Result<Report> decode_report(ByteView content);

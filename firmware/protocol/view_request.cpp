@@ -16,11 +16,13 @@ std::string_view name(RequestKind kind) noexcept {
     case RequestKind::nonce: return "nonce";
     case RequestKind::record: return "record";
     case RequestKind::motion: return "motion";
+    case RequestKind::past: return "past";
   }
   return "";
 }
 
 static bool fits(const ViewRequest& request) {
+  if ((request.kind == RequestKind::past) != fits(std::span(request.past))) return false;
   if ((request.kind == RequestKind::privacy_off) != request.nonce.has_value() || request.nonce == Nonce()) return false;
   return (!request.prekey || request.prekey->number != PrekeyNumber()) &&
          (!request.receiver || request.receiver->arrival.count() >= 0);
@@ -30,7 +32,7 @@ Result<Bytes> encode_view_request(const ViewRequest& request, const Route& route
   if (!fits(request)) return fail(Errc::invalid_argument, "a field of the view request does not fit its kind or range");
   crypto::CborWriter writer;
   writer.map(4U + (request.nonce ? 1U : 0U) + (request.prekey ? 1U : 0U) + (request.receiver ? 1U : 0U) +
-             (request.cannot_open ? 1U : 0U));
+             (request.cannot_open ? 1U : 0U) + (request.past.empty() ? 0U : 1U));
   writer.integer(1).integer(static_cast<int>(request.kind)).integer(2);
   write_eight_bytes(writer, request.challenge);
   writer.integer(3).unsigned_integer(request.epoch.value()).integer(4).unsigned_integer(request.seq.value());
@@ -42,6 +44,7 @@ Result<Bytes> encode_view_request(const ViewRequest& request, const Route& route
     writer.integer(receiver->arrival.count()).unsigned_integer(receiver->received);
   }
   if (request.cannot_open) writer.integer(8).boolean(true);
+  if (!request.past.empty()) write_past(writer.integer(9), request.past);
   return sign_message(MessageName::request, route, hub, writer.view());
 }
 
@@ -94,6 +97,10 @@ static Result<> read_optional(crypto::CborReader& reader, std::size_t left, View
   request.cannot_open = next_is(8);
   if (request.cannot_open)
     if (auto r = read_true(reader, 8); !r) return r;
+  if (next_is(9)) {
+    if (auto r = reader.key(9); !r) return r;
+    if (auto r = read_past(reader, request.past); !r) return r;
+  }
   if (left > 0) return fail(Errc::malformed, "view request has unknown fields");
   return reader.finish();
 }
@@ -107,13 +114,13 @@ static Result<ViewRequest> parse_view_request(ByteView payload, Points points) {
   if (auto r = reader.key(1); !r) return std::unexpected(r.error());
   const auto kind = reader.unsigned_integer();
   if (!kind) return std::unexpected(kind.error());
-  if (*kind < 1 || *kind > 7) return fail(Errc::malformed, "unknown kind of view request");
+  if (*kind < 1 || *kind > 8) return fail(Errc::malformed, "unknown kind of view request");
   request.kind = static_cast<RequestKind>(*kind);
   if (auto r = read_eight_bytes(reader, 2, request.challenge); !r) return std::unexpected(r.error());
   if (auto r = read_number(reader, 3, request.epoch); !r) return std::unexpected(r.error());
   if (auto r = read_number(reader, 4, request.seq); !r) return std::unexpected(r.error());
   if (auto r = read_optional(reader, *pairs - 4, request, points); !r) return std::unexpected(r.error());
-  if (!fits(request)) return fail(Errc::malformed, "only a privacy-off request has a nonce");
+  if (!fits(request)) return fail(Errc::malformed, "a nonce or ranges of frames do not fit the kind of view request");
   return request;
 }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "protocol/envelope.hpp"
 
@@ -18,6 +19,7 @@ enum class RequestKind : std::uint8_t {
   nonce = 5,        ///< a report with a nonce for one privacy-off request
   record = 6,       ///< as live, but no person looks
   motion = 7,       ///< pictures around motion only
+  past = 8,         ///< sealed frames that the camera kept while it had no broker
 };
 
 /// Starts a lease, or extends it.
@@ -45,15 +47,17 @@ struct ViewRequest {
   std::optional<Prekey> prekey{};            ///< the hub's newest one
   std::optional<ReceiverReport> receiver{};  ///< absent before the first frame
   bool cannot_open = false;                  ///< the hub has no key for its grant of this epoch
+  std::vector<PastRange>
+      past{};  ///< the hub's gaps, exactly in a request of the kind past: 1 to PastRange::max, ascending
 };
 
-/// Errors: invalid_argument (a nonce in another request than privacy-off, or none in it; nonce or number of the prekey
-/// 0; arrival negative), crypto.
+/// Errors: invalid_argument (a nonce in another request than privacy-off, or none in it; the same for the gaps of a
+/// request of the kind past; ranges not in order; nonce or number of the prekey 0; arrival negative), crypto.
 [[nodiscard]] Result<Bytes> encode_view_request(const ViewRequest& request, const Route& route,
                                                 const crypto::SigningKey& hub);
 /// The content of a request, without verification and without the prekey. Errors: malformed.
 [[nodiscard]] Result<ViewRequest> claimed_view_request(ByteView message);
-/// Errors: as verify_message(), malformed (unknown kind, challenge zero, nonce in the wrong kind).
+/// Errors: as verify_message(), malformed (unknown kind, challenge zero, nonce or ranges in the wrong kind).
 [[nodiscard]] Result<ViewRequest> decode_view_request(ByteView message, const Route& route,
                                                       const crypto::Verifier& hub);
 

@@ -126,6 +126,7 @@ void Watcher::on_message(const transport::Message& message) {
       if (auto* camera = find(topic->route.camera)) camera->on_frame(message.payload, message.retained);
       else if (!message.payload.empty()) rejected_.add(RejectReason::not_member);
       break;
+    case Leaf::past:
     case Leaf::command:
     case Leaf::request: rejected_control_.add(RejectReason::malformed); break;
   }

@@ -169,6 +169,9 @@ export class Camera {
 
   #keyOf(epoch) { return this.#epochs.find(epoch)?.key ?? this.#epochs.closedKey(epoch); }
 
+  // Only a hub that records accepts frames that the camera kept (R-PAST-7). Throws Reject.
+  rejectPast() { reject(this.#blocked() ?? "closed_epoch"); }
+
   // Throws Reject.
   async onFrame(arrival) {
     require(this.membership.member, "not_member");

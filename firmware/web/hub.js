@@ -203,6 +203,7 @@ export class Hub {
     if (leaf === "grants" || leaf === "status") return this.#onControl(id, leaf, message);
     if (leaf === "command" || leaf === "request") return reject("malformed");
     const camera = this.cameras.get(id);
+    if (leaf === "past") return camera === undefined ? reject("not_member") : camera.rejectPast();
     if (camera !== undefined) return camera.onFrame(arrival);
     require(message.length === 0, "not_member");
   }

@@ -10,8 +10,9 @@ import { keySize } from "./sframe.js";
 
 const MAX_HUBS = 64, MAX_CAMERAS = 1024;
 const KEM_P256 = 16n;
-const LEAVES = new Set(["roster", "command", "grants", "video", "still", "status"]);
+const LEAVES = new Set(["roster", "command", "grants", "video", "still", "past", "status"]);
 const OPTIONAL = true;
+const MAX_PAST = 16;
 
 const uint = (reader) => reader.uint();
 const bool = (reader) => reader.bool();
@@ -117,10 +118,24 @@ export async function openGrant(grants, account, camera, hub, keyOf) {
 const FAULTS = [null, "sensor_fault", "picture_fault", "encoder_fault", "picture_fault"];
 // An unknown fault is `other` (R-STATUS-4), which the hub shows as a fault of the pictures.
 const fault = (reader) => FAULTS[reader.number(1, 255)] ?? FAULTS[4];
+// Ranges of frames that a camera keeps. A hub that does not record has no use for them.
+function past(reader) {
+  const ranges = reader.list(1, MAX_PAST, (entry) => {
+    entry.array(3);
+    return { epoch: entry.uint(), first: entry.uint(), last: entry.uint() };
+  });
+  ranges.forEach(({ epoch, first, last }, i) => {
+    require(first <= last && last < 1n << 32n);
+    const before = ranges[i - 1];
+    require(!before || before.epoch < epoch || (before.epoch === epoch && before.last < first));
+  });
+  return ranges;
+}
 const STATUS = [[1, "online", bool], [2, "started", time], [3, "privacy", yes, OPTIONAL], [4, "notice", yes, OPTIONAL],
                 [5, "fault", fault, OPTIONAL]];
 const REPORT = [[1, "version", uint], [2, "hash", fixed(32)], [3, "nonce", nonce, OPTIONAL], [4, "privacy", yes, OPTIONAL],
-                [5, "fault", fault, OPTIONAL], [6, "noMotion", yes, OPTIONAL]];
+                [5, "fault", fault, OPTIONAL], [6, "noMotion", yes, OPTIONAL],
+                [7, "past", past, OPTIONAL]];
 
 // What a camera reports: "privacy", one of FAULTS, or "none".
 export const reportedState = (message) => (message.privacy ? "privacy" : message.fault ?? "none");

@@ -25,9 +25,9 @@ using protocol::Role;
 using protocol::Route;
 using Topics = std::vector<std::string>;
 
-constexpr auto written_by_camera = {Leaf::grants, Leaf::video, Leaf::still, Leaf::status};
+constexpr auto written_by_camera = {Leaf::grants, Leaf::video, Leaf::still, Leaf::past, Leaf::status};
 constexpr auto written_by_owner = {Leaf::roster, Leaf::command};
-constexpr auto read_by_hub = {Leaf::grants, Leaf::video, Leaf::still, Leaf::status};
+constexpr auto read_by_hub = {Leaf::grants, Leaf::video, Leaf::still, Leaf::past, Leaf::status};
 
 void add(Topics& topics, const Route& route, std::initializer_list<Leaf> leaves) {
   for (const auto leaf : leaves) topics.push_back(protocol::topic(route, leaf));

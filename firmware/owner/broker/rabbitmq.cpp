@@ -154,7 +154,7 @@ std::string exactly(const std::vector<std::string>& topics) {
 std::string writable(const Authorized& device, const Permissions& permitted) {
   if (device.role != Role::camera) return exactly(permitted.write);
   const auto account = pattern_of(sealcam::format("^sealcam/1/{}/", device.account.to_string()));
-  return sealcam::format("{}{{client_id}}\\.(grants|video|still|status)$", account);
+  return sealcam::format("{}{{client_id}}\\.(grants|video|still|past|status)$", account);
 }
 
 std::string readable(const Authorized& device) {
@@ -162,7 +162,8 @@ std::string readable(const Authorized& device) {
   switch (device.role) {
     case Role::camera: return sealcam::format("{}{{client_id}}\\.(roster|command|request\\.{})$", account, any_id);
     case Role::hub:
-      return sealcam::format("{}(index\\.{{client_id}}|{}\\.(roster|grants|video|still|status))$", account, any_id);
+      return sealcam::format("{}(index\\.{{client_id}}|{}\\.(roster|grants|video|still|past|status))$", account,
+                             any_id);
     case Role::owner: return account;
   }
   return "^$";

@@ -33,6 +33,7 @@ std::string_view text_of(protocol::RequestKind kind) {
     case protocol::RequestKind::nonce: return "a nonce";
     case protocol::RequestKind::record: return "recording";
     case protocol::RequestKind::motion: return "motion";
+    case protocol::RequestKind::past: return "frames from a time without a broker";
   }
   return "";
 }

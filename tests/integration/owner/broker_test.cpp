@@ -87,7 +87,7 @@ TEST_CASE("each device publishes to its own topics only") {
     REQUIRE_FALSE(result);
     CHECK(result.error().code == Errc::permission);
   };
-  for (const auto leaf : {Leaf::grants, Leaf::video, Leaf::still, Leaf::status}) {
+  for (const auto leaf : {Leaf::grants, Leaf::video, Leaf::still, Leaf::past, Leaf::status}) {
     allowed(camera, protocol::topic(a, leaf));
     rejected(camera, protocol::topic(b, leaf));
     rejected(camera, protocol::topic({a.account, b.camera}, leaf));

@@ -37,8 +37,8 @@ const std::vector<Authorized>& all() {
 
 TEST_CASE("a camera writes its own pictures and reads messages for it") {
   const auto topics = permissions(camera('c', 'a'), all());
-  CHECK(topics.write ==
-        Topics{at('a', 'c', "grants"), at('a', 'c', "video"), at('a', 'c', "still"), at('a', 'c', "status")});
+  CHECK(topics.write == Topics{at('a', 'c', "grants"), at('a', 'c', "video"), at('a', 'c', "still"),
+                               at('a', 'c', "past"), at('a', 'c', "status")});
   CHECK(topics.read == Topics{at('a', 'c', "roster"), at('a', 'c', "command"), at('a', 'c', "request/" + s('h')),
                               at('a', 'c', "request/" + s('i'))});
 }
@@ -47,7 +47,8 @@ TEST_CASE("a hub reads its index and the cameras of its account, and writes its 
   const auto topics = permissions(hub('h', 'a'), all());
   CHECK(topics.write == Topics{at('a', 'c', "request/" + s('h'))});
   CHECK(topics.read == Topics{index_of('a', 'h'), "sealcam/1/" + s('a') + "/+/roster", at('a', 'c', "grants"),
-                              at('a', 'c', "video"), at('a', 'c', "still"), at('a', 'c', "status")});
+                              at('a', 'c', "video"), at('a', 'c', "still"), at('a', 'c', "past"),
+                              at('a', 'c', "status")});
 }
 
 TEST_CASE("an owner writes messages for existing devices and reads the whole account") {
@@ -87,7 +88,7 @@ TEST_CASE("the access list does not depend on the order of the devices") {
 TEST_CASE("the topics of a revoked camera have no device") {
   std::vector<Authorized> left = {owner('a'), hub('h', 'a'), owner('b'), camera('d', 'b')};
   const auto gone = topics_without_device(std::vector{camera('c', 'a')}, left);
-  for (const auto* leaf : {"grants", "video", "still", "status", "command"})
+  for (const auto* leaf : {"grants", "video", "still", "past", "status", "command"})
     CHECK(std::ranges::contains(gone, at('a', 'c', leaf)));
   CHECK(std::ranges::contains(gone, at('a', 'c', "request/" + s('h'))));
   CHECK(gone.size() == 6);

@@ -175,7 +175,8 @@ TEST_CASE("a malformed message is described but not opened") {
   World w;
   auto inspector = w.inspector();
   CHECK_FALSE(inspect(inspector, "weather/today", as_bytes("rain")).topic);
-  for (const auto leaf : {Leaf::roster, Leaf::command, Leaf::grants, Leaf::video, Leaf::still, Leaf::status}) {
+  for (const auto leaf :
+       {Leaf::roster, Leaf::command, Leaf::grants, Leaf::video, Leaf::still, Leaf::past, Leaf::status}) {
     for (const std::string_view payload : {"", "x", "\xd2\x84"}) {
       const auto out = inspect(inspector, protocol::topic(w.route, leaf), as_bytes(payload));
       CHECK_FALSE(out.verified);

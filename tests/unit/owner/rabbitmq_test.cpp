@@ -66,7 +66,7 @@ TEST_CASE("each user of RabbitMQ writes the topics of its device only") {
                      {Role::hub, hub.id(), account},
                      {Role::camera, neighbor.id(), strange}});
   const protocol::Route route{account, camera.id()}, missing{account, other.id()}, theirs{strange, neighbor.id()};
-  for (const auto leaf : {Leaf::grants, Leaf::video, Leaf::still, Leaf::status}) {
+  for (const auto leaf : {Leaf::grants, Leaf::video, Leaf::still, Leaf::past, Leaf::status}) {
     CHECK(users.writes(camera.id(), protocol::topic(route, leaf)));
     CHECK_FALSE(users.writes(hub.id(), protocol::topic(route, leaf)));
     CHECK_FALSE(users.writes(camera.id(), protocol::topic(missing, leaf)));

@@ -120,6 +120,36 @@ TEST_CASE("a privacy-off request has a nonce, and no other request has one") {
   CHECK(encode().error().code == Errc::invalid_argument);
 }
 
+TEST_CASE("a request of the kind past has 1 to 16 ranges in order, and no other request has ranges") {
+  World w;
+  ViewRequest request{RequestKind::past, Challenge(1), Epoch(2), RequestSeq(3)};
+  const auto encode = [&] { return encode_view_request(request, w.route, w.hub.keys().identity); };
+  CHECK(encode().error().code == Errc::invalid_argument);
+  const auto maximum = Counter(0xffff'ffff);
+  request.past = {{Epoch(5), Counter(0), Counter(0)}, {Epoch(5), Counter(1), maximum}, {Epoch(6), Counter(0), maximum}};
+  CHECK(w.encoded(request).past == request.past);
+  const auto valid = request.past;
+  const auto rejects = [&](std::vector<PastRange> ranges) {
+    request.past = std::move(ranges);
+    CHECK(encode().error().code == Errc::invalid_argument);
+  };
+  rejects({{Epoch(5), Counter(1), Counter(0)}});
+  rejects({{Epoch(5), Counter(0), maximum.next()}});
+  rejects({valid[1], valid[0]});
+  rejects({valid[2], valid[0]});
+  rejects({valid[0], valid[0]});
+  request.past.clear();
+  for (std::uint64_t i = 0; i < PastRange::max; ++i)
+    request.past.push_back({Epoch(~std::uint64_t{0}), Counter(0xffff'ff00 + 2 * i), Counter(0xffff'ff00 + 2 * i)});
+  CHECK(w.encoded(request).past == request.past);  // the maximum one has at most 512 bytes
+  auto more = request.past;
+  more.push_back({Epoch(~std::uint64_t{0}), maximum, maximum});
+  rejects(more);
+  request.past = valid;
+  request.kind = RequestKind::record;
+  CHECK(encode().error().code == Errc::invalid_argument);
+}
+
 TEST_CASE("a view request with another form of its optional fields is rejected") {
   World w;
   const auto prekey = [&](CborWriter& out, std::uint64_t number) {
@@ -225,7 +255,7 @@ TEST_CASE("a grant with missing, additional or large parts is rejected") {
   }));
 }
 
-TEST_CASE("grants for 64 hubs fit into a control message, also with the largest enc") {
+TEST_CASE("grants for 64 hubs fit into a control message, also with the maximum enc") {
   World w;
   Bytes id(DeviceId::size);
   const auto grants = w.grants(

@@ -167,12 +167,17 @@ TEST_CASE("a decoded report equals the encoded one") {
       report.privacy = privacy;
       report.fault = fault;
       report.detects_motion = !report.detects_motion;
+      report.past.push_back({Epoch(3 + report.past.size()), Counter(5), Counter(9)});
       const auto read = must(decode_report(encode_report(report)));
       CHECK(read.privacy == privacy);
       CHECK(read.fault == fault);
       CHECK(read.detects_motion == report.detects_motion);
+      CHECK(read.past == report.past);
     }
   }
+  auto disordered = report;
+  disordered.past.push_back(report.past.front());
+  CHECK(must(decode_report(encode_report(disordered))).past.empty());
   report.nonce = Nonce();
   CHECK_FALSE(decode_report(encode_report(report)));
   auto content = encode_report({RosterVersion(12), {}, Nonce(5)});

@@ -12,7 +12,7 @@ using namespace sealcam::protocol;
 TEST_CASE("a parsed topic equals the original") {
   const test::Actor owner, camera, hub;
   const Route route = test::route_of(owner, camera);
-  for (Leaf leaf : {Leaf::roster, Leaf::command, Leaf::grants, Leaf::video, Leaf::still, Leaf::status})
+  for (Leaf leaf : {Leaf::roster, Leaf::command, Leaf::grants, Leaf::video, Leaf::still, Leaf::past, Leaf::status})
     CHECK(parse_topic(topic(route, leaf)).value() == Topic{route, leaf, {}});
   CHECK(parse_topic(request_topic(route, hub.id())).value() == Topic{route, Leaf::request, hub.id()});
   CHECK(parse_topic(index_topic(route.account, hub.id())).value() == Topic{{route.account, {}}, Leaf::index, hub.id()});
