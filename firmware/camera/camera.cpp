@@ -17,6 +17,7 @@
 #include "camera/owner_settings.hpp"
 #include "camera/reports.hpp"
 #include "device/file_stores.hpp"
+#include "device/past_store.hpp"
 #include "device/program.hpp"
 #include "hal/networkmanager/networkmanager.hpp"
 #include "protocol/pairing.hpp"
@@ -43,6 +44,25 @@ constexpr std::size_t max_in_flight = 16;           // four frames and some cont
 struct Owner {
   crypto::Verifier of_rosters, of_commands;
 };
+
+/// Null if the camera is to keep nothing, or cannot. Then nothing of an earlier run is left either: this run would not
+/// delete it at a change of privacy, masks or hubs.
+std::unique_ptr<device::PastStore> open_past(const CameraConfig& config, const device::DeviceState& state,
+                                             const protocol::Route& route, Log& log) {
+  if (config.keep_past) {
+    const auto digest = stream::PastFrames::digest_of(config.areas.masks);
+    auto folder = digest.and_then([&](const auto& of_masks) {
+      return device::PastFolder::open(state.files().past(), {.bytes = std::uint64_t{config.past_mib} << 20}, route,
+                                      state.keys().identity.public_key(), of_masks);
+    });
+    if (folder) return std::make_unique<device::PastFolder>(std::move(*folder));
+    log.error("the camera keeps no pictures while it has no broker, until it is restarted: {}",
+              to_string(folder.error()));
+  }
+  if (auto r = device::PastFolder::erase(state.files().past()); !r)
+    log.error("cannot delete pictures of a time without a broker, delete them: {}", to_string(r.error()));
+  return nullptr;
+}
 
 class Camera {
  public:
@@ -86,6 +106,8 @@ class Camera {
   device::CommandFile command_file_;
   device::PrivacyFile privacy_file_;
   device::HubKeyFile hub_key_file_;
+  std::unique_ptr<device::PastStore> past_;
+  device::PastPrivacyStore privacy_store_;
   stream::RosterValidator roster_;
   stream::Epochs epochs_;
   stream::RequestValidator requests_;
@@ -134,6 +156,8 @@ Camera::Camera(const RunOptions& options, CameraConfig effective, const protocol
       command_file_(state.files().command()),
       privacy_file_(state.files().privacy()),
       hub_key_file_(state.files().prekeys()),
+      past_(open_past(effective_, state, route, log)),
+      privacy_store_(privacy_file_, past_.get()),
       roster_(rosters_, route, std::move(owner.of_rosters), state.keys()),
       epochs_(epoch_file_, clock, route, state.keys().identity, enrollment.name),
       requests_(route, clock),
@@ -142,13 +166,13 @@ Camera::Camera(const RunOptions& options, CameraConfig effective, const protocol
       wifi_({state.files(), network_, clock, log}),
       actions_({state.files(), options_.config, factory_, control_, wifi_, log}, enrollment, effective_),
       commands_(command_file_, route, std::move(owner.of_commands), state.keys().hpke),
-      privacy_(privacy_file_, control_),
+      privacy_(privacy_store_, control_),
       executor_({clock, log, commands_, actions_, privacy_, epochs_}),
       button_(open_reset_button(hal::board::SystemView(), log), log),
       publisher_(
           {.route = route, .rate = {.best = best_quality(effective_), .min_bitrate = options.config.min_bitrate}},
           {clock, log, queue_, board_, control_, roster_, epochs_, requests_, state.keys().identity, executor_,
-           prekeys_}),
+           prekeys_, past_.get()}),
       report_({clock, publisher_, epochs_, roster_, requests_, queue_, control_, capture_, wifi_, route,
                options.started}) {}
 

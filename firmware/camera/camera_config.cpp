@@ -171,6 +171,9 @@ std::expected<CameraConfig, std::string> read_config(const std::filesystem::path
     config.source.number = other.number;
   }
   read_encoder(reader, config);
+  config.keep_past = reader.boolean("/outage/keep", config.keep_past);
+  config.past_mib = static_cast<std::uint32_t>(reader.integer("/outage/max_mib", config.past_mib, 0, 1U << 20));
+  if (config.past_mib > 0 && config.past_mib < 8) reader.reject("/outage/max_mib", "must be at least 8, or 0");
   config.log = device::read_log_level(reader, "/log");
   if (auto why = reader.finish()) return std::unexpected(std::move(*why));
   return config;

@@ -247,6 +247,8 @@ void put_network(Json& json, const StatusReport::Dependencies& deps) {
   json["rosters"] = c.rosters;
   json["rosters_rejected"] = c.rosters_rejected;
   json["unexpected_topics"] = c.unexpected_topics;
+  json["past_bytes"] = deps.publisher.past().bytes();
+  json["past_sent"] = deps.publisher.past().sent();
   json["requests"] = requests_of(deps.requests.counters());
 }
 

@@ -36,6 +36,7 @@ struct StateFiles {
   [[nodiscard]] std::filesystem::path epoch() const { return folder / "epoch"; }
   [[nodiscard]] std::filesystem::path command() const { return folder / "command-seq"; }
   [[nodiscard]] std::filesystem::path privacy() const { return folder / "privacy"; }
+  [[nodiscard]] std::filesystem::path past() const { return folder / "past"; }
   [[nodiscard]] std::filesystem::path own_prekeys() const { return folder / "own-prekeys"; }
   /// Exists after a hub named a later epoch than the camera's own: the state was restored from an old copy.
   [[nodiscard]] std::filesystem::path fault() const { return folder / "fault"; }

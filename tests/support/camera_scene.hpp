@@ -30,8 +30,10 @@ struct CameraScene : CameraSurroundings, CameraRun {
   std::uint32_t areas = 0;  ///< the same
 
   /// With a roster, `hub` and `second` may watch.
-  explicit CameraScene(bool with_roster = true, const stream::PreRollLimits& preroll = {})
-      : CameraRun(clock, log, owner, camera, stores, {.publisher = {.route = route, .rate = {}, .preroll = preroll}}) {
+  explicit CameraScene(bool with_roster = true, const stream::PreRollLimits& preroll = {},
+                       device::PastStore* past = nullptr)
+      : CameraRun(clock, log, owner, camera, stores,
+                  {.publisher = {.route = route, .rate = {}, .preroll = preroll}, .past = past}) {
     publisher.attach(client);
     if (with_roster) stores.roster.content = roster(1, {&hub, &second});
   }

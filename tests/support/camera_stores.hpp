@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "device/past_store.hpp"
 #include "device/stores.hpp"
 #include "stream/publish/publisher.hpp"
 #include "support/actors.hpp"
@@ -146,6 +147,7 @@ struct CameraOptions {
   stream::PublisherConfig publisher;
   stream::QueueLimits queue{};
   stream::Quality quality{};
+  device::PastStore* past = nullptr;
 };
 
 /// One run of a camera's network side. All arguments must outlive it.
@@ -159,10 +161,11 @@ struct CameraRun {
         requests(options.publisher.route, clock),
         prekeys(stores.prekeys, clock, log),
         commands(stores.commands, options.publisher.route, owner.verifier(), camera.keys().hpke),
-        privacy(stores.privacy, control),
+        privacy_store(stores.privacy, options.past),
+        privacy(privacy_store, control),
         executor({clock, log, commands, stores.actions, privacy, epochs}),
         publisher(options.publisher, {clock, log, queue, challenges, control, rosters, epochs, requests,
-                                      camera.keys().identity, executor, prekeys}) {}
+                                      camera.keys().identity, executor, prekeys, options.past}) {}
 
   stream::AccessUnitQueue queue;
   stream::ReceivedChallenges challenges;
@@ -172,6 +175,7 @@ struct CameraRun {
   stream::RequestValidator requests;
   stream::Prekeys prekeys;
   stream::CommandValidator commands;
+  device::PastPrivacyStore privacy_store;
   stream::Privacy privacy;
   stream::CommandExecutor executor;
   stream::Publisher publisher;

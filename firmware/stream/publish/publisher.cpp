@@ -20,8 +20,10 @@ Publisher::Publisher(const PublisherConfig& config, const Dependencies& deps)
       rate_(config.rate),
       backlog_(config.frames_in_flight + 1),  // the last picture may also be a still
       use_(deps.queue, deps.control, config.preroll),
+      past_(deps.past, deps.clock, deps.log, config.route),
       video_topic_(protocol::topic(config.route, Leaf::video)),
       still_topic_(protocol::topic(config.route, Leaf::still)),
+      past_topic_(protocol::topic(config.route, Leaf::past)),
       started_(deps.clock.wall()),
       grants_backoff_(500ms, 30s),
       epoch_backoff_(1s, 60s),
@@ -41,11 +43,14 @@ Result<transport::Will> Publisher::will() const {
 Result<> Publisher::start() {
   if (auto r = deps_.roster.load(); !r) return std::unexpected(r.error());
   deps_.prekeys.load();
+  if (auto r = past_.load(deps_.camera.public_key()); !r) return std::unexpected(r.error());
+  past_.set_bitrate(config_.rate.best.bitrate);
   auto change = deps_.commands.load();
   if (!change) return std::unexpected(change.error());
   change->applied = false;  // the first epoch, below, reports it
   follow(*change);
   if (reset_requested_) return {};
+  if (deps_.commands.privacy()) past_.clear();  // a power cut may have prevented it
   if (deps_.roster.current() == nullptr) {
     deps_.log.info("no roster yet, so no hub may watch; the owner publishes it with 'sealcam sync'");
     return {};
@@ -57,6 +62,7 @@ Result<> Publisher::start() {
 
 void Publisher::set_request_roster() {
   deps_.prekeys.set_roster(*deps_.roster.current());
+  past_.set_roster(*deps_.roster.current());
   if (subscribed_) subscribe_to_requests();
   if (auto r = deps_.requests.set_roster(*deps_.roster.current()); !r)
     deps_.log.warning("the roster contains a hub with an unusable key, skipping this hub: {}", to_string(r.error()));
@@ -71,9 +77,14 @@ void Publisher::follow(const CommandExecutor::Change& change) {
   if (change.best) {
     config_.rate.best = *change.best;
     rate_ = RateController(config_.rate);
+    past_.set_bitrate(config_.rate.best.bitrate);
     apply_quality();
   }
-  if (change.privacy) clear_queue(deps_.clock.monotonic());
+  if (change.privacy) {
+    clear_queue(deps_.clock.monotonic());
+    past_.clear();
+  }
+  past_.set_masks(deps_.control.areas().first.masks);
   update_active();
   if (connected_ && privacy_changed()) publish_status(true);
   if (change.applied && deps_.roster.current() != nullptr) begin_epoch();
@@ -110,6 +121,8 @@ void Publisher::begin_epoch() {
   epoch_fault_.clear();
   epoch_backoff_.reset();
   ++counters_.epochs;
+  past_.begin_epoch(*deps_.epochs.current(), deps_.epochs.grants(), *deps_.roster.current());
+  if (past_.keeping()) deps_.control.request_keyframe();
   publish_grants();
 }
 
@@ -142,7 +155,10 @@ void Publisher::grants_answered(Epoch epoch, const Result<>& result) {
 }
 
 void Publisher::on_connected() {
+  send_queued();  // keeps the last pictures of the time without a broker
+  past_.on_connected();
   connected_ = true;
+  apply_quality();
   if (!std::exchange(subscribed_, true)) {
     client_->subscribe(protocol::topic(config_.route, Leaf::roster), Qos::at_least_once);
     client_->subscribe(protocol::topic(config_.route, Leaf::command), Qos::at_least_once);
@@ -174,6 +190,9 @@ void Publisher::on_disconnected(const Error& why) {
   connected_ = false;
   deps_.log.debug("no frames while disconnected: {}", to_string(why));  // the client logs the reason
   if (stopping_) stopped_ = true;
+  else past_.on_disconnected();
+  deps_.control.set_hold(false);
+  apply_quality();
   update_active();
 }
 
@@ -195,6 +214,7 @@ void Publisher::publish_status(bool online) {
 
 void Publisher::stop(Ending ending) {
   if (std::exchange(stopping_, true)) return;
+  past_.stop();
   ending_ = ending;
   deps_.epochs.close();
   deps_.requests.set_epoch(std::nullopt);
@@ -250,6 +270,9 @@ void Publisher::on_request(const DeviceId& hub, ByteView message) {
   const bool renew = deps_.prekeys.take(hub, accepted->request);
   if (kind == RequestKind::privacy_on || kind == RequestKind::privacy_off)
     follow(deps_.commands.switch_privacy(kind == RequestKind::privacy_on));
+  if (kind == RequestKind::past) past_.request(hub, accepted->request.past);
+  if (kind == RequestKind::record) past_.on_recording(PictureUse::record, deps_.clock.monotonic());
+  if (kind == RequestKind::motion) past_.on_recording(PictureUse::motion, deps_.clock.monotonic());
   if (renew) return begin_epoch();
   const bool pictures = protocol::requests_pictures(kind);
   if (pictures && accepted->request.cannot_open) return send_queued();
@@ -281,10 +304,12 @@ void Publisher::tick() {
   if (may_begin && (deps_.epochs.current() ? due : epoch_backoff_.due(now))) begin_epoch();
   if (!deps_.epochs.is_open() && grants_backoff_.due(now)) publish_grants();
   update_active();
-  if (!use_.sending()) return;
+  past_.tick();
+  deps_.requests.set_past(past_.bytes() > 0);
+  if (!use_.sending()) return send_past();
   const std::uint64_t dropped = deps_.queue.counters().dropped_groups;
   if (std::exchange(dropped_before_, dropped) != dropped) rate_.dropped();
-  measure();
+  if (connected_) measure();
   if (rate_.tick(now)) apply_quality();
   send_queued();
 }

@@ -16,6 +16,7 @@
 #include "stream/capture/received_challenges.hpp"
 #include "stream/publish/command_executor.hpp"
 #include "stream/publish/owner_validators.hpp"
+#include "stream/publish/past_frames.hpp"
 #include "stream/publish/picture_use.hpp"
 #include "stream/publish/rate_controller.hpp"
 #include "stream/publish/request_validator.hpp"
@@ -35,6 +36,7 @@ struct PublisherConfig {
   std::chrono::seconds still_interval{10};  ///< between stills; the lease of a still request is twice as long
   std::chrono::seconds video_expiry{5};
   std::chrono::seconds still_expiry{3600};
+  std::chrono::seconds past_expiry{60};
   std::chrono::seconds slow_still_interval{60};  ///< on a slow network, unless a hub requests stills
   std::chrono::milliseconds stale_after{1000};   ///< while a person looks, skips older groups if a newer one waits
   std::chrono::milliseconds drop_after{2000};    ///< while a person looks, skips older pictures in any case
@@ -72,6 +74,7 @@ class Publisher final : public transport::MqttListener {
     crypto::SigningKey camera;
     CommandExecutor& commands;
     Prekeys& prekeys;
+    device::PastStore* past = nullptr;  ///< null: the camera keeps no pictures while it has no broker
   };
   /// Reason for stop(). After `reset` the camera does not come back with this identity.
   enum class Ending : std::uint8_t { stopped, reset };
@@ -111,6 +114,7 @@ class Publisher final : public transport::MqttListener {
   [[nodiscard]] ReceivedChallenges::Leases leases() const { return deps_.challenges.leases(deps_.clock.monotonic()); }
   [[nodiscard]] PictureUse picture_use() const noexcept { return use_.use(); }
   [[nodiscard]] const RateController& rate() const noexcept { return rate_; }
+  [[nodiscard]] const PastFrames& past() const noexcept { return past_; }
   /// Time at which the first frame was passed to the connection.
   [[nodiscard]] std::optional<MonotonicTime> first_published() const noexcept { return first_published_; }
 
@@ -131,38 +135,30 @@ class Publisher final : public transport::MqttListener {
   void publish_grants();
   void grants_answered(Epoch epoch, const Result<>& result);
   void publish_status(bool online);
-  /// Once per change, and at most once a second, because a sensor may fail again and again.
-  [[nodiscard]] bool fault_changed(MonotonicTime now) noexcept {
-    if (deps_.control.fault() == published_fault_ || now - fault_published_ < std::chrono::seconds(1)) return false;
-    fault_published_ = now;
-    published_fault_ = deps_.control.fault();
-    return true;
-  }
+  [[nodiscard]] bool fault_changed(MonotonicTime now) noexcept;
   [[nodiscard]] bool privacy_changed() const noexcept {
     return deps_.commands.privacy_in_effect() != published_privacy_;
   }
   void update_active();
   void send_queued();
+  void send_past();
   void send_reports();
   void send(const AccessUnitQueue::Unit& unit);
+  /// Each frame that is sealed, so that an outage is one range of counters.
+  Result<ByteView> kept(Counter counter, bool key, Result<ByteView> message) {
+    if (message) past_.add(counter, key, *message);
+    return message;
+  }
   /// Returns false if no more frames can be sent now.
   bool publish_frame(const Result<ByteView>& message, bool still);
   void frame_answered(std::size_t slot, const Result<>& result);
-  void apply_quality() { deps_.control.set_quality(use_.quality(rate_.quality(), config_.rate.best), rate_.reduced()); }
+  void apply_quality();
   void clear_queue(MonotonicTime limit = {}) {
     deps_.queue.clear(limit);
     dropped_before_ = deps_.queue.counters().dropped_groups;
   }
-  /// `requested`: a hub has a lease for stills only.
-  [[nodiscard]] bool still_due(MonotonicTime now, bool requested) const noexcept {
-    const auto interval = rate_.reduced() && !requested ? config_.slow_still_interval : config_.still_interval;
-    return !last_still_ || now - *last_still_ >= interval;
-  }
-  void measure() noexcept {
-    rate_.set_partial(deps_.control.keyframes_alone());
-    rate_.measured(backlog_.measure(deps_.clock.monotonic(), client_->send_progress()));
-    deps_.control.set_hold(rate_.hold() && use_.use() == PictureUse::live);  // recordings may wait
-  }
+  [[nodiscard]] bool still_due(MonotonicTime now, bool requested) const noexcept;
+  void measure() noexcept;
 
   PublisherConfig config_;
   Dependencies deps_;
@@ -172,7 +168,8 @@ class Publisher final : public transport::MqttListener {
   SendBacklog backlog_;
   PictureUseSelector use_;
   HubReports hubs_;
-  std::string video_topic_, still_topic_;
+  PastFrames past_;
+  std::string video_topic_, still_topic_, past_topic_;
   std::string epoch_fault_;
   CaptureTime started_;
   struct PendingReport {

@@ -70,11 +70,19 @@ RequestValidator::Checked RequestValidator::check(const DeviceId& hub, ByteView 
     note_later_epoch(found->second, *claimed, message);
     return unexpected(RejectReason::wrong_epoch);
   }
-  const MonotonicTime now = clock_.monotonic();
-  if (found->second.window.full(now) || window_.full(now)) return unexpected(RejectReason::too_often);
-  found->second.window.count(now);
-  window_.count(now);
+  if (!take_turn(found->second, claimed->kind)) return unexpected(RejectReason::too_often);
   return verify(found->second, message);
+}
+
+bool RequestValidator::take_turn(Hub& hub, protocol::RequestKind kind) noexcept {
+  const MonotonicTime now = clock_.monotonic();
+  const auto take = [now](auto& of_hub, auto& of_all) {
+    if (of_hub.full(now) || of_all.full(now)) return false;
+    of_hub.count(now);
+    of_all.count(now);
+    return true;
+  };
+  return kind == protocol::RequestKind::past ? take(hub.past_window, past_window_) : take(hub.window, window_);
 }
 
 static RejectReason reason_of(const Error& error) noexcept {
@@ -89,6 +97,7 @@ RequestValidator::Checked RequestValidator::verify(Hub& hub, ByteView message) {
   if (!request) return unexpected(reason_of(request.error()));
   if (hub.last && request->seq <= *hub.last) return unexpected(RejectReason::replayed);
   hub.last = request->seq;
+  if (request->kind == protocol::RequestKind::past) return AcceptedRequest{.request = *request};
   if (!protocol::requests_pictures(request->kind)) return verify_privacy(hub, *request);
   return AcceptedRequest{.request = *request, .report_due = take_report(hub, request->kind)};
 }
@@ -97,7 +106,9 @@ RequestValidator::Checked RequestValidator::verify(Hub& hub, ByteView message) {
 /// motion.
 bool RequestValidator::take_report(Hub& hub, protocol::RequestKind kind) const noexcept {
   const MonotonicTime now = clock_.monotonic();
-  const bool again = kind == protocol::RequestKind::motion && hub.reported && now - *hub.reported >= report_interval;
+  const auto passed = [&](std::chrono::seconds time) { return hub.reported && now - *hub.reported >= time; };
+  const bool again =
+      (kind == protocol::RequestKind::motion && passed(report_interval)) || (past_listed_ && passed(past_interval));
   if (hub.reported && !again) return false;
   hub.reported = now;
   return true;

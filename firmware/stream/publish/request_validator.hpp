@@ -59,7 +59,8 @@ struct LaterEpoch {
 };
 
 /// Checks view requests, cheap checks first. Checks at most two signatures per second and hub, and 32 in total, so that
-/// a flood of requests costs little.
+/// a flood of requests costs little. Requests of the kind past have a rate of their own, so that none for pictures or
+/// privacy is rejected because of them.
 ///
 /// A hub opens the sensor with a nonce that it received a moment before, so that a broker cannot hold a privacy-off
 /// request back and deliver it later. A nonce is valid for one request of one hub, for 10 s by the clock that continues
@@ -68,8 +69,11 @@ class RequestValidator {
  public:
   static constexpr std::size_t max_per_hub = 2;  ///< checked signatures in any second
   static constexpr std::size_t max_total = 32;
+  static constexpr std::size_t max_past_per_hub = 1, max_past_total = 8;
   static constexpr std::chrono::seconds nonce_lifetime{10};
-  static constexpr std::chrono::seconds report_interval{5};        ///< between answers to requests of the kind motion
+  static constexpr std::chrono::seconds report_interval{5};  ///< between answers to requests of the kind motion
+  /// Between answers to requests for pictures while reports list kept frames.
+  static constexpr std::chrono::seconds past_interval{30};
   static constexpr std::chrono::seconds later_epoch_interval{10};  ///< between checks of requests for later epochs
 
   RequestValidator(const protocol::Route& route, const Clock& clock) : route_(route), clock_(clock) {}
@@ -79,6 +83,8 @@ class RequestValidator {
   [[nodiscard]] Result<> set_roster(const protocol::Roster& roster);
   /// Without an epoch, the validator rejects each request.
   void set_epoch(std::optional<Epoch> epoch);
+  /// Whether reports list frames that the camera keeps.
+  void set_past(bool listed) noexcept { past_listed_ = listed; }
 
   /// Checks a message from the topic request/<hub>. Returns nothing if it was rejected, and counts the reason.
   [[nodiscard]] std::optional<AcceptedRequest> offer(const DeviceId& hub, ByteView message);
@@ -90,6 +96,7 @@ class RequestValidator {
   struct Hub {
     crypto::Verifier verifier;
     RateWindow<max_per_hub> window;
+    RateWindow<max_past_per_hub> past_window{};
     std::optional<RequestSeq> last;
     bool may_switch_privacy = false;
     std::optional<MonotonicTime> reported{};  ///< last answer with a report in this epoch
@@ -98,6 +105,7 @@ class RequestValidator {
   };
   using Checked = std::expected<AcceptedRequest, RejectReason>;
   [[nodiscard]] Checked check(const DeviceId& hub, ByteView message);
+  [[nodiscard]] bool take_turn(Hub& hub, protocol::RequestKind kind) noexcept;
   [[nodiscard]] Checked verify(Hub& hub, ByteView message);
   [[nodiscard]] Checked verify_privacy(Hub& hub, const protocol::ViewRequest& request);
   [[nodiscard]] bool take_report(Hub& hub, protocol::RequestKind kind) const noexcept;
@@ -107,9 +115,11 @@ class RequestValidator {
   const Clock& clock_;
   std::map<DeviceId, Hub> hubs_;
   RateWindow<max_total> window_;
+  RateWindow<max_past_total> past_window_;
   std::optional<Epoch> epoch_;
   std::optional<LaterEpoch> later_epoch_;
   std::optional<MonotonicTime> later_epoch_checked_;
+  bool past_listed_ = false;
   RequestCounters counters_;
 };
 

@@ -106,6 +106,8 @@ class Epochs {
   [[nodiscard]] ByteView grants() const noexcept { return grants_; }
   /// Null unless the epoch is open.
   [[nodiscard]] crypto::sframe::SealingKey* key() noexcept { return open_ ? &*key_ : nullptr; }
+  /// Null without an epoch. For frames that stay in the camera, together with the grants.
+  [[nodiscard]] crypto::sframe::SealingKey* key_of_any() noexcept { return current_ ? &*key_ : nullptr; }
   /// Epochs that can begin although nothing can be stored. 0 before the first epoch.
   [[nodiscard]] std::uint32_t numbers_left() const noexcept { return numbers_.left(); }
   /// True if the current epoch reached its lifetime or its number of frames.

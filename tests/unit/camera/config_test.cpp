@@ -75,6 +75,14 @@ TEST_CASE("errors of a V4L2 source name the JSON pointer") {
   CHECK(problem(R"({"backend": "v4l"})") == "/source/backend: must be one of fake replay auto v4l2 libcamera");
 }
 
+TEST_CASE("the limit of kept pictures is 0, or at least 8 MiB") {
+  const auto limit = [](std::string_view mib) {
+    return problem(R"({"backend": "fake"}, "outage": {"max_mib": )" + std::string(mib) + "}");
+  };
+  for (const auto* mib : {"1", "7"}) CHECK(limit(mib) == "/outage/max_mib: must be at least 8, or 0");
+  for (const auto* mib : {"0", "8", "1048576"}) CHECK(limit(mib) == "good");
+}
+
 TEST_CASE("a libcamera source with all settings") {
   const auto plain = read(R"({"backend": "libcamera"})");
   REQUIRE(plain);

@@ -33,7 +33,8 @@ struct PrerollScene : CameraScene {
   std::function<void(protocol::RequestKind)> on_request = [](protocol::RequestKind) {};
   std::vector<Taken> taken;
 
-  explicit PrerollScene(const stream::PreRollLimits& limits = {}) : CameraScene(false, limits) {
+  explicit PrerollScene(const stream::PreRollLimits& limits = {}, device::PastStore* past = nullptr)
+      : CameraScene(false, limits, past) {
     auto content = roster_of(camera, 1, {&hub, &second});
     content.hubs[0].may_switch_privacy = true;
     stores.roster.content = must(protocol::encode_roster(content, route, owner.keys().identity));
