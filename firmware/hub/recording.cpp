@@ -17,6 +17,15 @@ recordings::RecorderConfig config_of(const RecordingSettings& settings, const Re
           .reserve = static_cast<std::uint64_t>(settings.reserve_mib) * mib};
 }
 
+/// A camera keeps frames for no longer, as its quota is bounded.
+constexpr std::chrono::days max_kept{60};
+
+/// The place on the timeline of a frame that its camera kept: the capture time, or the time of the arrival if the
+/// capture time cannot be.
+CaptureTime place_of(CaptureTime captured, CaptureTime now) {
+  return captured <= now && captured.since_epoch >= now.since_epoch - max_kept ? captured : now;
+}
+
 }  // namespace
 
 RecordingFolders::RecordingFolders(const RecordingSettings& settings, const fs::path& state)
@@ -85,6 +94,25 @@ void Recording::on_frame(const std::shared_ptr<const device::RecordedEpoch>& epo
                  .stored = playable});
   // Also while the disk is full: other programs then still receive the event.
   if (motion) on_motion_(epoch->route.camera, received);
+}
+
+void Recording::on_past_listed(const DeviceId& camera, const std::vector<protocol::PastRange>& ranges) {
+  if (settings_.mode_of(camera) == recordings::Mode::off) return;
+  recorder_.list_past(camera, ranges);
+}
+
+// No event goes to other programs: the motion is over.
+void Recording::on_past_frame(const std::shared_ptr<const device::RecordedEpoch>& epoch,
+                              const watch::FrameCheck& frame) {
+  const auto& camera = epoch->route.camera;
+  if (settings_.mode_of(camera) == recordings::Mode::off) return;
+  const auto captured = frame.header.captured;
+  recorder_.add_past({.epoch = epoch,
+                      .kind = frame.frame->kind,
+                      .counter = frame.frame->counter,
+                      .message = frame.message,
+                      .time = place_of(captured, clock_.wall()),
+                      .mark = {captured, frame.header.motion}});
 }
 
 void Recording::on_end(const DeviceId& camera, End why) {

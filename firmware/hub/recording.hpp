@@ -58,6 +58,12 @@ class Recording final : public watch::FrameSink {
   void on_frame(const std::shared_ptr<const device::RecordedEpoch>& epoch, const watch::FrameCheck& frame,
                 bool playable) override;
   void on_end(const DeviceId& camera, End why) override;
+  void on_past_listed(const DeviceId& camera, const std::vector<protocol::PastRange>& ranges) override;
+  void on_past_frame(const std::shared_ptr<const device::RecordedEpoch>& epoch,
+                     const watch::FrameCheck& frame) override;
+  [[nodiscard]] std::vector<protocol::PastRange> past_gaps(const DeviceId& camera) override {
+    return recorder_.past_gaps(camera);
+  }
 
   const RecordingSettings& settings_;
   const Clock& clock_;

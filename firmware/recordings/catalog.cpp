@@ -311,6 +311,8 @@ Result<FileInspector::Facts> FileInspector::inspect(const fs::path& folder, cons
   if (!content->receipt) return facts;
   facts.file.time.end = content->receipt->end;
   facts.file.reason = content->receipt->reason;
+  facts.file.counters = {content->receipt->first.value(),
+                         content->receipt->last.value() - content->receipt->first.value() + 1};
   std::vector<std::uint64_t> places;
   for (std::uint64_t at = content->header.size; const auto& group : content->groups)
     places.push_back(std::exchange(at, at + group.size));

@@ -121,6 +121,11 @@ Result<Erased> FileArchive::do_erase(const DeviceId& camera, const TimeRange& ra
   const bool all_indexed = std::ranges::all_of(
       *listed, [names = names_of(*indexed)](const ListedFile& file) { return names.contains(file.file); });
   const auto newest = indexed->empty() ? Epoch() : std::ranges::max(*indexed, {}, &IndexedFile::epoch).epoch;
+  const auto last = index_.newest();  // what happens later is not erased
+  if (!last) return std::unexpected(last.error());
+  if (keys_ != nullptr)
+    if (auto r = index_.note_erased(camera, {range.begin, std::min(range.end, last->value_or(range.begin))}); !r)
+      return std::unexpected(r.error());
   Erased erased;
   for (const auto& file : *files) {
     if (file.reason == EndReason::open) continue;  // a running hub writes it

@@ -194,6 +194,10 @@ FileInspector::Facts FileWriter::facts() const {
                 .time = {groups_.empty() ? end_ : groups_.front().time, end_},
                 .bytes = size_,
                 .reason = reason_};
+  if (!accounted_.empty()) {
+    const auto first = std::min(first_.value_or(accounted_.first()), accounted_.first());
+    facts.file.counters = {first, accounted_.last() - first + 1};
+  }
   if (!groups_.empty())
     facts.gaps = locate(gaps(), epoch_->epoch, groups_, end_,
                         [&](std::size_t group) { return std::optional(first_counters_[group]); });

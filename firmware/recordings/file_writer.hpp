@@ -51,6 +51,8 @@ class FileWriter {
   [[nodiscard]] bool unsynced() const noexcept { return unsynced_; }
   [[nodiscard]] const RecordedEpoch& epoch() const noexcept { return *epoch_; }
   [[nodiscard]] Counter next_counter() const { return Counter(accounted_.last() + 1); }
+  /// The counters of stored frames, and of those that are left out.
+  [[nodiscard]] const CounterSet& accounted() const noexcept { return accounted_; }
   /// For the index; the reason is that of finish().
   [[nodiscard]] FileInspector::Facts facts() const;
   [[nodiscard]] const FileName& name() const noexcept { return name_; }

@@ -33,6 +33,11 @@ class CounterSet {
   bool add(std::uint64_t counter) { return add(CounterRange{counter, 1}); }
   /// False, and no change, if the set contains one of the counters, or if they exceed 2^32.
   bool add(const CounterRange& range);
+  /// Adds the counters of the range that are not in the set.
+  void add_missing(const CounterRange& range) {
+    if (range.count == 0) return;
+    for (const auto& part : missing(range.first, range.first + range.count - 1)) (void)add(part);
+  }
   [[nodiscard]] bool contains(std::uint64_t counter) const;
   [[nodiscard]] bool empty() const noexcept { return ranges_.empty(); }
   /// Ascending, not adjacent.

@@ -15,12 +15,12 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Stored in the database (PRAGMA user_version). Another number: the index is built again.
-constexpr int schema_version = 2;
+constexpr int schema_version = 3;
 constexpr const char* schema = R"(
 CREATE TABLE files (
   id INTEGER PRIMARY KEY, camera BLOB NOT NULL, day TEXT NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL,
   epoch INTEGER NOT NULL, begin INTEGER NOT NULL, "end" INTEGER NOT NULL, bytes INTEGER NOT NULL, reason INTEGER NOT NULL,
-  motion_known INTEGER NOT NULL, UNIQUE (camera, day, name)) STRICT;
+  motion_known INTEGER NOT NULL, first INTEGER NOT NULL, counters INTEGER NOT NULL, UNIQUE (camera, day, name)) STRICT;
 CREATE INDEX files_by_time ON files (camera, begin);
 CREATE INDEX files_by_end ON files ("end");
 CREATE INDEX files_by_epoch ON files (camera, epoch);
@@ -33,12 +33,18 @@ CREATE TABLE motion (
   file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE, begin INTEGER NOT NULL, "end" INTEGER NOT NULL,
   peak INTEGER NOT NULL, size INTEGER NOT NULL) STRICT;
 CREATE INDEX motion_by_file ON motion (file);
-PRAGMA user_version = 2;
+CREATE TABLE deleted (
+  id INTEGER PRIMARY KEY, camera BLOB NOT NULL, epoch INTEGER NOT NULL, first INTEGER NOT NULL, counters INTEGER NOT NULL)
+  STRICT;
+CREATE INDEX deleted_by_epoch ON deleted (camera, epoch);
+CREATE TABLE erased (id INTEGER PRIMARY KEY, camera BLOB NOT NULL, begin INTEGER NOT NULL, "end" INTEGER NOT NULL)
+  STRICT;
+PRAGMA user_version = 3;
 )";
 constexpr int busy_timeout_ms = 5000;
 constexpr std::string_view insert_file =
-    "INSERT INTO files (camera, day, name, number, epoch, begin, \"end\", bytes, reason, motion_known) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO files (camera, day, name, number, epoch, begin, \"end\", bytes, reason, motion_known, first, "
+    "counters) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 Result<Connection> connect(const char* path) {
   sqlite3* handle = nullptr;
@@ -156,7 +162,8 @@ Result<> Index::put(const IndexedFacts& facts) {
     insert.add(f.file.camera).add(f.file.day).add(f.file.name).add(to_db(f.number.value())).add(to_db(f.epoch.value()));
     insert.add(to_db(f.time.begin)).add(to_db(f.time.end)).add(to_db(f.bytes));
     insert.add(static_cast<std::int64_t>(f.reason));
-    if (auto r = insert.add(std::int64_t{facts.motion ? 1 : 0}).run(); !r) return r;
+    insert.add(std::int64_t{facts.motion ? 1 : 0}).add(to_db(f.counters.first));
+    if (auto r = insert.add(to_db(f.counters.count)).run(); !r) return r;
     const auto id = sqlite3_last_insert_rowid(db);
     for (const auto& gap : facts.gaps) {
       Query query(db, "INSERT INTO gaps (file, begin, \"end\", first, frames) VALUES (?, ?, ?, ?, ?)");
@@ -258,24 +265,6 @@ Result<std::vector<IndexedFile>> Index::files(const DeviceId& camera, const Time
   auto query = database_->select("WHERE camera = ? AND begin < ? AND \"end\" >= ? ORDER BY begin, number");
   query.add(camera).add(to_db(range.end)).add(to_db(range.begin));
   return database_->read(std::move(query));
-}
-
-Result<std::vector<Gap>> Index::gaps(const DeviceId& camera, const TimeRange& range) {
-  const std::scoped_lock lock(database_->mutex);
-  Query query(
-      database_->handle(),
-      "SELECT gaps.begin, gaps.\"end\", gaps.first, gaps.frames, files.epoch FROM gaps JOIN files ON gaps.file = "
-      "files.id WHERE files.camera = ? AND files.begin < ? AND files.\"end\" >= ? AND gaps.begin < ? AND "
-      "gaps.\"end\" >= ? ORDER BY gaps.begin, gaps.first");
-  query.add(camera).add(to_db(range.end)).add(to_db(range.begin)).add(to_db(range.end)).add(to_db(range.begin));
-  std::vector<Gap> gaps;
-  while (query.next())
-    gaps.push_back({.time = {query.time(0), query.time(1)},
-                    .epoch = Epoch(static_cast<std::uint64_t>(query.integer(4))),
-                    .first = Counter(static_cast<std::uint64_t>(query.integer(2))),
-                    .frames = static_cast<std::uint64_t>(query.integer(3))});
-  if (auto r = query.result(); !r) return std::unexpected(r.error());
-  return gaps;
 }
 
 Result<std::vector<Motion>> Index::motion(const DeviceId& camera, const TimeRange& range) {

@@ -32,6 +32,7 @@ struct IndexedFile {
   TimeRange time;  ///< from the first to the last frame
   std::uint64_t bytes = 0;
   EndReason reason = EndReason::open;
+  CounterRange counters{};  ///< that the file accounts for: its frames, and its gaps; count 0: not known
 };
 
 struct IndexedFacts {
@@ -73,6 +74,16 @@ class Index {
   /// Adds the file, or replaces its data in the index.
   [[nodiscard]] Result<> put(const IndexedFacts& facts);
   [[nodiscard]] Result<> remove(const FileName& file);
+  /// A person or the quota deletes the file: received() still contains its frames, so that they are not requested
+  /// again.
+  [[nodiscard]] Result<> note_deleted(const FileName& file);
+  /// A person deletes this time. Kept frames of it that arrive later are not recorded either.
+  [[nodiscard]] Result<> note_erased(const DeviceId& camera, const TimeRange& range);
+  /// The first call for an index notes that it does not contain what a person deleted before this time. So it counts as
+  /// erased, for all cameras.
+  [[nodiscard]] Result<> note_made(CaptureTime now);
+  /// The newest ones.
+  [[nodiscard]] Result<std::vector<TimeRange>> erased(const DeviceId& camera);
 
   /// By ascending id.
   [[nodiscard]] Result<std::vector<DeviceId>> cameras();
@@ -84,6 +95,7 @@ class Index {
   [[nodiscard]] Result<std::vector<Day>> days(const DeviceId& camera);
   /// Files that overlap the range, in the order of time and number.
   [[nodiscard]] Result<std::vector<IndexedFile>> files(const DeviceId& camera, const TimeRange& range);
+  /// Without frames that another file contains.
   [[nodiscard]] Result<std::vector<Gap>> gaps(const DeviceId& camera, const TimeRange& range);
   /// In the order of time.
   [[nodiscard]] Result<std::vector<Motion>> motion(const DeviceId& camera, const TimeRange& range);
@@ -104,6 +116,8 @@ class Index {
   [[nodiscard]] Result<std::optional<CaptureTime>> newest();
   /// Of all cameras, without files that are being written.
   [[nodiscard]] Result<Usage> usage();
+  /// The frames of an epoch that complete files account for, without their gaps; also of deleted files.
+  [[nodiscard]] Result<CounterSet> received(const DeviceId& camera, Epoch epoch);
   [[nodiscard]] Result<std::uint64_t> files_of_epoch(const DeviceId& camera, Epoch epoch);
   /// 0 if there are none.
   [[nodiscard]] Result<FileNumber> max_number(const DeviceId& camera);

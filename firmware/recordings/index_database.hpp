@@ -112,7 +112,7 @@ Result<> transaction(sqlite3* db, Write write) {
 }
 
 inline constexpr std::string_view select_files =
-    "SELECT camera, day, name, number, epoch, begin, \"end\", bytes, reason FROM files ";
+    "SELECT camera, day, name, number, epoch, begin, \"end\", bytes, reason, first, counters FROM files ";
 
 /// A row of `select_files`. A damaged database may contain any values; names become parts of paths.
 inline Result<IndexedFile> read_row(const Query& row) {
@@ -130,6 +130,7 @@ inline Result<IndexedFile> read_row(const Query& row) {
   file.time = {row.time(5), row.time(6)};
   file.bytes = static_cast<std::uint64_t>(row.integer(7));
   file.reason = static_cast<EndReason>(reason);
+  file.counters = {static_cast<std::uint64_t>(row.integer(9)), static_cast<std::uint64_t>(row.integer(10))};
   return file;
 }
 

@@ -57,6 +57,25 @@ void Recorder::push(Event event) {
   changed_.notify_one();
 }
 
+void Recorder::list_past(const DeviceId& camera, std::vector<protocol::PastRange> ranges) {
+  const std::scoped_lock lock(mutex_);
+  // A list that waits for the disk is replaced, so that they do not accumulate.
+  if (!listed_.insert_or_assign(camera, std::move(ranges)).second) return;
+  queue_.emplace_back(Listed{camera});
+  changed_.notify_one();
+}
+
+void Recorder::add_past(const PastFrame& frame) {
+  const std::scoped_lock lock(mutex_);
+  // A half remains for frames that are sent only once.
+  if (queued_bytes_ + frame.message.size() > max_queue_bytes / 2 || queue_.size() >= max_queue_length / 2) return;
+  Past past{frame, Bytes(frame.message.begin(), frame.message.end())};
+  past.frame.message = {};
+  queued_bytes_ += past.message.size();
+  queue_.emplace_back(std::move(past));
+  changed_.notify_one();
+}
+
 void Recorder::end(const DeviceId& camera, EndReason reason) { push(End{camera, reason}); }
 
 void Recorder::set_modes(std::vector<std::pair<DeviceId, Mode>> modes) { push(Modes{std::move(modes)}); }
@@ -122,6 +141,19 @@ void Recorder::handle(Event& event) {
     if (spare_.size() < max_spare && frame->message.capacity() <= max_spare_size)
       spare_.push_back(std::move(frame->message));
     return;
+  }
+  if (const auto* const past = std::get_if<Past>(&event)) {
+    const auto& frame = past->frame;
+    core_.add_past(frame.epoch, frame.kind, frame.counter, past->message, frame.time, frame.mark);
+    const std::scoped_lock lock(mutex_);
+    queued_bytes_ -= past->message.size();
+    return;
+  }
+  if (const auto* const listed = std::get_if<Listed>(&event)) {
+    std::unique_lock lock(mutex_);
+    const auto list = listed_.extract(listed->camera);
+    lock.unlock();
+    return core_.list_past(listed->camera, list.mapped());
   }
   if (const auto* const end = std::get_if<End>(&event)) return core_.end(end->camera, end->reason);
   if (auto* const modes = std::get_if<Modes>(&event)) return core_.set_modes(std::move(modes->modes));

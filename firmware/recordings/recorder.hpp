@@ -28,6 +28,16 @@ struct AcceptedFrame {
   bool stored = true;  ///< false: a report, a still, or a frame in a wrong order. Only its counter is recorded
 };
 
+/// A verified frame that a camera kept while it had no broker.
+struct PastFrame {
+  std::shared_ptr<const RecordedEpoch> epoch;
+  protocol::FrameKind kind = protocol::FrameKind::delta;
+  Counter counter;
+  ByteView message;
+  CaptureTime time;  ///< its place on the timeline
+  PictureMark mark;
+};
+
 /// Thread-safe. No function but erase() and the destructor waits for the disk.
 class Recorder {
  public:
@@ -42,6 +52,13 @@ class Recorder {
   ~Recorder();
 
   void add(const AcceptedFrame& frame);
+  /// See RecorderCore::list_past(), add_past() and past_gaps(). The queue drops frames beyond its limit; they remain
+  /// gaps.
+  void list_past(const DeviceId& camera, std::vector<protocol::PastRange> ranges);
+  void add_past(const PastFrame& frame);
+  [[nodiscard]] std::vector<protocol::PastRange> past_gaps(const DeviceId& camera) const {
+    return core_.past_gaps(camera);
+  }
   /// Ends the file of a camera, for example because a roster removed this hub.
   void end(const DeviceId& camera, EndReason reason);
   void set_modes(std::vector<std::pair<DeviceId, Mode>> modes);
@@ -60,6 +77,13 @@ class Recorder {
     PictureMark mark;
     bool stored = true;
   };
+  struct Listed {
+    DeviceId camera;  ///< the list is in `listed_`
+  };
+  struct Past {
+    PastFrame frame;  ///< without the message
+    Bytes message;
+  };
   struct End {
     DeviceId camera;
     EndReason reason{};
@@ -72,7 +96,7 @@ class Recorder {
     TimeRange range;
     std::shared_ptr<std::promise<Result<Erased>>> done;
   };
-  using Event = std::variant<Frame, End, Modes, Erase>;
+  using Event = std::variant<Frame, Listed, Past, End, Modes, Erase>;
 
   void push(Event event);
   void run(const std::stop_token& stop);
@@ -86,7 +110,8 @@ class Recorder {
   std::condition_variable_any changed_;
   std::deque<Event> queue_;
   std::size_t queued_bytes_ = 0;
-  std::vector<Bytes> spare_;                   ///< buffers for reuse
+  std::vector<Bytes> spare_;  ///< buffers for reuse
+  std::map<DeviceId, std::vector<protocol::PastRange>> listed_;
   std::map<DeviceId, std::uint64_t> dropped_;  ///< frames since the last report to the core
   std::map<DeviceId, bool> wait_for_key_;
   std::chrono::steady_clock::time_point core_due_{};  ///< of the thread

@@ -40,9 +40,9 @@ void RecorderCore::list_folder() {
     if (!difference) return set_index_fault(difference.error());
   }
   for (const auto& file : difference->missing) (void)deps_.index.remove(file);
+  if (auto r = deps_.index.note_made(deps_.clock.wall()); !r) return set_index_fault(r.error());
   std::set<FileName> open;
-  for (const auto& [id, track] : tracks_)
-    if (track.file) open.insert(track.file->name());
+  for_each_file([&](const FileWriter& file) { open.insert(file.name()); });
   work_.clear();
   for (const auto& file : difference->unknown)
     if (!damaged_.contains(file.file) && !open.contains(file.file)) work_.push_back(file.file);
@@ -58,6 +58,8 @@ void RecorderCore::add(const std::shared_ptr<const RecordedEpoch>& epoch, FrameK
   const auto& camera = epoch->route.camera;
   auto& track = tracks_[camera];
   if (!may_try()) return drop(track);
+  const PastTrack::Key key{epoch->epoch, counter};
+  if (has_past(camera, key)) return;
   const auto stored = [&]() -> Result<> {
     if (!listed_ && deps_.clock.monotonic() >= next_listing_) start();
     if (track.epoch != epoch)
@@ -72,6 +74,7 @@ void RecorderCore::add(const std::shared_ptr<const RecordedEpoch>& epoch, FrameK
       if (auto r = begin_file(track, now); !r) return r;
     track.wait_for_key = false;
     if (auto r = track.file->add(kind, counter, message, now, mark); !r) return r;
+    take_live(camera, key);
     track.added = deps_.clock.monotonic();
     written_ += message.size();
     {
@@ -95,6 +98,9 @@ void RecorderCore::add(const std::shared_ptr<const RecordedEpoch>& epoch, FrameK
 }
 
 void RecorderCore::leave_out(const RecordedEpoch& epoch, Counter counter) {
+  const PastTrack::Key key{epoch.epoch, counter};
+  if (has_past(epoch.route.camera, key)) return;
+  take_live(epoch.route.camera, key);
   auto& track = tracks_[epoch.route.camera];
   if (track.file && track.epoch->epoch == epoch.epoch) track.file->leave_out(counter);
   else if (track.epoch && track.epoch->epoch == epoch.epoch && track.left_out.size() < max_left_out)
@@ -126,28 +132,40 @@ Result<> RecorderCore::begin_epoch(Track& track, const std::shared_ptr<const Rec
 }
 
 Result<> RecorderCore::begin_file(Track& track, CaptureTime now) {
-  if (auto r = check_folder(); !r) return r;
-  if (auto r = make_space(); !r) return r;
-  const auto& epoch = *track.epoch;
-  // Before each file, because the key is deleted with the last file that needs it.
-  if (!deps_.keys.contains(epoch.route.camera, epoch.epoch)) {
-    EpochKey key{crypto::sframe::BaseKey(epoch.base_key.reveal()), epoch.camera_name};
-    if (auto r = deps_.keys.store(epoch.route.camera, epoch.epoch, key); !r) {
-      set_fault(RecorderFault::index, r.error());
-      return r;
-    }
-  }
-  const auto number = next_number(epoch.route.camera, track);
-  if (!number) return std::unexpected(number.error());
-  auto file = FileWriter::create(config_.folder, track.epoch, *number, now, track.next);
+  auto file = create_file(track.epoch, now, track.next);
   if (!file) return std::unexpected(file.error());
   track.file = std::move(*file);
-  track.number = *number;
   track.next.reset();
   track.synced_groups = 0;
   for (const auto counter : track.left_out) track.file->leave_out(counter);
   track.left_out.clear();
   return {};
+}
+
+Result<std::unique_ptr<FileWriter>> RecorderCore::create_file(const std::shared_ptr<const RecordedEpoch>& shared,
+                                                              CaptureTime time, std::optional<Counter> first) {
+  if (auto r = check_folder(); !r) return std::unexpected(r.error());
+  if (auto r = make_space(); !r) return std::unexpected(r.error());
+  const auto& epoch = *shared;
+  auto& track = tracks_[epoch.route.camera];
+  // Before each file, because the key is deleted with the last file that needs it.
+  if (!deps_.keys.contains(epoch.route.camera, epoch.epoch)) {
+    EpochKey key{crypto::sframe::BaseKey(epoch.base_key.reveal()), epoch.camera_name};
+    if (auto r = deps_.keys.store(epoch.route.camera, epoch.epoch, key); !r) {
+      set_fault(RecorderFault::index, r.error());
+      return std::unexpected(r.error());
+    }
+  }
+  // After a power cut, a file without durable content is deleted. A later number must not follow it.
+  const auto past = past_.find(epoch.route.camera);
+  for (auto* const other : {track.file.get(), past == past_.end() ? nullptr : past->second.file.get()})
+    if (other != nullptr && !other->empty() && other->synced_groups() == 0)
+      if (auto r = other->sync(); !r) return std::unexpected(r.error());
+  const auto number = next_number(epoch.route.camera, track);
+  if (!number) return std::unexpected(number.error());
+  auto file = FileWriter::create(config_.folder, shared, *number, time, first);
+  if (file) track.number = *number;
+  return file;
 }
 
 Result<FileNumber> RecorderCore::next_number(const DeviceId& camera, Track& track) {
@@ -196,6 +214,8 @@ Result<> RecorderCore::finish_file(Track& track, EndReason reason) {
 void RecorderCore::abandon(Track& track) {
   if (!track.file) return;
   work_.push_back(track.file->name());
+  // The camera may have kept the frames that are not durable.
+  if (const auto past = past_.find(track.file->name().camera); past != past_.end()) abandon_past(past->second);
   track.file.reset();
   track.next.reset();
   track.unsynced.reset();
@@ -236,6 +256,7 @@ void RecorderCore::flush_tracks() {
 }
 
 void RecorderCore::end(const DeviceId& camera, EndReason reason) {
+  if (reason != EndReason::full) end_past(camera);
   const auto found = tracks_.find(camera);
   if (found == tracks_.end() || !found->second.file) return;
   if (auto r = finish_file(found->second, reason); !r) {
@@ -253,6 +274,14 @@ Result<Erased> RecorderCore::erase(const DeviceId& camera, const TimeRange& rang
   if (const auto found = tracks_.find(camera); found != tracks_.end() && found->second.file) {
     const auto facts = found->second.file->facts();
     if (facts.file.time.begin < range.end && range.begin <= facts.file.time.end) end(camera, EndReason::stopped);
+  }
+  // Frames that wait, or that the camera still keeps. What happens from now on is not erased.
+  const TimeRange past_range{range.begin, std::min(range.end, deps_.clock.wall())};
+  if (auto r = deps_.index.note_erased(camera, past_range); !r) return std::unexpected(r.error());
+  if (const auto found = past_.find(camera); found != past_.end()) {
+    found->second.erased.push_back(past_range);
+    if (found->second.file)
+      if (auto r = finish_past(found->second); !r) return std::unexpected(r.error());
   }
   auto files = deps_.index.files(camera, range);
   if (!files) return std::unexpected(files.error());
@@ -293,6 +322,7 @@ bool RecorderCore::tick() {
     motion_unknown_ = true;
     more_to_delete_ = true;
   }
+  tick_past();
   if (!work_.empty()) {
     complete_next();
   } else if (more_to_delete_) {

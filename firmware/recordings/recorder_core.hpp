@@ -11,8 +11,8 @@
 #include <set>
 
 #include "base/log.hpp"
-#include "recordings/file_writer.hpp"
 #include "recordings/key_folder.hpp"
+#include "recordings/recorder_past.hpp"
 
 namespace sealcam::recordings {
 
@@ -45,8 +45,10 @@ struct RecorderDependencies {
 class RecorderCore {
  public:
   static constexpr std::chrono::seconds retry_time{5};
-  static constexpr std::chrono::seconds index_interval{5};  ///< between two updates of a file that is being written
-  static constexpr int max_deletions = 20;                  ///< at once, because frames wait meanwhile
+  static constexpr std::chrono::seconds past_idle{10};          ///< then the file of kept frames ends
+  static constexpr std::chrono::seconds past_file_interval{2};  ///< between two such files of one camera
+  static constexpr std::chrono::seconds index_interval{5};      ///< between two updates of a file that is being written
+  static constexpr int max_deletions = 20;                      ///< at once, because frames wait meanwhile
 
   RecorderCore(RecorderConfig config, const RecorderDependencies& deps);
 
@@ -55,6 +57,15 @@ class RecorderCore {
   /// A key frame or delta that passed every check, and arrived at `now`.
   void add(const std::shared_ptr<const RecordedEpoch>& epoch, protocol::FrameKind kind, Counter counter,
            ByteView message, CaptureTime now, const PictureMark& mark = {});
+  /// The camera keeps these frames, and no others. Those that the hub does not have become past_gaps() to request.
+  void list_past(const DeviceId& camera, const std::vector<protocol::PastRange>& ranges);
+  /// A frame that the camera kept, and that passed every check. `time`: its place on the timeline. It waits for the
+  /// frames before it, for a short time. A frame that is not listed, or that the hub has, is ignored. So each frame is
+  /// in one file only. Of a report or a still, only the counter is recorded.
+  void add_past(const std::shared_ptr<const RecordedEpoch>& epoch, protocol::FrameKind kind, Counter counter,
+                ByteView message, CaptureTime time, const PictureMark& mark);
+  /// At most PastRange::max ranges, ascending, about a second old. Thread-safe.
+  [[nodiscard]] std::vector<protocol::PastRange> past_gaps(const DeviceId& camera) const;
   /// Another frame that the hub received.
   void leave_out(const RecordedEpoch& epoch, Counter counter);
   /// Frames of this camera were dropped before add().
@@ -105,6 +116,26 @@ class RecorderCore {
   void drop(Track& track);
   [[nodiscard]] Result<> begin_epoch(Track& track, const std::shared_ptr<const RecordedEpoch>& epoch);
   [[nodiscard]] Result<> begin_file(Track& track, CaptureTime now);
+  [[nodiscard]] Result<std::unique_ptr<FileWriter>> create_file(const std::shared_ptr<const RecordedEpoch>& epoch,
+                                                                CaptureTime time, std::optional<Counter> first);
+  void load_past(const DeviceId& camera, PastWork& past);
+  [[nodiscard]] bool has_past(const DeviceId& camera, const PastTrack::Key& key) const;
+  void take_live(const DeviceId& camera, const PastTrack::Key& key);
+  void file_past(PastWork& past);
+  [[nodiscard]] Result<> write_past(PastWork& past, bool begins, Counter counter, const PastTrack::Frame& frame);
+  [[nodiscard]] Result<> finish_past(PastWork& past);
+  void abandon_past(PastWork& past);
+  void end_past(const DeviceId& camera);
+  void tick_past();
+  void publish_gaps(const DeviceId& camera, const PastWork& past);
+  /// Calls `call` with each file that is being written.
+  template <class Call>
+  void for_each_file(Call call) const {
+    for (const auto& [camera, track] : tracks_)
+      if (track.file) call(*track.file);
+    for (const auto& [camera, past] : past_)
+      if (past.file) call(*past.file);
+  }
   [[nodiscard]] Result<> check_folder();
   [[nodiscard]] Result<FileNumber> next_number(const DeviceId& camera, Track& track);
   [[nodiscard]] Result<> finish_file(Track& track, EndReason reason);
@@ -137,6 +168,7 @@ class RecorderCore {
   RecorderDependencies deps_;
   FileInspector inspector_;
   std::map<DeviceId, Track> tracks_;
+  std::map<DeviceId, PastWork> past_;
   std::deque<FileName> work_;                                      ///< to complete, or to add to the index
   std::deque<FileName> later_;                                     ///< the disk failed; again after a minute
   std::map<FileName, std::optional<Epoch>> damaged_;               ///< reported, and left as they are
@@ -160,6 +192,7 @@ class RecorderCore {
   mutable std::mutex mutex_;  ///< guards the members below
   Status status_;
   std::map<DeviceId, MonotonicTime> stored_at_;
+  std::map<DeviceId, std::vector<protocol::PastRange>> past_gaps_;
 };
 
 }  // namespace sealcam::recordings

@@ -99,6 +99,8 @@ Result<> delete_recording(const fs::path& folder, Index& index, const KeyFolder&
   const auto others = index.files_of_epoch(file.file.camera, file.epoch);
   if (others && *others <= 1 && !key_in_use)
     if (auto r = keys.remove(file.file.camera, file.epoch); !r) return r;
+  // Before the file, so that a power cut does not bring its frames back. A damaged index must not keep a file.
+  (void)index.note_deleted(file.file);
   const auto path = file.file.below(folder);
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("deleting a recording", path);
   if (auto r = sync_entries_of(path); !r && r.error().code != Errc::not_found) return r;
@@ -135,8 +137,7 @@ Result<> RecorderCore::make_space() {
     const auto space = free_space(config_.folder);
     if (!space) return std::unexpected(space.error());
     auto used = usage_.bytes;
-    for (const auto& [id, track] : tracks_)
-      if (track.file) used += track.file->bytes();
+    for_each_file([&](const FileWriter& file) { used += file.bytes(); });
     {
       const std::scoped_lock lock(mutex_);
       status_.disk_free = space->bytes;
@@ -265,8 +266,10 @@ bool RecorderCore::may_need(const DeviceId& camera, Epoch epoch) const {
 }
 
 bool RecorderCore::epoch_in_use(const DeviceId& camera, Epoch epoch) const {
-  const auto found = tracks_.find(camera);
-  return found != tracks_.end() && found->second.file && found->second.file->epoch().epoch == epoch;
+  bool used = false;
+  for_each_file(
+      [&](const FileWriter& file) { used = used || (file.name().camera == camera && file.epoch().epoch == epoch); });
+  return used;
 }
 
 bool RecorderCore::put(const FileInspector::Facts& facts) {
@@ -311,16 +314,16 @@ void RecorderCore::check_index(const Error& error) {
     listed_ = false;
     return set_index_fault(r.error());
   }
+  (void)deps_.index.note_made(deps_.clock.wall());
   if (listed_) {
     listed_ = false;
     const auto files = list_files(config_.folder);
     if (!files) return;
     work_.clear();
+    std::set<FileName> open;
+    for_each_file([&](const FileWriter& file) { open.insert(file.name()); });
     for (const auto& file : *files)
-      if (!damaged_.contains(file.file) && std::ranges::none_of(tracks_, [&](const auto& t) {
-            return t.second.file && t.second.file->name() == file.file;
-          }))
-        work_.push_back(file.file);
+      if (!damaged_.contains(file.file) && !open.contains(file.file)) work_.push_back(file.file);
     listed_ = true;
   }
 }

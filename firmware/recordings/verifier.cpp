@@ -155,7 +155,6 @@ class CameraVerifier {
   CameraVerifier(const DeviceId& camera, FolderReport& report) : camera_(camera), report_(report) {}
 
   void add(const FileReport& file) {
-    for (const auto& gap : file.gaps) report_.gaps.emplace_back(camera_, gap);
     if (file.number) {
       const auto [known, is_new] = numbers_.emplace(file.number->value(), file.file);
       if (!is_new) fault(FaultKind::repeated, file.file, "the same number as " + known->second.name);
@@ -168,6 +167,7 @@ class CameraVerifier {
     if (epoch.time.begin == CaptureTime() || file.time.begin < epoch.time.begin) epoch.time.begin = file.time.begin;
     epoch.time.end = std::max(epoch.time.end, file.time.end);
     for (const auto& gap : file.gaps) (void)epoch.known_gaps.add(CounterRange{gap.first.value(), gap.frames});
+    epoch.gaps.insert(epoch.gaps.end(), file.gaps.begin(), file.gaps.end());
   }
 
   void finish() {
@@ -179,6 +179,10 @@ class CameraVerifier {
       next = number + 1;
     }
     for (auto& [id, epoch] : epochs_) {
+      // Another file may contain frames that arrived later.
+      for (const auto& gap : epoch.gaps)
+        for (const auto& part : epoch.counters.missing(gap.first.value(), gap.first.value() + gap.frames - 1))
+          report_.gaps.emplace_back(camera_, Gap{gap.time, id, Counter(part.first), part.count});
       if (epoch.counters.empty()) continue;
       for (const auto& gap : epoch.counters.missing(epoch.counters.first(), epoch.counters.last()))
         if (!epoch.known_gaps.contains(gap.first))
@@ -189,6 +193,7 @@ class CameraVerifier {
  private:
   struct EpochContent {
     CounterSet counters, known_gaps;
+    std::vector<Gap> gaps;
     TimeRange time;
   };
   void fault(FaultKind kind, const FileName& file, std::string text) {

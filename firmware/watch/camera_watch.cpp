@@ -17,7 +17,8 @@ CameraWatch::CameraWatch(CameraDependencies& deps, const protocol::Route& route,
       epochs_(max_counter),
       requester_(deps, route),
       shown_(route.camera, deps.cache, deps.sink, deps.clock),
-      recorded_(deps.frames, deps.owner) {}
+      recorded_(deps.frames, deps.owner),
+      past_(deps, route, recorded_, counters_) {}
 
 CameraWatch::~CameraWatch() {
   deps_.checker.remove_queue(queue_);
@@ -65,6 +66,7 @@ void CameraWatch::forget() {
   reported_state_.clear_proof();
   requester_.clear_privacy();
   requester_.clear_unopened();
+  past_.clear();
 }
 
 std::optional<RejectReason> CameraWatch::blocked() const noexcept {
@@ -278,6 +280,7 @@ void CameraWatch::on_report(const EpochState& epoch, const FrameCheck& frame) {
   const auto made = requester_.challenges().made(frame.header.echoes);
   if (made && &epoch == epochs_.current()) {
     reported_state_.on_report(frame.frame->counter, made->at, *report);
+    past_.on_report(*report);
     if (const auto privacy = reported_state_.proven_privacy(deps_.clock.boot()))
       requester_.on_proven_privacy(made->serial, *privacy);
   }
@@ -312,17 +315,9 @@ void CameraWatch::set_requested(std::optional<protocol::RequestKind> kind) {
   // The next request of another kind than live may wait: the camera accepts two a second.
   if (!requested_ || kind == protocol::RequestKind::live) ViewRequester::make_due(epochs_);
   requested_ = kind;
+  requested_since_ = deps_.clock.boot();
   request_due();
   report_state();
-}
-
-Result<> CameraWatch::switch_privacy(bool on) {
-  if (!membership_.may_switch_privacy() || cloned_)
-    return fail(Errc::permission, "this hub is not permitted to switch the camera's privacy");
-  if (!requester_.connected()) return fail(Errc::connection, "not connected to the broker");
-  requester_.begin_privacy(on, epochs_);
-  report_state();
-  return {};
 }
 
 void CameraWatch::tick() {
@@ -334,8 +329,12 @@ void CameraWatch::tick() {
 
 void CameraWatch::request_due() {
   if (!requested_ || blocked() || !requester_.connected()) return;
-  answered_ = answered_.value_or(deps_.clock.boot());
-  requester_.request_due(epochs_, clones_, *requested_);
+  const auto now = deps_.clock.boot();
+  answered_ = answered_.value_or(now);
+  const bool record =
+      recorded_kind_ && (now - requested_since_) % recording_interval >= recording_interval - std::chrono::seconds(1);
+  requester_.request_due(epochs_, clones_, record ? *recorded_kind_ : *requested_);
+  past_.request_due(requester_, epochs_);
 }
 
 CameraState CameraWatch::state(BootTime now) const {

@@ -24,7 +24,9 @@ namespace sealcam::watch {
 class CameraWatch {
  public:
   static constexpr std::chrono::seconds answer_timeout{20};  ///< then the camera is OFFLINE
-  static constexpr std::chrono::hours removed_for{24};       ///< time for which the hub reports its removal
+  /// While a viewer watches; a camera regards a hub as recording for a minute after such a request.
+  static constexpr std::chrono::seconds recording_interval{20};
+  static constexpr std::chrono::hours removed_for{24};  ///< time for which the hub reports its removal
 
   /// `max_counter`: the stored one of device::MaxEpochStore, or 0.
   CameraWatch(CameraDependencies& deps, const protocol::Route& route, std::uint32_t max_counter);
@@ -40,15 +42,30 @@ class CameraWatch {
   void on_status(ByteView message);
   /// Handles a message from the topic `video` or `still`.
   void on_frame(ByteView message, bool retained);
+  /// Handles a message from the topic `past`.
+  void on_past(ByteView message) {
+    if (const auto reason = blocked()) return counters_.rejected.add(*reason);
+    past_.on_message(message, epochs_, camera_keys_);
+  }
   void reject_control(RejectReason rejection) noexcept { counters_.rejected_control.add(rejection); }
   void count_overload() noexcept { ++counters_.overload; }
 
   /// What the hub requests from now on: `live` while a viewer watches, else `record` or `motion` for its recordings, or
   /// nothing.
   void set_requested(std::optional<protocol::RequestKind> kind);
+  /// `record` or `motion` if the hub records the camera, also while a viewer watches. Then one of twenty requests has
+  /// this kind, so that the camera keeps its pictures while it has no broker.
+  void set_recorded(std::optional<protocol::RequestKind> kind) noexcept { recorded_kind_ = kind; }
   /// Requests the camera to close or to open its sensor. See ViewRequester::begin_privacy().
   /// Errors: permission (the roster does not allow it), connection.
-  [[nodiscard]] Result<> switch_privacy(bool on);
+  [[nodiscard]] Result<> switch_privacy(bool on) {
+    if (!membership_.may_switch_privacy() || cloned_)
+      return fail(Errc::permission, "this hub is not permitted to switch the camera's privacy");
+    if (!requester_.connected()) return fail(Errc::connection, "not connected to the broker");
+    requester_.begin_privacy(on, epochs_);
+    report_state();
+    return {};
+  }
   /// The connection is back: sends requests at once.
   void on_connected() {
     ViewRequester::make_due(epochs_);
@@ -115,7 +132,8 @@ class CameraWatch {
   bool cloned_ = false;
   /// The camera's epoch counter went back. Challenges from this serial on were made after the proof.
   std::optional<ChallengeSerial> restored_;
-  std::optional<protocol::RequestKind> requested_;
+  std::optional<protocol::RequestKind> requested_, recorded_kind_;
+  BootTime requested_since_;
   EpochSet epochs_;
   CloneDetector clones_;
   ViewRequester requester_;
@@ -132,6 +150,7 @@ class CameraWatch {
   std::uint32_t name_counter_ = 0;  ///< of the epoch whose grants contained the name
   CameraCounters counters_;
   std::optional<CameraStatus> reported_;
+  PastReceiver past_;  // last: it uses the members above
 };
 
 }  // namespace sealcam::watch

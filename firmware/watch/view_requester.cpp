@@ -51,6 +51,12 @@ void ViewRequester::request_pictures(const EpochState& epoch, protocol::RequestK
   (void)send(request, now);
 }
 
+void ViewRequester::request_past(const EpochState& epoch, std::vector<protocol::PastRange> gaps) {
+  auto request = request_of(epoch.epoch, protocol::RequestKind::past);
+  request.past = std::move(gaps);
+  (void)send(std::move(request), deps_.clock.boot());
+}
+
 void ViewRequester::set_unopened(Epoch epoch) noexcept {
   if (!unopened_ || unopened_->epoch != epoch) unopened_ = Unopened{.epoch = epoch, .next_request = {}};
 }

@@ -54,6 +54,9 @@ class ViewRequester {
   /// live pictures from replaced epochs with activity. Requires connected().
   void request_due(EpochSet& epochs, CloneDetector& clones, protocol::RequestKind kind);
 
+  /// Requests frames that the camera kept. Requires connected().
+  void request_past(const EpochState& epoch, std::vector<protocol::PastRange> gaps);
+
   /// The hub has no key for the camera's newest grants. Requests that the camera begins another epoch, until
   /// clear_unopened() or other grants. Requires nothing.
   void set_unopened(Epoch epoch) noexcept;

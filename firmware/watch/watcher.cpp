@@ -127,6 +127,9 @@ void Watcher::on_message(const transport::Message& message) {
       else if (!message.payload.empty()) rejected_.add(RejectReason::not_member);
       break;
     case Leaf::past:
+      if (auto* camera = find(topic->route.camera)) camera->on_past(message.payload);
+      else rejected_.add(RejectReason::not_member);
+      break;
     case Leaf::command:
     case Leaf::request: rejected_control_.add(RejectReason::malformed); break;
   }
@@ -259,13 +262,19 @@ void Watcher::set_recorded(std::map<DeviceId, protocol::RequestKind> cameras) {
 }
 
 std::optional<protocol::RequestKind> Watcher::requested(const DeviceId& camera) const {
-  if (watch_all_ || watched_.contains(camera)) return protocol::RequestKind::live;
+  return watch_all_ || watched_.contains(camera) ? protocol::RequestKind::live : recorded(camera);
+}
+
+std::optional<protocol::RequestKind> Watcher::recorded(const DeviceId& camera) const {
   const auto found = recorded_.find(camera);
   return found == recorded_.end() ? std::nullopt : std::optional(found->second);
 }
 
 void Watcher::update_requested() {
-  for (auto& [id, camera] : cameras_) camera->set_requested(requested(id));
+  for (auto& [id, camera] : cameras_) {
+    camera->set_recorded(recorded(id));
+    camera->set_requested(requested(id));
+  }
 }
 
 Result<> Watcher::switch_privacy(const DeviceId& id, bool on) {
@@ -284,6 +293,7 @@ CameraWatch& Watcher::find_or_add(const protocol::Route& route) {
   if (!camera) {
     const auto found = max_counters_.find(route.camera);
     camera = std::make_unique<CameraWatch>(camera_deps_, route, found == max_counters_.end() ? 0 : found->second);
+    camera->set_recorded(recorded(route.camera));
     camera->set_requested(requested(route.camera));
   }
   return *camera;

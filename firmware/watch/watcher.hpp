@@ -96,6 +96,7 @@ class Watcher final : public transport::MqttListener {
   void reject_roster(const protocol::Route& route, RejectReason rejection);
   [[nodiscard]] CameraWatch* find(const DeviceId& camera) noexcept;
   CameraWatch& find_or_add(const protocol::Route& route);
+  [[nodiscard]] std::optional<protocol::RequestKind> recorded(const DeviceId& camera) const;
   [[nodiscard]] std::optional<protocol::RequestKind> requested(const DeviceId& camera) const;
   void update_requested();
 

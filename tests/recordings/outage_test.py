@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The broker is away while a hub records: killed, killed while the camera restarts too, and silent. The camera keeps its pictures, and
+afterwards the hub has each of them exactly once, none as LIVE. A thief of the camera's files opens none. Then the camera is killed right after
+privacy, after new masks, and restarted with other settings: none of the kept pictures is left.
+
+    outage_test.py --build DIR [--seconds N]
+"""
+import collections
+import json
+import pathlib
+import shutil
+import signal
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from program_test import RecordingHub, require, run_test  # noqa: E402
+from support.world import wait_for  # noqa: E402
+
+try:
+    from read_recording import read_file, read_header, read_items
+    from sealcam1 import wire
+except ImportError as error:
+    print(f"SKIPPED: python3-cryptography is not installed ({error})")
+    sys.exit(4)
+
+
+def kept_frames(camera):
+    """The whole messages with pictures of the video in the files of the camera."""
+    found = []
+    for path in sorted((camera.state / "past").glob("kept-*/*/*.past")):
+        data, at, items = path.read_bytes(), 0, []
+        while at + 4 <= len(data):
+            size = int.from_bytes(data[at:at + 4], "big")
+            items.append(data[at + 4:at + 4 + size])
+            at += 4 + size
+        found += [item for item in items if item and wire.parse_frame(item)[1] in ("key", "delta")]
+    return found
+
+
+def filed_frames(recordings, camera, account):
+    """How often each message is in the recordings."""
+    found = collections.Counter()
+    for path in recordings.glob("*/*/*.seal"):
+        data = path.read_bytes()
+        try:
+            start = read_header(data, wire.id_of(camera.id), account)["size"]
+            for _, kind, _, item in read_items(data, start):
+                if kind == "frame":
+                    found[item] += 1
+        except (wire.Rejected, IndexError):
+            pass  # the recorder writes this file
+    return found
+
+
+def check_deletions(world, camera):
+    """What the camera kept is copied, and put back before each deletion."""
+    past, saved = camera.state / "past", world.folder / "saved"
+    shutil.copytree(past, saved)
+    config = pathlib.Path(camera.process.argv[camera.process.argv.index("--config") + 1])
+
+    def restart(text, left, put_back=True, **outage):
+        camera.process.kill()
+        if put_back:
+            shutil.rmtree(past, ignore_errors=True)
+            shutil.copytree(saved, past)
+        config.write_text(json.dumps({**json.loads(config.read_text()), "outage": outage}))
+        camera.status_file.unlink(missing_ok=True)
+        camera.process.start()
+        wait_for(text, lambda: camera.status().get("past_bytes") is not None, 20, camera.process)
+        files = len(kept_frames(camera))
+        require((camera.status()["past_bytes"] > 0) == left and (files > 0) == left, f"{text}: {files} kept pictures")
+
+    def owner(*args):
+        world.owner("a", "camera", *args, "--wait", "15")
+
+    restart("control: after a power cut", True)
+    owner("privacy", camera.id, "on")
+    restart("after privacy and a power cut", False, put_back=False)
+    restart("at a start with privacy", False)
+    owner("privacy", camera.id, "off")
+    restart("control: after a power cut", True)
+    owner("settings", camera.id, "--mask", "0,0,500,600")
+    restart("after a mask and a power cut", False, put_back=False)
+    restart("at a start with another mask", False)
+    owner("settings", camera.id, "--no-masks")
+    restart("control: after a power cut", True)
+    restart("with keep off", False, keep=False)
+    require(not past.exists(), "the folder is deleted")
+    restart("with keep on again", False, put_back=False)
+
+
+def run(world, options):
+    world.account("a")
+    account = wire.id_of(world.accounts["a"])
+    world.start_broker()
+    camera = world.camera("a", "camera", {"source": {"backend": "fake", "size": "320x240", "rate": 10, "number": 5},
+                                          "encoder": {"bitrate": 400000, "min_bitrate": 100000, "keyframe_interval": 10}},
+                          "Front door")
+    recorded = RecordingHub(world, mode="continuous")
+    hub, recordings = recorded.device, recorded.folder
+    world.start(hub)
+    world.start(camera)
+
+    def recording():
+        wait_for("the camera records", lambda: camera.status().get("pictures") == "record", 30, camera.process)
+
+    def shown():
+        """Pictures that the hub passed to its viewers."""
+        return sum(sum(c["shown"].values()) for c in hub.status().get("cameras", []))
+
+    def lose_broker(restart):
+        world.broker.kill()
+        time.sleep(options.seconds)
+        if restart:
+            published.append(camera.status()["published"] + camera.status()["stills"])
+            camera.process.kill()
+            time.sleep(1)
+            camera.process.start()
+            time.sleep(2)
+        world.start_broker()
+
+    def all_filed(text):
+        """Waits until the recordings have what the camera kept."""
+        kept = kept_frames(camera)
+        require(len(kept) >= options.seconds * 8, f"{text}: the camera kept {len(kept)} pictures")
+
+        def missing():
+            filed = filed_frames(recordings, camera, account)
+            return [frame for frame in kept if filed[frame] == 0]
+        began = time.time()
+        wait_for(f"{text}: all are filed", lambda: not missing(), 40 + options.seconds * 12, hub.process, step=2)
+        counts = filed_frames(recordings, camera, account)
+        twice = [frame for frame, count in counts.items() if count != 1]
+        require(not twice, f"{text}: {len(kept)} kept pictures are filed, each once, after {time.time() - began:.0f} s")
+
+    published = []
+    recording()
+    time.sleep(5)
+    lose_broker(restart=False)
+    recording()
+    all_filed("broker killed")
+    epoch = camera.status()["epoch"]
+    lose_broker(restart=True)
+    recording()
+    require(camera.status()["epoch"] != epoch, "the camera is in another epoch")
+    all_filed("broker killed, and the camera restarted")
+    time.sleep(2)
+    world.broker.send(signal.SIGSTOP)
+    time.sleep(options.seconds + 8)
+    world.broker.send(signal.SIGCONT)
+    recording()
+    all_filed("broker silent")
+    time.sleep(2)
+    before = shown()
+    published.append(camera.status()["published"] + camera.status()["stills"])
+    require(before <= sum(published), f"none of them was shown: the hub showed {before} of {sum(published)} live pictures")
+
+    kept = kept_frames(camera)
+    require(all(len(frame) > 100 and frame[:1] == b"\xd2" for frame in kept), "the camera's files contain sealed frames only")
+    hub.process.stop()
+    result = recorded.verify()
+    require(not result["faults"], f"verify finds no fault in {result['frames']} frames")
+    opened = [read_file(path, account, hub.state / "recording-keys") for path in sorted(recordings.glob("*/*/*.seal"))]
+    faults = [f"{file['file']}: {fault}" for file in opened for fault in file["faults"]]
+    require(not faults and sum(file["opened"] for file in opened) == result["frames"],
+            f"the second implementation opens all frames with the hub's keys {faults}")
+    stolen = world.folder / "thief"
+    stolen.mkdir()
+    (stolen / "archive").write_bytes(bytes(32))
+    opened = [read_file(path, account, stolen) for path in sorted(recordings.glob("*/*/*.seal"))]
+    require(sum(file["opened"] for file in opened) == 0, "a thief without the hub's keys opens none")
+    check_deletions(world, camera)
+
+
+if __name__ == "__main__":
+    run_test(__doc__, run, seconds=8)
