@@ -77,5 +77,6 @@ void add_size_rows(std::vector<Row>& rows);
 void add_storage_rows(std::vector<Row>& rows);
 void add_operator_rows(std::vector<Row>& rows);
 void add_recording_rows(std::vector<Row>& rows);
+void add_past_rows(std::vector<Row>& rows);
 
 }  // namespace sealcam::attacks

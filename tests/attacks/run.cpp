@@ -191,10 +191,10 @@ Counts counts(Arena& arena) {
 const std::vector<Row>& all_rows() {
   static const std::vector<Row> rows = [] {
     std::vector<Row> made;
-    for (const auto add : {add_message_rows, add_moved_rows, add_time_rows, add_clock_rows, add_order_rows,
-                           add_key_rows, add_insider_rows, add_clone_rows, add_hub_state_rows, add_prekey_rows,
-                           add_roster_rows, add_command_rows, add_privacy_rows, add_request_rows, add_size_rows,
-                           add_storage_rows, add_hostile_rows, add_operator_rows, add_recording_rows})
+    for (const auto add : {add_message_rows, add_moved_rows,   add_time_rows,     add_clock_rows,     add_order_rows,
+                           add_key_rows,     add_insider_rows, add_clone_rows,    add_hub_state_rows, add_prekey_rows,
+                           add_roster_rows,  add_command_rows, add_privacy_rows,  add_request_rows,   add_size_rows,
+                           add_storage_rows, add_hostile_rows, add_operator_rows, add_recording_rows, add_past_rows})
       add(made);
     return made;
   }();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A camera behind a malicious broker, over days. The input is the sequence of actions (camera_steps.hpp): rosters,
-// view requests, commands, time, restarts, and stores that fail. camera_judge.hpp checks what the camera publishes.
-// Here it is checked that no older roster comes back, and that only the owner or a fresh nonce opens a closed sensor.
+// view requests, commands, time, restarts, and stores that fail. camera_judge.hpp checks what the camera publishes,
+// also of the frames that it kept without a broker. Here it is checked that no older roster comes back, and that only
+// the owner or a fresh nonce opens a closed sensor.
 #include "base/testing/fakes.hpp"
 #include "camera_judge.hpp"
 #include "camera_steps.hpp"
@@ -10,6 +11,7 @@
 #include "protocol/view_request.hpp"
 #include "support/camera_stores.hpp"
 #include "support/fake_mqtt_client.hpp"
+#include "support/memory_past_store.hpp"
 
 using namespace sealcam;
 using namespace sealcam::fuzz;
@@ -49,6 +51,7 @@ class Story {
     client_.is_connected = true;
     client_.on_publish = [this](const transport::Publication& p) {
       judge_.follows(run_->rosters.current());
+      note_closed();
       judge_.check(p, run_->control.closed());
       if (judge_.nonce() != nonce_) {
         nonce_ = judge_.nonce();
@@ -67,6 +70,7 @@ class Story {
       const auto version = followed();
       step(static_cast<CameraStep>(in_.byte() % static_cast<unsigned>(CameraStep::steps)));
       settle();
+      note_closed();
       const bool opened = was_closed && !run_->control.closed();
       SC_ASSERT(!opened || may_open_);
       if (opened && by_nonce_) spent_ = nonce_;
@@ -76,10 +80,15 @@ class Story {
   }
 
  private:
+  /// If privacy is not stored, a restart may open the sensor, and the kept frames may be back.
+  void note_closed() {
+    if (run_->control.closed() && stores_.privacy.content) judge_.closed_before(FrameNumber(number_));
+  }
   void start() {
     client_.waiting.clear();
     judge_.restarted();
-    const test::CameraOptions options{.publisher = {.route = devices().route, .rate = {}}};
+    past_.restart();
+    const test::CameraOptions options{.publisher = {.route = devices().route, .rate = {}}, .past = &past_};
     run_.reset();
     run_.emplace(clock_, log_, devices().owner, devices().camera, stores_, options);
     run_->publisher.attach(client_);
@@ -166,7 +175,7 @@ class Story {
 
   void request() {
     const auto& by = hub(in_.byte());
-    const auto kind = static_cast<RequestKind>(1 + in_.byte() % 7);
+    const auto kind = static_cast<RequestKind>(1 + in_.byte() % 8);
     const auto flags = in_.byte();
     const auto current = run_->epochs.current();
     const protocol::RequestSeq seq((flags & 1U) != 0 ? 1 : ++seq_);
@@ -175,6 +184,8 @@ class Story {
     if (kind == RequestKind::privacy_off) request.nonce = nonce_ == protocol::Nonce() ? protocol::Nonce(1) : nonce_;
     if ((flags & 4U) != 0) request.prekey = protocol::Prekey{protocol::PrekeyNumber(seq_ + 1), by.hpke()};
     request.cannot_open = (flags & 8U) != 0;
+    if (kind == RequestKind::past) request.past = ranges((flags & 32U) != 0);
+    if (kind == RequestKind::past && request.past.empty()) return;
     const auto& signer = (flags & 16U) != 0 ? hub(&by == &devices().first ? 1 : 0) : by;
     judge_.delivered(request.challenge);
     // A fresh nonce opens the sensor, once.
@@ -182,6 +193,17 @@ class Story {
                 clock_.boot() - nonce_made_ <= nonce_time;
     may_open_ = may_open_ || by_nonce_;
     deliver(Leaf::request, must(protocol::encode_view_request(request, devices().route, signer.keys().identity)), &by);
+  }
+
+  std::vector<protocol::PastRange> ranges(bool others) {
+    if (!others) return run_->publisher.past().listed();
+    std::vector<protocol::PastRange> ranges;
+    for (auto first = protocol::Counter(in_.byte()); ranges.size() < in_.byte() % 16U; first = first.next()) {
+      const protocol::Counter last(first.value() + in_.byte());
+      ranges.push_back({run_->epochs.current().value_or(protocol::Epoch(7)), first, last});
+      first = last.next();
+    }
+    return ranges;
   }
 
   void command() {
@@ -221,6 +243,7 @@ class Story {
     client_.is_connected = in_.byte() % 2 == 0;
     if (client_.is_connected) return run_->publisher.on_connected();
     client_.waiting.clear();
+    judge_.disconnected();
     run_->publisher.on_disconnected({Errc::connection});
   }
 
@@ -231,12 +254,14 @@ class Story {
     stores_.privacy.broken = (fails & 4U) != 0;
     stores_.epochs.broken = (fails & 8U) != 0;
     stores_.prekeys.broken = (fails & 16U) != 0;
+    past_.broken = (fails & 32U) != 0;
   }
 
   Input in_;
   FakeClock clock_;
   NoLog log_;
   test::CameraStores stores_{devices().camera};
+  test::MemoryPastStore past_;
   test::FakeMqttClient client_;
   CameraJudge judge_{devices().route, devices().camera, {&devices().first, &devices().second}};
   std::optional<test::CameraRun> run_;

@@ -26,6 +26,10 @@ class CameraJudge {
   void follows(const protocol::Roster* roster) { roster_ = roster == nullptr ? std::nullopt : std::optional(*roster); }
   void delivered(protocol::Challenge challenge) { challenges_.insert(challenge); }
   void restarted() { current_.reset(); }
+  /// Frames that the camera seals now and does not publish have counters, too.
+  void disconnected() { may_miss_ = true; }
+  /// The sensor is closed, and that is stored: no kept frame of an earlier picture may leave the camera any more.
+  void closed_before(FrameNumber picture) { first_allowed_ = picture; }
 
   /// A publication, and whether the sensor is closed at that moment.
   void check(const transport::Publication& p, bool closed) {
@@ -35,6 +39,7 @@ class CameraJudge {
       case Leaf::grants: return check_grants(p.payload);
       case Leaf::video:
       case Leaf::still: return check_frame(p.payload, closed);
+      case Leaf::past: return check_past(p.payload, closed);
       case Leaf::status: {
         const auto status = must(protocol::decode_status(p.payload, route_, verifier_));
         return SC_ASSERT(!status.online || status.privacy == closed);
@@ -68,18 +73,22 @@ class CameraJudge {
       if (content && !current_)
         current_ =
             Open{grants.epoch, must(crypto::sframe::OpeningKey::open(grants.suite, grants.epoch, content->base_key))};
+      if (content) keep_key(grants, *content);
     }
     if (!current_)
       current_ = Open{grants.epoch, must(crypto::sframe::OpeningKey::open(grants.suite, grants.epoch, {}))};
     opens_ = std::ranges::any_of(hubs_, [&](const auto* hub) { return roster_->active(hub->id()) != nullptr; });
   }
 
-  // A frame belongs to the newest grants, its counter has no gap, and there is no picture while the sensor is closed.
+  // A frame belongs to the newest grants, its counter has no gap without an outage, and there is no picture while the sensor is closed.
   void check_frame(ByteView message, bool closed) {
     const auto frame = must(protocol::parse_frame(message));
     const protocol::FrameOpener opener(route_);
     must(opener.verify(frame, verifier_));
-    SC_ASSERT(current_ && frame.epoch == current_->epoch && frame.counter.value() == current_->next++);
+    const auto counter = frame.counter.value();
+    SC_ASSERT(current_ && frame.epoch == current_->epoch && counter >= current_->next);
+    SC_ASSERT(std::exchange(may_miss_, false) || counter == current_->next);
+    current_->next = counter + 1;
     SC_ASSERT(frame.kind == protocol::FrameKind::report || !closed);
     SC_ASSERT(opens_);  // without an active hub nothing requests frames
     Bytes out(frame.sealed.size());
@@ -92,12 +101,42 @@ class CameraJudge {
     if (report.nonce) nonce_ = *report.nonce;
   }
 
+  void keep_key(const protocol::Grants& grants, const protocol::GrantContent& content) {
+    keys_.insert_or_assign(grants.epoch,
+                           must(crypto::sframe::OpeningKey::open(grants.suite, grants.epoch, content.base_key)));
+  }
+
+  // Kept grants are for active hubs alone. Kept frames are of the camera, have no picture from before privacy, and do
+  // not leave the camera while the sensor is closed.
+  void check_past(ByteView message, bool closed) {
+    SC_ASSERT(!closed && roster_);
+    const auto frame = protocol::parse_frame(message);
+    if (!frame) {
+      const auto grants = must(protocol::decode_grants(message, route_, verifier_));
+      for (const auto& grant : grants.grants) SC_ASSERT(roster_->active(grant.hub) != nullptr);
+      for (const auto* hub : hubs_)
+        if (const auto content = protocol::open_grant(grants, route_, hub->id(),
+                                                      [&](protocol::PrekeyNumber) { return &hub->keys().hpke; }))
+          keep_key(grants, *content);
+      return;
+    }
+    const protocol::FrameOpener opener(route_);
+    must(opener.verify(*frame, verifier_));
+    const auto key = keys_.find(frame->epoch);
+    SC_ASSERT(key != keys_.end());
+    Bytes out(frame->sealed.size());
+    const auto opened = must(opener.open(out, *frame, key->second));
+    if (frame->kind != protocol::FrameKind::report) SC_ASSERT(opened.header.number.value() >= first_allowed_.value());
+  }
+
   const protocol::Route& route_;
   crypto::Verifier verifier_;
   std::vector<const test::Actor*> hubs_;
   std::optional<protocol::Roster> roster_;
   std::optional<Open> current_;
-  bool opens_ = false;
+  std::map<protocol::Epoch, crypto::sframe::OpeningKey> keys_;  ///< of all epochs whose grants were published
+  FrameNumber first_allowed_;
+  bool opens_ = false, may_miss_ = false;
   std::uint64_t newest_counter_ = 0;
   std::set<protocol::Challenge> challenges_;
   protocol::Nonce nonce_;

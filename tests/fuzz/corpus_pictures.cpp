@@ -100,6 +100,8 @@ void watcher_seeds(Seeds& seeds) {
                       0,         0, s(tick),   s(wait), 11,       s(tick), s(frame), 0, 1, 0,         0, s(frame), 0, 0,
                       0,         0, s(grants), 0,       s(again), 2,       0});
   sequence("before-grants", {s(roster), 0, s(frame), 0, 0, 0, 0, s(wait), 5, s(grants), 0, s(frame), 0, 0, 1, 0});
+  sequence("past", {s(roster), 0,  s(grants), 0,       s(frame), 0,       0,        0, 0, s(frame), 0, 0, 3, 4,
+                    s(wait),   60, s(tick),   s(wait), 30,       s(tick), s(again), 1, 4, s(again), 0, 4});
   sequence("early", {s(grants), 0, s(status), 0, s(roster), 0, s(frame), 0, 0, 0, 0});
   sequence("removed", {s(roster), 0, s(grants), 0, s(frame),  0, 0,         0, 0,         s(roster), 1, s(frame),
                        0,         0, 0,         0, s(roster), 2, s(grants), 0, s(again),  0,         0, s(frame),

@@ -23,6 +23,9 @@ void recording_seeds(Seeds& seeds) {
   receipt.integer(7).array(1).array(3).integer(1000).integer(1'790'000'000'000'000).bytes(Bytes(32));
   receipt.integer(8).bytes(Bytes(32)).integer(9).integer(1'790'000'000'000'001).integer(10).integer(1);
   seeds.put(fuzzer, "receipt", {3}, receipt.view());
+  seeds.put("past_store_fuzz", "frames", {1, 90, 1, 2, 91, 3, 92, 4}, "");
+  seeds.put("past_store_fuzz", "torn", {1, 90, 1, 2, 91, 3, 92, 4, 5, 6, 7, 8, 90, 9}, "");
+  seeds.put("past_store_fuzz", "raw", {0}, Bytes(300));
   seeds.put(fuzzer, "index", {4}, std::string_view("SQLite format 3\0", 16));
   seeds.put(fuzzer, "index-valid", {5}, "");
   seeds.put(fuzzer, "index-other-version", {5, 0, 63, 1}, "");

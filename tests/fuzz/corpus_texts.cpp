@@ -21,7 +21,8 @@ void name_seeds(Seeds& seeds) {
   seeds.put("names_fuzz", "id-bytes", {0}, id.bytes());
   seeds.put("names_fuzz", "hex", {1}, to_hex(id.bytes()));
   using protocol::Leaf;
-  for (const auto leaf : {Leaf::roster, Leaf::command, Leaf::grants, Leaf::video, Leaf::still, Leaf::status})
+  for (const auto leaf :
+       {Leaf::roster, Leaf::command, Leaf::grants, Leaf::video, Leaf::still, Leaf::past, Leaf::status})
     seeds.put("names_fuzz", "topic-" + std::string(name(leaf)), {2}, protocol::topic(parties().route, leaf));
   seeds.put("names_fuzz", "topic-index", {2}, protocol::index_topic(parties().route.account, parties().hub.id()));
   seeds.put("names_fuzz", "topic-request", {2}, protocol::request_topic(parties().route, parties().hub.id()));

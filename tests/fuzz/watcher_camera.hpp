@@ -53,7 +53,7 @@ class HonestCamera {
   }
 
   /// Takes a picture, or repeats the last key frame as a still. Seals and records it. A report proves a closed sensor
-  /// if `skipped` is odd.
+  /// if `skipped` is odd, and lists kept frames if it is at least 4.
   const Bytes& frame(std::size_t epoch, protocol::FrameKind kind, std::uint32_t skipped, protocol::Challenge echo,
                      MonotonicTime now) {
     Taken taken{kind, {}, {}, now};
@@ -105,7 +105,12 @@ class HonestCamera {
     if (kind == protocol::FrameKind::report) {
       taken.header.codec = protocol::Codec::none;
       taken.header.number = FrameNumber(numbers_[epoch]);
-      taken.content = protocol::encode_report({{}, {}, {}, skipped % 2 != 0});
+      // Also lists the frames of all epochs that it sealed so far.
+      std::vector<protocol::PastRange> kept;
+      for (std::size_t i = 0; i < epochs && skipped >= 4; ++i)
+        if (const auto next = keys_[i].next_counter(); next.value() > 0)
+          kept.push_back({number(i), {}, protocol::Counter(next.value() - 1)});
+      taken.content = protocol::encode_report({{}, {}, {}, skipped % 2 != 0, {}, true, kept});
       return taken;
     }
     numbers_[epoch] += 1 + skipped;

@@ -78,6 +78,35 @@ const Bytes& large_frame() {
   return *one;
 }
 
+/// A hub that records: it requests all that a camera listed. What reaches it from the topic of kept frames is genuine,
+/// and was requested.
+class Recorder final : public watch::FrameSink {
+ public:
+  explicit Recorder(const HonestCamera& camera) : camera_(camera) {}
+
+ private:
+  void on_frame(const std::shared_ptr<const device::RecordedEpoch>&, const watch::FrameCheck&, bool) override {}
+  void on_end(const DeviceId&, End) override { listed_.clear(); }
+  void on_past_listed(const DeviceId& id, const std::vector<protocol::PastRange>& ranges) override {
+    SC_ASSERT(id == parties().camera.id() && ranges.size() <= protocol::PastRange::max);
+    listed_ = ranges;
+  }
+  void on_past_frame(const std::shared_ptr<const device::RecordedEpoch>& epoch,
+                     const watch::FrameCheck& frame) override {
+    SC_ASSERT(epoch->epoch == frame.frame->epoch);
+    const auto* taken = camera_.find(frame.frame->epoch, frame.frame->counter);
+    SC_ASSERT(taken != nullptr && taken->kind == frame.frame->kind);
+    SC_ASSERT(std::ranges::any_of(requested_, [&](const protocol::PastRange& range) {
+      return range.epoch == frame.frame->epoch && range.first <= frame.frame->counter &&
+             frame.frame->counter <= range.last;
+    }));
+  }
+  std::vector<protocol::PastRange> past_gaps(const DeviceId&) override { return requested_ = listed_; }
+
+  const HonestCamera& camera_;
+  std::vector<protocol::PastRange> listed_, requested_;
+};
+
 class Run {
  public:
   explicit Run(Input in) : in_(in) { restart(); }
@@ -94,9 +123,9 @@ class Run {
   void restart() {
     watcher_.reset();
     pictures_.forget();
-    watcher_ =
-        must(watch::Watcher::create(parties().owner.identity(), parties().hub.keys(),
-                                    {checker_, rosters_, numbers_, epochs_, &prekeys_, clock_, log_, pictures_}));
+    watcher_ = must(watch::Watcher::create(
+        parties().owner.identity(), parties().hub.keys(),
+        {checker_, rosters_, numbers_, epochs_, &prekeys_, clock_, log_, pictures_, nullptr, &recorder_}));
     watcher_->start(requests_.client);
     watcher_->on_connected();
     watcher_->set_watched(true, {});
@@ -108,7 +137,8 @@ class Run {
     deliver(protocol::topic(parties().route, leaf), payload, retained);
   }
   [[nodiscard]] static Leaf leaf(unsigned n) {
-    constexpr std::array leaves{Leaf::video, Leaf::still, Leaf::grants, Leaf::roster, Leaf::status, Leaf::command};
+    constexpr std::array leaves{Leaf::video,  Leaf::still,   Leaf::grants, Leaf::roster,
+                                Leaf::status, Leaf::command, Leaf::past};
     return leaves[n % leaves.size()];
   }
   /// Returns a frame of the camera, or nothing if it has not sealed one.
@@ -167,6 +197,11 @@ class Run {
   void again() {
     const auto message = made(in_.byte());
     const auto flags = in_.byte();
+    if ((flags & 4U) != 0) {
+      if (const auto frame = protocol::parse_frame(message))
+        deliver(Leaf::past, HonestCamera::grants(frame->epoch.value() - HonestCamera::number(0).value()));
+      return deliver(Leaf::past, message);
+    }
     deliver((flags & 1U) != 0 ? Leaf::still : Leaf::video, message, (flags & 2U) != 0);
   }
   void tamper() {
@@ -246,6 +281,7 @@ class Run {
   NoLog log_;
   HonestCamera camera_;
   PictureChecker pictures_{camera_, true_time_};
+  Recorder recorder_{camera_};
   test::MemoryHubRosterStore rosters_;
   test::MemorySequenceStore numbers_;
   test::MemoryMaxEpochStore epochs_;

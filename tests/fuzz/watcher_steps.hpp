@@ -10,7 +10,7 @@ enum class Step : std::uint8_t {
   roster,      ///< which of 5: version 1, 2 without this hub, 3, another one with version 3, of another owner
   grants,      ///< which of 4 epochs
   frame,       ///< flags (withheld, no echo), epoch, kind, skipped numbers: sealed now, delivered unless withheld
-  again,       ///< which sealed frame, flags (topic of stills, retained)
+  again,       ///< which sealed frame, flags (topic of stills, retained, topic of kept frames: then with grants before)
   tamper,      ///< which message, kind of change, position (2 bytes), leaf
   redirect,    ///< which sealed frame, topic: of another account or another camera
   forge,       ///< epoch, kind: sealed by a hub that has the epoch's key, in the name of the camera

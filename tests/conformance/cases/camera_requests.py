@@ -25,7 +25,7 @@ def requests():
     c.deliver(topic, "long", bytes(513), "513 bytes", {"request": ["malformed"]})
     body = {1: 1, 2: bytes(8), 3: 1, 4: 1}
     c.deliver(topic, "no-challenge", c.signed("request", body, PARTIES["hub"]), "a request whose challenge is zero", {"request": ["malformed"]})
-    c.deliver(topic, "kind-8", c.signed("request", {**body, 1: 8, 2: b"12345678"}, PARTIES["hub"]), "a request of kind 8", {"request": ["malformed"]})
+    c.deliver(topic, "kind-9", c.signed("request", {**body, 1: 9, 2: b"12345678"}, PARTIES["hub"]), "a request of kind 9", {"request": ["malformed"]})
     c.deliver(topic, "nonce-in-live", c.signed("request", {**body, 2: b"12345678", 5: b"12345678"}, PARTIES["hub"]),
               "a live request with a nonce", {"request": ["malformed"]})
     c.deliver(topic, "no-nonce", c.signed("request", {**body, 1: 4, 2: b"12345678"}, PARTIES["hub"]),

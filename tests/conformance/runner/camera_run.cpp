@@ -141,12 +141,14 @@ class CameraRun final : public Run {
                        : kind == "privacy-off" ? 4
                        : kind == "nonce"       ? 5
                        : kind == "record"      ? 6
-                                               : 7;
+                       : kind == "motion"      ? 7
+                                               : 8;
     const std::string epoch_name = r.at("epoch");
     const auto epoch = epochs_.contains(epoch_name) ? epochs_.at(epoch_name) : case_.epoch(epoch_name).number;
     crypto::CborWriter writer;
     writer.map(4U + (r.contains("nonce") ? 1U : 0U) + (r.contains("prekey") ? 1U : 0U) +
-               (r.contains("receiver") ? 1U : 0U) + (r.value("cannot_open", false) ? 1U : 0U));
+               (r.contains("receiver") ? 1U : 0U) + (r.value("cannot_open", false) ? 1U : 0U) +
+               (r.contains("past") ? 1U : 0U));
     writer.integer(1).integer(number).integer(2).bytes(bytes_of(r.at("challenge")));
     writer.integer(3).unsigned_integer(epoch.value()).integer(4).unsigned_integer(r.at("seq").get<std::uint64_t>());
     if (r.contains("nonce")) writer.integer(5).bytes(nonce(r.at("nonce")));
@@ -161,6 +163,13 @@ class CameraRun final : public Run {
       for (const auto& n : r.at("receiver")) writer.unsigned_integer(n.get<std::uint64_t>());
     }
     if (r.value("cannot_open", false)) writer.integer(8).boolean(true);
+    if (r.contains("past")) {
+      writer.integer(9).array(r.at("past").size());
+      for (const auto& range : r.at("past")) {
+        writer.array(range.size());
+        for (const auto& n : range) writer.unsigned_integer(n.get<std::uint64_t>());
+      }
+    }
     const auto header = protocol::protected_header(case_.party(r.value("claims", r.at("by").get<std::string>())).id());
     const auto aad = protocol::external_aad(protocol::MessageName::request, case_.route());
     return must(crypto::cose::sign1(by.keys().identity, header, aad, writer.view()));

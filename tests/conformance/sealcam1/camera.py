@@ -13,6 +13,7 @@ EPOCH_MS = 24 * 3_600_000
 KEPT_MS, TAIL_MS, FRESH_MS = 10_000, 10_000, 2000
 REPORT_MS, USUAL_MOTION = 5000, 50
 PER_HUB, PER_CAMERA, PER_ROSTERS = 2, 32, 4
+PAST_PER_HUB, PAST_PER_CAMERA = 1, 8
 MAX_REQUEST = 512
 
 
@@ -31,7 +32,7 @@ class Window:
 
 class HubState:
     def __init__(self, entry):
-        self.entry, self.window = entry, Window(PER_HUB)
+        self.entry, self.window, self.past = entry, Window(PER_HUB), Window(PAST_PER_HUB)
         self.seq = None
         self.reported = None      # last answer with a report in this epoch
         self.lease = self.still = self.motion = 0
@@ -47,7 +48,7 @@ class Camera:
         self.clock, self.stores, self.random, self.publish = clock, stores, random, publish
         self.connected = self.epoch_open = False
         self.hubs, self.roster, self.epoch = {}, None, None
-        self.window, self.rosters = Window(PER_CAMERA), Window(PER_ROSTERS)
+        self.window, self.past, self.rosters = Window(PER_CAMERA), Window(PAST_PER_CAMERA), Window(PER_ROSTERS)
         self.reports, self.last_still, self.last_video = [], None, None
         self.requesting, self.turn, self.last_picture = [], 0, None  # hubs in the order of their first request
         self.privacy, self.prekeys = stores.get("privacy", False), stores.setdefault("prekeys", {})
@@ -201,9 +202,10 @@ class Camera:
         if self.epoch is None or request["epoch"] != self.number(self.epoch):
             self.note_later_epoch(state, request, header, payload, signature, now)
             raise Rejected("wrong_epoch")
-        require(not state.window.full(now) and not self.window.full(now), "too_often")
-        state.window.count(now)
-        self.window.count(now)
+        windows = (state.past, self.past) if request["kind"] == "past" else (state.window, self.window)
+        require(not any(window.full(now) for window in windows), "too_often")
+        for window in windows:
+            window.count(now)
         require(header == wire.protected_header(hub))
         wire.check_signature(state.entry["identity"], "request", self.account, self.id, header, payload, signature)
         if request["prekey"]:

@@ -73,6 +73,8 @@ class CameraRunner:
             body[7] = r["receiver"]
         if r.get("cannot_open"):
             body[8] = True
+        if "past" in r:
+            body[9] = r["past"]
         signer = self.case.parties[r.get("claims", r["by"])].id
         return wire.sign(party.private, "request", self.case.account, self.case.camera, wire.encode(body), signer)
 

@@ -122,6 +122,10 @@ class Hub:
                 state.on_frame(message, retained)
             else:
                 require(not message, "not_member")
+        elif leaf == "past":
+            state = self.cameras.get(camera)
+            require(state is not None and state.member, "not_member")
+            raise Rejected("cloned" if state.cloned else "closed_epoch")  # this hub stores no frames (R-PAST-7)
         else:
             raise Rejected("malformed")
 

@@ -5,7 +5,8 @@ import hashlib
 from . import wire
 from .wire import require
 
-LEAVES = ("roster", "command", "grants", "video", "still", "status")
+LEAVES = ("roster", "command", "grants", "video", "still", "past", "status")
+MAX_PAST = 16
 TIME_LIMIT = 1 << 53
 
 
@@ -123,17 +124,28 @@ def status(message, account, camera, key):
     return result
 
 
-REQUEST_KINDS = {1: "live", 2: "still", 3: "privacy-on", 4: "privacy-off", 5: "nonce", 6: "record", 7: "motion"}
+REQUEST_KINDS = {1: "live", 2: "still", 3: "privacy-on", 4: "privacy-off", 5: "nonce", 6: "record", 7: "motion", 8: "past"}
+
+
+def past(value):
+    """Ranges (epoch, first, last) of frames, ascending, not overlapping."""
+    require(1 <= len(many(value, MAX_PAST)) and all(isinstance(entry, list) and len(entry) == 3 for entry in value))
+    ranges = [tuple(map(uint, entry)) for entry in value]
+    require(all(first <= last < 1 << 32 for _, first, last in ranges))
+    require(all(a[0] < b[0] or (a[0] == b[0] and a[2] < b[1]) for a, b in zip(ranges, ranges[1:])))
+    return ranges
 
 
 def request_content(payload):
-    value = fields(wire.decode(payload), (1, 2, 3, 4), (5, 6, 7, 8))
+    value = fields(wire.decode(payload), (1, 2, 3, 4), (5, 6, 7, 8, 9))
     require(type(value[1]) is int and value[1] in REQUEST_KINDS)
     result = {"kind": REQUEST_KINDS[value[1]], "challenge": int.from_bytes(raw(value[2], 8), "big"),
               "epoch": uint(value[3]), "seq": uint(value[4]), "nonce": value.get(5), "prekey": None, "receiver": value.get(7),
               "cannot_open": 8 in value and true(value[8])}
     require(result["challenge"] != 0)
     require((result["kind"] == "privacy-off") == (5 in value))
+    require((result["kind"] == "past") == (9 in value))
+    result["past"] = past(value[9]) if 9 in value else []
     if 5 in value:
         raw(value[5], 8)
         require(value[5] != bytes(8))
@@ -184,12 +196,13 @@ def settings(value):
 
 
 def report(content):
-    value = fields(wire.decode(content), (1, 2), (3, 4, 5, 6))
+    value = fields(wire.decode(content), (1, 2), (3, 4, 5, 6, 7))
     if 3 in value:
         require(raw(value[3], 8) != bytes(8))
     require(5 not in value or 1 <= uint(value[5]) <= 255)
     return {"version": uint(value[1]), "hash": raw(value[2], 32), "nonce": value.get(3), "privacy": 4 in value and true(value[4]),
-            "fault": value.get(5), "detects_motion": not (6 in value and true(value[6]))}
+            "fault": value.get(5), "detects_motion": not (6 in value and true(value[6])),
+            "past": past(value[7]) if 7 in value else []}
 
 
 def index(message, account, hub, owner):
