@@ -52,11 +52,36 @@ std::string place(std::string_view text, std::size_t byte) {
   return sealcam::format("line {}, column {}, or just before", line, column);
 }
 
+/// Editors and office programs store more than plain text in UTF-8. The parser would only report a place.
+std::optional<std::string_view> editor_form(std::string_view text) {
+  const auto zero = [&](std::size_t at) { return text[at] == '\0'; };
+  const bool alternating =
+      text.size() >= 4 && text.size() % 2 == 0 && zero(0) != zero(1) && zero(2) == zero(0) && zero(3) == zero(1);
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff") || alternating)
+    return "the text is UTF-16; save it as UTF-8";
+  if (text.starts_with("{\\rtf")) return "this is a document in RTF; save it as plain text";
+  if (text.starts_with("PK\x03\x04")) return "this is a document of an office program; save it as plain text";
+  return std::nullopt;
+}
+
+/// The next step for what editors often do near the byte at which the parser stopped.
+std::string_view hint(std::string_view text, const Json::parse_error& error) {
+  if (text.empty()) return "; the file is empty";
+  if (std::string_view(error.what()).contains("ill-formed UTF-8")) return "; save the text as UTF-8";
+  const auto at = error.byte == 0 ? 0 : std::min(error.byte - 1, text.size());
+  const auto around = text.substr(at - std::min<std::size_t>(at, 2), 5);  // the parser may stop within a character
+  for (const std::string_view quote : {"\u201c", "\u201d", "\u201e", "\u2018", "\u2019", "\u00ab", "\u00bb"})
+    if (around.contains(quote)) return "; replace typographic quotes by straight ones";
+  return "";
+}
+
 }  // namespace
 
 std::optional<std::string> json_error(std::string_view text, const JsonRules& rules) {
+  if (const auto form = editor_form(text)) return sealcam::format("not valid JSON: {}", *form);
   if (const auto nul = text.find('\0'); nul != std::string_view::npos)
-    return sealcam::format("not valid JSON: a NUL byte at {}", place(text, nul + 1));
+    return sealcam::format("not valid JSON: a NUL byte at {}{}", place(text, nul + 1),
+                           nul == 0 ? "; the file was not written completely" : "");
   Strictness strict(rules.max_depth);
   const auto within = [&](int around, Json::parse_event_t event, const Json& parsed) {
     return strict.allow(around, event, parsed);
@@ -65,7 +90,7 @@ std::optional<std::string> json_error(std::string_view text, const JsonRules& ru
   try {
     [[maybe_unused]] const auto parsed = Json::parse(text, within, /*allow_exceptions=*/true, rules.comments);
   } catch (const Json::parse_error& error) {  // its message quotes the text
-    invalid = sealcam::format("not valid JSON: {}", place(text, error.byte));
+    invalid = sealcam::format("not valid JSON: {}{}", place(text, error.byte), hint(text, error));
   } catch (const Json::exception&) {
     invalid = "not valid JSON: a number is too large";
   }

@@ -46,6 +46,30 @@ TEST_CASE("a NUL byte ends no document: what follows it is not ignored") {
   CHECK(error("{}") == "");  // control
 }
 
+TEST_CASE("an editor's own form of a text is an error with the next step") {
+  const auto error = [](std::string_view text) { return ConfigReader(text).finish().value_or(""); };
+  using namespace std::string_view_literals;
+  for (const auto text : {"\xff\xfe{\0}\0"sv, "\xfe\xff\0{\0}"sv, "{\0}\0"sv, "\0{\0}"sv})
+    CHECK(error(text).contains("UTF-16; save it as UTF-8"));
+  CHECK(error("{\\rtf1\\ansi {\"name\": \"Shed\"}}").contains("plain text"));
+  CHECK(error("PK\x03\x04geheim").contains("plain text"));
+  for (const auto* text :
+       {"{\u201cname\u201d: 1}", "{\"name\": \u201cgeheim\u201d}", "{\u2018name\u2019: 1}", "{\u00abname\u00bb: 1}"}) {
+    CHECK(error(text).contains("straight"));
+    CHECK_FALSE(error(text).contains("geheim"));
+  }
+  CHECK(error("{\"name\": \"K\xfc"
+              "che\"}")
+            .contains("save the text as UTF-8"));
+  CHECK(error("").ends_with("the file is empty"));
+  CHECK(error(std::string_view("\0\0\0\0\0\0", 6)).ends_with("was not written completely"));  // after a power cut
+  // Controls: a byte order mark of UTF-8, other characters, and other mistakes beside them.
+  CHECK_FALSE(ConfigReader("\xef\xbb\xbf{\r\n}").finish());
+  CHECK(error("\xef\xbb\xbf{\"name\": \"K\u00fcche\"}").contains("/name: unknown setting"));
+  CHECK(error("{\"name\": \"K\u00fcche\" 1}").ends_with("or just before"));
+  CHECK(error("{\"name\": \"\u201cK\u201d\"}").contains("/name: unknown setting"));
+}
+
 TEST_CASE("an unknown setting is an error that names its place") {
   ConfigReader reader(R"({"broker":{"host":"b","prot":1}})");
   CHECK(reader.text("/broker/host", "") == "b");
