@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/config.hpp"
@@ -132,8 +133,8 @@ namespace {
 constexpr off_t max_overwritten = 64 << 10;
 
 constexpr auto error_name = "sealcam-settings-error.txt";
-/// Some editors append .txt to each name, and a PC may hide it.
-constexpr auto misnamed = "sealcam.json.txt";
+constexpr auto settings_name = "sealcam.json";
+constexpr std::size_t max_misnamed = 4;  // that are reported
 
 Result<> overwrite(int fd) {
   struct stat info{};
@@ -190,7 +191,7 @@ Result<> erase_file(const std::filesystem::path& path) {
 namespace {
 
 Result<Taken> take_file(const CardFolders& folders, Log& log) {
-  const auto file = folders.card / "sealcam.json";
+  const auto file = folders.card / settings_name;
   auto content = read_file(file, max_settings);
   if (!content && content.error().code == Errc::not_found) {
     if (auto r = erase_file(folders.card / error_name); !r) return std::unexpected(r.error());
@@ -213,16 +214,50 @@ Result<Taken> take_file(const CardFolders& folders, Log& log) {
   return Taken::taken;
 }
 
+/// Whether a person probably gave a file this name instead of sealcam.json. Some editors append .txt, which a PC may
+/// hide; a browser numbers a second download; a card that is not FAT distinguishes capital letters.
+bool is_misnamed(std::string_view name) {
+  std::string letters;
+  for (const char c : name) {
+    if (c >= 'A' && c <= 'Z') letters += static_cast<char>(c - 'A' + 'a');
+    if (c >= 'a' && c <= 'z') letters += c;
+  }
+  std::string_view rest = letters;
+  if (!rest.starts_with("sealcam")) return false;
+  rest.remove_prefix(7);
+  return rest.empty() || rest.starts_with("js") || rest == "txt" || rest == "conf" || rest == "settings";
+}
+
+std::vector<std::string> misnamed_files(const CardFolders& folders) {
+  std::vector<std::string> names;
+  std::error_code ec;
+  for (std::filesystem::directory_iterator entry(folders.card, ec), end; !ec && entry != end; entry.increment(ec)) {
+    std::error_code other;
+    const auto name = entry->path().filename().string();
+    // FAT also finds sealcam.json by a name with capital letters: then it was read.
+    if (!is_misnamed(name) || std::filesystem::equivalent(entry->path(), folders.card / settings_name, other) ||
+        std::filesystem::is_directory(entry->symlink_status(other)))
+      continue;
+    names.push_back(printable(name, 100));
+  }
+  std::ranges::sort(names);
+  names.resize(std::min(names.size(), max_misnamed));
+  return names;
+}
+
 /// Appends to the text about sealcam.json, if there is one.
 Result<> report_misnamed(const CardFolders& folders, Log& log) {
-  std::error_code ec;
-  if (!std::filesystem::exists(std::filesystem::symlink_status(folders.card / misnamed, ec))) return {};
-  log.error("{} on the SD card is not read: rename it to sealcam.json", misnamed);
+  std::string text;
+  for (const auto& name : misnamed_files(folders)) {
+    log.error("'{}' on the SD card is not read: rename it to {}", name, settings_name);
+    text += sealcam::format(
+        "{} was not read.\r\nRename it to {} and restart the camera. A PC may hide the end of a name.\r\n", name,
+        settings_name);
+  }
+  if (text.empty()) return {};
   const auto earlier = read_file(folders.card / error_name, max_settings);
-  const std::string text = sealcam::format(
-      "{}{} was not read.\r\nRename it to sealcam.json and restart the camera. A PC may hide the end of a name.\r\n",
-      earlier ? as_text(*earlier) : "", misnamed);
-  return write_file_durably(folders.card / error_name, as_bytes(text));
+  return write_file_durably(folders.card / error_name,
+                            as_bytes(sealcam::format("{}{}", earlier ? as_text(*earlier) : "", text)));
 }
 
 }  // namespace

@@ -72,8 +72,8 @@ enum class Taken { none, taken, rejected };
 
 /// Takes sealcam.json: stores its settings durably, then overwrites and deletes the file. After an interruption, the
 /// next start takes the file again. A file with an error or a country without radio rules stays, and
-/// sealcam-settings-error.txt beside it gives the reason. The same file reports a sealcam.json.txt, which is not read
-/// and does not change the result. Errors: permission, io.
+/// sealcam-settings-error.txt beside it gives the reason. The same file reports files with similar names, such as
+/// sealcam.json.txt, which are not read and do not change the result. Errors: permission, io.
 [[nodiscard]] Result<Taken> take_settings(const CardFolders& folders, Log& log);
 
 /// The stored host name, which routers show; "sealcam" if none is stored.

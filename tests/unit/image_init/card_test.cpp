@@ -121,6 +121,58 @@ TEST_CASE("a file sealcam.json.txt is not read, and each start reports it") {
   for (const auto& line : s.log.lines()) CHECK_FALSE(line.contains("geheimes1"));
 }
 
+TEST_CASE("a file with a similar name is not read, and each start reports what was found and what is expected") {
+  for (const std::string_view name :
+       {"sealcam.json.txt", "Sealcam.json", "SEALCAM.JSON", "sealcam.txt", "sealcam", "sealcam.jsn", "sealcam (1).json",
+        "sealcam-1.json", "sealcam.json.bak", " sealcam.json", "seal-cam.json"}) {
+    CAPTURE(name);
+    Scene s;
+    std::ofstream(s.folders.card / name) << good;
+    CHECK(image_init::take_settings(s.folders, s.log).value() == Taken::none);
+    CHECK(s.log.contains("'" + std::string(name) + "' on the SD card is not read: rename it to sealcam.json"));
+    CHECK(Scene::read(s.folders.card / "sealcam-settings-error.txt").starts_with(std::string(name) + " was not read."));
+    CHECK(fs::is_empty(s.folders.connections));
+  }
+  Scene others;  // controls
+  for (const auto* name : {"sealcamera.json", "pairing.txt", "autoboot.txt", "sealcam-notes.txt"})
+    std::ofstream(others.folders.card / name) << good;
+  fs::create_directory(others.folders.card / "sealcam");
+  CHECK(image_init::take_settings(others.folders, others.log).value() == Taken::none);
+  CHECK(others.log.lines().empty());
+  Scene many;
+  for (int i = 10; i < 30; ++i)
+    std::ofstream(many.folders.card / ("sealcam \x1b" + std::to_string(i) + ".json")) << good;
+  CHECK(image_init::take_settings(many.folders, many.log).value() == Taken::none);
+  CHECK(many.log.lines().size() == 4);
+  for (const auto& line : many.log.lines()) CHECK_FALSE(line.contains('\x1b'));
+}
+
+TEST_CASE("FAT finds the file by a name with capital letters, and then it is no other file") {
+  Scene s;
+  s.put("{");
+  fs::create_hard_link(s.folders.card / "sealcam.json", s.folders.card / "Sealcam.json");
+  CHECK(image_init::take_settings(s.folders, s.log).value() == Taken::rejected);
+  CHECK_FALSE(s.log.contains("is not read"));
+}
+
+TEST_CASE("settings in the form of an editor stay on the card, and the error file gives the next step") {
+  std::string wide = "\xff\xfe";  // as Notepad stores "Unicode"
+  for (const char c : std::string_view(good)) wide.append({c, '\0'});
+  for (const auto& [text, next] :
+       {std::pair(wide, "save it as UTF-8"), std::pair(std::string("{\\rtf1 }"), "plain text"),
+        std::pair(std::string("{\u201cname\u201d: 1}"), "straight")}) {
+    Scene s;
+    s.put(text);
+    CHECK(image_init::take_settings(s.folders, s.log).value() == Taken::rejected);
+    CHECK(Scene::read(s.folders.card / "sealcam-settings-error.txt").contains(next));
+    CHECK(s.log.contains(next));
+  }
+  Scene marked;
+  marked.put("\xef\xbb\xbf" + std::string(good));
+  CHECK(image_init::take_settings(marked.folders, marked.log).value() == Taken::taken);
+  CHECK(image_init::host_name(marked.folders) == "shed");
+}
+
 TEST_CASE("a country without radio rules is rejected if regulatory.db is readable") {
   Scene s;
   CHECK(s.country().empty());
