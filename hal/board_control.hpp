@@ -136,6 +136,9 @@ class NetworkControl {
   /// Ends an attempt and deletes all stored networks and their passphrases. The phase is `looking` until that succeeded
   /// or failed, then `idle`.
   void forget() { do_forget(); }
+  /// Makes the network manager try networks again that it regards as unusable, for example because one handshake
+  /// failed. Without effect during a join attempt. Failures are not reported.
+  void retry() { do_retry(); }
   /// Call it about ten times a second.
   [[nodiscard]] JoinProgress step() { return do_step(); }
 
@@ -144,6 +147,7 @@ class NetworkControl {
   virtual void do_keep() = 0;
   virtual void do_leave(JoinFault why) = 0;
   virtual void do_forget() = 0;
+  virtual void do_retry() = 0;
   [[nodiscard]] virtual JoinProgress do_step() = 0;
 };
 

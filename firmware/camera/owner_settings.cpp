@@ -84,6 +84,7 @@ bool WifiController::tick(bool connected) {
   note_connection(connected, now);
   if (trying_) follow(now);
   else if (wifi_ && due(now)) begin(now);
+  else retry(now);
   return fault() != before;
 }
 
@@ -155,6 +156,14 @@ void WifiController::finish(const hal::JoinProgress& progress, MonotonicTime now
   const auto detail = progress.detail.empty() ? "" : " (" + progress.detail + ")";
   deps_.log.warning("Wi-Fi: {}{}; the camera stays in the earlier network", fault.what, detail);
   end(fault.name);
+}
+
+/// Also for networks that the owner did not name, because the network manager can regard each of them as unusable.
+void WifiController::retry(MonotonicTime now) {
+  (void)deps_.network.step();  // of the earlier call
+  if (connected_since_ || now - std::max(alone_since_, retried_) < times_.retry) return;
+  retried_ = now;
+  deps_.network.retry();
 }
 
 /// A connection to the broker that started in the network proves it at once. An older one proves it later: it can

@@ -49,6 +49,7 @@ struct WifiTimes {
       15};  ///< after this time an older connection proves the network, too: firmware/docs/wifi.md
   std::chrono::seconds alone{120};  ///< without a broker, before the next attempt; doubles with each attempt
   std::chrono::seconds max_alone{1800};
+  std::chrono::seconds retry{60};  ///< without a broker, before the network manager tries known networks again
 };
 
 /// Thread-bound to the network thread. Never waits.
@@ -82,6 +83,7 @@ class WifiController {
   void begin(MonotonicTime now);
   void follow(MonotonicTime now);
   void finish(const hal::JoinProgress& progress, MonotonicTime now);
+  void retry(MonotonicTime now);
   [[nodiscard]] bool proven(MonotonicTime now) const;
   void end(std::string_view outcome);
   void store();
@@ -92,7 +94,7 @@ class WifiController {
   device::WifiOutcome outcome_;
   MonotonicTime not_before_;
   std::optional<MonotonicTime> connected_since_;
-  MonotonicTime alone_since_;
+  MonotonicTime alone_since_, retried_;
   std::chrono::nanoseconds alone_;  // time without a broker before the next attempt
   // The current attempt.
   bool trying_ = false, replaced_ = false;

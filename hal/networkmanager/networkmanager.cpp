@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hal/networkmanager/networkmanager.hpp"
 
+#include "hal/networkmanager/bus.hpp"
 #include "hal/networkmanager/join_attempt.hpp"
 
 namespace sealcam::hal::networkmanager {
@@ -35,7 +36,19 @@ void NetworkManager::do_forget() {
   progress_ = attempt_->progress();
 }
 
+void NetworkManager::do_retry() {
+  if (attempt_ || retry_) return;
+  auto bus = Bus::connect(address_);
+  if (!bus) return;  // a board without D-Bus
+  retry_ = std::move(*bus);
+  auto message = retry_->method(agents_path, agents_interface, "Register");
+  if (message && ::sd_bus_message_append(message.get(), "s", "sealcam.camera") < 0) message.reset();
+  retry_->call(std::move(message), [](sd_bus_message&) {}, [](const BusError&) {});
+}
+
 JoinProgress NetworkManager::do_step() {
+  // The agent ends with its connection, so it is never asked for a passphrase.
+  if (retry_ && (!retry_->process() || !retry_->busy())) retry_.reset();
   if (!attempt_) return progress_;
   attempt_->step();
   progress_ = attempt_->progress();

@@ -22,7 +22,13 @@
 
 namespace sealcam::hal::networkmanager {
 
-/// Connects to the bus only during an attempt. Waits up to 20 s for NetworkManager and an adapter. Thread-bound.
+class Bus;
+
+/// retry() registers a secret agent and ends it. NetworkManager before 1.58 regards a passphrase as wrong after one
+/// failed handshake, and forgets this when an agent registers.
+///
+/// Connects to the bus only during an attempt and a retry. Waits up to 20 s for NetworkManager and an adapter.
+/// Thread-bound.
 class NetworkManager final : public NetworkControl {
  public:
   /// `address`: as in DBUS_SYSTEM_BUS_ADDRESS; empty: the system bus. `clock` must outlive this.
@@ -35,11 +41,13 @@ class NetworkManager final : public NetworkControl {
   void do_keep() override;
   void do_leave(JoinFault why) override;
   void do_forget() override;
+  void do_retry() override;
   JoinProgress do_step() override;
 
   const Clock& clock_;
   std::string address_;
   std::unique_ptr<JoinAttempt> attempt_;
+  std::unique_ptr<Bus> retry_;  // while the call is running
   JoinProgress progress_;
 };
 

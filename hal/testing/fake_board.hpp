@@ -53,6 +53,7 @@ class UnmanagedNetwork final : public NetworkControl {
   void do_keep() override {}
   void do_leave(JoinFault) override {}
   void do_forget() override { progress_ = {}; }
+  void do_retry() override {}
   JoinProgress do_step() override { return progress_; }
 
   JoinProgress progress_;
@@ -72,6 +73,9 @@ class FakeNetwork final : public NetworkControl {
   void add(const Air& air) { around_[air.ssid] = air; }
   void remove(const std::string& ssid) { around_.erase(ssid); }
   void start_in(const std::string& ssid) { kept_ = network_ = ssid; }
+  /// The adapter loses its network, and the network manager does not join it again before retry().
+  void give_up() { network_.clear(); }
+  [[nodiscard]] int retries() const noexcept { return retries_; }
   /// The current network; empty: none.
   [[nodiscard]] const std::string& network() const noexcept { return network_; }
   /// The network after a restart.
@@ -127,6 +131,10 @@ class FakeNetwork final : public NetworkControl {
     kept_.clear();
     power_cut();
   }
+  void do_retry() override {
+    ++retries_;
+    if (progress_.phase != Phase::joining && progress_.phase != Phase::joined) network_ = kept_;
+  }
   JoinProgress do_step() override {
     const MonotonicTime now = clock_.monotonic();
     // Undoes the join attempt of an earlier process.
@@ -166,7 +174,7 @@ class FakeNetwork final : public NetworkControl {
   std::optional<MonotonicTime> waiting_, deadline_;
   MonotonicTime begun_;
   JoinProgress progress_;
-  int joins_ = 0;
+  int joins_ = 0, retries_ = 0;
 };
 
 }  // namespace sealcam::hal::testing

@@ -212,6 +212,31 @@ TEST_CASE("without a broker a failed network is tried again, less and less often
   CHECK(board.camera->fault() == nullptr);
 }
 
+TEST_CASE("without a broker the network manager tries known networks again each minute") {
+  Board board;
+  SECTION("a network that the owner named") {
+    board.air.add({.ssid = "new", .reaches_broker = true});
+    REQUIRE(board.camera->join(wifi("new")));
+    board.run(30s);
+  }
+  SECTION("a network of the card or of the board") {}
+  const std::string network = board.air.kept();
+  board.run(3600s);
+  CHECK(board.air.retries() == 0);  // control: with a broker
+  board.air.give_up();
+  board.run(59s);
+  CHECK(board.air.network().empty());
+  board.run(3s);
+  CHECK(board.air.network() == network);
+  CHECK(board.air.retries() == 1);
+  board.run(600s);
+  CHECK(board.air.retries() == 1);
+  board.air.add({.ssid = network, .reaches_broker = false});  // the broker is off
+  board.run(602s);
+  CHECK(board.air.retries() == 11);
+  CHECK(board.air.network() == network);
+}
+
 TEST_CASE("a new network replaces the current attempt") {
   Board board;
   board.air.add({.ssid = "nowhere", .reaches_broker = false});

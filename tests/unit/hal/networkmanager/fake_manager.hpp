@@ -78,6 +78,8 @@ class FakeManager {
     if (bus_ != nullptr) ::sd_bus_close_unref(bus_);
     bus_ = nullptr;
   }
+  /// Whether the camera's end of the connection is open.
+  [[nodiscard]] bool connected() const { return bus_ != nullptr; }
   [[nodiscard]] bool called(std::string_view what) const {
     return std::ranges::any_of(calls, [&](const auto& call) { return call.starts_with(what); });
   }
@@ -228,6 +230,13 @@ class FakeManager {
       REQUIRE(::sd_bus_message_read(m, "ooo", &profile, &device, &point) > 0);
       calls.push_back(member + " " + profile + " " + device);
       return reply(m, "o", "/a/1");
+    }
+    if (member == "Register") {
+      const char* id = nullptr;
+      REQUIRE(::sd_bus_message_read(m, "s", &id) > 0);
+      REQUIRE(path == "/org/freedesktop/NetworkManager/AgentManager");
+      calls.push_back(member + " " + id);
+      return reply(m, "");
     }
     if (member == "RequestScan") {
       calls.push_back(member + " " + path);

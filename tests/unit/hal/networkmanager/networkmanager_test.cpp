@@ -355,35 +355,3 @@ TEST_CASE("an attempt does not start while stale profiles cannot be deleted") {
   CHECK(endless.pump().phase == Phase::back);
   CHECK_FALSE(endless.manager.called("CheckpointCreate"));
 }
-
-TEST_CASE("messages of NetworkManager cannot control a terminal or flood the log") {
-  Board board;
-  board.get_in();
-  board.manager.reject["Update2"] = "org.freedesktop.NetworkManager.Failed";
-  board.manager.message = "\x1b[2J\n" + std::string(100'000, 'x');
-  board.network.keep();
-  const auto progress = board.pump();
-  CHECK(progress.phase == Phase::back);
-  CHECK(progress.detail == "?[2J?" + std::string(195, 'x'));
-}
-
-TEST_CASE("the length of a list is limited") {
-  Board board;
-  board.get_in();
-  board.manager.profiles = 100'000;
-  board.network.keep();
-  auto progress = board.pump();
-  for (int i = 0; i < 200 && progress.phase != Phase::kept; ++i) progress = board.pump();
-  CHECK(progress.phase == Phase::kept);
-}
-
-TEST_CASE("an invalid network is rejected") {
-  FakeClock clock;
-  NetworkManager network(clock, "unix:path=/nowhere/bus");
-  const std::string long_name(33, 'x');
-  CHECK(network.join({}, "12345678", 60s).error().code == Errc::invalid_argument);
-  CHECK(network.join(as_bytes(long_name), "12345678", 60s).error().code == Errc::invalid_argument);
-  CHECK(network.join(as_bytes("x"), "1234567", 60s).error().code == Errc::invalid_argument);
-  CHECK(network.join(as_bytes("x"), "12345678", 5s).error().code == Errc::invalid_argument);
-  CHECK(network.step().phase == Phase::idle);
-}
