@@ -109,7 +109,13 @@ Result<> Stream::begin() {
     if (!queue(i)) return fail(Errc::device_lost, "the driver rejects its buffers");
   }
   std::uint32_t type = type_;
-  if (const int native = request(*device_, VIDIOC_STREAMON, &type); native != 0)
+  const int native = request(*device_, VIDIOC_STREAMON, &type);
+  // No disk is full: uvcvideo could not reserve the bandwidth of this format.
+  if (native == ENOSPC)
+    return fail(Errc::exhausted,
+                "the USB bus has no bandwidth left for the camera; connect it to another USB controller, or set a "
+                "smaller /source/size");
+  if (native != 0)
     return fail(to_errc(native), native == EBUSY ? "another program uses this device" : "starting to stream", native);
   return {};
 }

@@ -67,9 +67,18 @@ Result<std::unique_ptr<V4l2Source>> V4l2Source::open(const V4l2Config& config, c
 Result<std::unique_ptr<V4l2Source>> V4l2Source::open(OpenSensor sensor, const V4l2Config& config, const Clock& clock,
                                                      Log& log) {
   std::unique_ptr<V4l2Source> source(new V4l2Source(std::move(sensor), clock, log));
-  const auto started = source->start(config);
-  if (!started) return std::unexpected(started.error());
-  return source;
+  V4l2Config attempt = config;
+  for (;;) {
+    const auto started = source->start(attempt);
+    if (started) return source;
+    // Another format may need less bandwidth.
+    const auto id = source->do_format_id();
+    if (started.error().code != Errc::exhausted || !config.format.empty() ||
+        std::ranges::contains(attempt.unusable, id))
+      return std::unexpected(started.error());
+    log.warning("{}: not {}: {}", source->path_, source->negotiated_.layout.format.fourcc, started.error().what);
+    attempt.unusable.push_back(id);
+  }
 }
 
 Result<> V4l2Source::start(const V4l2Config& config) {
@@ -103,7 +112,7 @@ Result<> V4l2Source::agree(const V4l2Config& config) {
   const auto avoid = [&](const Offer& offer) { return std::ranges::contains(config.unusable, id_of(offer.fourcc)); };
   if (config.format.empty() && !std::ranges::all_of(offers, avoid)) {
     for (const Offer& offer : offers)
-      if (avoid(offer)) log_.info("{}: not {}: its pictures could not be sent", path_, offer.fourcc);
+      if (avoid(offer)) log_.info("{}: not {}: it did not work before", path_, offer.fourcc);
     std::erase_if(offers, avoid);
   }
   for (;;) {

@@ -36,7 +36,8 @@ class V4l2Source final : public FrameSource, private BufferOwner {
  public:
   /// Clock and log must outlive the source. Logs the chosen mode with the reason, and the next step after a failure.
   /// Errors: not_found (no such node, sensor or control), permission, unsupported (not a sensor, or no usable format),
-  /// invalid_argument (value of a control), device_lost, no_memory, io (another program uses the device).
+  /// invalid_argument (value of a control), device_lost, no_memory, exhausted (the USB bus has no bandwidth left for
+  /// any format), io (another program uses the device).
   [[nodiscard]] static Result<std::unique_ptr<V4l2Source>> open(const V4l2Config& config, const Clock& clock, Log& log,
                                                                 const DeviceOpener& opener = open_device);
   /// The first half of open(). Its not_found means that there is no sensor, while not_found of open() may also mean a

@@ -252,7 +252,7 @@ TEST_CASE("V4L2: formats whose pictures could not be sent are avoided, if the de
   CHECK(h264.contains("H264"));
   const auto second = s.open({.unusable = {h264}});
   CHECK(second->format() == PixelFormat::mjpeg);
-  CHECK(s.log.contains("not H264: its pictures could not be sent"));
+  CHECK(s.log.contains("not H264: it did not work before"));
   CHECK(s.open({.unusable = {h264, second->format_id()}})->format() == PixelFormat::h264);
   CHECK(s.open({.format = "H264", .unusable = {h264}})->format() == PixelFormat::h264);
 }
@@ -283,6 +283,27 @@ TEST_CASE("V4L2: the best format is chosen, the others are logged, and a rejecte
   CHECK(s.log.contains("fields instead of pictures"));
   s.fake.field = V4L2_FIELD_INTERLACED;
   CHECK(s.try_open());
+}
+
+TEST_CASE("V4L2: a format for which the USB bus has no bandwidth left is skipped, and the error explains it") {
+  Scene s{"YUYV", "MJPG"};
+  s.fake.errors[VIDIOC_STREAMON] = {ENOSPC};
+  {
+    const auto source = s.open();
+    CHECK(source->format() == PixelFormat::mjpeg);
+    CHECK(s.log.contains("not YUYV: the USB bus has no bandwidth left for the camera"));
+    CHECK(s.fake.streaming);
+  }
+  CHECK(s.open()->format() == PixelFormat::yuyv);  // control: the next time there is bandwidth
+  s.fake.errors[VIDIOC_STREAMON] = {ENOSPC};
+  CHECK(s.try_open({.format = "YUYV"}).error().code == Errc::exhausted);
+  s.fake.errors[VIDIOC_STREAMON] = {ENOSPC, ENOSPC, ENOSPC, ENOSPC};
+  const auto failed = s.try_open();
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().code == Errc::exhausted);
+  CHECK_FALSE(to_string(failed.error()).contains("space"));
+  CHECK(s.fake.open_now == 0);
+  CHECK(s.fake.mapped == 0);
 }
 
 TEST_CASE("V4L2: if no format or size can be used, the error lists those of the device") {
