@@ -181,6 +181,7 @@ Result<std::unique_ptr<hal::VideoEncoder>> ConfiguredCapture::do_open_encoder(co
   hal::EncoderConfig config = this->config().encoder;
   config.size = stream::encoded_size(size, quality.downscale);
   config.picture = size;
+  config.format = source.format();
   config.colors = source.colors();
   const auto encoded = stream::encoded_rate(source, quality);
   config.rate = encoded.full;
@@ -190,8 +191,10 @@ Result<std::unique_ptr<hal::VideoEncoder>> ConfiguredCapture::do_open_encoder(co
   // The capture loop requests the key frames. This interval is for encoders that ignore requests.
   config.keyframe_interval = std::max<int>(quality.keyframe_interval, max_keyframe_interval);
   config.hardware = !hardware_failed_ || clock_.monotonic() - *hardware_failed_ >= hardware_pause;
-  auto encoder = hal::ffmpeg::FfmpegEncoder::open(config, log_);
+  encoder_log_.next_attempt();
+  auto encoder = hal::ffmpeg::FfmpegEncoder::open(config, encoder_log_);
   if (!encoder) return std::unexpected(encoder.error());
+  encoder_log_.next_attempt();  // drops lines only after a failure
   return std::move(*encoder);
 }
 

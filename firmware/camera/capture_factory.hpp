@@ -130,6 +130,7 @@ class ConfiguredCapture final : public stream::CaptureFactory {
         clock_(clock),
         log_(log),
         source_log_(log),
+        encoder_log_(log),
         deps_{openers.devices, openers.open_device, openers.libcamera == nullptr ? libcamera_ : *openers.libcamera,
               clock,           source_log_,         openers.stop},
         sensors_(deps_) {
@@ -158,7 +159,7 @@ class ConfiguredCapture final : public stream::CaptureFactory {
   CameraConfig config_;
   const Clock& clock_;
   Log& log_;
-  OnceLog source_log_;
+  OnceLog source_log_, encoder_log_;
   hal::modules::LibcameraModule libcamera_;
   hal::Dependencies deps_;
   SensorChoice sensors_;

@@ -6,6 +6,7 @@
 
 #include "base/testing/fakes.hpp"
 #include "build_paths.hpp"
+#include "hal/h264.hpp"
 #include "unit/camera/fake_board_tree.hpp"
 
 using namespace sealcam;
@@ -34,6 +35,21 @@ CameraConfig small_fake(const char* codec) {
   return config;
 }
 
+/// A sensor whose driver describes BT.709 with full range. It delivers nothing.
+class DescribedSensor final : public hal::FrameSource {
+ public:
+  explicit DescribedSensor(hal::PixelFormat format) : format_(format) {}
+
+ private:
+  Result<hal::Picture> do_next(std::chrono::milliseconds) override { return fail(Errc::timeout, "no picture"); }
+  [[nodiscard]] hal::Size do_size() const override { return {320, 240}; }
+  [[nodiscard]] hal::PixelFormat do_format() const override { return format_; }
+  [[nodiscard]] hal::Colors do_colors() const override { return {.matrix = hal::Colors::bt709, .full_range = true}; }
+  [[nodiscard]] double do_rate() const override { return 10; }
+  [[nodiscard]] std::string do_describe() const override { return "described"; }
+  hal::PixelFormat format_;
+};
+
 }  // namespace
 
 TEST_CASE("a hardware encoder that failed is not used for ten minutes") {
@@ -50,6 +66,47 @@ TEST_CASE("a hardware encoder that failed is not used for ten minutes") {
   CHECK(!tries_hardware(factory, log));
   clock.advance(1s);
   CHECK(tries_hardware(factory, log));
+}
+
+TEST_CASE("the stream of a sensor with JPEG has the limited range, and that of another sensor the sensor's colors") {
+  FakeClock clock;
+  MemoryLog log;
+  ConfiguredCapture factory(small_fake("libx264"), std::nullopt, clock, log);
+  const auto drawn = factory.open_source().value();
+  const auto picture = drawn->next(1s).value();
+  for (const auto format : {hal::PixelFormat::mjpeg, hal::PixelFormat::nv12, hal::PixelFormat::yuyv}) {
+    const DescribedSensor sensor(format);
+    const auto encoder = factory.open_encoder(sensor, picture.size, {}).value();
+    const auto unit = encoder->encode(picture).value().value();
+    hal::NalReader reader(unit.bytes);
+    std::optional<hal::Colors> colors;
+    while (const auto nal = reader.next())
+      if (nal->type() == hal::NalType::sps) colors = hal::sps_colors(*nal);
+    REQUIRE(colors);
+    const bool converted = format == hal::PixelFormat::mjpeg;
+    CHECK(colors->full_range == !converted);
+    CHECK(colors->matrix == (converted ? hal::Colors::bt601 : hal::Colors::bt709));
+  }
+}
+
+TEST_CASE("why an encoder cannot be opened is logged once, and each opened encoder is logged") {
+  FakeClock clock;
+  MemoryLog log;
+  const auto attempt = [&](ConfiguredCapture& factory) {
+    const auto source = factory.open_source().value();
+    const auto before = log.lines().size();
+    const bool opened = factory.open_encoder(*source, source->size(), {}).has_value();
+    return std::pair(opened, log.lines().size() - before);
+  };
+  ConfiguredCapture missing(small_fake("h264_v4l2m2m"), std::nullopt, clock, log);
+  const auto first = attempt(missing);
+  if (first.first) SKIP("this machine has a hardware encoder");
+  CHECK(first.second >= 1);
+  CHECK(attempt(missing).second == 0);
+  CHECK(attempt(missing).second == 0);
+  ConfiguredCapture good(small_fake("libx264"), std::nullopt, clock, log);  // control
+  CHECK(attempt(good).second == 1);
+  CHECK(attempt(good).second == 1);
 }
 
 TEST_CASE("the board's data have the limits of its encoder") {
