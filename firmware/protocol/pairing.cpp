@@ -129,19 +129,26 @@ constexpr std::string_view scheme = "sealcam:";
 constexpr std::string_view version = "1:";
 constexpr std::size_t max_host = 253;  // RFC 1035 section 2.3.4, without the final dot
 
-bool is_name(std::string_view host) {
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
-  };
-  return !host.empty() && host.size() <= max_host && host.front() != '-' && host.front() != '.' &&
-         std::ranges::all_of(host, allowed);
-}
-
 /// inet_pton() would read text up to a NUL byte only.
 bool is_address(int family, std::string_view host) {
   in6_addr out{};
   return !host.contains('\0') && host.size() < INET6_ADDRSTRLEN &&
          ::inet_pton(family, std::string(host).c_str(), &out) == 1;
+}
+
+/// No name ends with a number (RFC 1123 section 2.1), so that a wrong IPv4 address is no name. getaddrinfo() would read
+/// the numbers of 192.168.001.010 as octal.
+bool is_name(std::string_view host) {
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto allowed = [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || digit(c) || c == '.' || c == '-';
+  };
+  if (host.empty() || host.size() > max_host || host.front() == '-' || host.front() == '.' ||
+      !std::ranges::all_of(host, allowed))
+    return false;
+  const auto without_dot = host.substr(0, host.size() - (host.ends_with('.') ? 1 : 0));
+  const auto last = without_dot.substr(without_dot.rfind('.') + 1);  // npos + 1 is 0
+  return !std::ranges::all_of(last, digit) || is_address(AF_INET, host);
 }
 
 Result<std::uint16_t> parse_port(std::string_view text) {

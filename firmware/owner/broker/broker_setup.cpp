@@ -105,8 +105,6 @@ connection_messages false
   return out;
 }
 
-bool is_wildcard(std::string_view address) { return address == "0.0.0.0" || address == "::"; }
-
 std::string user_name() {
   const passwd* entry = ::getpwuid(::geteuid());
   return entry == nullptr ? std::string() : std::string(entry->pw_name);
@@ -173,6 +171,8 @@ bool has_other_files(const BrokerFiles& files) {
 }
 
 }  // namespace
+
+bool is_wildcard(std::string_view address) noexcept { return address == "0.0.0.0" || address == "::"; }
 
 std::string_view name(BrokerKind kind) noexcept { return kind == BrokerKind::rabbitmq ? "rabbitmq" : "mosquitto"; }
 

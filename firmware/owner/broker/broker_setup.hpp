@@ -30,6 +30,9 @@ namespace sealcam::owner {
 enum class BrokerKind { mosquitto, rabbitmq };
 [[nodiscard]] std::string_view name(BrokerKind kind) noexcept;
 
+/// Whether a program that listens on this address listens on every address of the machine.
+[[nodiscard]] bool is_wildcard(std::string_view address) noexcept;
+
 struct BrokerSettings {
   std::string listen = "127.0.0.1";  ///< address to bind; "0.0.0.0" and "::" are all addresses
   std::uint16_t port = 8883;

@@ -75,9 +75,8 @@ std::string web_text(const WebListenerChange& change, const std::string& address
                                           : reload_text(false));
 }
 
-}  // namespace
-
-Outcome<std::string> parse_host(const std::string& text) {
+/// A host, or every address of this machine.
+Outcome<std::string> parse_listen(const std::string& text) {
   auto host = protocol::parse_host(text);
   if (!host)
     return failure(EX_USAGE,
@@ -86,13 +85,24 @@ Outcome<std::string> parse_host(const std::string& text) {
   return std::move(*host);
 }
 
+}  // namespace
+
+Outcome<std::string> parse_host(const std::string& text) {
+  auto host = parse_listen(text);
+  if (host && is_wildcard(*host))
+    return failure(
+        EX_USAGE,
+        sealcam::format("'{}' is every address of a machine, and no device can connect to it: use one address", *host));
+  return host;
+}
+
 Outcome<> init_broker(const Dependencies& deps, const BrokerArguments& arguments) {
   const BrokerFiles files{arguments.folder};
   auto settings = arguments.settings;
   auto names = certificate_hosts(settings.hosts);
   if (!names) return std::unexpected(names.error());
   settings.hosts = std::move(*names);
-  auto listen = parse_host(settings.listen);
+  auto listen = parse_listen(settings.listen);
   if (!listen) return std::unexpected(listen.error());
   settings.listen = std::move(*listen);
   if (auto r = check_nodes(settings); !r) return r;
@@ -121,6 +131,10 @@ Outcome<> init_broker(const Dependencies& deps, const BrokerArguments& arguments
     sealcam::println("broker for {} port {}{} set up in {}\nstart it with: {}", settings.listen, settings.port,
                      settings.web_port ? sealcam::format(", and for phones port {},", *settings.web_port) : "",
                      files.folder.string(), command);
+  if (is_wildcard(settings.listen) && settings.hosts.empty())
+    sealcam::println(stderr,
+                     "sealcam: only devices on this machine can connect, because they use the name 'localhost'; for "
+                     "others, make another folder with --host ADDRESS");
   return {};
 }
 

@@ -27,7 +27,12 @@ Outcome<EnrollmentOptions> enrollment_options(const DeviceArguments& arguments,
 }
 
 Outcome<PairRequest> pair_request(const DeviceArguments& arguments, std::shared_ptr<const Operator> broker) {
-  auto shown = protocol::PairingString::parse(arguments.pairing_string);
+  // A terminal may copy spaces and line ends around the string.
+  constexpr auto blank = " \t\r\n";
+  std::string_view copied = arguments.pairing_string;
+  copied.remove_prefix(std::min(copied.find_first_not_of(blank), copied.size()));
+  copied = copied.substr(0, copied.find_last_not_of(blank) + 1);  // npos + 1 is 0
+  auto shown = protocol::PairingString::parse(copied);
   if (!shown)
     return failure(EX_USAGE,
                    sealcam::format("the pairing string is not valid: {}; copy the whole string from the device",

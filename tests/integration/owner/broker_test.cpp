@@ -253,6 +253,25 @@ TEST_CASE("a change stays pending until the broker has it") {
   CHECK(w.account("a").cameras[0].published == version.next());
 }
 
+TEST_CASE("a host to which no device could connect is rejected, and localhost alone is mentioned") {
+  World w;
+  const auto folder = w.folder.path() / "hosts";
+  for (const auto* host :
+       {"192.168.1.300", "192.168.001.010", "0.0.0.0", "::", "[::]", "192.168.1.10:8883", "http://b"}) {
+    CAPTURE(host);
+    CHECK(sealcam({"broker", "init", folder.string(), "--listen", "0.0.0.0", "--host", host}).exit_code == EX_USAGE);
+    CHECK_FALSE(fs::exists(folder));
+  }
+  CHECK(sealcam({"broker", "init", folder.string(), "--host", "0.0.0.0"}).output.contains("no device can connect"));
+  const auto local = sealcam({"broker", "init", folder.string(), "--listen", "0.0.0.0"});
+  CHECK(local.exit_code == EX_OK);
+  CHECK(local.output.contains("only devices on this machine can connect"));
+  const auto named = w.folder.path() / "named";
+  const auto others = sealcam({"broker", "init", named.string(), "--listen", "0.0.0.0", "--host", "b.example"});
+  CHECK(others.exit_code == EX_OK);
+  CHECK_FALSE(others.output.contains("only devices"));  // control
+}
+
 TEST_CASE("a broker with an IPv6 address: certificate, owner and devices") {
   World w;
   const auto folder = w.folder.path() / "six";

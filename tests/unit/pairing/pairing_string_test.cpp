@@ -103,9 +103,30 @@ TEST_CASE("a host is a name or an address, and brackets are removed") {
   for (const auto* host : {"broker.example", "broker_1", "192.0.2.7", "::1", "fd00::5", "2001:db8::192.0.2.7"})
     CHECK(parse_host(host) == host);
   CHECK(parse_host("[fd00::5]") == "fd00::5");
-  for (const auto* bad :
-       {"", "[]", "[broker]", "[192.0.2.7]", "[::1", "::1]", ":", ":::", "fe80::1%eth0", "a b", "h:1", "-h", "h\x1b"})
+  for (const auto* bad : {"",
+                          "[]",
+                          "[broker]",
+                          "[192.0.2.7]",
+                          "[::1",
+                          "::1]",
+                          ":",
+                          ":::",
+                          "fe80::1%eth0",
+                          "a b",
+                          "h:1",
+                          "-h",
+                          "h\x1b",
+                          "192.168.1.300",
+                          "192.168.1",
+                          "192.168.001.010",
+                          "1",
+                          "broker.5",
+                          "192.168.1.10.",
+                          "."})
     CHECK_FALSE(parse_host(bad));
+  for (const auto* host : {"10.example", "5g.broker", "broker.example.", "b5", "1.2.3.4.local"})  // controls
+    CHECK(parse_host(host) == host);
+  CHECK_FALSE(HostPort::parse("192.168.1.300:8421"));
 }
 
 TEST_CASE("an address with a NUL byte is rejected, because the system's parsers stop there") {
