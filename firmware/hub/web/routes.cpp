@@ -164,7 +164,9 @@ std::optional<Response> reject(const Request& request) {
   if (request.hosts.size() != 1 && !is_without_host(request))  // RFC 9112 section 3.2
     return plain(400, "The request needs exactly one field Host.");
   if (!allowed(request))
-    return plain(403, "The hub answers only this machine. Use the address http://127.0.0.1 or http://localhost.");
+    return plain(403,
+                 "The hub answers only programs on this machine, and its own page. Use the address http://127.0.0.1 or "
+                 "http://localhost. A page of another address cannot show its pictures.");
   const bool erases_recording = request.method == Request::Method::erase && is_recording_target(request.target);
   const bool reads = request.method == Request::Method::get || request.method == Request::Method::head;
   if ((!reads && !erases_recording) || request.has_body)
