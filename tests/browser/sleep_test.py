@@ -152,6 +152,7 @@ def run(scene, moved):
     time.sleep(BEFORE)
     for process in (hub.process, watch):
         process.send(signal.SIGSTOP)
+    recorded = video.stat().st_size
     snapshots = Snapshots(scene, headers)
     time.sleep(STOPPED)
     scene.clocks.move(SLEEP - STOPPED if moved else 0, SLEEP - STOPPED)
@@ -162,6 +163,7 @@ def run(scene, moved):
     wait_for("LIVE pictures after the sleep",
              lambda: any(number > first + (awake - at + 2) * RATE for number, _ in browser.do("evaluate", code="window.live ?? []")), 20)
     wait_for("the snapshots", lambda: len(snapshots.answers) == 6, 20)
+    wait_for("recorded pictures after the sleep", lambda: video.stat().st_size > recorded, 20, watch)
     live = browser.do("evaluate", code="window.live")
     watch.stop(signal.SIGINT)
     newest_old = first + (awake - MARGIN - at) * RATE
