@@ -33,7 +33,15 @@ const still = (fake, expected, contains, more = {}) => ({
 });
 
 const linking = (steps, fails) => ({ linking: { steps, fails } });
-const failing = (reason, expected, steps = ["keys", "waiting"]) => ({ ...still(linking(steps, reason), expected, ""), hash: `#link/${CODE}`, reports: ["a fault"] });
+const failing = (reason, expected, steps = ["keys", "waiting"]) => {
+  const screen = still(linking(steps, reason), expected, "");
+  return { ...screen, hash: `#link/${CODE}`, reports: ["a fault"],
+    async run(test) {
+      await screen.run(test);
+      const marks = await test.page.locator(".steps li").evaluateAll((items) => items.map((item) => item.dataset.state));
+      test.expect(marks.indexOf("failed") === steps.length - 1, `the steps are marked ${marks}`);
+    } };
+};
 const step = (name, steps, contains) => ({ hash: `#link/${CODE}`, fake: linking(steps),
   async run({ page, shot, expect }) {
     await page.waitForFunction((count) => document.querySelectorAll('.steps [data-state="done"]').length === count, steps.length - 1);
@@ -159,6 +167,8 @@ export const CASES = {
   privacy: { fake: linked({ cameras: [camera("a", 0, "Front door", { state: "OFFLINE", reason: "privacy", privacy: true, proven_until_us: 9e15 }), ...rooms().slice(1)] }, [B, C]),
     async run({ page, shot, expect, text }) {
       await page.waitForFunction((id) => document.querySelector(`.tile[data-camera="${id}"] .badge`)?.textContent === "PRIVACY", A);
+      const label = await page.locator(".tile").first().getAttribute("aria-label");
+      expect(/^Front door, PRIVACY, Privacy: the camera's sensor is closed/.test(label), `a screen reader gets '${label}'`);
       await shot();
       await page.locator(".tile").first().click();
       await page.waitForSelector("body.one");

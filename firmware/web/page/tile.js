@@ -143,12 +143,13 @@ export class Tile {
     const badge = texts.badge(why === "privacy" ? "OFFLINE" : state, why, age);
     write(parts.badge, badge);
     write(parts.taken, this.#newest && hidden === "no" ? this.#takenText(state, age) : "");
-    write(parts.why, this.#whyText(state, hidden, why));
+    const instead = this.#whyText(state, hidden, why);
+    write(parts.why, instead);
     write(parts.note, this.#noteText(state, why));
     parts.shut.hidden = status?.may_switch_privacy !== true || this.blocked;
     parts.shut.disabled = status?.requested_privacy !== null;
     parts.shut.ariaPressed = String(this.closed);
-    const label = `${name}, ${badge}`;
+    const label = [name, badge, instead].filter(Boolean).join(", ");  // for screen readers, which do not read the parts of a button
     if (this.element.ariaLabel !== label) this.element.ariaLabel = label;
   }
 
