@@ -67,7 +67,7 @@ Json judge_enrollment(const Case& c, const Json& event) {
 /// A phone or a mailbox.
 class LinkRun final : public Run {
  public:
-  explicit LinkRun(const Json& json) : case_(json) {}
+  explicit LinkRun(const Json& json) : case_(json) { must(crypto::init()); }  // no party may exist yet
 
  private:
   Json do_event(const Json& event) override {
