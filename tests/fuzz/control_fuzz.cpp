@@ -9,6 +9,7 @@
 #include "input.hpp"
 #include "parties.hpp"
 #include "protocol/command.hpp"
+#include "protocol/phone_link.hpp"
 #include "protocol/roster.hpp"
 #include "protocol/status.hpp"
 #include "protocol/view_request.hpp"
@@ -140,6 +141,24 @@ void check_index(ByteView message, bool sign) {
   if (sign) SC_ASSERT(equal(message, must(crypto::cose::parse_sign1(again)).payload));
 }
 
+/// The path of a request: an accepted slot has this text only.
+void check_slot(std::string_view text) {
+  if (const auto slot = parse_link_slot(text)) SC_ASSERT(to_hex(*slot) == text);
+}
+
+void check_opening(ByteView message, bool sign) {
+  check_slot(as_text(message));
+  const auto& owner = parties().owner;
+  const Route route{owner.account(), DeviceId()};
+  const auto opening =
+      decode_link_opening(sign ? must(sign_message(MessageName::link, route, owner.keys().identity, message))
+                               : Bytes(message.begin(), message.end()));
+  if (!opening) return;
+  SC_ASSERT(opening->owner == owner.identity());
+  const auto again = must(encode_link_opening(*opening, owner.keys().identity));
+  if (sign) SC_ASSERT(equal(message, must(crypto::cose::parse_sign1(again)).payload));
+}
+
 Bytes signed_by(const fuzz::Party& signer, MessageName name, ByteView payload) {
   return must(sign_message(name, parties().route, signer.keys().identity, payload));
 }
@@ -167,6 +186,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 7: check_command(message(parties().owner, MessageName::command)); break;
     case 8: check_command_plaintext(rest); break;
     case 9: check_index(rest, sign); break;
+    case 10: check_opening(rest, sign); break;
     default: break;
   }
   return 0;

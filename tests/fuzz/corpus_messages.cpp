@@ -6,6 +6,7 @@
 #include "parties.hpp"
 #include "protocol/command.hpp"
 #include "protocol/pairing.hpp"
+#include "protocol/phone_link.hpp"
 #include "protocol/roster.hpp"
 #include "protocol/status.hpp"
 #include "protocol/view_request.hpp"
@@ -147,6 +148,9 @@ void control_seeds(Seeds& seeds) {
   both(6, "authorization", authorization_message());
   both(5, "phone-descriptor", must(encode_device_descriptor(Role::hub, parties().hub.keys(), std::nullopt)));
   both(6, "phone-authorization", phone_authorization_message());
+  both(10, "link-opening",
+       must(encode_link_opening({.slot = {}, .owner = parties().owner.identity(), .time = time_of_messages},
+                                parties().owner.keys().identity)));
   seeds.put("control_fuzz", "command-message", {7}, command_message());
   crypto::CborWriter items;
   items.map(5).integer(1).array(2).integer(1).text("Front door").integer(2).array(2).integer(2).boolean(true);

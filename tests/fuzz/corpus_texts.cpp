@@ -192,6 +192,21 @@ void web_seeds(Seeds& seeds) {
                                    {"two", R"({"watch":[")" + id + R"(",")" + other + R"("]})"},
                                    {"nested", R"({"watch":[[[["x"]]]]})"s}})
     seeds.put("watch_request_fuzz", name, {}, text);
+  const auto link = "/link/1/" + std::string(32, '0');
+  const auto put = [](const std::string& method, const std::string& target) {
+    return method + " " + target +
+           " HTTP/1.1\r\nHost: h\r\nContent-Type: application/cbor\r\nContent-Length: 3\r\n\r\nabc";
+  };
+  for (const auto& [name, text] :
+       {std::pair{"page", "GET / HTTP/1.1\r\nHost: h\r\n\r\nHEAD /app.js HTTP/1.1\r\nHost: h\r\n\r\n"s},
+        {"opening", put("PUT", link)},
+        {"descriptor", put("POST", link + "/descriptor")},
+        {"enrollment", put("PUT", link + "/enrollment")},
+        {"poll", "GET " + link + "/descriptor HTTP/1.1\r\nHost: h\r\n\r\n"},
+        {"traversal", "GET /../app.js HTTP/1.1\r\nHost: h\r\n\r\n"s}}) {
+    seeds.put("phone_fuzz", name, {0x7f}, text);
+    seeds.put("phone_fuzz", std::string(name) + "-opened-in-pieces", {0x82}, text);
+  }
 }
 
 }  // namespace sealcam::fuzz
