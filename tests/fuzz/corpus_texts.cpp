@@ -50,13 +50,15 @@ std::string account_json() {
   account.account = parties().owner.account();
   account.cameras = {{parties().camera.id(), "Front door", parties().camera.identity(), parties().camera.hpke(),
                       protocol::RosterVersion(3), protocol::RosterVersion(2)}};
-  account.hubs = {{parties().hub.id(),
-                   "display",
-                   parties().hub.identity(),
-                   parties().hub.hpke(),
-                   true,
-                   protocol::Integration(0xfedcba9876543210),
-                   {parties().stranger.id()}}};
+  owner::HubRecord hub;
+  hub.id = parties().hub.id();
+  hub.name = "display";
+  hub.identity = parties().hub.identity();
+  hub.hpke = parties().hub.hpke();
+  hub.this_machine = true;
+  hub.integration = protocol::Integration(0xfedcba9876543210);
+  hub.denied = {parties().stranger.id()};
+  account.hubs = {hub};
   account.integrations = {{protocol::Integration(0xfedcba9876543210), "cloud link", true}};
   const auto path = scratch().path() / "account.json";
   if (!owner::write_account(path, account)) throw std::runtime_error("account.json");
