@@ -38,7 +38,13 @@ struct World {
     record.identity = camera.identity();
     record.hpke = camera.hpke();
     file.cameras.push_back(std::move(record));
-    file.hubs.push_back({hub.id(), "tablet", hub.identity(), hub.hpke(), true, std::nullopt, {}});
+    file.hubs.push_back({.id = hub.id(),
+                         .name = "tablet",
+                         .identity = hub.identity(),
+                         .hpke = hub.hpke(),
+                         .this_machine = true,
+                         .integration = std::nullopt,
+                         .denied = {}});
     return file;
   }
   [[nodiscard]] Inspector inspector(bool with_keys = true) const {
