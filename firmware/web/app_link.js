@@ -311,11 +311,10 @@ export class AppLink {
       }, HIDDEN_MS);
       return;
     }
-    if (this.#release === null) return void this.takeOver();
-    const { ms } = this.#ticked;
-    if (!this.#parked && ms < SLEPT_MS) return;
+    const again = this.#parked || this.#ticked.ms >= SLEPT_MS;
     this.#parked = false;
-    this.#broker?.reconnect();
+    if (this.#release === null) this.takeOver();
+    else if (again) this.#broker?.restart();
   }
 
   #tick() {

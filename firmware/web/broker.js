@@ -88,8 +88,10 @@ export class Broker {
   }
 
   // The network changed: the old connection may never report its end.
-  reconnect() {
-    if (this.#closed) return;
+  reconnect() { if (!this.#closed) this.restart(); }
+
+  // The same, also after close().
+  restart() {
     this.#retry = RETRY.first;
     if (this.#client !== null) this.#onClosed("lost");
     this.open();

@@ -186,6 +186,21 @@ test("a hidden page requests nothing and receives no pictures", async (t) => {
   await until(() => tab.requests.length > before, "requests");
 });
 
+test("a page that was hidden for a while has no connection, and connects when it is shown", async (t) => {
+  const app = await AppScene.open(t), tab = await app.connected(), { setTimeout: real } = globalThis;
+  t.mock.method(globalThis, "setTimeout", (call, ms, ...more) => real(call, ms === 30_000 ? 10 : ms, ...more));
+  tab.change("visible", { hidden: true });
+  await until(() => tab.mqtt.newest.ended, "the end of the connection");
+  tab.change("visible", { hidden: false });
+  await until(() => tab.state.access === "ok" && tab.mqtt.clients.length === 2, "another connection");
+  tab.change("visible", { hidden: true });
+  await until(() => tab.mqtt.newest.ended, "the end of the connection");
+  const second = await app.connected();
+  await until(() => tab.state.access === "other_tab", "the other tab");
+  tab.change("visible", { hidden: false });
+  await until(() => tab.state.access === "ok" && second.state.access === "other_tab", "a connection after another tab had it");
+});
+
 test("watch() decides which pictures the broker sends", async (t) => {
   const app = await AppScene.open(t), tab = await app.connected();
   await app.live(tab);

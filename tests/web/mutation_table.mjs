@@ -132,6 +132,8 @@ export const MUTATIONS = [
   ["app_link_test.mjs", "app_link.js", '.every(({ membership }) => !membership.listed) ? "removed"', '.every(({ membership }) => membership.removed) ? "removed"'],
   ["app_link_test.mjs", "app_link.js", 'why === "login" ? "login" : "offline"', '"offline"'],
   ["app_link_test.mjs", "app_link.js", "if (slept && !this.#browser.hidden && !this.#parked) this.#broker?.reconnect();", ""],
+  ["app_link_test.mjs", "app_link.js", "    this.#parked = false;\n    if (this.#release", "    if (this.#release"],
+  ["app_link_test.mjs", "app_link.js", "else if (again) this.#broker?.restart();", "else if (again) this.#broker?.reconnect();"],
   ["app_link_test.mjs", "app_link.js", "ageWhenSent + Math.max(0, this.now - sent)", "ageWhenSent"],
   ["app_link_test.mjs", "app_link.js", "if (!this.#announced.has(camera)) this.#state();", ""],
   ["app_link_test.mjs", "app_link.js", "for (const link of [...running]) link.close(\"unlinked\");", ""],
