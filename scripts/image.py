@@ -18,7 +18,7 @@ import stat
 import subprocess
 import sys
 
-from image_parts import DISK, MIB, SIZES, Failure, assemble, data_partition, fat, run, squash
+from image_parts import DISK, MIB, SIZES, Failure, assemble, data_partition, fat, os_release, run, squash
 from initramfs import Archive, Kernel
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
@@ -338,7 +338,7 @@ def make(options):
     root.users()
     root.finish()
     with (root.folder / "usr/lib/os-release").open("a") as release:
-        release.write(f'IMAGE_ID=sealcam-{board.name}\nIMAGE_VERSION={options.version}\nDEFAULT_HOSTNAME=sealcam\n')
+        release.write(os_release(board.name, options.version, (TOP / "CMakeLists.txt").read_text()))
     root.check()
     packed = work / "root.squashfs"
     squash(root.folder, packed, *compression(kernel, options.fast))

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Creates the partition table and the file systems of a card image as files. Needs no privileges and mounts nothing.
+"""Creates the partition table and the file systems of a card image as files, and the text that names the image. Needs no privileges and
+mounts nothing.
 
 Layout, 512-byte sectors, MBR: 1 card, 2 and 3 boot A and B, 4 extended, 5 and 6 root A and B, 7 data.
 """
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -24,6 +26,19 @@ def run(*argv, **options):
     if done.returncode != 0:
         raise Failure(f"{' '.join(map(str, argv))[:300]} exited with {done.returncode}:\n{done.stderr or done.stdout}")
     return done.stdout
+
+
+def support_until(cmake):
+    """Returns the day until which SECURITY.md promises security fixes, from the text of CMakeLists.txt."""
+    if not (found := re.search(r"^set\(SEALCAM_SUPPORT_UNTIL (\d{4}-\d\d-\d\d)\)$", cmake, re.M)):
+        raise Failure("CMakeLists.txt does not set SEALCAM_SUPPORT_UNTIL to a date such as 2028-11-30")
+    return found[1]
+
+
+def os_release(board, version, cmake):
+    """Returns the lines that an image adds to os-release(5)."""
+    return (f"IMAGE_ID=sealcam-{board}\nIMAGE_VERSION={version}\nSUPPORT_END={support_until(cmake)}\n"
+            "DEFAULT_HOSTNAME=sealcam\n")
 
 
 def fat(path, mib, label, files):

@@ -9,6 +9,7 @@
 
 #include "base/format.hpp"
 #include "camera/reports.hpp"
+#include "device/program.hpp"
 #include "hal/ffmpeg/support.hpp"
 #include "hal/modules/modules.hpp"
 
@@ -58,6 +59,7 @@ Diagnosis examine(const DoctorSubject& subject) {
   diagnostics.check_space();
   diagnostics.check_memory();
   diagnostics.check_clock();
+  diagnostics.check_support();
   return {model.name, kernel, diagnostics.take()};
 }
 
@@ -310,6 +312,12 @@ void Diagnostics::check_clock() {
   else
     warn("clock", text + " is before the build of this program; hubs show wrong capture times",
          "set the clock: sudo timedatectl set-ntp true");
+}
+
+void Diagnostics::check_support() {
+  auto text = device::support_text(subject_.now);
+  if (device::support_ended(subject_.now)) warn("support", std::move(text), std::string(device::support_step));
+  else ok("support", std::move(text));
 }
 
 }  // namespace sealcam::camera

@@ -106,6 +106,7 @@ class Diagnostics {
   void check_space();
   void check_memory();
   void check_clock();
+  void check_support();
 
   [[nodiscard]] std::vector<Finding> take() { return std::move(findings_); }
 

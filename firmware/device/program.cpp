@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -22,6 +23,40 @@ namespace sealcam::device {
 namespace fs = std::filesystem;
 
 std::string_view version() noexcept { return SEALCAM_VERSION; }
+
+std::string_view support_until() noexcept { return SEALCAM_SUPPORT_UNTIL; }
+
+/// Reads YYYY-MM-DD. The result of another text is not ok().
+static consteval std::chrono::year_month_day parse_day(std::string_view text) {
+  if (text.size() != 10 || text[4] != '-' || text[7] != '-') return {};
+  const auto number = [&](std::size_t at, std::size_t digits) {
+    unsigned value = 0;
+    for (const char c : text.substr(at, digits)) value = value * 10 + static_cast<unsigned>(c - '0');
+    return value;
+  };
+  return {std::chrono::year(static_cast<int>(number(0, 4))), std::chrono::month(number(5, 2)),
+          std::chrono::day(number(8, 2))};
+}
+
+CaptureTime support_end() noexcept {
+  constexpr auto date = parse_day(SEALCAM_SUPPORT_UNTIL);
+  static_assert(date.ok(), "SEALCAM_SUPPORT_UNTIL in CMakeLists.txt is not a date such as 2028-11-30");
+  return {std::chrono::sys_days(date).time_since_epoch() + std::chrono::days(1)};
+}
+
+bool support_ended(CaptureTime now) noexcept { return is_plausible(now) && now >= support_end(); }
+
+std::string support_text(CaptureTime now) {
+  if (!support_ended(now))
+    return sealcam::format("version {} gets security fixes at least until {}", version(), support_until());
+  return sealcam::format("version {} may get no security fixes any more: they were promised until {}", version(),
+                         support_until());
+}
+
+void log_support(CaptureTime now, Log& log) {
+  if (support_ended(now)) log.warning("{}; {}", support_text(now), support_step);
+  else log.info("{}", support_text(now));
+}
 
 int exit_code(Errc code) noexcept {
   switch (code) {

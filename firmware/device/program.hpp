@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/clock.hpp"
@@ -20,6 +21,26 @@ namespace sealcam::device {
 
 /// The firmware's version, such as "0.1.0".
 [[nodiscard]] std::string_view version() noexcept;
+
+/// The day until whose end SECURITY.md promises security fixes for this version, such as "2028-11-30". A later
+/// SECURITY.md may extend the promise. The program does not know that.
+[[nodiscard]] std::string_view support_until() noexcept;
+
+/// The end of that day.
+[[nodiscard]] CaptureTime support_end() noexcept;
+
+/// Whether that day is over. False if the clock is not set (is_plausible()).
+[[nodiscard]] bool support_ended(CaptureTime now) noexcept;
+
+/// The promise for people; if support_ended(), that it may be over.
+[[nodiscard]] std::string support_text(CaptureTime now);
+
+/// The next step if support_ended().
+inline constexpr std::string_view support_step =
+    "install a version that SECURITY.md of the newest version lists as supported";
+
+/// Logs support_text(). Logs it as a warning, with the next step, if support_ended().
+void log_support(CaptureTime now, Log& log);
 
 /// The exit code for an error, from sysexits.h. All programs use this table:
 ///

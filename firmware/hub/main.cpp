@@ -75,6 +75,7 @@ int run(const Options& options) {
   const auto state = device::open_state(folder, protocol::Role::hub, serial ? &board : nullptr, log);
   if (!state) return state.error();
   if (options.keys) return device::print_keys(*state, options.json);
+  device::log_support(clock.wall(), log);
   const auto enrollment = pairing::require_enrollment(
       options.pairing, {.state = *state, .role = protocol::Role::hub, .clock = clock, .log = log});
   if (!enrollment) return enrollment.error();

@@ -3,6 +3,7 @@
 
 #include "base/config.hpp"
 #include "base/format.hpp"
+#include "device/program.hpp"
 #include "owner/account/membership.hpp"
 #include "owner/commands/change.hpp"
 #include "owner/console.hpp"
@@ -133,7 +134,18 @@ JsonObject desired_json(const CommandRecord& command) {
   return json;
 }
 
-JsonObject to_json(const AccountFile& account, const CameraRecord& camera) {
+/// No message of a camera carries its version, so this is the date of this program. A camera with another version has
+/// another date.
+JsonObject support_json(CaptureTime now) {
+  JsonObject json;
+  json.add("of", "this program")
+      .add("version", device::version())
+      .add("until", device::support_until())
+      .add("ended", device::support_ended(now));
+  return json;
+}
+
+JsonObject to_json(const AccountFile& account, const CameraRecord& camera, CaptureTime now) {
   const auto why = pending_text(camera);
   JsonObject json;
   json.add("id", camera.id.to_string())
@@ -147,7 +159,8 @@ JsonObject to_json(const AccountFile& account, const CameraRecord& camera) {
       .add("removed", camera.removed)
       .add("wifi_fault", wifi_text(camera))
       .add("command", desired_json(camera.command))
-      .add("hubs", watchers(account, camera));
+      .add("hubs", watchers(account, camera))
+      .add("support", support_json(now));
   return json;
 }
 
@@ -255,10 +268,11 @@ Outcome<> take_camera_out(const Dependencies& deps, const CameraArguments& argum
 Outcome<> list_cameras(const Dependencies& deps, const CameraArguments&) {
   const auto account = read_account(deps.account().account());
   if (!account) return std::unexpected(account.error());
+  const auto now = deps.clock.wall();
   JsonArray json;
   for (const auto& camera : account->cameras) {
     if (deps.json) {
-      json.add(to_json(*account, camera));
+      json.add(to_json(*account, camera, now));
       continue;
     }
     const auto why = pending_text(camera), fault = wifi_text(camera);
@@ -269,6 +283,10 @@ Outcome<> list_cameras(const Dependencies& deps, const CameraArguments&) {
   }
   if (deps.json) print_json(json);
   else if (account->cameras.empty()) sealcam::println("no cameras; pair one with 'sealcam camera pair'");
+  else
+    sealcam::println("this program: {}{}{}; 'sealcam-camera --doctor' on a camera reports the date of that camera",
+                     device::support_text(now), device::support_ended(now) ? "; " : "",
+                     device::support_ended(now) ? device::support_step : "");
   return {};
 }
 

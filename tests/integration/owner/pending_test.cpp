@@ -2,6 +2,7 @@
 // A change is shown as unconfirmed until the camera's own signature confirms it.
 #include <thread>
 
+#include "device/program.hpp"
 #include "owner_world.hpp"
 
 namespace sealcam {
@@ -241,6 +242,9 @@ TEST_CASE("a lost Wi-Fi passphrase delays no other change") {
   CHECK(listed[0].at("pending") == false);
   CHECK(listed[0].at("wifi_fault").get<std::string>().contains("--ssid"));
   CHECK(listed[1].at("wifi_fault") == "");
+  CHECK(listed[1].at("support").at("of") == "this program");  // no message has the version of the camera
+  CHECK(listed[1].at("support").at("until") == device::support_until());
+  CHECK(listed[1].at("support").at("ended") == false);
 
   (void)w.json(without_wait(wifi), EX_TEMPFAIL);
   REQUIRE(w.camera.receives_command(protocol::CommandSeq(4)));

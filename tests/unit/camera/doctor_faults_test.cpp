@@ -5,6 +5,7 @@
 
 #include "camera/capture_factory.hpp"
 #include "camera/reports.hpp"
+#include "device/program.hpp"
 #include "unit/camera/doctor_scene.hpp"
 
 using namespace sealcam;
@@ -34,8 +35,22 @@ TEST_CASE("each check of an empty board reports the problem and the next step") 
   CHECK(is(find(diagnosis, "enrollment"), warning, "is unpaired", "sealcam camera enroll"));
   CHECK(is(find(diagnosis, "memory"), warning, "419 MiB of memory may not be enough for 1920x1080", "1280x720"));
   CHECK(is(find(diagnosis, "clock"), warning, "1970-01-01 is before the build of this program", "set-ntp"));
+  CHECK(is(find(diagnosis, "support"), ok, "gets security fixes at least until"));  // the clock is not set
   scene.config.source.size = {1280, 720};
   CHECK(is(find(scene, "memory"), ok, "419 MiB"));
+}
+
+TEST_CASE("the doctor warns when the promise of security fixes is over") {
+  const FakeBoardTree tree("linux,dummy-virt", "v", debian, 2000);
+  Scene scene(tree);
+  CHECK(is(find(scene, "support"), ok, "at least until " + std::string(device::support_until())));
+  const auto later = std::chrono::days(365 * 30);
+  scene.now.since_epoch += later;
+  const auto diagnosis = scene.diagnosis();
+  CHECK(
+      is(find(diagnosis, "support"), warning, "promised until " + std::string(device::support_until()), "SECURITY.md"));
+  scene.now.since_epoch -= later;
+  CHECK(problems(scene.diagnosis()).contains("support") == false);
 }
 
 TEST_CASE("nodes without permission for this user") {

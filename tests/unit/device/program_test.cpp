@@ -4,7 +4,12 @@
 #include <sysexits.h>
 
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
 #include <map>
+#include <string>
+
+#include "base/format.hpp"
+#include "base/testing/fakes.hpp"
 
 using namespace sealcam;
 
@@ -47,4 +52,40 @@ TEST_CASE("a service that runs does not exit with the code after which systemd d
   }
   CHECK(device::service_exit_code(Errc::invalid_argument) == EX_CONFIG);
   CHECK(device::service_exit_code(Errc::conflict) == EX_UNAVAILABLE);
+}
+
+namespace {
+
+CaptureTime operator+(CaptureTime time, std::chrono::microseconds more) { return {time.since_epoch + more}; }
+
+}  // namespace
+
+TEST_CASE("the support of a version ends after its last day") {
+  const auto end = device::support_end();
+  const auto last =
+      std::chrono::sys_days(std::chrono::floor<std::chrono::days>(end.since_epoch)) - std::chrono::days(1);
+  CHECK(sealcam::format("{:%F}", last) == device::support_until());
+  CHECK(end.since_epoch % std::chrono::days(1) == std::chrono::microseconds(0));
+  CHECK_FALSE(device::support_ended(end + std::chrono::microseconds(-1)));
+  CHECK(device::support_ended(end));
+  CHECK(device::support_ended(end + std::chrono::days(3650)));
+  CHECK(device::support_text(end + std::chrono::microseconds(-1)).contains("at least until"));
+  CHECK(device::support_text(end).contains("may get no security fixes"));
+}
+
+TEST_CASE("a clock that is not set does not end the support") {
+  CHECK_FALSE(device::support_ended({}));
+  CHECK_FALSE(device::support_ended({std::chrono::microseconds::min()}));
+  CHECK_FALSE(device::support_ended({std::chrono::microseconds::max()}));
+  CHECK_FALSE(device::support_ended({std::chrono::sys_days(std::chrono::year(2125) / 1 / 1).time_since_epoch()}));
+}
+
+TEST_CASE("the end of the support is logged as a warning with the next step") {
+  MemoryLog log;
+  device::log_support({}, log);
+  CHECK(log.contains("gets security fixes at least until " + std::string(device::support_until())));
+  CHECK_FALSE(log.contains("warning"));
+  device::log_support(device::support_end(), log);
+  CHECK(log.contains("warning"));
+  CHECK(log.contains("install a version that SECURITY.md"));
 }
