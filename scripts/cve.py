@@ -357,7 +357,7 @@ def to_text(result):
         lines.append(f"not covered by this data: {shown(entry['name'])} {shown(entry['version'])}: {shown(entry['why'])}")
     updates = sum(i["state"] == "update" for i in result["open"])
     lines.append(f"{shown(product['name'])} {shown(product['version'])}, {result['sources']} source packages of {result['release']}, data of "
-                 f"{result['data']['modified'][:10]}: {len(result['open'])} open issues, {updates} of them fixed by an update")
+                 f"{result['data']['modified'][:10]}: open issues: {len(result['open'])}, fixed by an update: {updates}")
     return "\n".join(lines)
 
 

@@ -119,7 +119,7 @@ class Comparison(Case):
     def test_an_image_with_fixed_packages_has_no_open_issue(self):
         code, text = self.run_cve()
         self.assertEqual(code, 0, text)
-        self.assertIn("4 source packages of trixie, data of 2026-12-01: 0 open issues", text)
+        self.assertIn("4 source packages of trixie, data of 2026-12-01: open issues: 0, fixed by an update: 0", text)
 
     def test_versions_are_compared_as_debian_does(self):
         # A comparison of texts or of numbers would give another result in each of these cases.
@@ -203,7 +203,7 @@ class Comparison(Case):
         self.assertEqual(code, 1)
         self.assertEqual(lines[1].split()[:5], ["CVE-2099-0200", "ffmpeg", "7:7.1.2-0+deb13u1", "7:7.1.3-0+deb13u1", "high"])
         self.assertTrue(lines[2].endswith("no fix in this release: Minor issue"), lines[2])
-        self.assertTrue(lines[-1].endswith("2 open issues, 1 of them fixed by an update"), lines[-1])
+        self.assertTrue(lines[-1].endswith("open issues: 2, fixed by an update: 1"), lines[-1])
 
     def test_many_issues_start_dpkg_once_for_each_pair_of_versions(self):
         for number in range(5000):
