@@ -62,7 +62,8 @@ const ENROLLMENT = [
   [4, "password", (reader) => reader.text(PASSWORD_SIZE, PASSWORD_SIZE)],
   [5, "name", (reader) => reader.text(1, MAX_NAME)],
 ];
-const ADDRESS = /^wss:\/\/(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([1-9]\d{0,4})$/;
+const ADDRESS = /^wss:\/\/([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):([1-9]\d{0,4})$/;
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 const PASSWORD = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;  // 32 bytes in base64url
 
 // Why a phone rejects an enrollment (R-PHONE-7): malformed, wrong_code, not_decryptable, conflict (it names another account or another phone),
@@ -86,10 +87,26 @@ async function checked(action) {
   }
 }
 
+function isUrl(text) {
+  try {
+    return new URL(text) !== null;
+  } catch {
+    return false;
+  }
+}
+
+// A host that begins with a letter or a digit. A name does not end with a number or an empty part, so that a wrong IPv4 address is no name. The
+// browser judges an IPv6 address.
+function isHost(host) {
+  if (host.startsWith("[")) return isUrl(`wss://${host}/`);
+  const last = host.replace(/\.$/, "").split(".").at(-1);
+  return /^[^.-]/.test(host) && (!/^\d*$/.test(last) || IPV4.test(host));
+}
+
 function readEnrollment(payload) {
   const read = decode(payload, (reader) => reader.fields(ENROLLMENT));
-  const port = ADDRESS.exec(read.address)?.[1];
-  require(port !== undefined && Number(port) <= 65535 && PASSWORD.test(read.password));
+  const [, host, port] = ADDRESS.exec(read.address) ?? [];
+  require(host !== undefined && isHost(host) && Number(port) <= 65535 && PASSWORD.test(read.password));
   return read;
 }
 

@@ -38,11 +38,11 @@ class LinkCase(Case):
                            {"phone": wire.text_of(party.id)}, code=code)
 
     def enrollment(self, name="enrollment", verdict="accepted", about=None, signed=None, code=CODE, mac_code=CODE, message=None, by=OWNER,
-                   account=OWNER.id, to=PHONE, info=None, **more):
-        signed = signed or link.make_phone_enrollment(by.private, PHONE.id, BROKER, PASSWORD, NAME, **more)
+                   account=OWNER.id, to=PHONE, info=None, broker=BROKER, **more):
+        signed = signed or link.make_phone_enrollment(by.private, PHONE.id, broker, PASSWORD, NAME, **more)
         message = message or link.make_enrollment(mac_code, EPHEMERAL, account, PHONE.id, to.hpke_public, signed, info)
         return self.judged("link_enrollment", name, message, about or "link-enrollment", verdict,
-                           {"account": wire.text_of(OWNER.id), "broker": BROKER, "password": PASSWORD, "name": NAME}, code=code)
+                           {"account": wire.text_of(OWNER.id), "broker": broker, "password": PASSWORD, "name": NAME}, code=code)
 
     def judged(self, event, name, message, about, verdict, found, **fields):
         expect = {"link": verdict, **(found if verdict == "accepted" else {})}
@@ -174,4 +174,20 @@ c.enrollment("short-account", "malformed", message=wire.encode([OWNER.id[:19], *
 c.enrollment("trailing-byte", "malformed", message=ENROLLMENT + b"\0")
 c.enrollment("too-large", "malformed", message=wire.encode([OWNER.id, wire.decode(ENROLLMENT)[1], bytes(8 << 10), bytes(32)]))
 c.enrollment("ipv6-broker", "malformed", change={3: "wss://::1:8884"})
+c.enrollment()
+c = LinkCase("R-PHONE-7", "host", "phone", "accept", "The broker's host is a name, an IPv4 address, or an IPv6 address in brackets.")
+for name, host in (("one-part", "broker"), ("final-dot", "broker.example."), ("number-first", "1.example"), ("hyphens", "a-.b-"), ("empty-part", "a..b"),
+                   ("longest-name", "a" * 253), ("ipv4", "192.0.2.1"), ("ipv4-greatest", "255.255.255.255"), ("ipv4-zero", "0.0.0.0"),
+                   ("ipv6", "[2001:DB8::1]"), ("ipv6-loopback", "[::1]"), ("ipv6-any", "[::]"), ("ipv6-whole", "[1:2:3:4:5:6:7:8]"),
+                   ("ipv6-last-zero", "[1:2:3:4:5:6:7::]"), ("ipv6-with-ipv4", "[::ffff:192.0.2.1]")):
+    c.enrollment(name, broker=f"wss://{host}:8884")
+c = LinkCase("R-PHONE-7", "not-a-host", "phone", "reject", "A wrong IPv4 address is not a name, and brackets contain an IPv6 address.")
+for name, host in (("three-numbers", "1.2.3"), ("five-numbers", "1.2.3.4.5"), ("number-999", "1.2.3.999"), ("number-256", "256.2.3.4"), ("one-number", "1"),
+                   ("leading-zero", "192.168.001.010"), ("ipv4-final-dot", "1.2.3.4."), ("name-with-a-number-last", "broker.1"), ("hyphen-first", "-a"),
+                   ("dot-first", ".a"), ("dot", "."), ("two-dots", "a.."), ("empty", ""), ("underscore", "a_b"), ("hexadecimal", "0x7f.1"),
+                   ("colons", "[::::]"), ("empty-brackets", "[]"), ("zone", "[fe80::1%eth0]"), ("seven-groups", "[1:2:3:4:5:6:7]"),
+                   ("nine-groups", "[1:2:3:4:5:6:7:8:9]"), ("nothing-left-out", "[1:2:3:4::5:6:7:8]"), ("two-gaps", "[1::2::3]"), ("five-digits", "[::12345]"),
+                   ("colon-first", "[:1:2:3:4:5:6:7]"), ("colon-last", "[1:2:3:4:5:6:7:]"), ("ipv4-in-brackets", "[192.0.2.1]"),
+                   ("ipv4-part-with-a-zero", "[::192.0.2.01]"), ("ipv4-part-first", "[1.2.3.4::]")):
+    c.enrollment(name, "malformed", broker=f"wss://{host}:8884")
 c.enrollment()

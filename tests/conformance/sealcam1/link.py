@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import ipaddress
 import re
 
 from . import messages, wire
@@ -132,9 +133,17 @@ def enrollment(message, code, own_public, own_hpke):
 
 
 def broker_address(text):
-    host = r"(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])"
-    found = re.fullmatch(rf"wss://({host}):([1-9][0-9]{{0,4}})", text)
-    return found and len(found[1]) <= 253 and int(found[2]) <= 65535
+    found = re.fullmatch(r"wss://(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9][A-Za-z0-9.-]{0,252})):([1-9][0-9]{0,4})", text)
+    if not found or int(found[3]) > 65535:
+        return False
+    six, name = found[1], found[2]
+    # A name ends with a part that is no number, and one dot may follow.
+    if name and not re.fullmatch(r"[0-9]*", name.removesuffix(".").rpartition(".")[2]):
+        return True
+    try:
+        return bool(ipaddress.IPv6Address(six) if six else ipaddress.IPv4Address(name))
+    except ValueError:
+        return False
 
 
 # -- the corpus -------------------------------------------------------------------------------------------------------
