@@ -173,6 +173,7 @@ void PastFrames::add(Counter counter, bool key, ByteView message) {
     frames_.reserve(max_frames);
     to_store_.reserve(max_frames);
   }
+  if (message.size() > arena_.size()) return;  // the largest message does not fit into the smallest memory
   // Whole groups are written, so that a power cut costs the last group at most.
   if (keeping_ && key && now - stored_ >= min_write_interval) (void)try_store();
   const auto end = [&] { return frames_.empty() ? 0 : frames_.back().offset + frames_.back().size; };

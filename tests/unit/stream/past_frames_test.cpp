@@ -468,6 +468,24 @@ TEST_CASE("the memory has the last 20 s at the highest bitrate, and begins with 
   CHECK(ranges[0].last == Counter(399));
 }
 
+TEST_CASE("a message of the largest size is not kept in the memory of the lowest bitrate, which is smaller") {
+  TemporaryFolder folder;
+  const CameraSurroundings parts;
+  FakeClock clock;
+  MemoryLog log;
+  auto store = open_store(folder.path(), parts.route, parts.camera);
+  PastFrames past(&store, clock, log, parts.route);
+  past.set_bitrate(BitsPerSecond(25'000));
+  past.begin_epoch(Epoch(7), Bytes(20), roster_of(parts.camera, 1, {&parts.hub}));
+  past.on_recording(PictureUse::record, clock.monotonic());
+  static_assert(protocol::max_message_size > PastFrames::min_memory);
+  past.add(Counter(0), true, Bytes(protocol::max_message_size));
+  past.add(Counter(1), true, Bytes(PastFrames::min_memory));
+  past.add(Counter(2), false, Bytes(protocol::max_message_size));
+  past.on_disconnected();
+  CHECK(store.ranges() == std::vector<PastRange>{{Epoch(7), Counter(1), Counter(1)}});
+}
+
 TEST_CASE("kept pictures survive a restart of the camera, and are sent to the hub in the next epoch") {
   TemporaryFolder folder;
   CameraSurroundings parts;
