@@ -4,7 +4,7 @@ import { RejectCounts, equal, idText, viewOf } from "./bytes.js";
 import { Broker } from "./broker.js";
 import { BrowserClock, LIVE_FOR, Stopwatch } from "./clock.js";
 import { Hub } from "./hub.js";
-import { LOCK } from "./link.js";
+import { LOCK, alone } from "./link.js";
 import { parseTopic } from "./messages.js";
 import { BrowserStore } from "./store.js";
 
@@ -110,14 +110,17 @@ export class AppLink {
   }
 
   // Deletes keys, credential and everything else that is stored. The owner's list still has this phone until `sealcam phone unlink`.
+  // No other tab can begin with the old keys meanwhile, because the lock is free only after they are deleted.
   static async forget(browser = new Browser()) {
-    for (const link of [...running]) link.close("unlinked");
-    const store = await browser.openStore(() => {});
-    try {
-      await store.replaceAll([]);
-    } finally {
-      store.close();
-    }
+    for (const link of [...running]) link.#end("unlinked");
+    await alone(browser.locks, async () => {
+      const store = await browser.openStore(() => {});
+      try {
+        await store.replaceAll([]);
+      } finally {
+        store.close();
+      }
+    });
   }
 
   // -- the interface of link.js
@@ -168,7 +171,13 @@ export class AppLink {
   }
 
   // Ends everything, for good.
-  close(access = "offline") {
+  close() {
+    this.#end("offline");
+    this.#release?.();
+  }
+
+  // The same, and the tab keeps the lock.
+  #end(access) {
     this.#ended = true;
     running.delete(this);
     this.#unobserve();
@@ -176,7 +185,6 @@ export class AppLink {
     clearTimeout(this.#hiddenTimer);
     this.#waiting?.abort();
     this.#stop(access);
-    this.#release?.();
   }
 
   // -- one tab at a time

@@ -131,7 +131,7 @@ export async function openEnrollment(message, key, identity, agreement) {
 }
 
 // Runs an action while no other tab uses what is stored: a hub there would write what belongs to the earlier link.
-function alone(locks, action) {
+export function alone(locks, action) {
   if (!locks) return action();
   return locks.request(LOCK, { steal: true }, async () => {
     await new Promise((resolve) => { setTimeout(resolve, STOP_MS); });

@@ -252,10 +252,13 @@ export const CASES = {
       await page.locator("#forget-dialog").getByRole("button", { name: "Delete" }).click();
       await page.waitForSelector("#code");  // of the first screen
     } },
-  // A link without its keys: the app forgets it, instead of loading again without an end.
+  // Another tab deleted the link. This one loads again once, and deletes nothing: the person may have linked the phone again.
   unlinked: { fake: linked({ access: "unlinked", cameras: [] }, []), schemes: ["dark"], sizes: ["390x844"],
-    async run({ page, shot }) {
+    script: "if (sessionStorage.getItem('loads')) window.fake.stored = null; sessionStorage.setItem('loads', Number(sessionStorage.getItem('loads')) + 1)",
+    async run({ page, shot, expect }) {
       await page.waitForSelector("#code");
+      const [loads, forgotten] = await page.evaluate(() => ["loads", "forgotten"].map((name) => sessionStorage.getItem(name)));
+      expect(loads === "2" && forgotten === null, `${loads} loads, forgotten ${forgotten}`);
       await shot();
     } },
   help: { fake: linked(),

@@ -270,6 +270,23 @@ test("forget() ends the link and deletes everything", async (t) => {
   assert.equal(await AppLink.stored(tab), null);
 });
 
+test("forget() deletes everything before another tab can use it", async (t) => {
+  const { AppLink: Other } = await import("../../firmware/web/app_link.js?another_tab");
+  const app = await AppScene.open(t), other = app.tab().begin(Other), { clients } = other.mqtt, { replaceAll } = app.store;
+  await until(() => other.state?.access === "ok", "a connection");
+  const tab = await app.connected();
+  await until(() => other.state.access === "other_tab", "the state of the other tab");
+  app.store.replaceAll = async (values) => {
+    await new Promise((resolve) => { setTimeout(resolve, 100); });  // a slow disk
+    assert.equal(other.state.access, "other_tab");
+    return replaceAll.call(app.store, values);
+  };
+  await AppLink.forget(tab);
+  await until(() => other.state.access === "unlinked", "the other tab without a link");
+  assert.deepEqual([clients.length, tab.state.access], [1, "unlinked"]);
+  assert.ok(tab.states.every(({ access }) => access !== "other_tab"));
+});
+
 test("a change of privacy that is not possible says why", async (t) => {
   const app = await AppScene.open(t), tab = await app.connected(), { text } = app.scene.camera;
   assert.equal(tab.link.switchPrivacy(text, true), true);

@@ -111,8 +111,9 @@ export class Tab {
   }
   wipe() { this.#lost(); }
 
-  begin() {
-    this.link = new AppLink({
+  // Link: the class of another tab's modules.
+  begin(Link = AppLink) {
+    this.link = new Link({
       state: (state) => this.states.push(state), picture: (picture) => this.pictures.push(picture), rejected: (json) => this.rejections.push(json),
       open: () => { ++this.opened; }, closed: () => { ++this.closed; } }, this);
     return this;

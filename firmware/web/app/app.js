@@ -14,6 +14,7 @@ const $ = (id) => document.getElementById(id);
 const CODEC = "avc1.42e01f";
 let view = null;
 let linking = false;
+let forgetting = false;
 let stored = null;           // { name, broker }
 let connectedBefore = false;
 let install = null;          // the browser's offer to install the app
@@ -105,7 +106,7 @@ function onState() {
   if ($("about-dialog").open) listAbout();
   const shown = screens.screenName(), screen = texts.access(state.access);
   if (linking || (shown !== null && texts.access(shown) === null)) return;  // a person links the phone again
-  if (state.access === "unlinked") return forget();  // a part of what was stored is missing
+  if (state.access === "unlinked") return forgetting ? null : location.reload();  // a part of what was stored is missing, or another tab deleted it
   if (screen === null) return screens.hide();
   if (shown !== state.access) screens.show(state.access, screen, screen.actions.map((name) => ACTIONS[name]()));
 }
@@ -134,7 +135,6 @@ function addAbout() {
   $("forget-dialog").onclose = () => { if ($("forget-dialog").returnValue === "forget") forget(); };
 }
 
-let forgetting = false;
 async function forget() {
   if (forgetting) return;
   forgetting = true;
