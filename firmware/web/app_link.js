@@ -85,7 +85,7 @@ export class AppLink {
   // handlers: state(json), picture(picture), rejected(json), open(), closed(). state has what the hub's page receives, with `access`, `hubs` of
   // each camera, and `low_data`.
   //
-  // access: "ok"; "offline" (no connection to the broker); "removed" (the owner took this phone off the lists of all cameras); "login" (the
+  // access: "ok"; "offline" (no connection to the broker); "removed" (no list of a camera has this phone; it is still linked); "login" (the
   // broker does not accept its login); "other_tab" (another tab of this browser shows the cameras; takeOver() shows them here); "wiped" (the
   // stored keys were deleted while the page was open); "storage" (the browser's storage fails); "unlinked" (nothing is stored).
   constructor(handlers, browser = new Browser()) {
@@ -384,8 +384,9 @@ export class AppLink {
     });
   }
 
-  // The owner signed the rosters. A login that the broker rejects proves nothing.
+  // After `sealcam phone unlink` both are true, and only a phone with a login can be allowed again.
   #accessNow() {
+    if (this.#access === "login") return "login";
     const cameras = [...this.#hub?.cameras.values() ?? []];
     return cameras.length > 0 && cameras.every(({ membership }) => !membership.listed) ? "removed" : this.#access;
   }

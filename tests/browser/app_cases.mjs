@@ -267,7 +267,7 @@ export const CASES = {
       await page.click("#help");
       await shot();
     } },
-  removed: ended("removed", "This phone was removed", "The owner took this phone off"),
+  removed: ended("removed", "This phone may watch no camera now", "the camera appears here"),
   login: ended("login", "The broker rejects this phone", "sealcam phone list"),
   "other-tab": { fake: linked({ access: "other_tab", cameras: [] }, []),
     async run({ page, shot, expect }) {

@@ -111,6 +111,8 @@ test("a roster without this phone removes it, also after the page is opened agai
   assert.equal(tab.pictures.length, shown);
   tab.mqtt.newest.emit("close");
   assert.equal(tab.state.access, "removed");
+  tab.mqtt.accept = NO_LOGIN;
+  await until(() => tab.state.access === "login", "the state of an unlinked phone");
   tab.link.close();
   const again = app.tab().begin();
   await until(() => again.state?.access === "removed", "removed after a restart");

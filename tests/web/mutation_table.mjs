@@ -131,6 +131,7 @@ export const MUTATIONS = [
   ["app_link_test.mjs", "app_link.js", 'if (current()) this.#stop("wiped");', ""],
   ["app_link_test.mjs", "app_link.js", '.every(({ membership }) => !membership.listed) ? "removed"', '.every(({ membership }) => membership.removed) ? "removed"'],
   ["app_link_test.mjs", "app_link.js", 'why === "login" ? "login" : "offline"', '"offline"'],
+  ["app_link_test.mjs", "app_link.js", 'if (this.#access === "login") return "login";', ""],
   ["app_link_test.mjs", "app_link.js", "if (slept && !this.#browser.hidden && !this.#parked) this.#broker?.reconnect();", ""],
   ["app_link_test.mjs", "app_link.js", "    this.#parked = false;\n    if (this.#release", "    if (this.#release"],
   ["app_link_test.mjs", "app_link.js", "else if (again) this.#broker?.restart();", "else if (again) this.#broker?.reconnect();"],

@@ -67,8 +67,8 @@ export const NO_DECODER = { title: "This browser cannot play the pictures", text
 
 // By the `access` of the link's state. actions: names of buttons, in app.js.
 const ACCESS = {
-  removed: { title: "This phone was removed", actions: ["forget"], text: [
-    "The owner took this phone off the lists of all cameras, so it receives no pictures.", "Ask the owner to link it again."] },
+  removed: { title: "This phone may watch no camera now", actions: ["forget"], text: [
+    "It is still linked. If the owner allows it to watch a camera, the camera appears here.", "The owner's command for this is `sealcam hub allow`."] },
   login: { title: "The broker rejects this phone", actions: ["reload", "forget"], text: [
     "The owner may have unlinked this phone, or the broker may be a new one.", "Ask the owner: `sealcam phone list` shows the linked phones."] },
   other_tab: { title: "Another tab shows the cameras", actions: ["here"], text: ["One tab at a time is connected to the broker."] },
