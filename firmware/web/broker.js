@@ -9,6 +9,38 @@ const BAD_LOGIN = new Set([0x84, 0x85, 0x86, 0x87, 0x8a, 0x8c]);  // CONNACK: th
 const TAKEN_OVER = 0x8e;
 const MAX_TOPICS = 64;                              // in one SUBSCRIBE
 
+// Reads the lengths of the packets in a stream (MQTT 5, section 2.1.4). The package judges a packet only after it has received all of it, and a
+// broker may announce 256 MiB. The browser collects one WebSocket message, so this does not limit its size.
+class PacketLengths {
+  #left = 0;     // bytes of the packet that follow
+  #factor = 0;   // of the next byte of a length; 0: the type comes next
+  #length = 0;
+
+  // Whether all packets of the stream up to here are small enough.
+  allow(bytes) {
+    for (let at = 0; at < bytes.length;) {
+      const skipped = Math.min(this.#left, bytes.length - at);
+      if (skipped > 0) {
+        this.#left -= skipped;
+        at += skipped;
+      } else if (this.#factor === 0) {
+        ++at;
+        this.#factor = 1;
+        this.#length = 0;
+      } else {
+        const byte = bytes[at++];
+        this.#length += (byte & 127) * this.#factor;
+        this.#factor *= 128;
+        if (this.#length > MAX_PACKET || this.#factor > 128 ** 4) return false;
+        if (byte >= 128) continue;
+        this.#left = this.#length;
+        this.#factor = 0;
+      }
+    }
+    return true;
+  }
+}
+
 export class Broker {
   #mqtt;
   #login;
@@ -67,6 +99,7 @@ export class Broker {
       reconnectPeriod: 0, resubscribe: false, queueQoSZero: false, timerVariant: "native",
       reschedulePings: false,  // a hub sends requests each second, and they have no answer
       properties: { sessionExpiryInterval: 0, maximumPacketSize: MAX_PACKET },
+      createWebsocket: (url, protocols) => this.#openSocket(url, protocols, () => { if (client === this.#client) this.#onClosed("lost"); }),
     });
     let why = "lost";
     this.#client = client;
@@ -98,6 +131,21 @@ export class Broker {
   }
 
   // -- inside
+
+  // Its listener is the first one, so that the package does not receive what is too large.
+  #openSocket(url, protocols, end) {
+    const socket = new WebSocket(url, protocols), lengths = new PacketLengths();
+    let ended = false;
+    socket.addEventListener("message", (event) => {
+      if (!ended && event.data instanceof ArrayBuffer && lengths.allow(new Uint8Array(event.data))) return;
+      event.stopImmediatePropagation();
+      if (ended) return;
+      ended = true;
+      socket.close();
+      end();
+    });
+    return socket;
+  }
 
   #onConnected() {
     this.#connected = true;

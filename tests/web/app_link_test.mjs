@@ -70,6 +70,41 @@ test("without a connection the access is offline at once, and another attempt fo
   assert.ok(tab.mqtt.newest.topics.has(app.topic("video")) && tab.mqtt.newest.topics.has(app.topic("roster")));
 });
 
+test("a packet of more than 3 MiB ends the connection at its length", async (t) => {
+  class Socket extends EventTarget {
+    received = 0;
+    close() { this.closed = true; }
+    receive(...bytes) { this.dispatchEvent(Object.assign(new Event("message"), { data: Uint8Array.from(bytes.flat()).buffer })); }
+  }
+  globalThis.WebSocket = Socket;
+  t.after(() => { delete globalThis.WebSocket; });
+  const app = await AppScene.open(t), tab = await app.connected(), maxLength = [0x80, 0x80, 0x80 | 0x40, 0x01];  // 3 MiB
+  const open = () => {
+    const client = tab.mqtt.newest, socket = client.options.createWebsocket("wss://hub.home.arpa:8884/", ["mqtt"]);
+    socket.addEventListener("message", () => { ++socket.received; });  // that of the package
+    return { client, socket };
+  };
+  // The control: what is allowed arrives, with lengths that are in two messages, and several packets in one.
+  const { client, socket } = open();
+  socket.receive([0xd0, 0, 0x30, 2, 1]);
+  socket.receive([0xff, 0x30, ...maxLength.slice(0, 2)]);
+  socket.receive(maxLength.slice(2));
+  for (let i = 0; i < 3; ++i) socket.receive(new Array(1 << 20).fill(0xff));
+  socket.receive([0xd0, 0]);
+  assert.deepEqual([socket.received, socket.closed, client.ended, tab.state.access], [7, undefined, false, "ok"]);
+  socket.receive([0x30, 0x81, ...maxLength.slice(1)]);
+  assert.deepEqual([socket.received, socket.closed, client.ended, tab.state.access], [7, true, true, "offline"]);
+  socket.receive([0xd0, 0]);
+  assert.equal(socket.received, 7);
+  for (const bytes of [[0x30, 0xff, 0xff, 0xff, 0x7f], [0x30, 0x80, 0x80, 0x80, 0x80, 0], null]) {
+    await until(() => tab.mqtt.newest.ended === false && tab.state.access === "ok", "another connection");
+    const next = open();
+    if (bytes === null) next.socket.dispatchEvent(Object.assign(new Event("message"), { data: "text" }));
+    else next.socket.receive(bytes);
+    assert.deepEqual([next.socket.received, next.socket.closed, next.client.ended], [0, true, true]);
+  }
+});
+
 test("messages of an old connection are ignored", async (t) => {
   const app = await AppScene.open(t), tab = await app.connected(), old = tab.mqtt.newest;
   tab.change("network");

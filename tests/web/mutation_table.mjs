@@ -119,6 +119,7 @@ export const MUTATIONS = [
   ["link_test.mjs", "link.js", 'if (response.status === 404) throw new LinkError("expired");', ""],
   ["link_test.mjs", "link.js", "[AQgw]$/", "[A-Za-z0-9_-]$/"],
   ["link_test.mjs", "store.js", "    for (const values of this.#values.values()) values.clear();\n", ""],
+  ["R-PHONE-7", "link.js", " && isHost(host)", ""],
   ["app_link_test.mjs", "link.js", "if (!locks) return action();", "return action();"],
   // the app's link
   ["app_link_test.mjs", "app_link.js", 'if (leaf === "video") return !this.lowData && this.#isWatched(id);', 'if (leaf === "video") return this.#isWatched(id);'],
@@ -140,6 +141,8 @@ export const MUTATIONS = [
   ["app_link_test.mjs", "app_link.js", "for (const link of [...running]) link.#end(\"unlinked\");", ""],
   ["app_link_test.mjs", "app_link.js", "await alone(browser.locks, async () => {", "for (const link of [...running]) link.#release?.();\n    await alone(null, async () => {"],
   ["app_link_test.mjs", "app_link.js", "live, key: kind !== \"delta\"", "live: true, key: kind !== \"delta\", still_live: live"],
+  ["app_link_test.mjs", "broker.js", "lengths.allow(new Uint8Array(event.data))", "true"],
+  ["app_link_test.mjs", "broker.js", "if (this.#length > MAX_PACKET || this.#factor", "if (this.#factor"],
   ["app_link_test.mjs", "broker.js", "if (client === this.#client) this.#handlers.message(", "this.#handlers.message("],
   ["app_link_test.mjs", "broker.js", 'client.on("close", () => { if (client === this.#client) this.#onClosed(why); });', 'client.on("close", () => this.#onClosed(why));'],
   ["app_link_test.mjs", "broker.js", 'why === "login" ? RETRY_LOGIN : ', ""],
