@@ -15,7 +15,7 @@ Object.assign(globalThis, { location: address, history: { replaceState: (...valu
 const texts = await import(new URL("app_text.js", appFolder()));
 const { codeOf, place, takeCode } = await import(new URL("linking.js", appFolder()));
 
-test("the code leaves the address and the history at once", () => {
+test("the code leaves the address of the page at once", () => {
   address.hash = `#link/${CODE}`;
   assert.equal(takeCode(), CODE);
   assert.deepEqual(replaced, [[null, "", "/"]]);

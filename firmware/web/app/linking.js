@@ -9,7 +9,8 @@ const HASH = "#link/";
 export const DATABASE = "sealcam-phone";
 const SHOW_DONE_MS = 1200;
 
-// The code of the address, or null. It leaves the address and the history at once, because it is a secret.
+// The code of the address, or null. replaceState() replaces the address of the page and of its entry in this tab's history, so that a reload, a
+// bookmark or the shared address do not contain the code. The browser's own list of visited addresses may have it: the code works once, for 10 min.
 export function takeCode() {
   if (!location.hash.startsWith(HASH)) return null;
   const code = location.hash.slice(HASH.length);
