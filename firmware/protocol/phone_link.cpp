@@ -48,7 +48,7 @@ Result<Bytes> encode_link_opening(const LinkOpening& opening, const crypto::Sign
   return sign_message(MessageName::link, Route{opening.owner.account(), DeviceId()}, owner, writer.view());
 }
 
-Result<LinkOpening> decode_link_opening(ByteView message) {
+Result<LinkOpening> decode_link_opening(ByteView message, const crypto::PublicKey* owner) {
   const auto payload = unverified_payload(message);
   if (!payload) return std::unexpected(payload.error());
   crypto::CborReader reader(*payload);
@@ -61,6 +61,7 @@ Result<LinkOpening> decode_link_opening(ByteView message) {
   if (auto r = read_public_key(reader, 2, opening.owner); !r) return std::unexpected(r.error());
   if (auto r = read_time(reader, 3, opening.time); !r) return std::unexpected(r.error());
   if (auto r = reader.finish(); !r) return std::unexpected(r.error());
+  if (owner != nullptr && opening.owner != *owner) return fail(Errc::wrong_key, "another owner opens the slot");
   const Route route{opening.owner.account(), DeviceId()};
   if (auto r = verify_with(MessageName::link, route, opening.owner, message); !r) return std::unexpected(r.error());
   return opening;

@@ -51,9 +51,10 @@ struct LinkOpening {
 };
 /// Errors: crypto.
 [[nodiscard]] Result<Bytes> encode_link_opening(const LinkOpening& opening, const crypto::SigningKey& owner);
-/// Verifies that the key in the message signed it. The caller compares the key with that of its owner. Errors:
-/// malformed, wrong_key (the header names another signer), bad_signature.
-[[nodiscard]] Result<LinkOpening> decode_link_opening(ByteView message);
+/// Verifies that the key in the message signed it. `owner`: the only key that may sign, so that the signature of
+/// another one costs nothing. Without it, the caller compares the key with that of its owner. Errors: malformed,
+/// wrong_key (the header or the message names another signer), bad_signature.
+[[nodiscard]] Result<LinkOpening> decode_link_opening(ByteView message, const crypto::PublicKey* owner = nullptr);
 
 /// Slot and keys of one code. Move-only.
 struct LinkKeys {

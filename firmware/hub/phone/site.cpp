@@ -139,8 +139,8 @@ Site::Site(AppFiles files, Mailbox& mailbox, std::string_view connect)
     : files_(std::move(files)), mailbox_(mailbox), policy_(policy_of(connect)) {}
 
 bool Site::opens_slot(const HttpReader& request) {
-  return request.method() == "PUT" && request.target().starts_with(link_path) &&
-         !request.target().substr(link_path.size()).contains('/');
+  const auto path = web::path_of(request.target());  // as in answer()
+  return request.method() == "PUT" && path.starts_with(link_path) && !path.substr(link_path.size()).contains('/');
 }
 
 Response Site::answer(const HttpReader& request) {

@@ -294,6 +294,32 @@ TEST_CASE("wrong methods, bodies, hosts, sites and types are rejected") {
   CHECK(status(w.get(path)) == 405);
 }
 
+TEST_CASE("each request that opens a slot counts as one, however its address is written") {
+  const auto opens = [](std::string_view method, std::string_view path) {
+    transport::HttpReader reader(Site::limits);
+    const auto text = sealcam::format("{} {} HTTP/1.1\r\nHost: hub\r\n\r\n", method, path);
+    REQUIRE_FALSE(reader.receive(as_bytes(text)));
+    return Site::opens_slot(reader);
+  };
+  const auto path = "/link/1/" + to_hex(slot_of(1));
+  for (const char* query : {"", "?", "?/", "?a=/b"}) CHECK(opens("PUT", path + query));
+  CHECK_FALSE(opens("PUT", path + "/enrollment"));
+  CHECK_FALSE(opens("GET", path));
+  SiteWorld w;
+  CHECK(status(w.send("PUT", path + "?/", w.opening(1, w.owner))) == 204);  // control: this address opens the slot
+}
+
+TEST_CASE("the hub verifies no signature of a stranger") {
+  World w;
+  const auto forged = [&](const test::Actor& signer) {
+    auto message = w.opening(1, signer);
+    message.back() ^= std::byte{1};
+    return protocol::decode_link_opening(message, &w.owner.identity()).error().code;
+  };
+  CHECK(forged(w.stranger) == Errc::wrong_key);
+  CHECK(forged(w.owner) == Errc::bad_signature);  // control
+}
+
 TEST_CASE("a link travels through the listener") {
   SiteWorld w;
   const auto path = "/link/1/" + to_hex(slot_of(7));
