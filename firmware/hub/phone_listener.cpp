@@ -34,18 +34,18 @@ std::string broker_source(const PhoneSettings& settings, const device::Enrollmen
 
 }  // namespace
 
-PhoneListener::PhoneListener(phone::AppFiles files, const PhoneSettings& settings, const device::Enrollment& enrollment,
-                             CaptureTime certificate_end, const Clock& clock, Log& log)
+PhoneListener::PhoneListener(phone::AppFiles files, const device::Enrollment& enrollment, CaptureTime certificate_end,
+                             const Clock& clock, Log& log)
     : clock_(clock),
       log_(log),
       certificate_end_(certificate_end),
       mailbox_(enrollment.owner, clock),
-      site_(std::move(files), mailbox_, broker_source(settings, enrollment)) {}
+      site_(std::move(files), mailbox_) {}
 
 Result<std::unique_ptr<PhoneListener>> PhoneListener::open(boost::asio::io_context& io, const PhoneSettings& settings,
                                                            const device::Enrollment& enrollment, const Clock& clock,
                                                            Log& log) {
-  auto files = phone::AppFiles::read(settings.folder);
+  auto files = phone::AppFiles::read(settings.folder, broker_source(settings, enrollment));
   if (!files) return std::unexpected(files.error());
   const auto certificate = read_pem(settings.certificate), key = read_pem(settings.key);
   if (!certificate) return std::unexpected(certificate.error());
@@ -59,8 +59,7 @@ Result<std::unique_ptr<PhoneListener>> PhoneListener::open(boost::asio::io_conte
   boost::system::error_code ec;
   const auto address = boost::asio::ip::make_address(settings.address, ec);
   if (ec) return fail(Errc::invalid_argument, "the address /app/listen of hub.json is not numeric");
-  auto listener =
-      std::unique_ptr<PhoneListener>(new PhoneListener(std::move(*files), settings, enrollment, *end, clock, log));
+  auto listener = std::unique_ptr<PhoneListener>(new PhoneListener(std::move(*files), enrollment, *end, clock, log));
   auto server = phone::PhoneServer::open(io, {address, settings.port}, std::move(*tls), listener->site_, clock, log);
   if (!server) return std::unexpected(server.error());
   listener->server_ = std::move(*server);

@@ -34,8 +34,8 @@ class PhoneListener {
   [[nodiscard]] phone::PhoneServer::Address address() const { return server_->address(); }
 
  private:
-  PhoneListener(phone::AppFiles files, const PhoneSettings& settings, const device::Enrollment& enrollment,
-                CaptureTime certificate_end, const Clock& clock, Log& log);
+  PhoneListener(phone::AppFiles files, const device::Enrollment& enrollment, CaptureTime certificate_end,
+                const Clock& clock, Log& log);
 
   const Clock& clock_;
   Log& log_;

@@ -4,7 +4,8 @@
 const FILES = {};                    // name: SHA-256 in hexadecimal
 const VERSION = "";                  // hash of FILES
 const PREFIX = "sealcam-app-";
-const CACHE = PREFIX + VERSION;
+let policy = "";                     // sealcam-hub adds a line at the end that sets it to a hash of the files' Content-Security-Policy
+const cacheName = () => PREFIX + VERSION + policy;  // the stored files keep their headers, so another policy is another version
 const PAGE = "index.html";
 
 const at = (name) => new URL(name, self.registration.scope).href;
@@ -21,23 +22,23 @@ async function load(name) {
 }
 
 async function install() {
-  const cache = await caches.open(CACHE);
+  const cache = await caches.open(cacheName());
   try {
     await Promise.all(Object.keys(FILES).map(async (name) => cache.put(at(name), await load(name))));
   } catch (error) {
-    await caches.delete(CACHE);
+    await caches.delete(cacheName());
     throw error;
   }
 }
 
 async function activate() {
-  for (const name of await caches.keys()) if (name.startsWith(PREFIX) && name !== CACHE) await caches.delete(name);
+  for (const name of await caches.keys()) if (name.startsWith(PREFIX) && name !== cacheName()) await caches.delete(name);
   await self.clients.claim();
 }
 
 // The stored file. Without it the browser deleted the cache: then the server's file is used only if it is the same one.
 async function answer(name) {
-  const stored = await (await caches.open(CACHE)).match(at(name));
+  const stored = await (await caches.open(cacheName())).match(at(name));
   return stored ?? load(name).catch(() => Response.error());
 }
 

@@ -30,7 +30,7 @@ const AppFiles& files() {
     std::filesystem::create_directories(folder);
     std::ofstream(folder / "index.html") << page;
     std::ofstream(folder / "app.js") << page;
-    return must(AppFiles::read(folder));
+    return must(AppFiles::read(folder, "wss:"));
   }();
   return all;
 }

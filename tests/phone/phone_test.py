@@ -175,7 +175,7 @@ def updated(s):
     texts, worker = s.app / "app_text.js", s.app / "sw.js"
     whole = texts.read_text(), worker.read_text()
     texts.write_text(whole[0] + "\nglobalThis.mixed = true;\n")
-    worker.write_text(whole[1].replace(before[0].removeprefix("sealcam-app-"), "0123456789abcdef"))
+    worker.write_text(whole[1].replace(before[0].removeprefix("sealcam-app-").partition("-")[0], "0123456789abcdef"))
     a.restart_hub()
     for _ in range(2):
         browser.do("reload")

@@ -28,10 +28,17 @@ bool is_file_name(std::string_view name) {
   return !name.empty() && name.size() <= 100 && name.front() != '.' && std::ranges::all_of(name, allowed);
 }
 
-Result<std::string> make_etag(ByteView content) {
+/// The first half of SHA-256, in hexadecimal.
+Result<std::string> hash_text(ByteView content) {
   const auto digest = crypto::sha256(content);
   if (!digest) return std::unexpected(digest.error());
-  return "\"" + to_hex(ByteView(*digest).first(16)) + "\"";
+  return to_hex(ByteView(*digest).first(16));
+}
+
+/// The service worker of one policy. With another policy it is another version, which loads all files with their new
+/// headers (firmware/web/worker.js).
+std::string worker_of(ByteView content, std::string_view policy_hash) {
+  return sealcam::format("{}\npolicy = \"-{}\";\n", as_text(content), policy_hash);
 }
 
 /// Content-Security-Policy (W3C CSP 3) of the app: its own files, and the broker. Its policy of Trusted Types names the
@@ -91,8 +98,11 @@ Response status_only(unsigned status) {
 
 }  // namespace
 
-Result<AppFiles> AppFiles::read(const fs::path& folder) {
+Result<AppFiles> AppFiles::read(const fs::path& folder, std::string_view connect) {
   AppFiles all;
+  all.policy_ = policy_of(connect);
+  const auto policy_hash = hash_text(as_bytes(all.policy_));
+  if (!policy_hash) return std::unexpected(policy_hash.error());
   std::error_code ec;
   std::size_t total = 0;
   fs::directory_iterator entries(folder, ec);
@@ -110,11 +120,14 @@ Result<AppFiles> AppFiles::read(const fs::path& folder) {
     if (total > max_total || all.files_.size() >= max_files)
       return std::unexpected(
           located({Errc::exhausted, 0, "the app has more than 256 files or 8 MiB"}, folder.native()));
-    auto etag = make_etag(*content);
-    if (!etag) return std::unexpected(etag.error());
-    all.files_.emplace(name, File{std::string(as_text(*content)), std::move(*etag)});
+    const auto hash = hash_text(*content);
+    if (!hash) return std::unexpected(hash.error());
+    all.files_.emplace(name,
+                       File{name == service_worker ? worker_of(*content, *policy_hash) : std::string(as_text(*content)),
+                            sealcam::format("\"{}-{}\"", *hash, *policy_hash)});
   }
   if (ec) return fail_errno("reading the folder of the app", folder, ec.value());
+  all.files_.erase(std::string(service_worker) + ".gz");  // the compressed one has no policy
   if (!all.files_.contains("index.html"))
     return std::unexpected(located({Errc::not_found, 0, "the folder of the app has no index.html"}, folder.native()));
   return all;
@@ -134,9 +147,6 @@ std::string policy_source(std::string_view host, std::string_view port) {
   if (host.empty() || !is_port || !std::ranges::all_of(host, allowed)) return "wss:";
   return sealcam::format("wss://{}:{}", host, port.empty() ? "*" : port);
 }
-
-Site::Site(AppFiles files, Mailbox& mailbox, std::string_view connect)
-    : files_(std::move(files)), mailbox_(mailbox), policy_(policy_of(connect)) {}
 
 bool Site::opens_slot(const HttpReader& request) {
   const auto path = web::path_of(request.target());  // as in answer()
@@ -161,7 +171,7 @@ Response Site::file(const HttpReader& request, std::string_view path) const {
   const auto* const found = gzip ? compressed : plain_file;
   const auto known = request.fields("If-None-Match");
   const bool same = known.size() == 1 && known[0] == found->etag;
-  auto response = web::page_response(name, same ? "" : found->content, policy_);
+  auto response = web::page_response(name, same ? "" : found->content, files_.policy());
   if (same) response.status = 304;
   response.set("Cache-Control", "no-cache");  // the browser keeps the file and checks each time whether it changed
   response.set("ETag", found->etag);

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "hub/phone/mailbox.hpp"
 #include "hub/web/routes.hpp"
@@ -15,12 +16,15 @@
 namespace sealcam::hub::phone {
 
 /// The files of a folder, read into memory once. A request selects one by its exact name, so no path leads elsewhere.
-/// If there is also NAME.gz, a client that accepts gzip receives it instead of NAME.
+/// If there is also NAME.gz, a client that accepts gzip receives it instead of NAME. They belong to one policy: ETags
+/// and the service worker change with it, because browsers keep the headers of files that they know, such as the
+/// policy.
 class AppFiles {
  public:
   static constexpr std::size_t max_files = 256;
   static constexpr std::size_t max_file = std::size_t{1} << 20;
   static constexpr std::size_t max_total = std::size_t{8} << 20;
+  static constexpr std::string_view service_worker = "sw.js";
 
   struct File {
     std::string content;
@@ -29,14 +33,17 @@ class AppFiles {
 
   /// Reads the files directly in the folder, except names that begin with a dot. Errors: not_found (the folder, or
   /// index.html in it), permission, io, invalid_argument (a name with other characters than letters, digits and "._-"),
-  /// exhausted (too many or too large), crypto.
-  [[nodiscard]] static Result<AppFiles> read(const std::filesystem::path& folder);
+  /// exhausted (too many or too large), crypto. `connect`: see policy_source().
+  [[nodiscard]] static Result<AppFiles> read(const std::filesystem::path& folder, std::string_view connect);
   /// `path` begins with '/'; "/" is index.html. Null if there is no such file.
   [[nodiscard]] const File* find(std::string_view path) const;
   [[nodiscard]] const std::map<std::string, File, std::less<>>& all() const noexcept { return files_; }
+  /// The Content-Security-Policy of all files.
+  [[nodiscard]] const std::string& policy() const noexcept { return policy_; }
 
  private:
   std::map<std::string, File, std::less<>> files_;
+  std::string policy_;
 };
 
 /// The address that the app may connect to besides its own, for its Content-Security-Policy. "wss:" (all) if the host
@@ -48,8 +55,8 @@ class Site {
   static constexpr std::string_view link_path = "/link/1/";
   static constexpr transport::HttpReader::Limits limits{.header = 16U << 10, .body = Mailbox::max_enrollment};
 
-  /// `mailbox` outlives the site. `connect`: see policy_source().
-  Site(AppFiles files, Mailbox& mailbox, std::string_view connect);
+  /// `mailbox` outlives the site.
+  Site(AppFiles files, Mailbox& mailbox) : files_(std::move(files)), mailbox_(mailbox) {}
 
   /// The answer to a complete request. Never fails.
   [[nodiscard]] web::Response answer(const transport::HttpReader& request);
@@ -63,7 +70,6 @@ class Site {
 
   AppFiles files_;
   Mailbox& mailbox_;
-  std::string policy_;
 };
 
 /// The bytes of the answer (RFC 9112).

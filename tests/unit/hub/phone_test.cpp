@@ -176,6 +176,9 @@ TEST_CASE("a peer is an IPv4 address or a /64 of IPv6") {
 namespace {
 
 struct SiteWorld : World {
+  explicit SiteWorld(std::string_view connect_to = "wss://broker.example:8884") : connect(connect_to) {}
+
+  std::string connect;
   test::TemporaryFolder folder;
   Site site = [this] {
     write("index.html", "<title>app</title>");
@@ -184,9 +187,11 @@ struct SiteWorld : World {
     write(".hidden", "secret");
     write("style.css", "long text");
     write("style.css.gz", "short");
+    write("sw.js", "let policy;");
+    write("sw.js.gz", "old");
     std::filesystem::create_directory(folder.path() / "sub");
     std::ofstream(folder.path() / "sub/deep.js") << "let b;";
-    return Site(must(AppFiles::read(folder.path())), mailbox, "wss://broker.example:8884");
+    return Site(must(AppFiles::read(folder.path(), connect)), mailbox);
   }();
 
   void write(const char* name, const char* text) const { std::ofstream(folder.path() / name) << text; }
@@ -252,6 +257,26 @@ TEST_CASE("a client that accepts gzip receives the compressed file") {
     CHECK(answer.contains("Vary: Accept-Encoding\r\n"));
   }
   CHECK_FALSE(w.get("/app.js", "Accept-Encoding: gzip\r\n").contains("Content-Encoding"));  // it has no such file
+}
+
+TEST_CASE("another policy is another version of the service worker, and of all files") {
+  SiteWorld one, same, other("wss://other.example:8884");
+  const auto worker = [](SiteWorld& w) {
+    const auto answer = w.get("/sw.js", "Accept-Encoding: gzip\r\n");
+    CHECK_FALSE(answer.contains("Content-Encoding"));
+    return answer.substr(answer.find("\r\n\r\n") + 4);
+  };
+  CHECK(worker(one).starts_with("let policy;\npolicy = \"-"));
+  CHECK(worker(one) == worker(same));
+  CHECK(worker(one) != worker(other));
+  CHECK(status(one.get("/sw.js.gz")) == 404);
+  for (const char* path : {"/", "/sw.js", "/style.css"}) {
+    const auto answer = one.get(path);
+    const auto at = answer.find("ETag: ") + 6;
+    const auto known = sealcam::format("If-None-Match: {}\r\n", answer.substr(at, answer.find('\r', at) - at));
+    CHECK(status(same.get(path, known)) == 304);  // control
+    CHECK(status(other.get(path, known)) == 200);
+  }
 }
 
 TEST_CASE("only files directly in the folder, by their exact names, are served") {
@@ -340,9 +365,9 @@ TEST_CASE("a link travels through the listener") {
 
 TEST_CASE("a folder without a page, with strange names or too large is rejected") {
   const test::TemporaryFolder folder;
-  const auto read = [&] { return AppFiles::read(folder.path()); };
+  const auto read = [&] { return AppFiles::read(folder.path(), "wss:"); };
   CHECK(read().error().code == Errc::not_found);
-  CHECK(AppFiles::read(folder.path() / "none").error().code == Errc::not_found);
+  CHECK(AppFiles::read(folder.path() / "none", "wss:").error().code == Errc::not_found);
   std::ofstream(folder.path() / "index.html") << "x";
   CHECK(read());  // control
   std::ofstream(folder.path() / "a b.js") << "x";
