@@ -56,7 +56,7 @@ class PeerRates {
 struct ServerLimits {
   std::size_t connections = 48;
   std::size_t connections_of_peer = 16;
-  Rate accept_each{32, 4}, accept_all{96, 24};  ///< connections
+  Rate accept_each{32, 4}, accept_all{96, 8};  ///< connections
   Rate request_each{256, 16}, request_all{1024, 128};
   Rate opening_each{4, 0.1}, opening_all{16, 1};  ///< requests whose signature the hub verifies
   /// For the handshake, and for each request together with the wait for it.
