@@ -66,6 +66,13 @@ Result<TlsKey> read_key(const fs::path& path) {
   return key;
 }
 
+/// Keeps the mode of a folder that exists: other programs may use it, and the keys in it have mode 0600.
+Result<> make_folder(const fs::path& folder) {
+  std::error_code ec;
+  if (fs::is_directory(folder, ec)) return {};
+  return make_private_folder(folder);
+}
+
 /// A certificate is not secret.
 Result<> write_certificate(const fs::path& path, std::string_view pem) {
   if (auto r = write_file_durably(path, as_bytes(pem)); !r) return r;
@@ -87,6 +94,12 @@ Result<Authority> open_authority(const Files& files, const std::vector<std::stri
     if (!pem) return std::unexpected(pem.error());
     return Authority{std::move(*key), std::string(as_text(*pem))};
   }
+  if (device::is_present(files.certificate()) || device::is_present(files.key()))
+    return std::unexpected(
+        located({Errc::invalid_argument, 0,
+                 "web.crt or web.key is here without authority.crt, so this command did not make it: "
+                 "use another folder"},
+                files.folder.native()));
   auto key = TlsKey::generate();
   if (!key) return std::unexpected(key.error());
   const Period period{{now.since_epoch - earlier}, {now.since_epoch - earlier + authority_time}};
@@ -113,7 +126,8 @@ void print_next_steps(const Files& files, const Authority& authority, CaptureTim
     sealcam::println(
         "\nInstall {} on each phone: copy it there, open it, and trust it as an authority (iOS: Settings, General, "
         "About, Certificate Trust Settings; Android: Settings, Security, Install a certificate, CA certificate). It "
-        "can sign for these names only. Keep authority.key: with it you renew the certificate.\n"
+        "can sign for these names, and for names below them. Some systems ignore this limit, so keep authority.key "
+        "secret. With it you renew the certificate.\n"
         "Hub: set /app/certificate and /app/key in hub.json to web.crt and web.key, or to copies that the hub can "
         "read, and restart the hub.\n"
         "Broker: run 'sealcam broker web DIR --certificate web.crt --key web.key', and restart Mosquitto.",
@@ -144,7 +158,7 @@ int make_certificate(const CertificateOptions& options, Log& log) {
   }
   const auto names = normalized(options.names);
   const Files files{fs::absolute(options.folder)};
-  if (auto r = make_private_folder(files.folder); !r) return fail_with(r.error(), log);
+  if (auto r = make_folder(files.folder); !r) return fail_with(r.error(), log);
   const auto authority = open_authority(files, names, now);
   if (!authority) return fail_with(authority.error(), log);
   const auto authority_end = transport::certificate_end(authority->certificate);

@@ -109,6 +109,18 @@ def certificates(world, folder):
     require(before[0] == after[0] and before[1] != after[1] and "restart the hub" in text, "a second call renews the certificate only")
     text = certificate(world, "elsewhere.example", folder=folder, good=False)
     require("other names" in text and (folder / "web.crt").read_bytes() == after[1], "the same authority signs for no other name")
+    require(stat.S_IMODE(folder.stat().st_mode) == 0o700, "a new folder is private")
+    other = folder.parent / "other"
+    other.mkdir()
+    other.chmod(0o755)
+    for name in ("web.crt", "web.key"):
+        (other / name).write_text("of another program")
+        text = certificate(world, *NAMES, folder=other, good=False)
+        expect("another folder" in text and [path.name for path in other.iterdir()] == [name], f"{name}: {text}")
+        expect((other / name).read_text() == "of another program", f"the command replaced {name}")
+        (other / name).unlink()
+    certificate(world, *NAMES, folder=other)  # control
+    require(stat.S_IMODE(other.stat().st_mode) == 0o755, "the files of another program stay, and the mode of a folder that exists")
 
 
 def headers(port, authority):
