@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -167,6 +168,9 @@ ClientResult<HttpsConnection> HttpsConnection::connect(const protocol::HostPort&
   if (!context) return failed(Kind::own_fault, context.error().what);
   auto state = std::make_unique<State>(std::move(*context), timeout);
   state->host = at.to_string();
+  // A reverse proxy selects the host by this name. The context verifies no certificate.
+  if (error_code no_address; asio::ip::make_address(at.host, no_address), no_address)
+    state->stream.set_server_name(at.host);
   const auto until = std::chrono::steady_clock::now() + timeout.connect;
   if (auto r = state->connect_tcp(at, until); !r) return std::unexpected(std::move(r.error()));
   if (auto r = state->connect_tls(at, until); !r) return std::unexpected(std::move(r.error()));

@@ -104,6 +104,7 @@ class Mailbox:
 
     def __init__(self, folder, owner_public=None):
         self.slots, self.openings, self.requests = {}, 0, []
+        self.names = []  # which clients sent (SNI); None: a client sent none
         self.owner_public, self.intercept = owner_public, lambda method, what, slot: None
         outer = self
 
@@ -134,6 +135,7 @@ class Mailbox:
         self.server.handle_error = lambda *_: None  # an owner that a test killed
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*make_certificate(folder, "mailbox"))
+        context.sni_callback = lambda _socket, name, _context: self.names.append(name)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.address = f"https://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
