@@ -150,6 +150,41 @@ def check_wrong_ends(s, linked):
     require(linked.text in s.authorized(), "another account cannot take a phone over, and does not end its access")
 
 
+def check_device_with_certificate(s):
+    """A device at the broker that the account does not have (its record was lost) keeps its access."""
+    intact, devices = s.account(), s.authorized()
+    content = json.loads(intact)
+    tablet = next(hub for hub in content["hubs"] if hub["name"] == "tablet")
+    content["hubs"].remove(tablet)
+    phone = Phone()
+    (s.broker / "devices" / tablet["id"]).rename(s.broker / "devices" / phone.text)
+    file = s.broker / "devices" / phone.text
+    file.write_text(file.read_text().replace(tablet["id"], phone.text))
+    (s.folder / "account/account.json").write_text(json.dumps(content))
+    s.unchanged(EX_NOPERM, leave(phone), "has access to the broker", name="again")
+    require(phone.text in s.authorized(), "a device with a certificate keeps its access")
+    file.write_text(file.read_text().replace(phone.text, tablet["id"]))
+    file.rename(s.broker / "devices" / tablet["id"])
+    (s.folder / "account/account.json").write_bytes(intact)
+    expect(s.authorized() == devices, "the test changed the devices")
+
+
+def check_names(s):
+    """An unlinked phone waits for a camera, and does not keep its name."""
+    intact, content = s.account(), json.loads(s.account())
+    old = next(hub for hub in content["hubs"] if hub["name"] == "Ana's phone")
+    old["unlinked"] = True
+    (s.folder / "account/account.json").write_text(json.dumps(content))
+    phone, before = Phone(), len(s.mailbox.names)
+    s.link(phone, "Ana's phone", app=s.mailbox.address.replace("127.0.0.1", "localhost"))
+    require(set(s.mailbox.names[before:]) == {"localhost"} and set(s.mailbox.names[:before]) <= {None},
+            f"the program sends the name of the host, and no address: {s.mailbox.names[before:]}")
+    expect([hub["id"] for hub in s.hubs() if hub["name"] == "Ana's phone"] == [phone.text], f"names: {s.hubs()}")
+    s.sealcam("phone", "unlink", "Ana's phone")
+    require(phone.text not in s.authorized(), "a new phone may have the name of an unlinked one")
+    (s.folder / "account/account.json").write_bytes(intact)
+
+
 def check_second_claim(s):
     """Two browsers have the code, for example because a second person saw the screen."""
     first, second = Phone(), Phone()
@@ -234,7 +269,8 @@ def check_interruptions(s):
             expect(hub.get("unfinished") is True, f"no mark of an interrupted link: {hub}")
             listed = next(hub for hub in s.sealcam("phone", "list") if hub["name"] == "interrupted")
             require("interrupted" in listed["why_pending"] and not listed["cameras"], "after a power cut, 'phone list' shows the unfinished phone")
-            expect("another device has the name" in s.sealcam("phone", "link", "interrupted", "--app", s.mailbox.address, code=EX_USAGE), "same name")
+            error = s.sealcam("phone", "link", "interrupted", "--app", s.mailbox.address, code=EX_USAGE)
+            expect(f"sealcam phone unlink {phone.text}" in error, f"same name: {error}")
             expect("interrupted" in s.sealcam("hub", "allow-privacy", "interrupted", "on", code=EX_USAGE), "it can be changed")
         s.sealcam("phone", "unlink", "interrupted")
         gone = [hub for hub in s.hubs() if hub["name"] == "interrupted"]
@@ -261,6 +297,8 @@ def test(world, _):
     try:
         linked = check_success(s)
         check_wrong_ends(s, linked)
+        check_device_with_certificate(s)
+        check_names(s)
         check_second_claim(s)
         check_mailbox_answers(s)
         check_interruptions(s)

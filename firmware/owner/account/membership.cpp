@@ -37,8 +37,8 @@ Outcome<HubRecord*> hub_to_change(AccountFile& account, std::string_view text) {
   const auto& hub = **found;
   const std::string_view kind = hub.phone ? "phone" : "hub";
   if (hub.unlinked)
-    return failure(EX_USAGE, sealcam::format("{} '{}' is unlinked; link it again with 'sealcam {} link' first", kind,
-                                             hub.name, kind));
+    return failure(EX_USAGE, sealcam::format("{} '{}' is unlinked{}", kind, hub.name,
+                                             hub.phone ? "" : "; link it again with 'sealcam hub link' first"));
   if (hub.unfinished)
     return failure(EX_USAGE,
                    sealcam::format("the link of phone '{}' was interrupted; run 'sealcam phone unlink' for it, "
@@ -143,6 +143,12 @@ Outcome<DeviceId> unlink_hub(AccountFile& account, std::string_view text) {
                                    (*hub)->name));
   (*hub)->unlinked = true;
   return (*hub)->id;
+}
+
+void free_name(AccountFile& account, std::string_view name) {
+  for (auto& hub : account.hubs)
+    if (hub.phone && hub.unlinked && hub.name == name)
+      hub.name = sealcam::format("unlinked phone {}", hub.id.to_string().substr(0, 8));
 }
 
 Outcome<> set_allowed(AccountFile& account, std::string_view hub_text, std::string_view camera_text, bool allowed) {

@@ -35,6 +35,9 @@ namespace sealcam::owner {
 /// Removes a hub or a phone from every roster. The record stays until all cameras confirmed that. That of a phone whose
 /// link is unfinished is deleted at once. Fails for this machine's hub.
 [[nodiscard]] Outcome<DeviceId> unlink_hub(AccountFile& account, std::string_view hub);
+/// Gives an unlinked phone with this name another one, because its record may stay for long: until all cameras
+/// confirmed.
+void free_name(AccountFile& account, std::string_view name);
 /// Allows or denies a hub to watch a camera.
 [[nodiscard]] Outcome<> set_allowed(AccountFile& account, std::string_view hub, std::string_view camera, bool allowed);
 /// Allows or denies a hub to switch the privacy of the cameras that it may watch.

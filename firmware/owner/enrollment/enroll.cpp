@@ -117,9 +117,18 @@ Record& find_or_add(std::vector<Record>& records, const DeviceId& id) {
 
 template <class Record>
 Outcome<> check_name_free(const std::vector<Record>& records, const DeviceId& id, const std::string& name) {
-  for (const auto& other : records)
-    if (other.id != id && other.name == name)
-      return failure(EX_USAGE, sealcam::format("another device has the name '{}'; choose another name", name));
+  for (const auto& other : records) {
+    if (other.id == id || other.name != name) continue;
+    if constexpr (requires { other.phone; }) {
+      if (other.phone && other.unlinked) continue;  // free_name()
+      if (other.phone && other.unfinished)
+        return failure(EX_USAGE,
+                       sealcam::format("the link of a phone with the name '{}' was interrupted; run 'sealcam phone "
+                                       "unlink {}' first, or choose another name",
+                                       name, other.id.to_string()));
+    }
+    return failure(EX_USAGE, sealcam::format("another device has the name '{}'; choose another name", name));
+  }
   return {};
 }
 
@@ -140,6 +149,7 @@ Outcome<> add_record(std::vector<Record>& records, const protocol::DeviceDescrip
 
 Outcome<> add_device(Account& account, const protocol::DeviceDescriptor& descriptor, const std::string& name) {
   auto file = account.file();
+  if (descriptor.role != Role::camera) free_name(file, name);
   auto added = descriptor.role == Role::camera ? add_record(file.cameras, descriptor, name)
                                                : add_record(file.hubs, descriptor, name);
   if (!added) return added;

@@ -191,12 +191,17 @@ Outcome<AuthorizationRequest> authorization_for(const Account& account, const pr
   return AuthorizationRequest{"", descriptor.message, std::move(*authorization)};
 }
 
+Outcome<> check_room(const AccountFile& file) {
+  if (file.hubs.size() < protocol::Roster::max_hubs) return {};
+  return failure(EX_USAGE, sealcam::format("this account already has {} hubs, which is the maximum; unlink one first",
+                                           protocol::Roster::max_hubs));
+}
+
 /// The record before access exists, so that a power cut leaves no access without a record.
 Outcome<> add_unfinished(Account& account, const protocol::DeviceDescriptor& phone, const std::string& name) {
   auto file = account.file();
-  if (file.hubs.size() >= protocol::Roster::max_hubs)
-    return failure(EX_USAGE, sealcam::format("this account already has {} hubs, which is the maximum; unlink one first",
-                                             protocol::Roster::max_hubs));
+  if (auto r = check_room(file); !r) return r;
+  free_name(file, name);
   HubRecord record;
   record.id = phone.identity.id();
   record.name = name;

@@ -45,6 +45,22 @@ TEST_CASE("a phone whose link is unfinished is on no roster, cannot be changed, 
   CHECK(r.file.hubs.size() == 1);
 }
 
+TEST_CASE("a phone that waits for its removal gives its name to another one, and a hub or a linked phone does not") {
+  Rosters r;
+  free_name(r.file, "display");
+  CHECK(find_hub(r.file, "display"));  // a hub
+  r.file.hubs[1].phone = true;
+  free_name(r.file, "display");
+  CHECK(find_phone(r.file, "display"));  // linked
+  REQUIRE(unlink_hub(r.file, "display"));
+  free_name(r.file, "another");
+  CHECK(find_phone(r.file, "display"));
+  free_name(r.file, "display");
+  CHECK_FALSE(find_phone(r.file, "display"));
+  CHECK(find_phone(r.file, r.file.hubs[1].name));
+  CHECK(find_phone(r.file, r.sample.display.id().to_string()));
+}
+
 TEST_CASE("a hub is not found as a phone") {
   Rosters r;
   const auto hub = find_phone(r.file, "display");
