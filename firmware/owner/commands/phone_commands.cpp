@@ -32,7 +32,7 @@ void show_address(const Dependencies& deps, const std::string& address) {
         "The address links one phone, within 10 minutes. Do not show it to other people, because it lets a phone watch "
         "your "
         "cameras.\nOn an iPhone, first add the page to the home screen, and open the address there.\nWaiting for the "
-        "phone. Ctrl+C ends the link, and nothing is changed.");
+        "phone. Ctrl+C ends the link, and no phone is linked.");
   }
   std::fflush(stdout);  // a script reads the address while this program waits
 }
@@ -61,8 +61,11 @@ Outcome<> link_and_publish(const Dependencies& deps, const PhoneArguments& argum
                                        }};
   const auto linked = link_phone(*account, {arguments.name, *app, *broker}, link);
   if (!linked) return std::unexpected(linked.error());
-  if (auto r = remember_broker(*account, **broker); !r) return r;
-  return publish_new(deps, *account, "phone", arguments.name, Enrolled{*linked, true, "", ""});
+  auto published = remember_broker(*account, **broker);
+  if (published) published = publish_new(deps, *account, "phone", arguments.name, *linked);
+  if (!published && !published.error().message.empty())
+    published.error().message += sealcam::format("; the phone {} is linked", linked->id.to_string());
+  return published;
 }
 
 }  // namespace

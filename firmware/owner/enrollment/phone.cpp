@@ -5,7 +5,6 @@
 
 #include "base/format.hpp"
 #include "owner/account/membership.hpp"
-#include "owner/enrollment/enrollment.hpp"
 #include "owner/sync/sync.hpp"
 
 namespace sealcam::owner {
@@ -212,7 +211,17 @@ Outcome<> add_unfinished(Account& account, const protocol::DeviceDescriptor& pho
   return account.store(std::move(file));
 }
 
-/// Ends the access of the phone. Keeps that of a phone of another account, which answered with the code.
+/// A device with access under this id got it in another way, and this link must neither change nor end it.
+Outcome<> check_no_access(const BrokerFiles& files, const DeviceId& phone) {
+  const auto devices = list_authorized(files);
+  if (!devices) return std::unexpected(devices.error());
+  if (!std::ranges::contains(*devices, phone, &Authorized::device)) return {};
+  return failure(
+      EX_NOPERM,
+      "the phone answered with the id of a device that has access to the broker already; no phone was linked");
+}
+
+/// Ends the access that this link made. Keeps that of a phone of another account, which answered with the code.
 Outcome<> end_access(const BrokerFiles& files, const AccountId& account, const DeviceId& phone) {
   const auto devices = list_authorized(files);
   if (!devices) return std::unexpected(devices.error());
@@ -239,38 +248,47 @@ Failure roll_back(Account& account, const Operator& broker, const DeviceId& phon
   return why;
 }
 
-Outcome<> authorize_phone(const Account& account, const Operator& broker, const protocol::LinkDescriptor& descriptor,
-                          const protocol::PhonePassword& password) {
+/// Returns whether a running broker read its access list again.
+Outcome<bool> authorize_phone(const Account& account, const Operator& broker,
+                              const protocol::LinkDescriptor& descriptor, const protocol::PhonePassword& password) {
   const auto authorization = authorization_for(account, descriptor, password);
   if (!authorization) return std::unexpected(authorization.error());
   if (auto r = broker.authorize(*authorization); !r) return std::unexpected(r.error());
   if (auto r = broker.write_lists(); !r) return std::unexpected(r.error());
-  if (auto r = broker.apply(); !r) return std::unexpected(r.error());
-  return {};
+  return broker.apply();
 }
 
-/// Authorizes the phone and leaves its enrollment in the mailbox.
-Outcome<> enroll_phone(const Account& account, const PhoneLinkRequest& request, const std::string& broker_address,
-                       const protocol::LinkDescriptor& descriptor, Link& link) {
+/// Authorizes the phone and leaves its enrollment in the mailbox. Returns the result of authorize_phone().
+Outcome<bool> enroll_phone(const Account& account, const PhoneLinkRequest& request, const std::string& broker_address,
+                           const protocol::LinkDescriptor& descriptor, Link& link) {
   auto password = protocol::PhonePassword::draw();
   if (!password) return failure(password.error(), "cannot draw a password");
-  if (auto r = authorize_phone(account, *request.broker, descriptor, *password); !r) return r;
+  const auto reloaded = authorize_phone(account, *request.broker, descriptor, *password);
+  if (!reloaded) return reloaded;
   const auto message = protocol::encode_link_enrollment({.owner = account.key().public_key(),
                                                          .broker = broker_address,
                                                          .password = std::move(*password),
                                                          .name = request.name},
                                                         descriptor.phone, account.key(), link.keys());
   if (!message) return failure(message.error(), "cannot make the enrollment of the phone");
-  return link.leave_enrollment(*message);
+  if (auto r = link.leave_enrollment(*message); !r) return std::unexpected(r.error());
+  return reloaded;
 }
 
 /// The phone has its enrollment: from now on rosters list it.
 Outcome<> finish(Account& account, const DeviceId& phone, const Clock& clock) {
+  const auto failed = [&phone](Failure why) {
+    why.message += sealcam::format(
+        "; the phone has access at the broker and is on no roster; run 'sealcam phone unlink "
+        "{}', and link the phone again",
+        phone.to_string());
+    return std::unexpected(std::move(why));
+  };
   auto file = account.file();
   for (auto& hub : file.hubs)
     if (hub.id == phone) hub.unfinished = false;
-  if (auto r = account.store(std::move(file)); !r) return r;
-  if (auto r = renew_rosters(account, clock); !r) return std::unexpected(r.error());
+  if (auto r = account.store(std::move(file)); !r) return failed(std::move(r.error()));
+  if (auto r = renew_rosters(account, clock); !r) return failed(std::move(r.error()));
   return {};
 }
 
@@ -278,6 +296,7 @@ Outcome<> finish(Account& account, const DeviceId& phone, const Clock& clock) {
 Outcome<std::string> prepare(const Account& account, const PhoneLinkRequest& request) {
   auto address = request.broker->web_address(account.id());
   if (!address) return address;
+  if (auto r = check_room(account.file()); !r) return std::unexpected(r.error());
   const EnrollmentOptions options{
       .name = request.name, .broker = request.broker, .host = std::nullopt, .port = std::nullopt};
   const auto connected = prepare_enrollment(account, options, Role::hub, DeviceId());
@@ -308,7 +327,7 @@ Outcome<protocol::HostPort> parse_app_address(std::string_view text) {
   return *parsed;
 }
 
-Outcome<DeviceId> link_phone(Account& account, const PhoneLinkRequest& request, const PhoneLinkDependencies& deps) {
+Outcome<Enrolled> link_phone(Account& account, const PhoneLinkRequest& request, const PhoneLinkDependencies& deps) {
   const auto broker_address = prepare(account, request);
   if (!broker_address) return std::unexpected(broker_address.error());
   const auto code = protocol::LinkCode::draw();
@@ -325,13 +344,14 @@ Outcome<DeviceId> link_phone(Account& account, const PhoneLinkRequest& request, 
   if (!descriptor) return std::unexpected(descriptor.error());
   const auto id = descriptor->phone.identity.id();
   if (auto r = check_new(account, id); !r) return std::unexpected(r.error());
+  if (auto r = check_no_access({request.broker->folder()}, id); !r) return std::unexpected(r.error());
   deps.received(id);
 
   if (auto r = add_unfinished(account, descriptor->phone, request.name); !r) return std::unexpected(r.error());
-  if (auto r = enroll_phone(account, request, *broker_address, *descriptor, link); !r)
-    return std::unexpected(roll_back(account, *request.broker, id, std::move(r.error())));
+  auto reloaded = enroll_phone(account, request, *broker_address, *descriptor, link);
+  if (!reloaded) return std::unexpected(roll_back(account, *request.broker, id, std::move(reloaded.error())));
   if (auto r = finish(account, id, deps.clock); !r) return std::unexpected(r.error());
-  return id;
+  return Enrolled{.id = id, .reloaded = *reloaded, .model = "", .version = ""};
 }
 
 }  // namespace sealcam::owner

@@ -11,6 +11,7 @@
 #include "base/clock.hpp"
 #include "owner/account/account.hpp"
 #include "owner/broker/operator.hpp"
+#include "owner/enrollment/enrollment.hpp"
 #include "pairing/https_connection.hpp"
 #include "protocol/phone_link.hpp"
 
@@ -57,8 +58,8 @@ inline constexpr std::chrono::minutes link_time{10};
 
 /// Links one phone. Blocks until a phone answers, for `link_time` at most. The account is changed only after a phone
 /// with the code answered. If a later step fails, access and record are removed again. After a power cut the record is
-/// `unfinished`. Rosters are renewed, but not published. Returns the phone's id.
-[[nodiscard]] Outcome<DeviceId> link_phone(Account& account, const PhoneLinkRequest& request,
+/// `unfinished`. Rosters are renewed, but not published.
+[[nodiscard]] Outcome<Enrolled> link_phone(Account& account, const PhoneLinkRequest& request,
                                            const PhoneLinkDependencies& deps);
 
 }  // namespace sealcam::owner
