@@ -284,6 +284,9 @@ def check_usage(s):
     s.unchanged(EX_USAGE, None, "another device has the name", name="tablet")
     s.unchanged(EX_USAGE, None, "not valid", name="a\nb")
     expect("sealcam hub unlink" in s.sealcam("phone", "unlink", "tablet", code=EX_USAGE), "a hub was unlinked as a phone")
+    taken = s.folder / "taken"
+    argv = ["broker", "init", taken, "--port", "8884", "--web-certificate", s.certificate[0], "--web-key", s.certificate[1]]
+    expect("choose another port" in s.sealcam(*argv, code=EX_USAGE) and not taken.exists(), "the default port for phones is not checked")
     plain = s.folder / "plain"
     s.init(plain)
     s.sealcam("account", "create", account="third")

@@ -32,6 +32,10 @@ std::string listener_line(const BrokerSettings& settings) {
   return sealcam::format("\nlistener {} {}\n", settings.web_port.value_or(default_port), settings.listen);
 }
 
+std::uint16_t chosen_port(const BrokerSettings& settings, std::optional<std::uint16_t> option) {
+  return option.value_or(settings.web_port.value_or(default_port));
+}
+
 }  // namespace
 
 std::string password_file(std::span<const DeviceRecord> records) {
@@ -68,7 +72,8 @@ Outcome<WebCertificate> WebCertificate::read(const std::filesystem::path& certif
   }
 }
 
-Outcome<> check_web_port(const BrokerSettings& settings, std::uint16_t port) {
+Outcome<> check_web_port(const BrokerSettings& settings, std::optional<std::uint16_t> option) {
+  const auto port = chosen_port(settings, option);
   if (settings.kind != BrokerKind::mosquitto)
     return failure(EX_USAGE,
                    "a broker with RabbitMQ has no listener for phones; use Mosquitto for an account with phones");
@@ -137,7 +142,7 @@ Outcome<WebListenerChange> set_web_listener(const BrokerFiles& files, std::optio
   if (!lock) return std::unexpected(lock.error());
   auto settings = read_broker(files);
   if (!settings) return std::unexpected(settings.error());
-  const auto chosen = port.value_or(settings->web_port.value_or(default_port));
+  const auto chosen = chosen_port(*settings, port);
   if (auto r = check_web_port(*settings, chosen); !r) return std::unexpected(r.error());
   settings->web_port = chosen;
   if (auto r = write(files.web_key(), certificate.key_pem); !r) return std::unexpected(r.error());

@@ -39,8 +39,9 @@ struct WebCertificate {
   ~WebCertificate() { wipe(key_pem); }
 };
 
-/// EX_USAGE: this kind of broker cannot have the listener, or the port is that of the other listener.
-[[nodiscard]] Outcome<> check_web_port(const BrokerSettings& settings, std::uint16_t port);
+/// EX_USAGE: this kind of broker cannot have the listener, or the port is that of the other listener. Without `port`,
+/// it checks the port that set_web_listener() chooses.
+[[nodiscard]] Outcome<> check_web_port(const BrokerSettings& settings, std::optional<std::uint16_t> port);
 
 /// The address for phones: `wss://HOST:PORT`.
 [[nodiscard]] std::string web_address(const std::string& host, std::uint16_t port);

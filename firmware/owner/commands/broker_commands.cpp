@@ -62,7 +62,7 @@ Outcome<std::optional<WebCertificate>> web_certificate(const BrokerArguments& ar
     return std::optional<WebCertificate>();
   if (arguments.web_certificate.empty() || arguments.web_key.empty())
     return failure(EX_USAGE, "a listener for phones needs --web-certificate and --web-key");
-  if (auto r = check_web_port(settings, arguments.web_port.value_or(0)); !r) return std::unexpected(r.error());
+  if (auto r = check_web_port(settings, arguments.web_port); !r) return std::unexpected(r.error());
   auto certificate = WebCertificate::read(arguments.web_certificate, arguments.web_key, settings.advertised_host());
   if (!certificate) return std::unexpected(certificate.error());
   return std::optional(std::move(*certificate));
@@ -143,7 +143,7 @@ Outcome<> add_web_listener(const Dependencies& deps, const BrokerArguments& argu
   const BrokerFiles files{arguments.folder};
   const auto settings = read_broker(files);
   if (!settings) return std::unexpected(settings.error());
-  if (auto r = check_web_port(*settings, arguments.web_port.value_or(0)); !r) return r;
+  if (auto r = check_web_port(*settings, arguments.web_port); !r) return r;
   const auto certificate =
       WebCertificate::read(arguments.web_certificate, arguments.web_key, settings->advertised_host());
   if (!certificate) return std::unexpected(certificate.error());
