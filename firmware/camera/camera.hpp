@@ -26,7 +26,7 @@ struct CameraConfig {
   hal::EncoderConfig encoder;  ///< the source has size and rate
   BitsPerSecond min_bitrate = limits::default_min_bitrate;
   stream::AreaSettings areas{};  ///< of the owner's command; the file has none
-  bool keep_past = true;         ///< pictures of a time without a broker
+  bool keep_past = false;        ///< pictures of a time without a broker
   std::uint32_t past_mib = 0;    ///< maximum for them; 0: a quarter of the file system
   LogLevel log = LogLevel::info;
 };

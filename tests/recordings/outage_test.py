@@ -66,7 +66,7 @@ def check_deletions(world, camera):
         if put_back:
             shutil.rmtree(past, ignore_errors=True)
             shutil.copytree(saved, past)
-        config.write_text(json.dumps({**json.loads(config.read_text()), "outage": outage}))
+        config.write_text(json.dumps({**json.loads(config.read_text()), "outage": {"keep": True, **outage}}))
         camera.status_file.unlink(missing_ok=True)
         camera.process.start()
         wait_for(text, lambda: camera.status().get("past_bytes") is not None, 20, camera.process)
@@ -97,7 +97,8 @@ def run(world, options):
     account = wire.id_of(world.accounts["a"])
     world.start_broker()
     camera = world.camera("a", "camera", {"source": {"backend": "fake", "size": "320x240", "rate": 10, "number": 5},
-                                          "encoder": {"bitrate": 400000, "min_bitrate": 100000, "keyframe_interval": 10}},
+                                          "encoder": {"bitrate": 400000, "min_bitrate": 100000, "keyframe_interval": 10},
+                                          "outage": {"keep": True}},
                           "Front door")
     recorded = RecordingHub(world, mode="continuous")
     hub, recordings = recorded.device, recorded.folder

@@ -75,6 +75,15 @@ TEST_CASE("errors of a V4L2 source name the JSON pointer") {
   CHECK(problem(R"({"backend": "v4l"})") == "/source/backend: must be one of fake replay auto v4l2 libcamera");
 }
 
+TEST_CASE("a camera keeps pictures without a broker only if its owner switches this on") {
+  const auto config = read(R"({"backend": "fake"})");
+  REQUIRE(config);
+  CHECK_FALSE(config->keep_past);
+  const auto on = read(R"({"backend": "fake"}, "outage": {"keep": true})");
+  REQUIRE(on);
+  CHECK(on->keep_past);
+}
+
 TEST_CASE("the limit of kept pictures is 0, or at least 8 MiB") {
   const auto limit = [](std::string_view mib) {
     return problem(R"({"backend": "fake"}, "outage": {"max_mib": )" + std::string(mib) + "}");
