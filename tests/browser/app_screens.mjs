@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The screens of the app in Chromium, with the stand-ins of fake_link/ in place of the link: each screen in two sizes, dark and light.
+// The screens of the app in Chromium, with the stand-ins of fake_link/ in place of the link: each screen on a phone, and a few on a computer.
 //
 //     node app_screens.mjs OUTPUT [CASE…] [WIDTHxHEIGHT…]     OUTPUT has node_modules with playwright-core, and receives the screenshots
+//
+// With SEALCAM_SCREENS=all, and for the cases or sizes that are named, each screen is in all its sizes, dark and light.
 //
 // Each screen is checked: nothing is outside of the window, touch targets have at least 44 px, texts have the contrast of WCAG 2.2 AA, each control
 // has a name, and the browser reports nothing and requests nothing from other servers. Exit status 77: skipped, because of the printed reason.
@@ -95,10 +97,18 @@ if (names.length === 0) for (const [name, { fault, apply }] of Object.entries(CO
   await context.close();
 }
 
+const whole = process.env.SEALCAM_SCREENS === "all" || rest.length > 0, wide = new Set(["first", "link-2-waiting", "cameras", "about", "other-tab"]);
+for (const name of wide) if (!CASES[name]) fail(name, "there is no such case");
 for (const [name, test] of Object.entries(CASES)) {
   if (names.length > 0 && !names.includes(name)) continue;
+  const schemes = test.schemes ?? ["dark", "light"];
+  if (!whole) {
+    await run(name, test, SIZES[0], schemes[0]);
+    if (wide.has(name)) await run(name, test, SIZES[1], schemes.at(-1));
+    continue;
+  }
   for (const size of test.sizes && given.length === 0 ? SIZES.filter((size) => test.sizes.includes(size.name)) : SIZES)
-    for (const scheme of test.schemes ?? ["dark", "light"]) await run(name, test, size, scheme);
+    for (const scheme of schemes) await run(name, test, size, scheme);
 }
 await browser.close();
 for (const server of Object.values(servers)) {
