@@ -59,7 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (open)
     SC_ASSERT(mailbox.open(slot, must(protocol::encode_link_opening({slot, parties().owner.identity(), clock.wall()},
                                                                     parties().owner.keys().identity))) == 204);
-  Site site(files(), mailbox, "wss:");
+  Site site(files(), mailbox);
   transport::HttpReader reader(Site::limits);
   const std::size_t piece = 1 + (choice & 0x7fU) * 8;
   while (!in.empty()) {
