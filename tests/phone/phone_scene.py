@@ -155,6 +155,10 @@ class Scene:
         names = json.loads(re.search(r"^const FILES = (\{.*\});", (self.app / "sw.js").read_text(), re.MULTILINE)[1])
         app.write_worker(self.app, list(names))
 
+    def pack(self, *names):
+        """The hub serves the compressed form of a file, so a changed file needs a new one."""
+        app.pack(self.app, names)
+
     def start_broker(self):
         w = self.world
         w.port = free_port()

@@ -176,7 +176,10 @@ def updated(s):
     whole = texts.read_text(), worker.read_text()
     texts.write_text(whole[0] + "\nglobalThis.mixed = true;\n")
     worker.write_text(whole[1].replace(before[0].removeprefix("sealcam-app-").partition("-")[0], "0123456789abcdef"))
+    s.pack(texts.name, worker.name)
     a.restart_hub()
+    served = browser.do("evaluate", code="fetch('./sw.js', { cache: 'no-store' }).then((answer) => answer.text())")
+    expect("0123456789abcdef" in served, "the hub serves another worker than the test made")
     for _ in range(2):
         browser.do("reload")
         browser.wait_tile(a.camera.id, "LIVE", 20)
@@ -186,6 +189,7 @@ def updated(s):
 
     texts.write_text(whole[0] + "\nglobalThis.renewed = true;\n")
     s.write_worker()
+    s.pack(texts.name, worker.name)
     a.restart_hub()
     browser.do("reload")
     ready = "navigator.serviceWorker.getRegistration().then((found) => globalThis.renewed === true || found.waiting !== null)"
