@@ -2,7 +2,7 @@
 // The app's link: a hub in this browser, behind the interface of the link to a hub (firmware/hub/web/page/link.js). The same tiles show both.
 import { RejectCounts, equal, idText, viewOf } from "./bytes.js";
 import { Broker } from "./broker.js";
-import { BrowserClock, LIVE_FOR, Stopwatch } from "./clock.js";
+import { BrowserClock, PictureClock, Stopwatch, clockAhead } from "./clock.js";
 import { Hub } from "./hub.js";
 import { LOCK, alone } from "./link.js";
 import { parseTopic } from "./messages.js";
@@ -13,14 +13,8 @@ const TICK_MS = 200, STATE_MS = 500;
 const HIDDEN_MS = 30_000;              // a hidden page keeps its connection for this time
 const SLEPT_MS = 10_000;               // without a tick: the connection may be dead
 const AGAIN_MS = 5000;
-const CLOCK_TOLERANCE_MS = 60_000;
 
 const counts = (all, less) => Object.fromEntries([...all].map(([reason, n]) => [reason, n - (less?.get(reason) ?? 0)]));
-// Seconds by which a camera's clock is ahead, if it is more than a minute apart, else null. A LIVE picture may be 5 s old.
-function clockAhead(captured, wall) {
-  const ahead = captured - wall;
-  return ahead <= CLOCK_TOLERANCE_MS && ahead >= -CLOCK_TOLERANCE_MS - LIVE_FOR ? null : Math.trunc(ahead / 1000);
-}
 
 const hex64 = (n) => n.toString(16).padStart(16, "0");
 
@@ -45,14 +39,6 @@ export class Browser {
   // Asks the browser to keep the keys when its disk becomes full. Not all browsers do.
   persist() { navigator.storage?.persist?.().catch(() => {}); }
   report(text, error) { console.warn(text, error); }
-}
-
-// The clock of the pictures: that of the hub in this page. Times are ms.
-class PictureClock {
-  #clock;
-  constructor(clock) { this.#clock = clock; }
-  get now() { return this.#clock.boot; }
-  age(ageWhenSent, sent) { return ageWhenSent === null ? null : ageWhenSent + Math.max(0, this.now - sent); }
 }
 
 const running = new Set();

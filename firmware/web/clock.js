@@ -43,3 +43,19 @@ export class BrowserClock {
   // ms since 1970, for display and for the ages of prekeys only.
   get wall() { return Date.now(); }
 }
+
+const CLOCK_TOLERANCE_MS = 60_000;
+
+// Seconds by which a camera's clock is ahead, if it is more than a minute apart, else null. A LIVE picture may be 5 s old.
+export function clockAhead(captured, wall) {
+  const ahead = captured - wall;
+  return ahead <= CLOCK_TOLERANCE_MS && ahead >= -CLOCK_TOLERANCE_MS - LIVE_FOR ? null : Math.trunc(ahead / 1000);
+}
+
+// The clock of the pictures: that of the hub in this page. Times are ms.
+export class PictureClock {
+  #clock;
+  constructor(clock) { this.#clock = clock; }
+  get now() { return this.#clock.boot; }
+  age(ageWhenSent, sent) { return ageWhenSent === null ? null : ageWhenSent + Math.max(0, this.now - sent); }
+}

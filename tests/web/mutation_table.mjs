@@ -136,7 +136,7 @@ export const MUTATIONS = [
   ["app_link_test.mjs", "app_link.js", "if (slept && !this.#browser.hidden && !this.#parked) this.#broker?.reconnect();", ""],
   ["app_link_test.mjs", "app_link.js", "    this.#parked = false;\n    if (this.#release", "    if (this.#release"],
   ["app_link_test.mjs", "app_link.js", "else if (again) this.#broker?.restart();", "else if (again) this.#broker?.reconnect();"],
-  ["app_link_test.mjs", "app_link.js", "ageWhenSent + Math.max(0, this.now - sent)", "ageWhenSent"],
+  ["app_link_test.mjs", "clock.js", "ageWhenSent + Math.max(0, this.now - sent)", "ageWhenSent"],
   ["app_link_test.mjs", "app_link.js", "if (!this.#announced.has(camera)) this.#state();", ""],
   ["app_link_test.mjs", "app_link.js", "for (const link of [...running]) link.#end(\"unlinked\");", ""],
   ["app_link_test.mjs", "app_link.js", "await alone(browser.locks, async () => {", "for (const link of [...running]) link.#release?.();\n    await alone(null, async () => {"],
