@@ -157,7 +157,7 @@ Camera::Camera(const RunOptions& options, CameraConfig effective, const protocol
       privacy_file_(state.files().privacy()),
       hub_key_file_(state.files().prekeys()),
       past_(open_past(effective_, state, route, log)),
-      privacy_store_(privacy_file_, past_.get()),
+      privacy_store_(privacy_file_, past_.get(), state.files().past()),
       roster_(rosters_, route, std::move(owner.of_rosters), state.keys()),
       epochs_(epoch_file_, clock, route, state.keys().identity, enrollment.name),
       requests_(route, clock),

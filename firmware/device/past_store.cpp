@@ -115,6 +115,13 @@ class Survey {
 
 }  // namespace
 
+Result<> PastPrivacyStore::do_store(bool on) {
+  Result<> cleared;
+  if (!on && past_ != nullptr) cleared = past_->clear();
+  else if (!on && !folder_.empty()) cleared = PastFolder::erase(folder_);
+  return cleared ? privacy_.store(on) : cleared;
+}
+
 Result<PastFolder> PastFolder::open(fs::path folder, const PastLimits& limits, const protocol::Route& route,
                                     const crypto::PublicKey& camera, const crypto::Digest& digest) {
   PastFolder store(std::move(folder), limits, digest);

@@ -75,20 +75,21 @@ class PastStore {
 };
 
 /// Stores privacy-off only after the deletion of the kept frames is durable. So no power cut brings frames from before
-/// privacy back, also if the deletion failed when privacy began. Thread-bound.
+/// privacy back, also if the deletion failed when privacy began. A run without a store deletes the folder of an earlier
+/// one, because a later run may send its content. Thread-bound.
 class PastPrivacyStore final : public PrivacyStore {
  public:
-  /// `past` may be null. Both must outlive the object. store() also has the errors of PastStore::clear().
-  PastPrivacyStore(PrivacyStore& privacy, PastStore* past) : privacy_(privacy), past_(past) {}
+  /// `past` may be null. Both must outlive the object. `folder`: of the store; empty if there is none on a disk.
+  /// store() also has the errors of PastStore::clear() and PastFolder::erase().
+  PastPrivacyStore(PrivacyStore& privacy, PastStore* past, std::filesystem::path folder = {})
+      : privacy_(privacy), past_(past), folder_(std::move(folder)) {}
 
  private:
   [[nodiscard]] Result<bool> do_load() const override { return privacy_.load(); }
-  Result<> do_store(bool on) override {
-    const auto cleared = on || past_ == nullptr ? Result<>() : past_->clear();
-    return cleared ? privacy_.store(on) : cleared;
-  }
+  Result<> do_store(bool on) override;
   PrivacyStore& privacy_;
   PastStore* past_;
+  std::filesystem::path folder_;
 };
 
 struct PastLimits {

@@ -221,6 +221,29 @@ TEST_CASE("the sensor stays closed until the deletion of what was kept before pr
   CHECK(must(privacy.load()) == false);
 }
 
+TEST_CASE("a privacy switch in a run that keeps nothing deletes what an earlier run kept") {
+  TemporaryFolder disk;
+  const CameraSurroundings parts;
+  const auto folder = disk.path() / "past";
+  const device::PastFrame frame{Counter(0), as_bytes("frame")};
+  {
+    auto store = open_store(folder, parts.route, parts.camera);
+    must(store.add(Epoch(7), as_bytes("grants"), std::span(&frame, 1)));
+  }
+  MemoryPrivacyStore stored;
+  device::PastPrivacyStore privacy(stored, nullptr, folder);
+  must(privacy.store(true));
+  CHECK(std::filesystem::exists(folder));  // control
+  must(privacy.store(false));
+  CHECK_FALSE(std::filesystem::exists(folder));
+  CHECK_FALSE(stored.content);
+  // The sensor stays closed while the deletion fails.
+  must(write_file_durably(folder, as_bytes("not a folder")));
+  must(privacy.store(true));
+  CHECK_FALSE(privacy.store(false));
+  CHECK(stored.content);
+}
+
 TEST_CASE("a camera whose card fails during privacy does not open its sensor before the kept pictures are deleted") {
   MemoryPastStore disk;
   PrerollScene s({}, &disk);
