@@ -209,17 +209,15 @@ Result<> PastFolder::load(const protocol::Route& route, const crypto::PublicKey&
     if (files_[i].epoch == files_[i - 1].epoch && files_[i].first < files_[i - 1].next) forget(i);
     else ++i;
   }
-  while (do_ranges().size() > PastRange::max)
-    if (auto r = delete_file(0); !r) return r;
+  while (do_ranges().size() > PastRange::max) drop_range();
   return {};
 }
 
 std::vector<PastRange> PastFolder::do_ranges() const {
   std::vector<PastRange> ranges;
-  for (const File& file : files_) {
-    const bool joins =
-        !ranges.empty() && ranges.back().epoch == file.epoch && ranges.back().last.next().value() == file.first;
-    if (!joins) ranges.push_back({file.epoch, Counter(file.first), {}});
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    const File& file = files_[i];
+    if (i == 0 || !file.follows(files_[i - 1])) ranges.push_back({file.epoch, Counter(file.first), {}});
     ranges.back().last = Counter(file.next - 1);
   }
   return ranges;
@@ -227,14 +225,40 @@ std::vector<PastRange> PastFolder::do_ranges() const {
 
 /// To make room. That need not be durable.
 Result<> PastFolder::delete_file(std::size_t index) {
-  const auto path = path_of(files_[index]);
-  const auto epoch = files_[index].epoch;
+  const File file = files_[index];
   forget(index);
+  return unlink_file(file);
+}
+
+/// And the grants, with the last file of the epoch.
+Result<> PastFolder::unlink_file(const File& file) {
+  const auto path = path_of(file);
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno(what_deletes, path);
-  if (std::ranges::contains(files_, epoch, &File::epoch)) return {};
+  if (std::ranges::contains(files_, file.epoch, &File::epoch) ||
+      std::ranges::contains(dropped_, file.epoch, &File::epoch))
+    return {};
   std::error_code ec;
-  fs::remove_all(folder_of(epoch), ec);
+  fs::remove_all(folder_of(file.epoch), ec);
   return {};
+}
+
+/// The one with the fewest bytes. It may have many files, so tick() deletes them. That need not be durable: a start
+/// drops a range again.
+void PastFolder::drop_range() {
+  std::size_t begin = 0, count = 0;
+  std::uint64_t fewest = 0;
+  for (std::size_t i = 0, end = 0; i < files_.size(); i = end) {
+    std::uint64_t bytes = files_[i].bytes;
+    for (end = i + 1; end < files_.size() && files_[end].follows(files_[end - 1]); ++end) bytes += files_[end].bytes;
+    if (count > 0 && bytes >= fewest) continue;
+    begin = i;
+    count = end - i;
+    fewest = bytes;
+  }
+  for (; count > 0; --count) {
+    dropped_.push_back(files_[begin]);
+    forget(begin);
+  }
 }
 
 /// Renames the doomed folders, and makes that durable.
@@ -256,6 +280,7 @@ Result<> PastFolder::do_remove(std::span<const Epoch> epochs) {
   for (const Epoch epoch : epochs) {
     for (std::size_t i = files_.size(); i-- > 0;)
       if (files_[i].epoch == epoch) forget(i);
+    std::erase_if(dropped_, [&](const File& file) { return file.epoch == epoch; });
     doomed_.push_back(folder_of(epoch));
   }
   return settle();
@@ -263,8 +288,17 @@ Result<> PastFolder::do_remove(std::span<const Epoch> epochs) {
 
 Result<> PastFolder::do_tick() {
   if (auto r = settle(); !r) return r;
+  std::size_t left = max_unlinks;
+  for (; left > 0 && !dropped_.empty(); --left) {
+    const File file = dropped_.back();
+    dropped_.pop_back();
+    if (auto r = unlink_file(file); !r) {
+      dropped_.push_back(file);
+      return r;
+    }
+  }
   std::error_code error;
-  for (std::size_t left = max_unlinks; left > 0 && !deleted_.empty() && !error;)
+  while (left > 0 && !deleted_.empty() && !error)
     if (delete_some(deleted_.back(), left, error)) deleted_.pop_back();
   return error ? fail_errno(what_deletes, deleted_.back(), error.value()) : Result<>();
 }
@@ -277,7 +311,7 @@ Result<> PastFolder::make_room(std::uint64_t needed) {
     const auto available = std::uint64_t{info.f_bavail} * info.f_frsize;
     const bool fits = do_bytes() + needed <= limits_.bytes;
     if (fits && available >= limits_.reserve + needed) return {};
-    if (fits && !deleted_.empty()) {
+    if (!dropped_.empty() || (fits && !deleted_.empty())) {
       if (auto r = do_tick(); !r) return r;
       continue;
     }
@@ -302,8 +336,7 @@ Result<> PastFolder::begin_file(Epoch epoch, const PastFrame& first, ByteView gr
   const auto size = head_size + grants.size() + first.message.size();
   if (auto r = make_room(std::max<std::uint64_t>(limits_.file, size)); !r) return r;
   const bool joins = !files_.empty() && files_.back().epoch == epoch && files_.back().next == first.counter.value();
-  while (!joins && do_ranges().size() >= PastRange::max)
-    if (auto r = delete_file(0); !r) return r;
+  while (!joins && do_ranges().size() >= PastRange::max) drop_range();
   const auto folder = folder_of(epoch);
   if (!std::ranges::contains(files_, epoch, &File::epoch)) {
     for (const auto& made : {kept(), folder}) {

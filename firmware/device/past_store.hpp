@@ -33,7 +33,7 @@ class PastStore {
  public:
   virtual ~PastStore() = default;
   /// All frames, in ascending order: a new range begins where a counter is missing. At most PastRange::max ranges; the
-  /// oldest one makes room for another.
+  /// one with the fewest bytes makes room for another, so that many short pauses do not delete a long one.
   [[nodiscard]] std::vector<PastRange> ranges() const { return do_ranges(); }
   /// Adds frames with ascending counters, greater than all that are stored of the epoch. The epochs ascend, too.
   /// `grants`: the message of the epoch; it is stored before the first frame. Durable when it returns. Errors:
@@ -107,7 +107,7 @@ class PastFolder final : public PastStore {
   /// Signatures that open() checks at the end of an unfinished file, because a power cut may leave its last group
   /// damaged.
   static constexpr std::size_t doubtful_frames = 256;
-  static constexpr std::size_t max_unlinks = 20;  ///< in one tick()
+  static constexpr std::size_t max_unlinks = 20;  ///< in one call
 
   /// Makes the folder if it is missing, and deletes frames with another digest. Reads no finished file. Cuts an
   /// unfinished one after its last whole frame with a valid signature, or deletes it. Errors: permission, io, crypto.
@@ -123,6 +123,9 @@ class PastFolder final : public PastStore {
     std::uint64_t first = 0, next = 0;  ///< counters; `next` follows the last frame
     std::uint64_t bytes = 0;
     bool finished = false;
+    [[nodiscard]] bool follows(const File& other) const noexcept {
+      return epoch == other.epoch && first == other.next;
+    }
   };
   /// Where the next frame of a file begins.
   struct Place {
@@ -146,6 +149,7 @@ class PastFolder final : public PastStore {
   [[nodiscard]] Result<> do_remove(std::span<const Epoch> epochs) override;
   [[nodiscard]] Result<> do_clear() override {
     while (!files_.empty()) forget(files_.size() - 1);
+    dropped_.clear();
     if (!std::ranges::contains(doomed_, kept())) doomed_.push_back(kept());
     return settle();
   }
@@ -158,6 +162,7 @@ class PastFolder final : public PastStore {
   [[nodiscard]] std::uint64_t do_bytes() const noexcept override {
     std::uint64_t sum = 0;
     for (const File& file : files_) sum += file.bytes;
+    for (const File& file : dropped_) sum += file.bytes;
     return sum;
   }
 
@@ -172,6 +177,8 @@ class PastFolder final : public PastStore {
   [[nodiscard]] Result<> flush();
   [[nodiscard]] Result<> make_room(std::uint64_t needed);
   [[nodiscard]] Result<> delete_file(std::size_t index);
+  [[nodiscard]] Result<> unlink_file(const File& file);
+  void drop_range();
   [[nodiscard]] Result<> read_frame(const File& file, std::uint64_t counter, Bytes& out);
   void forget(std::size_t index) {
     if (place_.epoch == files_[index].epoch && place_.first == files_[index].first) place_ = {};
@@ -183,6 +190,7 @@ class PastFolder final : public PastStore {
   PastLimits limits_;
   crypto::Digest digest_;
   std::vector<File> files_;                     ///< ascending by epoch and counter
+  std::vector<File> dropped_;                   ///< hidden, to be deleted
   std::vector<std::filesystem::path> doomed_;   ///< folders to rename; nothing of them is in `files_`
   std::vector<std::filesystem::path> deleted_;  ///< renamed folders, whose files are to be deleted
   std::uint64_t next_deleted_ = 0;

@@ -46,8 +46,10 @@ class MemoryPastStore final : public device::PastStore {
     kept.grants.assign(grants.begin(), grants.end());
     for (const auto& [counter, message] : frames) kept.frames[counter].assign(message.begin(), message.end());
     for (auto all = do_ranges(); all.size() > PastRange::max; all = do_ranges()) {
-      auto& oldest = disk_[all.front().epoch].frames;
-      oldest.erase(oldest.find(all.front().first), oldest.upper_bound(all.front().last));
+      const auto shortest = std::ranges::min_element(
+          all, {}, [](const PastRange& range) { return range.last.value() - range.first.value(); });
+      auto& kept_frames = disk_[shortest->epoch].frames;
+      kept_frames.erase(kept_frames.find(shortest->first), kept_frames.upper_bound(shortest->last));
     }
     return {};
   }

@@ -300,7 +300,7 @@ TEST_CASE("a camera that keeps nothing deletes the folder, so that a later start
   CHECK(s.store->ranges().empty());
 }
 
-TEST_CASE("at most 16 ranges are kept, and the oldest one makes room") {
+TEST_CASE("at most 16 ranges are kept, and the oldest one of the shortest makes room") {
   Kept s;
   auto epoch = s.builder.make_epoch(100);
   for (int i = 0; i < 20; ++i) {
@@ -313,6 +313,36 @@ TEST_CASE("at most 16 ranges are kept, and the oldest one makes room") {
   CHECK(ranges.back().last == Counter(58));
   s.open();
   CHECK(s.store->ranges() == ranges);
+}
+
+TEST_CASE("many short ranges do not delete a long one, and the files of a dropped range are deleted a few at a time") {
+  Kept s;
+  s.limits = {.bytes = 16U << 20, .file = 2U << 10, .reserve = 0};
+  s.open();
+  auto epoch = s.builder.make_epoch(100);
+  const auto add = [&](std::size_t count) {
+    (void)s.add(epoch, count);
+    (void)s.builder.frame(epoch, protocol::FrameKind::delta, {});  // a counter that is missing
+  };
+  add(60);
+  for (int i = 0; i < 50; ++i) add(2);
+  REQUIRE(s.store->ranges().size() == PastRange::max);
+  CHECK(s.store->ranges().front() == PastRange{Epoch(100), Counter(0), Counter(59)});
+  for (int i = 0; i < 15; ++i) add(70);  // now the first one is the shortest
+  for (int i = 0; i < 10; ++i) must(s.store->tick());
+  CHECK(s.store->ranges().front().first == Counter(0));
+  const auto before = s.files().size();
+  REQUIRE(before == 60 + 15 * 70);
+  add(65);
+  CHECK(s.store->ranges().front().first > Counter(59));
+  CHECK(s.files().size() == before + 65);
+  must(s.store->tick());
+  CHECK(s.files().size() == before + 65 - PastFolder::max_unlinks);
+  s.open();  // a power cut
+  CHECK(s.store->ranges().size() == PastRange::max);
+  CHECK(s.store->ranges().front().first > Counter(59));
+  for (int i = 0; i < 2; ++i) must(s.store->tick());
+  CHECK(s.files().size() == before + 65 - 60);
 }
 
 TEST_CASE("an unreadable file costs its own frames only") {
