@@ -289,6 +289,15 @@ Result<> PastFolder::do_remove(std::span<const Epoch> epochs) {
 Result<> PastFolder::do_tick() {
   if (auto r = settle(); !r) return r;
   std::size_t left = max_unlinks;
+  if (auto r = free_some(left); !r) return r;
+  // More than a limit that is lower than at an earlier start.
+  for (; left > 0 && !files_.empty() && do_bytes() > limits_.bytes; --left)
+    if (auto r = delete_file(0); !r) return r;
+  return {};
+}
+
+/// Deletes at most `left` files that are hidden already.
+Result<> PastFolder::free_some(std::size_t& left) {
   for (; left > 0 && !dropped_.empty(); --left) {
     const File file = dropped_.back();
     dropped_.pop_back();
@@ -303,19 +312,22 @@ Result<> PastFolder::do_tick() {
   return error ? fail_errno(what_deletes, deleted_.back(), error.value()) : Result<>();
 }
 
-/// For `needed` more bytes.
+/// For `needed` more bytes. Deletes `max_unlinks` files at most, because the caller serves the network too.
 Result<> PastFolder::make_room(std::uint64_t needed) {
-  for (;;) {
+  for (std::size_t left = max_unlinks;;) {
     struct statvfs info{};
     if (::statvfs(root_.c_str(), &info) != 0) return fail_errno("reading the free space", root_);
     const auto available = std::uint64_t{info.f_bavail} * info.f_frsize;
     const bool fits = do_bytes() + needed <= limits_.bytes;
     if (fits && available >= limits_.reserve + needed) return {};
-    if (!dropped_.empty() || (fits && !deleted_.empty())) {
-      if (auto r = do_tick(); !r) return r;
+    const bool hidden = !dropped_.empty() || (fits && !deleted_.empty());
+    if (left > 0 && hidden) {
+      if (auto r = free_some(left); !r) return r;
       continue;
     }
-    if (files_.empty()) return std::unexpected(located({Errc::exhausted, 0, "too little free space"}, root_.native()));
+    if (left == 0 || files_.empty())
+      return std::unexpected(located({Errc::exhausted, 0, "too little free space"}, root_.native()));
+    --left;
     if (auto r = delete_file(0); !r) return r;
   }
 }

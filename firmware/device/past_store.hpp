@@ -176,6 +176,7 @@ class PastFolder final : public PastStore {
   [[nodiscard]] Result<> finish_file();
   [[nodiscard]] Result<> flush();
   [[nodiscard]] Result<> make_room(std::uint64_t needed);
+  [[nodiscard]] Result<> free_some(std::size_t& left);
   [[nodiscard]] Result<> delete_file(std::size_t index);
   [[nodiscard]] Result<> unlink_file(const File& file);
   void drop_range();

@@ -315,6 +315,28 @@ TEST_CASE("at most 16 ranges are kept, and the oldest one of the shortest makes 
   CHECK(s.store->ranges() == ranges);
 }
 
+TEST_CASE("a limit that became lower is reached in some calls, each of which deletes a few files") {
+  Kept s;
+  s.limits = {.bytes = 16U << 20, .file = 2U << 10, .reserve = 0};
+  s.open();
+  auto epoch = s.builder.make_epoch(100);
+  (void)s.add(epoch, 100);
+  REQUIRE(s.files().size() == 100);
+  s.limits.bytes = 20U << 10;
+  s.open();
+  const auto message = s.builder.frame(epoch, protocol::FrameKind::key, {});
+  const PastFrame frame{Counter(100), message};
+  CHECK_FALSE(s.store->add(epoch.epoch, s.grants(epoch), std::span(&frame, 1)));
+  CHECK(s.files().size() == 100 - PastFolder::max_unlinks);
+  must(s.store->tick());
+  CHECK(s.files().size() == 100 - 2 * PastFolder::max_unlinks);
+  for (int i = 0; i < 4; ++i) must(s.store->tick());
+  CHECK(s.store->bytes() <= s.limits.bytes);
+  CHECK(s.files().size() > 10);
+  must(s.store->add(epoch.epoch, s.grants(epoch), std::span(&frame, 1)));
+  CHECK(s.store->ranges().back().last == Counter(100));
+}
+
 TEST_CASE("many short ranges do not delete a long one, and the files of a dropped range are deleted a few at a time") {
   Kept s;
   s.limits = {.bytes = 16U << 20, .file = 2U << 10, .reserve = 0};
