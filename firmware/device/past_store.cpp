@@ -439,7 +439,9 @@ Result<std::optional<Counter>> PastFolder::do_read(Epoch epoch, Counter from, By
   if (file == files_.end()) return std::nullopt;
   const auto counter = std::max(file->first, from.value());
   if (auto r = read_frame(*file, counter, out); !r) {
-    (void)delete_file(static_cast<std::size_t>(file - files_.begin()));
+    const auto index = static_cast<std::size_t>(file - files_.begin());
+    if (r.error().code == Errc::malformed) (void)delete_file(index);
+    else forget(index);  // a card that fails for a moment costs nothing that the next start can read
     return std::unexpected(r.error());
   }
   return Counter(counter);

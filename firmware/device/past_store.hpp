@@ -44,8 +44,8 @@ class PastStore {
   /// The message. Errors: not_found, permission, io, exhausted (the file was changed).
   [[nodiscard]] Result<> grants(Epoch epoch, Bytes& out) { return do_grants(epoch, out); }
   /// The first frame of the epoch whose counter is `from` or greater. Nothing if there is none. Reading in ascending
-  /// order is cheap. Errors: permission, io, malformed (a file was changed); the frames beside the unreadable one are
-  /// then deleted, and the next call goes on behind them.
+  /// order is cheap. Errors: permission, io, malformed (a file was changed). The frames beside the unreadable one are
+  /// then left out until the next start, or deleted after malformed, and the next call goes on behind them.
   [[nodiscard]] Result<std::optional<Counter>> read(Epoch epoch, Counter from, Bytes& out) {
     return do_read(epoch, from, out);
   }

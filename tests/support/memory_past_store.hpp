@@ -17,6 +17,7 @@ using protocol::PastRange;
 class MemoryPastStore final : public device::PastStore {
  public:
   bool broken = false;                      ///< nothing can be written or deleted
+  bool unreadable = false;
   std::function<void()> on_access = [] {};  ///< reads and writes of frames
 
   /// Power is cut: a deletion that failed is forgotten.
@@ -61,6 +62,7 @@ class MemoryPastStore final : public device::PastStore {
   }
   [[nodiscard]] Result<std::optional<Counter>> do_read(Epoch epoch, Counter from, Bytes& out) override {
     on_access();
+    if (unreadable) return fail(Errc::io, "the disk cannot be read");
     const auto found = disk_.find(epoch);
     if (found == disk_.end() || hidden_.contains(epoch)) return std::nullopt;
     const auto frame = found->second.frames.lower_bound(from);

@@ -219,14 +219,14 @@ void PastFrames::request(const DeviceId& hub, const std::vector<PastRange>& rang
 }
 
 /// Reads the first of these frames into `message_`, and removes it and those before it from the requests. False if
-/// there is none.
-bool PastFrames::read(Epoch epoch, Counter from, Counter last) {
+/// there is none. Logs an error.
+Result<bool> PastFrames::read(Epoch epoch, Counter from, Counter last) {
   const auto counter = timed([&] { return store_->read(epoch, from, message_); });
   if (!counter) {
     if (log_limit_.allow(clock_.monotonic()))
       log_.warning("cannot read kept frames of epoch {:016x}: {}{}", epoch.value(), to_string(counter.error()),
                    log_limit_.note());
-    return false;
+    return std::unexpected(counter.error());
   }
   const bool found = *counter && **counter <= last;
   const Counter done = found ? **counter : last;
@@ -256,7 +256,9 @@ bool PastFrames::prepare(MonotonicTime now) {
         last = std::max(last, request.range.last);
     const Epoch epoch = from->first;
     if (granted_ == epoch && !(requested_again_ && now - granted_at_ >= grants_time)) {
-      if (read(epoch, from->second, last)) return true;
+      const auto found = read(epoch, from->second, last);
+      if (!found) return false;  // the card rests before the next attempt
+      if (*found) return true;
       continue;
     }
     granted_ = epoch;

@@ -132,7 +132,7 @@ class PastFrames {
   void forget_memory() noexcept;
   void log(const Result<>& deleted);
   [[nodiscard]] bool prepare(MonotonicTime now);
-  [[nodiscard]] bool read(Epoch epoch, Counter from, Counter last);
+  [[nodiscard]] Result<bool> read(Epoch epoch, Counter from, Counter last);
 
   device::PastStore* store_;
   const Clock& clock_;

@@ -393,6 +393,32 @@ TEST_CASE("an unreadable file costs its own frames only") {
   CHECK(s.files().size() == files.size() - 1);
 }
 
+TEST_CASE("a file that cannot be read for another reason is left out until the next start") {
+  Kept s;
+  auto epoch = s.builder.make_epoch(100);
+  const auto all = s.add(epoch, 200);
+  s.open();
+  const auto files = s.files();
+  REQUIRE(files.size() >= 3);
+  const auto away = s.folder() / "away";
+  std::filesystem::rename(files[1], away);
+  std::filesystem::create_symlink(away, files[1]);  // which is not followed
+  Bytes out;
+  std::size_t errors = 0;
+  for (Counter from{};;) {
+    const auto counter = s.store->read(Epoch(100), from, out);
+    if (!counter) ++errors;
+    else if (!*counter) break;
+    else from = (*counter)->next();
+  }
+  CHECK(errors == 1);
+  CHECK(s.store->ranges().size() == 2);
+  std::filesystem::remove(files[1]);
+  std::filesystem::rename(away, files[1]);
+  s.open();
+  CHECK(s.read(Epoch(100)) == all);
+}
+
 TEST_CASE("a thief of the files opens no picture, and a hub with its key opens all") {
   Kept s;
   auto epoch = s.builder.make_epoch(100);

@@ -306,6 +306,39 @@ TEST_CASE("a slow card takes a tenth of the time at most, and what follows a pau
   CHECK(busy <= 4s);
 }
 
+TEST_CASE("after a frame that cannot be read, the card rests before the next one") {
+  MemoryPastStore disk;
+  PrerollScene s({}, &disk);
+  s.requests = RequestKind::record;
+  s.pass(5s);
+  s.client.is_connected = false;
+  s.requests.reset();
+  s.publisher.on_disconnected({Errc::connection, 0, "the cable is cut"});
+  s.pass(10s);
+  s.connect();
+  s.client.settle();
+  s.pass(1s);
+  int reads = 0;
+  disk.on_access = [&] {
+    ++reads;
+    s.clock.advance(100ms);
+  };
+  disk.unreadable = true;
+  const auto kept = disk.ranges();
+  REQUIRE(!kept.empty());
+  s.receive_request_with(s.hub, [&](protocol::ViewRequest& r) {
+    r.kind = RequestKind::past;
+    r.past = kept;
+  });
+  s.pass(10s);
+  CHECK(reads >= 2);
+  CHECK(reads <= 11);
+  disk.unreadable = false;
+  const auto before = s.client.on("/past").size();
+  s.pass(5s);
+  CHECK(s.client.on("/past").size() > before);  // control
+}
+
 TEST_CASE("requests for kept pictures do not use up the rate of the others") {
   PastScene s;
   const auto rejected = [&] { return s.CameraRun::requests.counters().rejected[protocol::RejectReason::too_often]; };
