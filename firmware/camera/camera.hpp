@@ -27,7 +27,7 @@ struct CameraConfig {
   BitsPerSecond min_bitrate = limits::default_min_bitrate;
   stream::AreaSettings areas{};  ///< of the owner's command; the file has none
   bool keep_past = false;        ///< pictures of a time without a broker
-  std::uint32_t past_mib = 0;    ///< maximum for them; 0: a quarter of the file system
+  std::uint32_t past_mib = 0;    ///< maximum for them; 0: a quarter of the file system, 2 GiB at most
   LogLevel log = LogLevel::info;
 };
 

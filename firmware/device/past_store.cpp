@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::size_t head_size = 4;
 constexpr std::size_t counter_size = 8;  // in names
+constexpr std::uint64_t default_limit = 2ULL << 30;
 constexpr std::string_view suffix = ".past", kept_prefix = "kept-", deleted_prefix = "deleted-";
 constexpr auto what_deletes = "deleting kept frames";
 
@@ -129,7 +130,7 @@ Result<PastFolder> PastFolder::open(fs::path folder, const PastLimits& limits, c
   if (limits.bytes == 0) {
     struct statvfs info{};
     if (::statvfs(store.root_.c_str(), &info) != 0) return fail_errno("reading the size of the disk", store.root_);
-    store.limits_.bytes = std::uint64_t{info.f_blocks} * info.f_frsize / 4;
+    store.limits_.bytes = std::min(std::uint64_t{info.f_blocks} * info.f_frsize / 4, default_limit);
   }
   if (auto r = store.list(); !r) return std::unexpected(r.error());
   std::erase(store.doomed_, store.kept());
@@ -290,10 +291,18 @@ Result<> PastFolder::do_tick() {
   if (auto r = settle(); !r) return r;
   std::size_t left = max_unlinks;
   if (auto r = free_some(left); !r) return r;
-  // More than a limit that is lower than at an earlier start.
-  for (; left > 0 && !files_.empty() && do_bytes() > limits_.bytes; --left)
+  const bool look = ticks_++ % age_interval == 0;
+  // A limit may be lower than at an earlier start.
+  for (; left > 0 && !files_.empty() && (do_bytes() > limits_.bytes || (look && too_old(files_.front()))); --left)
     if (auto r = delete_file(0); !r) return r;
   return {};
+}
+
+/// By the clock of the camera, also at the time when it wrote the file.
+bool PastFolder::too_old(const File& file) const {
+  std::error_code ec;
+  const auto written = fs::last_write_time(path_of(file), ec);
+  return !ec && fs::file_time_type::clock::now() - written > max_age;
 }
 
 /// Deletes at most `left` files that are hidden already.

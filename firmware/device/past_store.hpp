@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -93,7 +94,7 @@ class PastPrivacyStore final : public PrivacyStore {
 };
 
 struct PastLimits {
-  std::uint64_t bytes = 0;              ///< of all files; 0: a quarter of the file system
+  std::uint64_t bytes = 0;              ///< of all files; 0: a quarter of the file system, 2 GiB at most
   std::uint64_t file = 4U << 20;        ///< bytes of one file, unless a single frame needs more
   std::uint64_t reserve = 64ULL << 20;  ///< bytes of the file system that stay free
 };
@@ -108,6 +109,9 @@ class PastFolder final : public PastStore {
   /// damaged.
   static constexpr std::size_t doubtful_frames = 256;
   static constexpr std::size_t max_unlinks = 20;  ///< in one call
+  /// Then tick() deletes a file: the hubs deleted the keys that open it (R-PREKEY-1).
+  static constexpr std::chrono::hours max_age{9 * 24};
+  static constexpr unsigned age_interval = 600;  ///< calls of tick() for one look at the age
 
   /// Makes the folder if it is missing, and deletes frames with another digest. Reads no finished file. Cuts an
   /// unfinished one after its last whole frame with a valid signature, or deletes it. Errors: permission, io, crypto.
@@ -180,6 +184,7 @@ class PastFolder final : public PastStore {
   [[nodiscard]] Result<> delete_file(std::size_t index);
   [[nodiscard]] Result<> unlink_file(const File& file);
   void drop_range();
+  [[nodiscard]] bool too_old(const File& file) const;
   [[nodiscard]] Result<> read_frame(const File& file, std::uint64_t counter, Bytes& out);
   void forget(std::size_t index) {
     if (place_.epoch == files_[index].epoch && place_.first == files_[index].first) place_ = {};
@@ -195,6 +200,7 @@ class PastFolder final : public PastStore {
   std::vector<std::filesystem::path> doomed_;   ///< folders to rename; nothing of them is in `files_`
   std::vector<std::filesystem::path> deleted_;  ///< renamed folders, whose files are to be deleted
   std::uint64_t next_deleted_ = 0;
+  unsigned ticks_ = 0;
   UniqueFd writing_;                ///< the last file of `files_`, if this object wrote it
   Bytes pending_;                   ///< to write
   bool new_name_ = false;           ///< the name of `writing_` is not durable

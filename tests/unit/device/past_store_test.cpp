@@ -337,6 +337,23 @@ TEST_CASE("a limit that became lower is reached in some calls, each of which del
   CHECK(s.store->ranges().back().last == Counter(100));
 }
 
+TEST_CASE("files that no hub can open any more are deleted") {
+  Kept s;
+  auto epoch = s.builder.make_epoch(100);
+  (void)s.add(epoch, 200);
+  s.open();
+  const auto files = s.files();
+  REQUIRE(files.size() >= 3);
+  const auto now = std::filesystem::file_time_type::clock::now();
+  std::filesystem::last_write_time(files[0], now - PastFolder::max_age - std::chrono::hours(1));
+  std::filesystem::last_write_time(files[1], now - PastFolder::max_age + std::chrono::hours(1));
+  for (unsigned i = 0; i <= PastFolder::age_interval; ++i) must(s.store->tick());
+  CHECK(s.files() == std::vector(files.begin() + 1, files.end()));
+  std::filesystem::last_write_time(files[1], now - PastFolder::max_age - std::chrono::hours(1));
+  for (unsigned i = 0; i <= PastFolder::age_interval; ++i) must(s.store->tick());
+  CHECK(s.files() == std::vector(files.begin() + 2, files.end()));
+}
+
 TEST_CASE("many short ranges do not delete a long one, and the files of a dropped range are deleted a few at a time") {
   Kept s;
   s.limits = {.bytes = 16U << 20, .file = 2U << 10, .reserve = 0};
