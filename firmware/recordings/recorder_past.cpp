@@ -44,7 +44,9 @@ void PastTrack::take(const Key& key) {
     waiting_bytes_ -= waiting->second.message.size();
     waiting_.erase(waiting);
   }
-  if (const auto have = have_.find(key.first); have != have_.end()) (void)have->second.add(key.second.value());
+  // With too many holes, nothing of the epoch is requested or filed any more.
+  if (const auto have = have_.find(key.first); have != have_.end() && have->second.range_count() <= max_holes)
+    (void)have->second.add(key.second.value());
 }
 
 void PastTrack::offer(const Key& key, Frame frame) {

@@ -18,7 +18,8 @@ namespace sealcam::recordings {
 class PastTrack {
  public:
   static constexpr std::size_t max_waiting = 8U << 20;  ///< bytes of frames that wait for earlier ones
-  /// Of the counters of an epoch that the hub has. With more, it takes no more kept frames of the epoch.
+  /// Of the counters of an epoch that the hub has. With more, it takes no more kept frames of the epoch, and this
+  /// object does not grow any more.
   static constexpr std::size_t max_holes = 4096;
   /// Then a frame does not wait any more for an earlier one, which remains a gap to request.
   static constexpr std::chrono::seconds max_wait{10};

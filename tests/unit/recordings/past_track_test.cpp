@@ -114,6 +114,10 @@ TEST_CASE("an epoch with too many holes gets no more kept frames") {
   CHECK(model.track.gaps().empty());
   model.track.offer({Epoch(1), Counter(0)}, {nullptr, {}, Bytes(10), {}, {}, {}});
   CHECK(model.track.empty());
+  // The last one that was added is the limit.
+  CHECK(model.track.has({Epoch(1), Counter(2 * PastTrack::max_holes + 1)}));
+  model.track.take({Epoch(1), Counter(2 * PastTrack::max_holes + 3)});
+  CHECK_FALSE(model.track.has({Epoch(1), Counter(2 * PastTrack::max_holes + 3)}));
 }
 
 }  // namespace sealcam::recordings
