@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -127,9 +128,7 @@ class PastFolder final : public PastStore {
     std::uint64_t first = 0, next = 0;  ///< counters; `next` follows the last frame
     std::uint64_t bytes = 0;
     bool finished = false;
-    [[nodiscard]] bool follows(const File& other) const noexcept {
-      return epoch == other.epoch && first == other.next;
-    }
+    [[nodiscard]] bool follows(const File& other) const noexcept { return epoch == other.epoch && first == other.next; }
   };
   /// Where the next frame of a file begins.
   struct Place {
@@ -138,30 +137,18 @@ class PastFolder final : public PastStore {
     std::uint64_t first = 0;  ///< of the file
     std::uint64_t counter = 0, offset = 0;
   };
+  static constexpr std::string_view deleted_prefix = "deleted-";
+
   PastFolder(std::filesystem::path folder, const PastLimits& limits, const crypto::Digest& digest)
       : root_(std::move(folder)), limits_(limits), digest_(digest) {}
 
   [[nodiscard]] std::vector<PastRange> do_ranges() const override;
   [[nodiscard]] Result<> do_add(Epoch epoch, ByteView grants, std::span<const PastFrame> frames) override;
-  [[nodiscard]] Result<> do_grants(Epoch epoch, Bytes& out) override {
-    auto grants = read_file(folder_of(epoch) / "grants", protocol::max_message_size);
-    if (!grants) return std::unexpected(grants.error());
-    out = std::move(*grants);
-    return {};
-  }
+  [[nodiscard]] Result<> do_grants(Epoch epoch, Bytes& out) override;
   [[nodiscard]] Result<std::optional<Counter>> do_read(Epoch epoch, Counter from, Bytes& out) override;
   [[nodiscard]] Result<> do_remove(std::span<const Epoch> epochs) override;
-  [[nodiscard]] Result<> do_clear() override {
-    while (!files_.empty()) forget(files_.size() - 1);
-    dropped_.clear();
-    if (!std::ranges::contains(doomed_, kept())) doomed_.push_back(kept());
-    return settle();
-  }
-  [[nodiscard]] Result<> do_set_digest(const crypto::Digest& digest) override {
-    const auto cleared = digest == digest_ ? Result<>() : do_clear();
-    digest_ = digest;
-    return cleared;
-  }
+  [[nodiscard]] Result<> do_clear() override;
+  [[nodiscard]] Result<> do_set_digest(const crypto::Digest& digest) override;
   [[nodiscard]] Result<> do_tick() override;
   [[nodiscard]] std::uint64_t do_bytes() const noexcept override {
     std::uint64_t sum = 0;

@@ -16,7 +16,7 @@ using protocol::PastRange;
 
 class MemoryPastStore final : public device::PastStore {
  public:
-  bool broken = false;                      ///< nothing can be written or deleted
+  bool broken = false;  ///< nothing can be written or deleted
   bool unreadable = false;
   std::function<void()> on_access = [] {};  ///< reads and writes of frames
 
@@ -47,10 +47,10 @@ class MemoryPastStore final : public device::PastStore {
     kept.grants.assign(grants.begin(), grants.end());
     for (const auto& [counter, message] : frames) kept.frames[counter].assign(message.begin(), message.end());
     for (auto all = do_ranges(); all.size() > PastRange::max; all = do_ranges()) {
-      const auto shortest = std::ranges::min_element(
+      const auto min_range = std::ranges::min_element(
           all, {}, [](const PastRange& range) { return range.last.value() - range.first.value(); });
-      auto& kept_frames = disk_[shortest->epoch].frames;
-      kept_frames.erase(kept_frames.find(shortest->first), kept_frames.upper_bound(shortest->last));
+      auto& kept_frames = disk_[min_range->epoch].frames;
+      kept_frames.erase(kept_frames.find(min_range->first), kept_frames.upper_bound(min_range->last));
     }
     return {};
   }
