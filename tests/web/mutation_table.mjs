@@ -107,7 +107,7 @@ export const MUTATIONS = [
   ["link_test.mjs", "link.js", 'check(equal(owner.id, account), "conflict");', ""],
   ["link_test.mjs", "link.js", 'await checked(() => openControl(signed, "phone-enrollment", account, identity.id, owner));', ""],
   ["link_test.mjs", "link.js", 'check(equal(enrollment.phone, identity.id), "conflict");', ""],
-  ["link_test.mjs", "link.js", "require(port !== undefined && Number(port) <= 65535 && PASSWORD.test(read.password));", ""],
+  ["link_test.mjs", "link.js", "require(host !== undefined && isHost(host) && Number(port) <= 65535 && PASSWORD.test(read.password));", ""],
   ["link_test.mjs", "link.js", " && Number(port) <= 65535", ""],
   ["link_test.mjs", "link.js", " && PASSWORD.test(read.password)", ""],
   ["link_test.mjs", "link.js", "require(message.length <= MAX_ENROLLMENT);", "require(true || message.length <= MAX_ENROLLMENT); message = message.subarray(0, message.length - message.length % 2);"],
