@@ -174,7 +174,6 @@ def updated(s):
     # A file of another version under the same worker, then a worker that does not have its hash.
     texts, worker = s.app / "app_text.js", s.app / "sw.js"
     whole = texts.read_text(), worker.read_text()
-    (s.app / "app_text.js.gz").unlink()  # the hub would serve this old version
     texts.write_text(whole[0] + "\nglobalThis.mixed = true;\n")
     worker.write_text(whole[1].replace(before[0].removeprefix("sealcam-app-").partition("-")[0], "0123456789abcdef"))
     s.pack(texts.name, worker.name)
