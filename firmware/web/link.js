@@ -96,9 +96,12 @@ function isUrl(text) {
 }
 
 // A host that begins with a letter or a digit. A name does not end with a number or an empty part, so that a wrong IPv4 address is no name. The
-// browser judges an IPv6 address.
+// browser judges an IPv6 address, but not its IPv4 part: Chromium accepts numbers there that begin with 0.
 function isHost(host) {
-  if (host.startsWith("[")) return isUrl(`wss://${host}/`);
+  if (host.startsWith("[")) {
+    const end = host.slice(1, -1).split(":").at(-1);
+    return isUrl(`wss://${host}/`) && (!end.includes(".") || IPV4.test(end));
+  }
   const last = host.replace(/\.$/, "").split(".").at(-1);
   return /^[^.-]/.test(host) && (!/^\d*$/.test(last) || IPV4.test(host));
 }
