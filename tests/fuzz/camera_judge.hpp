@@ -80,7 +80,8 @@ class CameraJudge {
     opens_ = std::ranges::any_of(hubs_, [&](const auto* hub) { return roster_->active(hub->id()) != nullptr; });
   }
 
-  // A frame belongs to the newest grants, its counter has no gap without an outage, and there is no picture while the sensor is closed.
+  // A frame belongs to the newest grants, its counter has no gap without an outage, and there is no picture while the
+  // sensor is closed.
   void check_frame(ByteView message, bool closed) {
     const auto frame = must(protocol::parse_frame(message));
     const protocol::FrameOpener opener(route_);
