@@ -30,15 +30,16 @@ Route route() { return {parties().owner.account(), parties().hub.id()}; }
 Bytes descriptor_with_mac(ByteView descriptor) { return must(encode_link_descriptor(descriptor, keys())); }
 
 Bytes sealed_with_mac(ByteView plaintext) {
+  const Route to = route();
   crypto::CborWriter info;
-  info.array(3).text("sealcam/1 phone").bytes(route().account.bytes()).bytes(route().camera.bytes());
+  info.array(3).text("sealcam/1 phone").bytes(to.account.bytes()).bytes(to.camera.bytes());
   const auto sealed = must(crypto::hpke::seal(parties().hub.hpke(), info.view(), plaintext));
-  Bytes content(route().account.bytes().begin(), route().account.bytes().end());
+  Bytes content(to.account.bytes().begin(), to.account.bytes().end());
   content.insert(content.end(), sealed.enc.begin(), sealed.enc.end());
   content.insert(content.end(), sealed.ciphertext.begin(), sealed.ciphertext.end());
   const auto mac = must(crypto::hmac_sha256(keys().enrollment.reveal(), content));
   crypto::CborWriter writer;
-  writer.array(4).bytes(route().account.bytes()).bytes(sealed.enc).bytes(sealed.ciphertext).bytes(mac);
+  writer.array(4).bytes(to.account.bytes()).bytes(sealed.enc).bytes(sealed.ciphertext).bytes(mac);
   return writer.take();
 }
 
