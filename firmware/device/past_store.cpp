@@ -110,7 +110,7 @@ Result<PastFolder> PastFolder::open(fs::path folder, const PastLimits& limits, c
     store.limits_.bytes = std::min(std::uint64_t{info.f_blocks} * info.f_frsize / 4, default_limit);
   }
   if (auto r = store.list(); !r) return std::unexpected(r.error());
-  std::erase(store.doomed_, store.kept());
+  std::erase(store.to_delete_, store.kept());
   if (auto r = store.settle(); !r) return std::unexpected(r.error());
   if (auto r = store.load(route, camera); !r) return std::unexpected(r.error());
   return store;
@@ -131,7 +131,7 @@ Result<> PastFolder::list() {
   if (!paths) return std::unexpected(paths.error());
   for (const auto& path : *paths) {
     const auto name = path.filename().string();
-    if (name.starts_with(kept_prefix)) doomed_.push_back(path);
+    if (name.starts_with(kept_prefix)) to_delete_.push_back(path);
     if (!name.starts_with(deleted_prefix)) continue;
     deleted_.push_back(path);
     if (const auto number = parse_hex<std::uint32_t>(std::string_view(name).substr(deleted_prefix.size())))

@@ -182,10 +182,10 @@ class PastFolder final : public PastStore {
   std::filesystem::path root_;
   PastLimits limits_;
   crypto::Digest digest_;
-  std::vector<File> files_;                     ///< ascending by epoch and counter
-  std::vector<File> dropped_;                   ///< hidden, to be deleted
-  std::vector<std::filesystem::path> doomed_;   ///< folders to rename; nothing of them is in `files_`
-  std::vector<std::filesystem::path> deleted_;  ///< renamed folders, whose files are to be deleted
+  std::vector<File> files_;                       ///< ascending by epoch and counter
+  std::vector<File> dropped_;                     ///< hidden, to be deleted
+  std::vector<std::filesystem::path> to_delete_;  ///< folders to rename; nothing of them is in `files_`
+  std::vector<std::filesystem::path> deleted_;    ///< renamed folders, whose files are to be deleted
   std::uint64_t next_deleted_ = 0;
   unsigned ticks_ = 0;
   UniqueFd writing_;                ///< the last file of `files_`, if this object wrote it

@@ -88,10 +88,10 @@ void PastFolder::drop_range() {
   }
 }
 
-/// Renames the doomed folders, and makes that durable.
+/// Renames the folders of `to_delete_`, and makes that durable.
 Result<> PastFolder::settle() {
   std::set<fs::path> parents;
-  for (const auto& path : doomed_) {
+  for (const auto& path : to_delete_) {
     const auto place = root_ / sealcam::format("{}{:08x}", deleted_prefix, next_deleted_++);
     if (::rename(path.c_str(), place.c_str()) == 0) deleted_.push_back(place);
     else if (errno != ENOENT) return fail_errno(what_deletes, path);
@@ -99,7 +99,7 @@ Result<> PastFolder::settle() {
   }
   for (const auto& parent : parents)
     if (auto r = sync_entries_of(parent / deleted_prefix); !r && r.error().code != Errc::not_found) return r;
-  doomed_.clear();
+  to_delete_.clear();
   return {};
 }
 
@@ -108,7 +108,7 @@ Result<> PastFolder::do_remove(std::span<const Epoch> epochs) {
     for (std::size_t i = files_.size(); i-- > 0;)
       if (files_[i].epoch == epoch) forget(i);
     std::erase_if(dropped_, [&](const File& file) { return file.epoch == epoch; });
-    doomed_.push_back(folder_of(epoch));
+    to_delete_.push_back(folder_of(epoch));
   }
   return settle();
 }
@@ -116,7 +116,7 @@ Result<> PastFolder::do_remove(std::span<const Epoch> epochs) {
 Result<> PastFolder::do_clear() {
   while (!files_.empty()) forget(files_.size() - 1);
   dropped_.clear();
-  if (!std::ranges::contains(doomed_, kept())) doomed_.push_back(kept());
+  if (!std::ranges::contains(to_delete_, kept())) to_delete_.push_back(kept());
   return settle();
 }
 
