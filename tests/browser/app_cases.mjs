@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cases of app_screens.mjs: what each screen of the app shows, and what a person can do there.
+// The cases of app_screens.mjs: what each screen of the app shows, and what a person can do there. The app reacts to a click or a key later than the
+// browser accepts it, so a case waits for a result with until() or shows(); expect() is for what must already be true.
 const CODE = "AAECAwQFBgcICQoLDA0ODw";  // 16 bytes, as in an address of sealcam phone link
 const OWN = "p".repeat(32), HUB = "h".repeat(32), OTHER = "q".repeat(32);
 const stored = { name: "My phone", broker: "wss://hub.example:8884" };
@@ -14,40 +15,42 @@ const rooms = () => [camera("a", 0, "Front door"), camera("b", 1, "Garden"), cam
 const state = (fields = {}) => ({ type: "state", connected: true, access: "ok", hub: OWN, account: "", cameras: rooms(), rejected: {}, rejected_control: {}, ...fields });
 const linked = (fields = {}, live = [A, B, C]) => ({ stored, state: state(fields), live });
 
-const badge = (page, id) => page.locator(`.tile[data-camera="${id}"] .badge`).innerText();
 const allLive = (page) => page.waitForFunction(() => document.querySelectorAll('.tile[data-state="LIVE"]').length === 3);
-const title = (page) => page.locator("#screen h2").innerText();
+const watched = (page) => page.evaluate(() => String(window.fake.link.watched));
+const switched = (page) => page.evaluate(() => JSON.stringify(window.fake.switched ?? []));
+const focused = (page) => page.evaluate(() => document.activeElement?.id || document.activeElement?.tagName);
 const change = (page, fields) => page.evaluate((values) => { Object.assign(window.fake.state, values); window.fake.link.send(); }, fields);
 
 // A screen without actions: its title, and a text that it must contain.
 const still = (fake, expected, contains, more = {}) => ({
   fake, ...more,
-  async run({ page, shot, expect }) {
-    await page.waitForSelector("#screen h2");
-    await page.waitForFunction((text) => document.querySelector("#screen h2")?.textContent === text, expected);
-    const text = await page.locator("#screen").innerText();
-    expect(text.includes(contains), `the screen shows '${text}'`);
-    expect(await page.evaluate(() => document.activeElement?.tagName) === "H2", "the focus is not on the title");
+  async run({ page, shot, shows, until }) {
+    await shows("#screen h2", expected);
+    await shows("#screen", contains);
+    await until("the focus is on the title", () => focused(page), "H2");
     await shot();
   },
 });
 
 const linking = (steps, fails) => ({ linking: { steps, fails } });
+const ALL_STEPS = ["keys", "waiting", "received", "done"];
+const allDone = (page) => page.waitForFunction(() => document.querySelectorAll('.steps [data-state="done"]').length === 4);
+const finish = (page) => page.evaluate(() => { window.fake.linking.finished = true; });  // the stand-in of link.js waits for it at the last step
 const failing = (reason, expected, steps = ["keys", "waiting"]) => {
   const screen = still(linking(steps, reason), expected, "");
   return { ...screen, hash: `#link/${CODE}`, reports: ["a fault"],
     async run(test) {
       await screen.run(test);
-      const marks = await test.page.locator(".steps li").evaluateAll((items) => items.map((item) => item.dataset.state));
-      test.expect(marks.indexOf("failed") === steps.length - 1, `the steps are marked ${marks}`);
+      const marks = () => test.page.locator(".steps li").evaluateAll((items) => items.map((item) => item.dataset.state).join(" "));
+      await test.until("the step that failed is marked", marks, (text) => text.split(" ").indexOf("failed") === steps.length - 1);
     } };
 };
 const step = (name, steps, contains) => ({ hash: `#link/${CODE}`, fake: linking(steps),
-  async run({ page, shot, expect }) {
-    await page.waitForFunction((count) => document.querySelectorAll('.steps [data-state="done"]').length === count, steps.length - 1);
+  async run({ page, shot, shows, until, expect }) {
+    await shows('.steps [aria-current="step"]', contains);
+    await shows('.steps [aria-current="step"]', "in progress");
+    await until("the steps before are done", () => page.locator('.steps [data-state="done"]').count(), steps.length - 1);
     expect(await page.evaluate(() => location.href.endsWith("/") && location.hash === ""), "the code is in the address");
-    const current = await page.locator('.steps [aria-current="step"]').innerText();
-    expect(current.includes(contains) && current.includes("in progress"), `the current step is '${current}'`);
     expect(JSON.stringify(await page.evaluate(() => window.fake.codes)) === JSON.stringify([CODE]), "the code did not arrive");
     await shot();
   } });
@@ -55,25 +58,31 @@ const IOS = "navigator.standalone = false", IOS_APP = "navigator.standalone = tr
 const ended = (access, expected, contains) => ({ ...still(linked({ access, cameras: [] }, []), expected, contains) });
 
 export const CASES = {
-  // The module does not start.
-  start: { script: "Object.defineProperty(window, 'localStorage', { get: () => { throw new Error('no start'); } })", reports: ["no start"],
-    async run({ page, shot, expect, text }) {
-      expect(await text("#screen") === "Starting …", "the advice appears at once");
-      await page.waitForTimeout(4200);
-      expect((await text("#screen")).includes("If this text stays"), await text("#screen"));
+  // The module does not start. The test moves the time of the animation that shows the advice.
+  start: { reports: ["no start"],
+    script: `Object.defineProperty(window, 'localStorage', { get: () => { throw new Error('no start'); } });
+      addEventListener('DOMContentLoaded', () => { [window.advice] = document.querySelector('.late').getAnimations(); window.advice.pause(); })`,
+    async run({ page, shot, shows, expect, text }) {
+      await page.waitForFunction(() => window.advice);
+      for (const time of [0, 3900]) {
+        await page.evaluate((ms) => { window.advice.currentTime = ms; }, time);
+        expect(await text("#screen") === "Starting …", `the advice appears after ${time} ms`);
+      }
+      await page.evaluate(() => window.advice.finish());
+      await shows("#screen", "If this text stays");
       await shot();
     } },
   first: {
-    async run({ page, shot, expect }) {
+    async run({ page, shot, expect, shows, until }) {
       await page.waitForSelector("#code");
       const text = await page.locator("#screen").innerText();
       expect(/sealcam phone link "My phone" --app http:\/\/127\.0\.0\.1:\d+/.test(text), `the screen shows '${text}'`);
       await shot();
       await page.keyboard.press("Tab");
-      expect(await page.evaluate(() => document.activeElement?.id) === "code", "Tab does not lead to the field");
+      await until("Tab leads to the field", () => focused(page), "code");
       await page.keyboard.type("https://hub.example:8444/#link/short");
       await page.keyboard.press("Enter");
-      expect((await page.locator("#code-error").innerText()).includes("complete address"), "a wrong address has no error");
+      await shows("#code-error", "complete address");
       await shot("error");
       await page.fill("#code", `https://hub.example:8444/#link/${CODE}`);
       await page.keyboard.press("Enter");
@@ -95,10 +104,11 @@ export const CASES = {
   "link-1-keys": step("keys", ["keys"], "makes its keys"),
   "link-2-waiting": step("waiting", ["keys", "waiting"], "Your computer"),
   "link-3-received": step("received", ["keys", "waiting", "received"], "checks the answer"),
-  "link-4-done": { hash: `#link/${CODE}`, fake: { ...linked(), stored: null, ...linking(["keys", "waiting", "received", "done"]) },
+  "link-4-done": { hash: `#link/${CODE}`, fake: { ...linked(), stored: null, ...linking(ALL_STEPS) },
     async run({ page, shot, expect }) {
-      await page.waitForFunction(() => document.querySelectorAll('.steps [data-state="done"]').length === 4);
+      await allDone(page);
       await shot();
+      await finish(page);
       await allLive(page);
       expect(await page.locator("#screen h2").count() === 0, "the screen stays over the cameras");
     } },
@@ -106,29 +116,32 @@ export const CASES = {
   "failed-used": failing("used", "Another phone used this code", ["keys"]),
   "failed-wrong-code": failing("wrong_code", "The code is not correct", ["keys", "waiting", "received"]),
   "failed-network": { hash: `#link/${CODE}`, fake: linking(["keys"], "network"),
-    async run({ page, shot, expect }) {
-      await page.waitForFunction(() => document.querySelector("#screen h2")?.textContent === "The hub does not answer");
+    async run({ page, shot, expect, shows }) {
+      await shows("#screen h2", "The hub does not answer");
       await shot();
       await page.evaluate(() => { window.fake.linking = { steps: ["keys", "waiting"] }; });
       await page.getByRole("button", { name: "Try again" }).click();
-      await page.waitForFunction(() => document.querySelector('.steps [aria-current="step"]')?.textContent.includes("Your computer"));
+      await shows('.steps [aria-current="step"]', "Your computer");
       expect((await page.evaluate(() => window.fake.codes)).join() === `${CODE},${CODE}`, "the second attempt has another code");
     } },
   "failed-storage": failing("storage", "This browser stores no keys", ["keys"]),
   "failed-fault": failing("fault", "The app has a fault", ["keys"]),
   relink: { ...still({ ...linked(), ...linking(["keys"]) }, "This phone is already linked", "My phone"), hash: `#link/${CODE}` },
   // A person opens a new address in the tab that shows the cameras.
-  "relink-while-watching": { fake: { ...linked(), ...linking(["keys", "waiting", "received", "done"]) }, schemes: ["light"], sizes: ["390x844"],
-    async run({ page, shot, expect }) {
+  "relink-while-watching": { fake: { ...linked(), ...linking(ALL_STEPS) }, schemes: ["light"], sizes: ["390x844"],
+    async run({ page, shot, expect, text, until }) {
       await allLive(page);
       await page.evaluate((code) => { location.hash = `#link/${code}`; }, CODE);
       await page.waitForSelector("#screen h2");
-      await page.waitForTimeout(1500);  // states arrive meanwhile
-      expect(await title(page) === "This phone is already linked" && await page.evaluate(() => location.hash === ""), "the screen did not stay, or the code is in the address");
-      expect((await page.evaluate(() => window.fake.link.watched)).length === 0, "cameras are watched behind the screen");
+      await until("no camera is watched behind the screen", () => watched(page), "");
+      const states = await page.evaluate(() => window.fake.states);
+      await page.waitForFunction((count) => window.fake.states >= count, states + 3);
+      expect(await text("#screen h2") === "This phone is already linked" && await page.evaluate(() => location.hash === ""), "the screen did not stay, or the code is in the address");
+      expect(await watched(page) === "", "cameras are watched behind the screen");
       await shot();
       await page.getByRole("button", { name: "Link it again" }).click();
-      await page.waitForFunction(() => document.querySelectorAll('.steps [data-state="done"]').length === 4);
+      await allDone(page);
+      await finish(page);
       await page.waitForFunction(() => window.fake.codes === undefined && document.querySelectorAll(".tile").length === 3);  // the page loaded again
     } },
   insecure: still({}, "Open this page with https", "https://", { script: "Object.defineProperty(Crypto.prototype, 'subtle', { get: () => undefined })" }),
@@ -136,57 +149,73 @@ export const CASES = {
   "no-storage": still({ storageFails: true }, "This browser stores no keys", "private window", { reports: ["no storage"] }),
 
   cameras: { fake: linked({ rejected: { wrong_account: 347 } }),
-    async run({ page, shot, expect, text }) {
+    async run({ page, shot, shows, until, text }) {
       await allLive(page);
-      expect(await text("#link") === "", "the line about the connection is not empty");
+      await until("the line about the connection is empty", () => text("#link"), "");
       await shot();
       await page.click("#rejected");
-      expect((await text("#rejected-list")).includes("347 pictures were rejected"), "the list of rejections");
+      await shows("#rejected-list", "347 pictures were rejected");
       await shot("rejected");
     } },
   one: { fake: linked(),
-    async run({ page, shot, expect, size }) {
+    async run({ page, shot, expect, size, until }) {
       await allLive(page);
       if (size.touch) await page.locator(".tile").first().tap();
       else await page.locator(".tile").first().press("Enter");
       await page.waitForSelector("body.one");
-      expect((await page.evaluate(() => window.fake.link.watched)).join() === A, "the other cameras are watched, too");
+      await until("only this camera is watched", () => watched(page), A);
       await shot();
       await page.keyboard.press("w");
-      const rows = await page.locator("#members-list li").allInnerTexts();
-      expect(rows.length === 3 && rows[0].startsWith("This phone") && rows[2].includes("suspended"), `who may watch: ${rows}`);
+      await until("three may watch", () => page.locator("#members-list li").allInnerTexts(),
+                  (rows) => rows.length === 3 && rows[0].startsWith("This phone") && rows[2].includes("suspended"));
       await shot("members");
       await page.keyboard.press("Escape");
       const [file] = await Promise.all([page.waitForEvent("download"), page.locator(".chosen .save").click()]);
       expect(/^Front-door \d{4}-\d\d-\d\d .*\.jpg$/.test(file.suggestedFilename()), `the picture is saved as ${file.suggestedFilename()}`);
       await page.keyboard.press("p");
-      expect(JSON.stringify(await page.evaluate(() => window.fake.switched)) === JSON.stringify([[A, true]]), "P does not close the sensor");
+      await until("P closes the sensor", () => switched(page), JSON.stringify([[A, true]]));
       await page.keyboard.press("Escape");
       await page.waitForSelector("body:not(.one)");
     } },
   privacy: { fake: linked({ cameras: [camera("a", 0, "Front door", { state: "OFFLINE", reason: "privacy", privacy: true, proven_until_us: 9e15 }), ...rooms().slice(1)] }, [B, C]),
-    async run({ page, shot, expect, text }) {
-      await page.waitForFunction((id) => document.querySelector(`.tile[data-camera="${id}"] .badge`)?.textContent === "PRIVACY", A);
-      const label = await page.locator(".tile").first().getAttribute("aria-label");
-      expect(/^Front door, PRIVACY, Privacy: the camera's sensor is closed/.test(label), `a screen reader gets '${label}'`);
+    async run({ page, shot, shows, until }) {
+      await shows(`.tile[data-camera="${A}"] .badge`, "PRIVACY");
+      await until("a screen reader gets the privacy", () => page.locator(".tile").first().getAttribute("aria-label"),
+                  (label) => /^Front door, PRIVACY, Privacy: the camera's sensor is closed/.test(label));
       await shot();
       await page.locator(".tile").first().click();
       await page.waitForSelector("body.one");
       await page.locator(".chosen .shut").click();
-      expect((await text("#privacy-dialog")).includes("Open the sensor of Front door?"), "no confirmation");
+      await shows("#privacy-dialog", "Open the sensor of Front door?");
       await shot("dialog");
       await page.getByRole("button", { name: "Open it" }).click();
-      expect(JSON.stringify(await page.evaluate(() => window.fake.switched)) === JSON.stringify([[A, false]]), "the sensor was not opened");
+      await until("the sensor is opened", () => switched(page), JSON.stringify([[A, false]]));
       await change(page, { cameras: rooms() });
     } },
-  // The pictures end while the link continues, and while the script of the page hangs.
+  // The pictures end while the link continues, and while the script of the page hangs. No frame that the browser draws shows an older picture as LIVE
+  // without the overlay. The time is that of the frame, so the check does not depend on the speed of the machine.
   frozen: { fake: linked(), schemes: ["dark"],
-    async run({ page, shot, expect }) {
+    async run({ page, expect, shot, until }) {
       await allLive(page);
-      await page.evaluate(() => { window.fake.live = []; });
-      await page.waitForFunction(() => document.querySelectorAll('.tile[data-state="STALE"]').length === 3, null, { timeout: 6500 });
-      expect(/^STALE \d+ s$/.test(await badge(page, A)), `the badge shows ${await badge(page, A)}`);
-      expect((await page.evaluate(() => getComputedStyle(document.querySelector(".tile canvas")).filter)).includes("grayscale(1)"), "a stale picture has colors");
+      await page.evaluate(() => {
+        window.fake.live = [];
+        window.frames = { late: 0, wrong: 0 };
+        const bare = (tile) => tile.dataset.state === "LIVE" && getComputedStyle(tile.querySelector(".stale-overlay")).opacity !== "1";
+        const step = (now) => {
+          if (now - window.fake.sent > 5100) {
+            ++window.frames.late;
+            window.frames.wrong += [...document.querySelectorAll(".tile")].filter(bare).length;
+          }
+          requestAnimationFrame(step);
+        };
+        requestAnimationFrame(step);
+      });
+      await page.waitForFunction(() => document.querySelectorAll('.tile[data-state="STALE"]').length === 3 && window.frames.late > 0);
+      const { late, wrong } = await page.evaluate(() => window.frames);
+      expect(wrong === 0, `${wrong} of ${late} frames show a picture of more than 5 s as LIVE`);
+      await until("the badge has the age", () => page.locator(`.tile[data-camera="${A}"] .badge`).innerText(), (badge) => /^STALE \d+ s$/.test(badge));
+      await until("a stale picture has no colors", () => page.evaluate(() => getComputedStyle(document.querySelector(".tile canvas")).filter),
+                  (filter) => filter.includes("grayscale(1)"));
       await shot();
     } },
   "script-hangs": { fake: linked(), schemes: ["dark"], sizes: ["390x844"],
@@ -202,52 +231,57 @@ export const CASES = {
       await shot();
     } },
   offline: { fake: linked(), reports: ["ERR_INTERNET_DISCONNECTED"],
-    async run({ page, context, shot, expect, text }) {
+    async run({ page, context, shot, expect, shows, until }) {
       await allLive(page);
+      // The listeners of the app were added before these. So these find what the app shows at once.
+      await page.evaluate(() => {
+        for (const event of ["offline", "online"]) addEventListener(event, () => { window.atOnce = [event, document.getElementById("link").textContent].join(); });
+      });
+      const atOnce = () => page.evaluate(() => window.atOnce ?? "");
       await context.setOffline(true);
-      await page.waitForFunction(() => document.getElementById("link").textContent.startsWith("No network"), null, { timeout: 500 });
+      expect((await until("the browser is offline", atOnce, (text) => text.startsWith("offline")))?.startsWith("offline,No network"), "the page does not show at once that it is offline");
       await shot();
       await page.keyboard.press("1");
       await page.waitForSelector("body.one");
       expect(await page.locator("#link").isVisible(), "one camera hides the line about the connection");
       await shot("one");
       await context.setOffline(false);
-      await page.waitForFunction(() => document.getElementById("link").textContent === "", null, { timeout: 500 });
+      expect(await until("the browser is online", atOnce, (text) => text.startsWith("online")) === "online,", "the page does not show at once that it is online");
       await change(page, { connected: false, access: "offline" });
-      expect((await text("#link")).startsWith("No connection to the broker"), "the broker's connection is not in words");
+      await shows("#link", "No connection to the broker");
       await shot("broker");
     } },
   starting: { fake: { stored, state: null },
-    async run({ page, shot, expect, text }) {
-      await page.waitForFunction(() => document.getElementById("link").textContent !== "");
-      expect(await text("#link") === "Starting …" && (await text("#empty")).includes("No cameras yet"), `${await text("#link")}, ${await text("#empty")}`);
+    async run({ shot, shows }) {
+      await shows("#link", "Starting …");
+      await shows("#empty", "No cameras yet");
       await shot();
     } },
   empty: { fake: linked({ cameras: [] }, []),
-    async run({ page, shot, expect, text }) {
+    async run({ page, shot, shows }) {
       await page.waitForFunction(() => document.getElementById("empty-title").textContent === "No cameras");
-      expect((await text("#empty")).includes("sealcam hub allow"), await text("#empty"));
+      await shows("#empty", "sealcam hub allow");
       await shot();
     } },
   "low-data": { fake: linked(),
-    async run({ page, shot, expect, text }) {
+    async run({ page, shot, shows, until }) {
       await allLive(page);
       await page.click("#low-data");
-      expect((await text("#link")).includes("still pictures only") && await page.evaluate(() => window.fake.lowData === true), "low-data mode is not on");
-      expect(await page.getAttribute("#low-data", "aria-pressed") === "true", "the button is not pressed");
+      await shows("#link", "still pictures only");
+      await until("low-data mode is on", () => page.evaluate(() => window.fake.lowData), true);
+      await until("the button is pressed", () => page.getAttribute("#low-data", "aria-pressed"), "true");
       await shot();
       await page.reload();
       await page.waitForFunction(() => window.fake.lowData === true);
     } },
   about: { fake: linked(),
-    async run({ page, shot, expect, text }) {
+    async run({ page, shot, shows }) {
       await allLive(page);
       await page.click("#about");
-      const shown = await text("#about-dialog");
-      for (const part of ["Connected to the broker.", "My phone", "wss://hub.example:8884", OWN]) expect(shown.includes(part), `the dialog lacks ${part}`);
+      for (const part of ["Connected to the broker.", "My phone", "wss://hub.example:8884", OWN]) await shows("#about-dialog", part);
       await shot();
       await page.getByRole("button", { name: "Delete the link" }).click();
-      expect((await text("#forget-dialog")).includes('sealcam phone unlink "My phone"'), await text("#forget-dialog"));
+      await shows("#forget-dialog", 'sealcam phone unlink "My phone"');
       await shot("forget");
       await page.locator("#forget-dialog").getByRole("button", { name: "Delete" }).click();
       await page.waitForSelector("#code");  // of the first screen
@@ -265,15 +299,15 @@ export const CASES = {
     async run({ page, shot }) {
       await allLive(page);
       await page.click("#help");
+      await page.waitForSelector("#help-dialog[open]");
       await shot();
     } },
   removed: ended("removed", "This phone may watch no camera now", "the camera appears here"),
   login: ended("login", "The broker rejects this phone", "sealcam phone list"),
   "other-tab": { fake: linked({ access: "other_tab", cameras: [] }, []),
-    async run({ page, shot, expect }) {
-      await page.waitForSelector("#screen h2");
-      expect(await title(page) === "Another tab shows the cameras", await title(page));
-      expect((await page.evaluate(() => window.fake.link.watched)).length === 0, "cameras are watched behind the screen");
+    async run({ page, shot, shows, until }) {
+      await shows("#screen h2", "Another tab shows the cameras");
+      await until("no camera is watched behind the screen", () => watched(page), "");
       await shot();
       await page.evaluate((cameras) => { window.fake.state.cameras = cameras; window.fake.live = cameras.map(({ id }) => id); }, rooms());
       await page.getByRole("button", { name: "Show them here" }).click();

@@ -4,6 +4,8 @@
 //     node app_screens.mjs OUTPUT [CASE…] [WIDTHxHEIGHT…]     OUTPUT has node_modules with playwright-core, and receives the screenshots
 //
 // With SEALCAM_SCREENS=all, and for the cases or sizes that are named, each screen is in all its sizes, dark and light.
+// SEALCAM_SCREENS_DELAY: ms until a call of the stand-ins has its effect. SEALCAM_SCREENS_SLOW: how many times slower the scripts of the page are.
+// Both show that no case depends on the speed of the machine.
 //
 // Each screen is checked: nothing is outside of the window, touch targets have at least 44 px, texts have the contrast of WCAG 2.2 AA, each control
 // has a name, and the browser reports nothing and requests nothing from other servers. Exit status 77: skipped, because of the printed reason.
@@ -46,6 +48,8 @@ const browser = await chromium.launch({ executablePath: program, args: ["--no-sa
   "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
 const given = rest.map((text) => size.exec(text)).filter(Boolean).map(([name, width, height]) => ({ name, width: Number(width), height: Number(height), touch: true }));
 const SIZES = given.length > 0 ? given : [{ name: "390x844", width: 390, height: 844, touch: true }, { name: "1280x800", width: 1280, height: 800, touch: false }];
+const DELAY = Number(process.env.SEALCAM_SCREENS_DELAY ?? 0), SLOW = Number(process.env.SEALCAM_SCREENS_SLOW ?? 1);
+const WAIT = 30_000;  // ms, until an expected effect is a failure
 let failed = 0, taken = 0;
 const fail = (where, what) => {
   ++failed;
@@ -60,7 +64,8 @@ async function open({ fake = {}, real = false, hash = "", script = null, locale 
   page.on("pageerror", (error) => seen.push(String(error)));
   page.on("request", (request) => { if (!request.url().startsWith(origin) && !request.url().startsWith("blob:")) seen.push(`a request to ${request.url()}`); });
   await page.addInitScript(fakeDecoder);
-  await page.addInitScript((values) => { window.fake = { stored: null, state: null, live: [], linking: { steps: [] }, ...values }; }, fake);
+  await page.addInitScript((values) => { window.fake = { stored: null, state: null, live: [], linking: { steps: [] }, ...values }; }, { ...fake, delay: DELAY });
+  if (SLOW > 1) await (await context.newCDPSession(page)).send("Emulation.setCPUThrottlingRate", { rate: SLOW });
   if (script) await page.addInitScript(script);
   await page.goto(`${origin}/${hash}`);
   return { context, page, seen };
@@ -69,6 +74,18 @@ async function open({ fake = {}, real = false, hash = "", script = null, locale 
 async function run(name, test, size, scheme) {
   const where = `${name}, ${size.name}, ${scheme}`, { context, page, seen } = await open(test, size, scheme);
   const expect = (condition, what) => { if (!condition) fail(where, what); };
+  // Waits until look() returns the expected value, or one that meets the condition. Returns the value.
+  const until = async (what, look, expected) => {
+    const holds = typeof expected === "function" ? expected : (value) => value === expected, end = performance.now() + WAIT;
+    for (;;) {
+      const value = await look();
+      if (holds(value)) return value;
+      if (performance.now() > end) return fail(where, `${what}: this did not happen within ${WAIT / 1000} s; the page has '${value}'`);
+      await new Promise((resolve) => { setTimeout(resolve, 25); });
+    }
+  };
+  const text = (selector) => page.locator(selector).first().innerText();
+  const shows = (selector, part) => until(`${selector} shows '${part}'`, () => text(selector), (value) => value.includes(part));
   // Checks and saves what the window shows.
   const shot = async (part = "") => {
     for (const fault of await page.evaluate(faultsOf)) fail(`${where}${part && `, ${part}`}`, fault);
@@ -76,7 +93,7 @@ async function run(name, test, size, scheme) {
     ++taken;
   };
   try {
-    await test.run({ page, context, shot, expect, size, scheme, text: (selector) => page.locator(selector).first().innerText() });
+    await test.run({ page, context, shot, expect, until, shows, text, size, scheme });
   } catch (error) {
     fail(where, String(error).slice(0, 400));
     await page.screenshot({ path: join(shots, `${name}-failed-${size.name}-${scheme}.png`) });

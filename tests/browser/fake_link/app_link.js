@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// In place of firmware/web/app_link.js in tests of the app's screens. The test sets window.fake before the app starts: stored, state, live.
+// In place of firmware/web/app_link.js in tests of the app's screens. The test sets window.fake before the app starts: stored, state, live, and delay:
+// ms until a call has its effect. It reads states (their number), sent (the time of the newest picture), link.watched, switched and lowData.
 const WINDOW = 100;  // ms between two pictures
 const clock = { get now() { return performance.now(); }, age: (age, sent) => (age === null ? null : age + Math.max(0, performance.now() - sent)) };
 const { fake } = window;
+const later = (effect) => (fake.delay ? void setTimeout(effect, fake.delay) : effect());
 
 // A picture that the stand-in of the decoder draws: an SPS, and the number of the room.
 function picture({ id, room }, number) {
@@ -41,7 +43,10 @@ export class AppLink {
     if (fake.state === null) return;
     const json = structuredClone(fake.state);
     for (const camera of json.cameras) camera.clock = clock;
-    this.#handlers.state({ low_data: this.lowData, ...json });
+    later(() => {
+      this.#handlers.state({ low_data: this.lowData, ...json });
+      fake.states = (fake.states ?? 0) + 1;
+    });
   }
 
   #tick() {
@@ -49,15 +54,27 @@ export class AppLink {
     if (this.#number % 5 === 0) this.send();
     for (const camera of fake.state?.cameras ?? [])
       if (fake.live.includes(camera.id) && (this.#watched === "all" || this.#watched.includes(camera.id)) && (!this.lowData || this.#number % 30 === 0))
-        this.#handlers.picture(picture(camera, this.#number));
+        this.#show(picture(camera, this.#number));
+  }
+
+  #show(picture) {
+    fake.sent = picture.sent;
+    later(() => this.#handlers.picture(picture));
   }
 
   get watched() { return this.#watched; }
-  watch(cameras) { this.#watched = cameras; }
-  switchPrivacy(id, on) { (fake.switched ??= []).push([id, on]); return this.open; }
+  watch(cameras) { later(() => { this.#watched = cameras; }); }
+  switchPrivacy(id, on) {
+    later(() => { (fake.switched ??= []).push([id, on]); });
+    return this.open;
+  }
   resend() {}
   keepTime() {}
-  setLowData(on) { fake.lowData = this.lowData = on; this.send(); }
+  setLowData(on) {
+    this.lowData = on;
+    later(() => { fake.lowData = on; });
+    this.send();
+  }
   async takeOver() { fake.state.access = "ok"; this.send(); }
   close() { clearInterval(this.#timer); }
 }

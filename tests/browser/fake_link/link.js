@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// In place of firmware/web/link.js in tests of the app's screens. window.fake.linking: { steps, fails }; without `fails` the last step does not end.
+// In place of firmware/web/link.js in tests of the app's screens. window.fake.linking: { steps, fails, finished }; without `fails` the last step does not
+// end. Only the step "done" ends, when the test sets `finished`.
 export class LinkError extends Error {
   constructor(reason) {
     super(reason);
@@ -20,7 +21,7 @@ export async function linkPhone({ code, store, step }) {
   }
   if (fails === "fault") throw new TypeError("a fault");
   if (fails) throw new LinkError(fails);
-  if (steps.at(-1) !== "done") await new Promise(() => {});
+  while (steps.at(-1) !== "done" || !fake.linking.finished) await new Promise((resolve) => { setTimeout(resolve, 20); });
   fake.stored = { name: "My phone", broker: "wss://hub.example:8884" };
   return fake.stored;
 }
