@@ -50,6 +50,7 @@ const given = rest.map((text) => size.exec(text)).filter(Boolean).map(([name, wi
 const SIZES = given.length > 0 ? given : [{ name: "390x844", width: 390, height: 844, touch: true }, { name: "1280x800", width: 1280, height: 800, touch: false }];
 const DELAY = Number(process.env.SEALCAM_SCREENS_DELAY ?? 0), SLOW = Number(process.env.SEALCAM_SCREENS_SLOW ?? 1);
 const WAIT = 30_000;  // ms, until an expected effect is a failure
+const PARALLEL = 3, SLOW_CASES = new Set(["frozen", "script-hangs"]);
 let failed = 0, taken = 0;
 const fail = (where, what) => {
   ++failed;
@@ -116,17 +117,15 @@ if (names.length === 0) for (const [name, { fault, apply }] of Object.entries(CO
 
 const whole = process.env.SEALCAM_SCREENS === "all" || rest.length > 0, wide = new Set(["first", "link-2-waiting", "cameras", "about", "other-tab"]);
 for (const name of wide) if (!CASES[name]) fail(name, "there is no such case");
-for (const [name, test] of Object.entries(CASES)) {
-  if (names.length > 0 && !names.includes(name)) continue;
+const runs = Object.entries(CASES).filter(([name]) => names.length === 0 || names.includes(name)).flatMap(([name, test]) => {
   const schemes = test.schemes ?? ["dark", "light"];
-  if (!whole) {
-    await run(name, test, SIZES[0], schemes[0]);
-    if (wide.has(name)) await run(name, test, SIZES[1], schemes.at(-1));
-    continue;
-  }
-  for (const size of test.sizes && given.length === 0 ? SIZES.filter((size) => test.sizes.includes(size.name)) : SIZES)
-    for (const scheme of schemes) await run(name, test, size, scheme);
-}
+  if (!whole) return [[name, test, SIZES[0], schemes[0]], ...wide.has(name) ? [[name, test, SIZES[1], schemes.at(-1)]] : []];
+  const sizes = test.sizes && given.length === 0 ? SIZES.filter((size) => test.sizes.includes(size.name)) : SIZES;
+  return sizes.flatMap((size) => schemes.map((scheme) => [name, test, size, scheme]));
+});
+// Cases that wait for a time go first, because other cases run meanwhile, in contexts of their own.
+runs.sort(([a], [b]) => Number(!SLOW_CASES.has(a)) - Number(!SLOW_CASES.has(b)));
+await Promise.all(Array.from({ length: PARALLEL }, async () => { while (runs.length > 0) await run(...runs.shift()); }));
 await browser.close();
 for (const server of Object.values(servers)) {
   server.closeAllConnections();
