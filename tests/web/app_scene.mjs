@@ -125,7 +125,7 @@ export class Tab {
   get videoTopics() { return [...this.mqtt.newest.topics].filter((topic) => topic.endsWith("/video")); }
 }
 
-export async function until(condition, what, ms = 5000) {
+export async function until(condition, what, ms = 30_000) {
   const end = performance.now() + ms;
   while (!await condition()) {
     if (performance.now() > end) throw new Error(`${what}: this did not happen`);
