@@ -125,7 +125,9 @@ export class Tab {
   get videoTopics() { return [...this.mqtt.newest.topics].filter((topic) => topic.endsWith("/video")); }
 }
 
-export async function until(condition, what, ms = 30_000) {
+const WAIT = Number(process.env.SEALCAM_WAIT_MS ?? 30_000);  // until an expected effect is a failure
+
+export async function until(condition, what, ms = WAIT) {
   const end = performance.now() + ms;
   while (!await condition()) {
     if (performance.now() > end) throw new Error(`${what}: this did not happen`);

@@ -46,16 +46,23 @@ function run(folder, cases) {
   });
 }
 
-// Whether the unit tests in this file fail. A mutation may leave a timer, or let a test wait for ever. With --test, node would run the file in a
-// process of its own, which survives the limit of time.
-function fails(folder, file) {
+// Whether the unit tests in this file fail; ends with the first test that fails. A mutation may leave a timer, or let a test wait for ever. With
+// --test, node would run the file in a process of its own, which survives the limit of time. wait: ms, until an effect that a test expects is a failure.
+function fails(folder, file, wait) {
   return new Promise((resolve) => {
-    spawn(process.execPath, ["--test-force-exit", join(folder, "tests/web", file)], { stdio: "ignore", timeout: 60_000 }).on("close", (code) => resolve(code !== 0));
+    const child = spawn(process.execPath, ["--test-force-exit", "--test-reporter=tap", join(folder, "tests/web", file)],
+                        { stdio: ["ignore", "pipe", "ignore"], timeout: 60_000, env: { ...process.env, SEALCAM_WAIT_MS: wait } });
+    let output = "";
+    child.stdout.on("data", (data) => {
+      output += data;
+      if (/^ *not ok /m.test(output)) child.kill("SIGKILL");
+    });
+    child.on("close", (code) => resolve(code !== 0));
   });
 }
 
 async function checkUnit(folder, number, [rule, file], own) {
-  const found = await fails(own, rule);
+  const found = await fails(own, rule, 5000);
   rmSync(own, { recursive: true });
   console.log(`${String(number).padStart(3)} ${rule.padEnd(11)} ${file}: ${found ? "detected" : "NOT DETECTED"}`);
   return found;
@@ -79,7 +86,7 @@ const numbers = process.argv.length > 2 ? process.argv.slice(2).map(Number) : MU
 prepare(join(folder, "control"), null);
 if ((await run(join(folder, "control"), [])).length > 0) fail("the modules without a mutation fail");
 for (const file of new Set(numbers.map((number) => MUTATIONS[number - 1][0]).filter((rule) => rule.endsWith(".mjs"))))
-  if (await fails(join(folder, "control"), file)) fail(`${file} fails without a mutation`);
+  if (await fails(join(folder, "control"), file, 30_000)) fail(`${file} fails without a mutation`);
 const waiting = [...numbers], undetected = [];
 await Promise.all([1, 2].map(async () => {
   for (let number = waiting.shift(); number !== undefined; number = waiting.shift()) if (!await check(folder, number)) undetected.push(number);
