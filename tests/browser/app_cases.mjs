@@ -212,7 +212,7 @@ export const CASES = {
       });
       await page.waitForFunction(() => document.querySelectorAll('.tile[data-state="STALE"]').length === 3 && window.frames.late > 0);
       const { late, wrong } = await page.evaluate(() => window.frames);
-      expect(wrong === 0, `${wrong} of ${late} frames show a picture of more than 5 s as LIVE`);
+      expect(wrong === 0, `pictures of more than 5 s are LIVE: ${wrong} in ${late} frames`);
       await until("the badge has the age", () => page.locator(`.tile[data-camera="${A}"] .badge`).innerText(), (badge) => /^STALE \d+ s$/.test(badge));
       await until("a stale picture has no colors", () => page.evaluate(() => getComputedStyle(document.querySelector(".tile canvas")).filter),
                   (filter) => filter.includes("grayscale(1)"));

@@ -49,7 +49,7 @@ const browser = await chromium.launch({ executablePath: program, args: ["--no-sa
 const given = rest.map((text) => size.exec(text)).filter(Boolean).map(([name, width, height]) => ({ name, width: Number(width), height: Number(height), touch: true }));
 const SIZES = given.length > 0 ? given : [{ name: "390x844", width: 390, height: 844, touch: true }, { name: "1280x800", width: 1280, height: 800, touch: false }];
 const DELAY = Number(process.env.SEALCAM_SCREENS_DELAY ?? 0), SLOW = Number(process.env.SEALCAM_SCREENS_SLOW ?? 1);
-const WAIT = 30_000;  // ms, until an expected effect is a failure
+const WAIT = 90_000;  // ms, until an expected effect is a failure
 const PARALLEL = 3, SLOW_CASES = new Set(["frozen", "script-hangs"]);
 let failed = 0, taken = 0;
 const fail = (where, what) => {
@@ -60,6 +60,7 @@ const fail = (where, what) => {
 // Opens the app in its own context. Returns the page and what the browser reported.
 async function open({ fake = {}, real = false, hash = "", script = null, locale = "en-GB" }, { width, height, touch }, scheme) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, hasTouch: touch, locale, timezoneId: "UTC" });
+  context.setDefaultTimeout(WAIT);
   const page = await context.newPage(), seen = [], origin = `http://127.0.0.1:${servers[real ? "real" : "fake"].address().port}`;
   page.on("console", (message) => { if (["warning", "error"].includes(message.type())) seen.push(message.text()); });
   page.on("pageerror", (error) => seen.push(String(error)));

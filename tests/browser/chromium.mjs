@@ -37,6 +37,7 @@ const commands = {
     if (page) await page.context().close();
     const context = await browser.newContext({
       viewport: { width, height }, colorScheme: scheme, timezoneId: zone, hasTouch: touch, locale });
+    context.setDefaultTimeout(60_000);
     page = await context.newPage();
     // Only the tests read pixels, so Chromium's advice on that is not about the page.
     page.on("console", (message) => ["warning", "error"].includes(message.type()) && !message.text().includes("willReadFrequently")
@@ -75,7 +76,7 @@ const commands = {
   },
   // Clicks and saves the file that the page then downloads. Returns its proposed name.
   async download({ selector, file }) {
-    const [download] = await Promise.all([page.waitForEvent("download", { timeout: 20_000 }), page.locator(selector).click()]);
+    const [download] = await Promise.all([page.waitForEvent("download"), page.locator(selector).click()]);
     await download.saveAs(file);
     return download.suggestedFilename();
   },

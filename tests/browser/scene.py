@@ -13,6 +13,7 @@ from browser import SKIP, Browser, install  # noqa: E402
 
 FIRST, SECOND = 11, 22  # numbers that the cameras draw into their pictures
 SIZE = "1280x720"
+WAIT = 60  # s, until an expected effect is a failure; a shorter limit is a promise of the page
 
 
 def run_cases(document, cases, test):
@@ -69,7 +70,7 @@ class Scene:
         hub.process.argv[:0] = map(str, self.prefix)
         w.start(hub)
         w.start(camera)
-        wait_for("hub is ready", hub.status, 10, hub.process)
+        wait_for("hub is ready", hub.status, WAIT, hub.process)
         return camera, hub
 
     def url(self, hub=None):
@@ -80,7 +81,7 @@ class Scene:
 
     def open_live(self, **more):
         self.open(**more)
-        return self.browser.wait_state(self.camera.id, "LIVE", 10)
+        return self.browser.wait_state(self.camera.id, "LIVE", WAIT)
 
     def shot(self, name):
         self.browser.do("shot", file=str(self.output / f"{name}.png"))

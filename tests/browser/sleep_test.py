@@ -25,7 +25,7 @@ import urllib.error
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from scene import SKIP, Scene, expect, run_cases  # noqa: E402
+from scene import SKIP, WAIT, Scene, expect, run_cases  # noqa: E402
 from support.world import Process, wait_for  # noqa: E402
 
 RATE = 15
@@ -114,7 +114,7 @@ class Snapshots:
 
     def fetch(self, request):
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=WAIT) as answer:
                 self.answers.append((answer.headers["X-Sealcam-State"], answer.headers["X-Sealcam-Captured"]))
         except urllib.error.HTTPError as error:
             self.answers.append((error.code, None))
@@ -136,15 +136,15 @@ def run(scene, moved):
     world, browser, camera, hub = scene.world, scene.browser, scene.camera, scene.hub
     headers = hub.access.headers()
     scene.open(script=MOVABLE_DATE)
-    browser.wait_state(camera.id, "LIVE", 15)
+    browser.wait_state(camera.id, "LIVE", WAIT)
     video = world.folder / "watch.mp4"
     watch = Process("watch", [*scene.clocks.prefix(), world.program("sealcam"), "--account", world.folder / "first", "watch",
                               "Front door", "-o", video, "--json"], world.logs / "watch.log").start()
     world.processes.append(watch)
     stream = Stream(urllib.request.Request(f"{scene.url()}live/{camera.id}.ts", headers=headers))
     stream.start()
-    wait_for("pictures in the stream", lambda: len(stream.pictures) > 3 * RATE, 15)
-    wait_for("a recording", lambda: video.exists() and video.stat().st_size > 50_000, 15, watch)
+    wait_for("pictures in the stream", lambda: len(stream.pictures) > 3 * RATE, WAIT)
+    wait_for("a recording", lambda: video.exists() and video.stat().st_size > 50_000, WAIT, watch)
 
     first, at = browser.tile(camera.id)["number"], time.time()
     browser.do("evaluate", code=HANG.replace("CAMERA", camera.id).replace("HANG_MS", str(1000 * (BEFORE + STOPPED + 0.3)))
@@ -161,9 +161,9 @@ def run(scene, moved):
         process.send(signal.SIGCONT)
 
     wait_for("LIVE pictures after the sleep",
-             lambda: any(number > first + (awake - at + 2) * RATE for number, _ in browser.do("evaluate", code="window.live ?? []")), 20)
-    wait_for("the snapshots", lambda: len(snapshots.answers) == 6, 20)
-    wait_for("recorded pictures after the sleep", lambda: video.stat().st_size > recorded, 20, watch)
+             lambda: any(number > first + (awake - at + 2) * RATE for number, _ in browser.do("evaluate", code="window.live ?? []")), WAIT)
+    wait_for("the snapshots", lambda: len(snapshots.answers) == 6, WAIT)
+    wait_for("recorded pictures after the sleep", lambda: video.stat().st_size > recorded, WAIT, watch)
     live = browser.do("evaluate", code="window.live")
     watch.stop(signal.SIGINT)
     newest_old = first + (awake - MARGIN - at) * RATE

@@ -16,6 +16,7 @@ const requests = [];   // { url, bytes }; also of WebSockets
 
 async function contextOf(name, { width, height, scheme }) {
   if (!contexts.has(name)) contexts.set(name, await browser.newContext({ viewport: { width, height }, colorScheme: scheme, locale: "en-GB", timezoneId: "UTC" }));
+  contexts.get(name).setDefaultTimeout(60_000);
   return contexts.get(name);
 }
 

@@ -94,7 +94,7 @@ class Account:
         self.hub.process.argv += ["--config", str(self.config)]
         w.start(self.hub)
         w.start(self.camera)
-        wait_for("hub is ready", lambda: self.hub.status() and self.request() == 200, 20, self.hub.process)
+        wait_for("hub is ready", lambda: self.hub.status() and self.request() == 200, 30, self.hub.process)
 
     @property
     def origin(self):
@@ -103,7 +103,7 @@ class Account:
     def restart_hub(self):
         self.hub.process.stop()
         self.world.start(self.hub)
-        wait_for("hub is ready", lambda: self.hub.process.alive and self.request() == 200, 10, self.hub.process)
+        wait_for("hub is ready", lambda: self.hub.process.alive and self.request() == 200, 30, self.hub.process)
 
     def request(self, path="/", method="GET", body=None):
         """The status of an answer of the hub's listener for phones; None without an answer. The certificate is not checked here."""
@@ -122,7 +122,7 @@ class Account:
         w = self.world
         process = w.spawn(f"link-{name.replace(' ', '-')}", w.program("sealcam"), "--account", w.folder / self.name, "phone", "link", name,
                           "--app", self.origin, "--broker", w.folder / "broker")
-        found = wait_for("the address of the link", lambda: ADDRESS.search(process.log.read_text(errors="replace")), 20, process)
+        found = wait_for("the address of the link", lambda: ADDRESS.search(process.log.read_text(errors="replace")), 30, process)
         return process, found[0]
 
     def link(self, name="My phone", page="main", context="phone", **more):
@@ -132,7 +132,7 @@ class Account:
         self.scene.browser.do("open", page=page, context=context, url=address, **more)
         self.scene.browser.wait_tile(self.camera.id, "LIVE", 60, page)
         took = time.monotonic() - begun
-        code = process.child.wait(20)
+        code = process.child.wait(30)
         expect(code == 0, f"phone link ended with {code}: {process.tail()}")
         return took
 
