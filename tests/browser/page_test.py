@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests the hub's page in Chromium with a real camera, broker and hub.
 
-    page_test.py --build DIR --case NAME [--output DIR]     (NAME 'install' installs playwright-core, 'list' prints the cases)
+    page_test.py --build DIR --case NAME… [--output DIR]     (NAME 'install' installs playwright-core, 'list' prints the cases)
 
 Screenshots go to the output folder. Exit status 77: skipped; the reason is printed.
 """
+import functools
 import json
 import pathlib
 import re
@@ -17,7 +18,7 @@ import urllib.error
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from scene import FIRST, SECOND, SIZE, WAIT, Scene, expect, expect_no_warnings, run_cases  # noqa: E402
+from scene import FIRST, SECOND, SIZE, WAIT, Scene, browser_scene, expect, expect_no_warnings, run_cases  # noqa: E402
 from support.world import Failure, wait_for  # noqa: E402
 
 
@@ -38,14 +39,18 @@ def plays(s):
         psnr.append(json.loads(s.world.run(s.world.program("sealcam-psnr"), png, "--size", SIZE, "--camera", FIRST))["psnr_least"])
     expect(len(numbers) == 6, f"the canvas does not change: {numbers}")
     expect(min(psnr) >= 30, f"PSNR {min(psnr)} dB")
+
+    def steady():
+        """Pictures a second, if the page kept the sensor's rate for 3 s. A busy machine has pauses, after which the page catches up."""
+        look = f"""[Number(document.querySelector('.tile[data-camera="{s.camera.id}"] canvas').dataset.number), performance.now()]"""
+        first, begun = s.browser.do("evaluate", code=look)
+        time.sleep(3)
+        last, ended = s.browser.do("evaluate", code=look)
+        rate = 1000 * (last - first) / (ended - begun)
+        return rate if 24 <= rate <= 36 else None
+
+    rate = wait_for("3 s with 30 pictures a second, as the sensor takes", steady, WAIT)
     tile = s.browser.tile(s.camera.id)
-    # Numbers and times are of the page, so that the way to the browser does not count.
-    look = f"""[Number(document.querySelector('.tile[data-camera="{s.camera.id}"] canvas').dataset.number), performance.now()]"""
-    first, begun = s.browser.do("evaluate", code=look)
-    time.sleep(3)
-    last, ended = s.browser.do("evaluate", code=look)
-    rate = 1000 * (last - first) / (ended - begun)
-    expect(24 <= rate <= 36, f"the page advances by {rate:.1f} pictures a second; the sensor takes 30")
     minutes = [time.strftime("%H:%M", time.gmtime(time.time() + 3600 * east - before)) for before in (0, 60)]
     expect(re.search(rf"^\d\d:\d\d:\d\d ({name})$", tile["taken"]), f"capture time reads '{tile['taken']}'")
     expect(tile["taken"][:5] in minutes, f"'{tile['taken']}' is not the time in the viewer's zone")
@@ -353,4 +358,4 @@ CASES = {f.__name__: f for f in (plays, stale_camera, stale_broker, offline, hub
 
 
 if __name__ == "__main__":
-    run_cases(__doc__, CASES, lambda case, world, browser, output: CASES[case](Scene(world, browser, output)))
+    run_cases(__doc__, CASES, functools.partial(browser_scene, Scene))

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests recordings on the hub's page in Chromium, with a real camera, broker and hub. Pixels and texts decide.
 
-    recordings_test.py --build DIR --case use|scrub|screens [--output DIR]
+    recordings_test.py --build DIR --case use|scrub|screens… [--output DIR]     (`use` deletes the recording, so it is the last one)
 
 Screenshots go to the output folder. Exit status 77: skipped; the reason is printed. SEALCAM_SCRUBS sets the number of scrubs.
 """
 import datetime
+import functools
 import json
 import os
 import pathlib
@@ -16,7 +17,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from scene import FIRST, WAIT, expect, expect_no_warnings, run_cases  # noqa: E402
+from scene import FIRST, WAIT, browser_scene, expect, expect_no_warnings, run_cases  # noqa: E402
 from support.world import wait_for  # noqa: E402
 
 SIZE, RATE, SECONDS = "640x360", 15, 16
@@ -236,4 +237,4 @@ CASES = {"use": use, "scrub": scrub, "screens": screens}
 
 
 if __name__ == "__main__":
-    run_cases(__doc__, CASES, lambda case, world, browser, output: CASES[case](Recorded(world, browser, output)))
+    run_cases(__doc__, CASES, functools.partial(browser_scene, Recorded))

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scene and the frame of the tests of the hub's page."""
 import argparse
+import contextlib
 import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from program_test import expect  # noqa: E402, F401
@@ -16,32 +18,45 @@ SIZE = "1280x720"
 WAIT = 60  # s, until an expected effect is a failure; a shorter limit is a promise of the page
 
 
-def run_cases(document, cases, test):
-    """Runs `test(case, world, browser, output)` for the case of the command line, and ends the process with the exit code.
+def run_cases(document, cases, scene, folder="browser", install=install):
+    """Runs the cases of the command line, one after the other in one scene, and ends the process with the exit code.
 
-    `cases`: functions by name. The case 'install' only installs playwright-core, and 'list' prints the cases."""
+    `cases`: functions by name. `scene(world, output, log)`: a context manager. The case 'install' only installs what the tests need into
+    the output folder, and 'list' prints the cases."""
     parser = argparse.ArgumentParser(description=document, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", required=True, type=pathlib.Path)
-    parser.add_argument("--case", required=True, choices=["install", "list", *cases])
-    parser.add_argument("--output", type=pathlib.Path, help="folder for screenshots (default: browser in the build folder)")
+    parser.add_argument("--case", required=True, nargs="+", choices=["install", "list", *cases])
+    parser.add_argument("--output", type=pathlib.Path, help=f"folder for screenshots (default: {folder} in the build folder)")
     options = parser.parse_args()
-    if options.case == "list":
+    if "list" in options.case:
         print("\n".join(f"{name}: {case.__doc__}" for name, case in cases.items()))
         sys.exit()
-    output = (options.output or options.build / "browser").resolve()
+    output = (options.output or options.build / folder).resolve()
     output.mkdir(parents=True, exist_ok=True)
     if reason := install(output):
         print(f"SKIPPED: {reason}")
         sys.exit(SKIP)
-    if options.case == "install":
+    if "install" in options.case:
         sys.exit()
+    log = output / f"{pathlib.Path(sys.argv[0]).stem}-{options.case[0]}.log"
+    case = "the scene"
     try:
-        with tempfile.TemporaryDirectory(prefix="sealcam-browser-") as folder, World(options.build, folder) as world, \
-                Browser(output, output / f"{pathlib.Path(sys.argv[0]).stem}-{options.case}.log") as browser:
-            test(options.case, world, browser, output)
+        with tempfile.TemporaryDirectory(prefix=f"sealcam-{folder}-") as temporary, World(options.build, temporary) as world, \
+                scene(world, output, log) as opened:
+            for case in options.case:
+                begun = time.monotonic()
+                cases[case](opened)
+                print(f"{case}: passed in {time.monotonic() - begun:.1f} s", flush=True)
     except (Failure, OSError, subprocess.SubprocessError) as failure:
-        sys.exit(f"error: {failure}")
+        sys.exit(f"error: {case}: {failure}")
     sys.exit()
+
+
+@contextlib.contextmanager
+def browser_scene(scene, world, output, log):
+    """`scene`: the class of a scene, whose hub's page a Chromium shows."""
+    with Browser(output, log) as browser:
+        yield scene(world, browser, output)
 
 
 def expect_no_warnings(browser):

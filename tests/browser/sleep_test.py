@@ -13,6 +13,7 @@ recording. In the case `control` the boot-time clocks do not move, as if the pro
 the four must then show old pictures as LIVE, which proves that the test would see the fault. Exit status 77: skipped.
 """
 import datetime
+import functools
 import json
 import pathlib
 import shutil
@@ -25,7 +26,7 @@ import urllib.error
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from scene import SKIP, WAIT, Scene, expect, run_cases  # noqa: E402
+from scene import SKIP, WAIT, Scene, browser_scene, expect, run_cases  # noqa: E402
 from support.world import Process, wait_for  # noqa: E402
 
 RATE = 15
@@ -177,21 +178,32 @@ def run(scene, moved):
             "recording": recorded_old(world, video)}
 
 
-def test(case, world, browser, output):
-    if not shutil.which("ffprobe"):
-        print("SKIPPED: ffprobe is not installed")
-        sys.exit(SKIP)
-    clocks = Clocks(world)
-    scene = Scene(world, browser, output, clocks.prefix(), {"size": "320x240", "rate": RATE})
-    scene.clocks = clocks
-    old = run(scene, case == "sleep")
+class SleepScene(Scene):
+    """The programs of the hub have clocks that the test moves."""
+
+    def __init__(self, world, browser, output):
+        if not shutil.which("ffprobe"):
+            print("SKIPPED: ffprobe is not installed")
+            sys.exit(SKIP)
+        self.clocks = Clocks(world)
+        super().__init__(world, browser, output, self.clocks.prefix(), {"size": "320x240", "rate": RATE})
+
+
+def sleep(s):
+    """No old picture is LIVE after a sleep that the boot-time clocks show."""
+    old = run(s, True)
     print(f"old pictures that were LIVE after {SLEEP:.0f} s of sleep: {old}")
     for where, count in old.items():
-        if case == "sleep":
-            expect(count == 0, f"{where}: {count} old pictures are LIVE after the sleep")
-        else:
-            expect(count > 0, f"control: {where} shows no old picture as LIVE, so this test cannot see the fault")
+        expect(count == 0, f"{where}: {count} old pictures are LIVE after the sleep")
+
+
+def control(s):
+    """If the boot-time clocks do not show the sleep, old pictures are LIVE."""
+    old = run(s, False)
+    print(f"old pictures that were LIVE after {SLEEP:.0f} s of sleep that no clock shows: {old}")
+    for where, count in old.items():
+        expect(count > 0, f"control: {where} shows no old picture as LIVE, so this test cannot see the fault")
 
 
 if __name__ == "__main__":
-    run_cases(__doc__, {"sleep": run, "control": run}, test)
+    run_cases(__doc__, {"sleep": sleep, "control": control}, functools.partial(browser_scene, SleepScene))

@@ -17,7 +17,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from phone_scene import SKIP, Failure, Phones, Scene, install, pin  # noqa: E402
+from phone_scene import SKIP, Failure, install, phone_scene  # noqa: E402
 from support.world import World, cpu_and_memory  # noqa: E402
 
 # Camera and browser have the same wall clock. The tile writes the number of the picture on its canvas after it was drawn.
@@ -109,10 +109,9 @@ def main():
         print(f"SKIPPED: {reason}")
         sys.exit(SKIP)
     try:
-        with tempfile.TemporaryDirectory(prefix="sealcam-phone-") as folder, World(options.build, folder) as world:
-            scene = Scene(world, output)
-            with Phones(output, output / "measure.log", [pin(scene.certificate)]) as scene.browser:
-                print(json.dumps(measure(scene, options), indent=1))
+        with tempfile.TemporaryDirectory(prefix="sealcam-phone-") as folder, World(options.build, folder) as world, \
+                phone_scene(world, output, output / "measure.log") as scene:
+            print(json.dumps(measure(scene, options), indent=1))
     except (Failure, OSError, subprocess.SubprocessError) as failure:
         sys.exit(f"error: {failure}")
 

@@ -73,7 +73,7 @@ const commands = {
     await contexts.get(context)?.close();
     contexts.delete(context);
   },
-  offline: ({ context = "phone", on }) => contexts.get(context).setOffline(on),
+  offline: ({ page, on }) => page.context().setOffline(on),
   tiles: ({ page }) => page.evaluate(readTiles),
   mark: ({ page, camera }) => page.evaluate(readMark, camera),
   record: ({ page }) => page.evaluate(RECORDER),

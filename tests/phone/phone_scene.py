@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scene of the tests of phones: a real broker with a listener for them, hubs that serve the app, cameras, and Chromium as the phones."""
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -17,8 +18,8 @@ import urllib.request
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "browser"), str(HERE.parent / "support"), str(HERE.parents[1] / "scripts")]
 import app  # noqa: E402
-from program_test import expect  # noqa: E402
 from browser import SKIP, Browser, install as install_browser  # noqa: E402, F401
+from scene import expect, run_cases  # noqa: E402, F401
 from support.world import TOP, Failure, Process, free_port, wait_for  # noqa: E402
 
 ADDRESS = re.compile(r"https://[^\s\"]+#link/[A-Za-z0-9_-]{22}")
@@ -80,6 +81,7 @@ class Account:
 
     def __init__(self, scene, name, number, label, source):
         self.scene, self.name, self.world = scene, name, scene.world
+        self.phone = self.context = None  # the name of the newest linked phone, and the name of its browser
         w = self.world
         w.account(name)
         if not w.broker:
@@ -117,17 +119,26 @@ class Account:
         except OSError:
             return None
 
-    def begin_link(self, name):
+    def begin_link(self, name, context="phone"):
         """Starts `sealcam phone link`. Returns its process, and the address that it prints."""
+        self.phone, self.context = name, context
         w = self.world
         process = w.spawn(f"link-{name.replace(' ', '-')}", w.program("sealcam"), "--account", w.folder / self.name, "phone", "link", name,
                           "--app", self.origin, "--broker", w.folder / "broker")
         found = wait_for("the address of the link", lambda: ADDRESS.search(process.log.read_text(errors="replace")), 30, process)
         return process, found[0]
 
+    def watch(self, **more):
+        """Opens the app in the newest phone, or links a phone. A hub accepts few links in ten minutes."""
+        if self.phone is None:
+            self.link(**more)
+            return
+        self.scene.browser.do("open", context=self.context, url=f"{self.origin}/", **more)
+        self.scene.browser.wait_tile(self.camera.id, "LIVE", 60)
+
     def link(self, name="My phone", page="main", context="phone", **more):
         """Links a browser by opening the address, and waits until it shows the camera. Returns the seconds to LIVE."""
-        process, address = self.begin_link(name)
+        process, address = self.begin_link(name, context)
         begun = time.monotonic()
         self.scene.browser.do("open", page=page, context=context, url=address, **more)
         self.scene.browser.wait_tile(self.camera.id, "LIVE", 60, page)
@@ -139,7 +150,7 @@ class Account:
 
 class Scene:
     def __init__(self, world, output):
-        self.world, self.output, self.browser = world, output, None
+        self.world, self.output, self.browser, self.accounts = world, output, None, {}
         self.app = world.folder / "app"
         self.make_app()
         folder = world.folder / "certificates"
@@ -167,7 +178,17 @@ class Scene:
         w.start_broker()
 
     def account(self, name="first", number=11, label="Front door", **source):
-        return Account(self, name, number, label, source)
+        """An account with a camera of this `source`. The cases of one process share it."""
+        if name not in self.accounts:
+            self.accounts[name] = Account(self, name, number, label, source)
+        return self.accounts[name]
 
     def shot(self, name, page="main"):
         self.browser.do("shot", page=page, file=str(self.output / f"{name}.png"))
+
+
+@contextlib.contextmanager
+def phone_scene(world, output, log):
+    scene = Scene(world, output)
+    with Phones(output, log, [pin(scene.certificate)]) as scene.browser:
+        yield scene

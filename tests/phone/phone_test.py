@@ -2,22 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A phone from the address with the code to LIVE, and what ends it: with the real broker, hub, camera and `sealcam phone`, in Chromium.
 
-    phone_test.py --build DIR --case CASE [--output DIR]
+    phone_test.py --build DIR --case CASE… [--output DIR]
 """
-import argparse
 import base64
 import json
 import pathlib
 import re
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from phone_scene import SKIP, Failure, Phones, Scene, expect, install, pin, wait_for  # noqa: E402
-from support.world import World  # noqa: E402
+from phone_scene import Failure, expect, install, phone_scene, run_cases, wait_for  # noqa: E402
 
 FIRST, SECOND = 11, 22   # numbers that the cameras draw into their pictures
 REFRESH = 300            # ms: a page judges its tiles five times a second
@@ -89,7 +85,7 @@ def link(s):
 def reload(s):
     """The linked phone shows LIVE again after a reload, without and with the hub, and its start needs no server but the broker."""
     a, browser = s.account(number=FIRST), s.browser
-    a.link()
+    a.watch()
     browser.do("evaluate", code="navigator.serviceWorker.ready.then(() => 1)")
     browser.do("reload")
     first = browser.wait_tile(a.camera.id, "LIVE", WAIT)
@@ -112,25 +108,26 @@ def stranger(s):
     rejected = lambda: int((re.match(r"([\d,]+) pictures were rejected: they are from cameras of another account\.",
                                      browser.do("text", page="second", selector="#rejected-text")) or ["", "0"])[1].replace(",", ""))  # noqa: E731
     wait_for("the relay's pictures", lambda: rejected() > 100, 30, relay)
-    time.sleep(3)
     for page in ("first", "second"):
         browser.wait_tile({"first": a, "second": b}[page].camera.id, "LIVE", WAIT, page)
     seen = {page: browser.seen(page) for page in ("first", "second")}
     count = {page: {n: sum(row[3] == n for row in rows) for n in (FIRST, SECOND)} for page, rows in seen.items()}
-    total = rejected()
+    total, shown = rejected(), set(browser.tiles("second"))
     s.shot("stranger", "second")
     relay.stop()
+    for page in ("first", "second"):
+        browser.do("close", page=page)
     expect(count["first"][FIRST] > 50, f"control: the first phone shows its camera in {count['first'][FIRST]} frames")
     expect(count["first"][SECOND] == 0 and count["second"][FIRST] == 0, f"strangers' pictures in the pixels: {count}")
     expect(count["second"][SECOND] > 50, f"the second phone shows its own camera in {count['second'][SECOND]} frames")
-    expect(set(browser.tiles("second")) == {b.camera.id}, "tiles of cameras of another account")
+    expect(shown == {b.camera.id}, "tiles of cameras of another account")
     print(f"frames by the camera in their pixels: {count}; the second phone rejected {total} pictures of another account")
 
 
 def tabs(s):
     """A second tab takes over. The first one shows that, has nothing LIVE, and continues when the second one is closed."""
     a, browser = s.account(number=FIRST), s.browser
-    a.link()
+    a.watch()
     browser.do("record")
     browser.do("open", page="second", url=a.origin + "/")
     took = browser.wait_tile(a.camera.id, "LIVE", WAIT, "second")
@@ -152,21 +149,21 @@ def tabs(s):
 def wiped(s):
     """Storage that is deleted while the page is open: nothing is LIVE, and the page says what happened."""
     a, browser = s.account(number=FIRST), s.browser
-    a.link()
+    a.watch()
     browser.do("wipe")
     took = browser.wait_screen("wiped", WAIT)
     s.shot("wiped")
     expect(not any(tile["state"] == "LIVE" for tile in browser.tiles().values()), "LIVE without keys")
     browser.do("reload")
     browser.wait_screen("first", WAIT)
-    a.link("My phone again")
+    a.link(f"{a.phone} again")
     print(f"the page showed that {took:.1f} s after its storage was deleted; it was linked again")
 
 
 def updated(s):
     """A new version of the app is used whole. A server that mixes two versions changes nothing."""
     a, browser = s.account(number=FIRST), s.browser
-    a.link()
+    a.watch()
     browser.do("evaluate", code="navigator.serviceWorker.ready.then(() => 1)")
     version = "caches.keys().then((names) => names.filter((name) => name.startsWith('sealcam-app-')))"
     before = browser.do("evaluate", code=version)
@@ -211,7 +208,7 @@ def updated(s):
 def sleeping(s, moved):
     """Returns the frames with LIVE after a sleep of 8 h, and those of them that show a picture from before."""
     a, browser = s.account(number=FIRST), s.browser
-    a.link(script=MOVABLE_DATE)
+    a.watch(script=MOVABLE_DATE)
     browser.do("record")
     wait_for("pictures", lambda: sum(row[2] is not None for row in browser.seen()) > 10, WAIT)
     browser.do("evaluate", code=SLEEP.replace("HANG_MS", "3000").replace("MOVE_MS", str(8 * 3_600_000 if moved else 0)))
@@ -243,11 +240,11 @@ def sleep_control(s):
 def removed(s):
     """`phone unlink` while the phone watches: the picture disappears, and the page says what happened. The login is rejected afterwards."""
     a, browser = s.account(number=FIRST), s.browser
-    a.link()
+    a.watch()
     browser.do("record")
     wait_for("pictures", lambda: sum(row[2] is not None for row in browser.seen()) > 10, WAIT)
     begun = time.monotonic()
-    a.world.owner("first", "phone", "unlink", "My phone")
+    a.world.owner("first", "phone", "unlink", a.phone)
     command = time.monotonic() - begun
     screen = wait_for("the text of the page", lambda: browser.do("screen") in ("removed", "login") and browser.do("screen"), WAIT)
     took = time.monotonic() - begun
@@ -265,14 +262,14 @@ def removed(s):
 def denied(s):
     """`hub deny` while the phone watches: the camera's signed list counts, and the broker still accepts the phone."""
     a, browser = s.account(number=FIRST), s.browser
-    a.link()
-    a.world.owner("first", "hub", "deny", "My phone", "Front door")
+    a.watch()
+    a.world.owner("first", "hub", "deny", a.phone, "Front door")
     took = browser.wait_screen("removed", WAIT)
     s.shot("denied")
     expect(not any(tile["state"] == "LIVE" for tile in browser.tiles().values()), "LIVE after the owner removed the phone")
     browser.do("reload")
     browser.wait_screen("removed", WAIT)
-    a.world.owner("first", "hub", "allow", "My phone", "Front door")
+    a.world.owner("first", "hub", "allow", a.phone, "Front door")
     back = browser.wait_tile(a.camera.id, "LIVE", 30)
     print(f"removed {took:.1f} s after the command; LIVE {back:.1f} s after the owner allowed it again")
 
@@ -280,7 +277,7 @@ def denied(s):
 def hidden(s):
     """A hidden page has no lease, so the camera rests. It is LIVE again when the page is shown."""
     a, browser = s.account(number=FIRST), s.browser
-    a.link()
+    a.watch()
     leases = lambda: a.camera.status()["leases"]  # noqa: E731
     wait_for("a lease", lambda: leases() != 0, WAIT)
     browser.do("hide", on=True)
@@ -299,7 +296,7 @@ def hidden(s):
 def offline(s):
     """The broker stops to answer: LIVE ends within 5 s, the page shows that, and continues by itself."""
     a, browser, w = s.account(number=FIRST), s.browser, s.world
-    a.link()
+    a.watch()
     w.broker.send(signal.SIGSTOP)
     begun = time.monotonic()
     wait_for("the end of LIVE", lambda: browser.tiles()[a.camera.id]["state"] != "LIVE", 7)
@@ -319,7 +316,7 @@ def offline(s):
 def low_data(s):
     """Low data: still pictures only. The phone receives no video."""
     a, browser = s.account(number=FIRST), s.browser
-    a.link()
+    a.watch()
     browser.do("click", selector="#low-data")
     wait_for("the state", lambda: "Low data" in browser.do("text", selector="#link"), WAIT)
     time.sleep(3)
@@ -364,30 +361,5 @@ def credentials(s):
 CASES = {f.__name__: f for f in (link, reload, stranger, tabs, wiped, updated, sleep, sleep_control, removed, denied, hidden, offline, low_data, credentials)}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", required=True, type=pathlib.Path)
-    parser.add_argument("--case", required=True, choices=["install", "list", *CASES])
-    parser.add_argument("--output", type=pathlib.Path, help="folder for screenshots (default: phone in the build folder)")
-    options = parser.parse_args()
-    if options.case == "list":
-        print("\n".join(f"{name}: {case.__doc__}" for name, case in CASES.items()))
-        return
-    output = (options.output or options.build / "phone").resolve()
-    output.mkdir(parents=True, exist_ok=True)
-    if reason := install(output):
-        print(f"SKIPPED: {reason}")
-        sys.exit(SKIP)
-    if options.case == "install":
-        return
-    try:
-        with tempfile.TemporaryDirectory(prefix="sealcam-phone-") as folder, World(options.build, folder) as world:
-            scene = Scene(world, output)
-            with Phones(output, output / f"phone-{options.case}.log", [pin(scene.certificate)]) as scene.browser:
-                CASES[options.case](scene)
-    except (Failure, OSError, subprocess.SubprocessError) as failure:
-        sys.exit(f"error: {failure}")
-
-
 if __name__ == "__main__":
-    main()
+    run_cases(__doc__, CASES, phone_scene, "phone", install)
