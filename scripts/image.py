@@ -18,6 +18,7 @@ import stat
 import subprocess
 import sys
 
+import image_update
 from image_parts import DISK, MIB, SIZES, Failure, assemble, data_partition, fat, os_release, run, squash
 from initramfs import Archive, Kernel
 
@@ -277,14 +278,15 @@ sealcam-settings-error.txt   contains the reason if sealcam.json is wrong.
 
 
 def kernel_line(board, slot):
+    # RAUC would take the value of any other word that ends with root= as the slot.
     return (f"{board.kernel_line} quiet loglevel=3 fsck.repair=yes panic=10 net.ifnames=0 sealcam.disk={DISK:08x} "
-            f"sealcam.root={5 + slot} sealcam.slot={'ab'[slot]}")
+            f"sealcam.root={5 + slot} rauc.slot={'ab'[slot]}")
 
 
 def boot_files(board, kernel, start, slot=0):
     """Returns the files of the first partition and of the boot partition of a slot."""
     line = kernel_line(board, slot)
-    card = {"README.txt": README.replace("\n", "\r\n").encode(), "autoboot.txt": board.folder / "autoboot.txt"}
+    card = {"README.txt": README.replace("\n", "\r\n").encode(), "autoboot.txt": image_update.autoboot((board.folder / "autoboot.txt").read_text(), "a")}
     boot = {"initramfs": start}
     if board.boot == "u-boot":
         script = start.parent / "boot.scr"
@@ -333,12 +335,13 @@ def make(options):
         root.from_deb(deb)
     for program in options.program:
         root.from_build(pathlib.Path(program))
-    root.from_board({"DISK": f"{DISK:08x}", "WATCHDOG": board.watchdog})
+    root.from_board({"BOARD": board.name, "DISK": f"{DISK:08x}", "WATCHDOG": board.watchdog})
+    show(image_update.install(root.folder, board, options, TOP / "build/authority", cmake := (TOP / "CMakeLists.txt").read_text()))
     root.modules(kernel)
     root.users()
     root.finish()
     with (root.folder / "usr/lib/os-release").open("a") as release:
-        release.write(os_release(board.name, options.version, (TOP / "CMakeLists.txt").read_text()))
+        release.write(os_release(board.name, options.version, cmake))
     root.check()
     packed = work / "root.squashfs"
     squash(root.folder, packed, *compression(kernel, options.fast))
@@ -351,6 +354,7 @@ def make(options):
     fat(work / "bootb.fat", SIZES["boot"], "BOOT-B", {})
     data_partition(work / "data.ext4", work)
     image = TOP / "build/image" / f"sealcam-{board.name}.img"
+    copy(root.folder / "usr/lib/sealcam/update.json", image.with_suffix(".update.json"))
     assemble(image, {1: work / "card.fat", 2: work / "boot.fat", 3: work / "bootb.fat", 5: packed, 7: work / "data.ext4"})
     report(board, root, image, options)
     if not options.keep:
@@ -381,6 +385,7 @@ def main():
     parser.add_argument("--deb", action="append", default=[], help="a package of Sealcam")
     parser.add_argument("--program", action="append", default=[], help="a program of Sealcam that is not in a package")
     parser.add_argument("--version", default="0")
+    image_update.arguments(parser)
     parser.add_argument("--vendor", action="store_true", help="use the kernel of the board's vendor instead of Debian's")
     parser.add_argument("--fast", action="store_true", help="create no compressed image, and compress the root faster")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the root file system")

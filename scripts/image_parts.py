@@ -104,7 +104,7 @@ def data_partition(path, work):
     """Creates the data partition, which stores the state of the camera. It is the same in each image."""
     content = work / "data"
     shutil.rmtree(content, ignore_errors=True)
-    for name, mode in (("sealcam", 0o755), ("connections", 0o700), ("network", 0o755), ("clock", 0o755), ("settings", 0o700)):
+    for name, mode in (("sealcam", 0o755), ("connections", 0o700), ("network", 0o755), ("clock", 0o755), ("settings", 0o700), ("update", 0o700)):
         (content / name).mkdir(parents=True)
         (content / name).chmod(mode)
     (content / "settings/host-name").write_text("sealcam\n")

@@ -86,6 +86,7 @@ class Machine:
         self.card, self.neighbor, self.memory = card, neighbor, memory
         self.port = free_port()
         self.log, self.echo, self.starts = log, echo, 0
+        self.partition = 2  # the boot partition of raspi3b, which has no firmware that selects one
 
     def network(self, device):
         if not self.neighbor:
@@ -108,12 +109,12 @@ class Machine:
 
     def out_of_image(self):
         """QEMU has no Raspberry Pi firmware. Returns kernel, initramfs, device tree and command line as options of QEMU."""
-        files, there = {}, " ".join(self.card.names(2))
+        files, there = {}, " ".join(self.card.names(self.partition))
         # The device tree of the mainline kernel or of Raspberry Pi's kernel.
         tree = next(name for name in ("bcm2710-rpi-3-b.dtb", "bcm2837-rpi-3-b.dtb") if name in there)
         for name in ("kernel", "initramfs", tree):
             files[name] = self.card.folder / name
-            files[name].write_bytes(self.card.read(name, 2))
+            files[name].write_bytes(self.card.read(name, self.partition))
         packed = files["kernel"]
         if packed.read_bytes()[:2] == b"\x1f\x8b":
             with packed.with_suffix(".raw").open("wb") as out:
@@ -122,13 +123,13 @@ class Machine:
         # The console is the second serial port, on the pins of the board; Bluetooth uses the first. The firmware replaces serial0 in
         # the command line: with ttyS0 for Raspberry Pi's device trees, with ttyS1 for those of the mainline kernel.
         port = "ttyS0" if tree.startswith("bcm2710") else "ttyS1"
-        line = self.card.read("cmdline.txt", 2).decode().strip().replace("console=serial0,", f"console={port},")
+        line = self.card.read("cmdline.txt", self.partition).decode().strip().replace("console=serial0,", f"console={port},")
         return ["-kernel", packed, "-initrd", files["initramfs"], "-dtb", files[tree], "-append", line, "-serial", "null"]
 
-    def boot(self):
+    def boot(self, *options):
         self.starts += 1
         log = self.card.folder / f"{self.log}-{self.starts}.log"
-        return Run([str(a) for a in self.command()], log, self.echo)
+        return Run([str(a) for a in (*self.command(), *options)], log, self.echo)
 
 
 def pairing_string(run, seconds, after=0.0):

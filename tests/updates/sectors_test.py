@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The sectors of partition 1 that change while a board selects a slot: each combination of them leaves one valid choice.
+
+The partition is a file. The tests need no privileges, so they do not mount it: mtools creates and deletes files, and the kernel's
+write into autoboot.txt is a model. It changes the content, the times of the file, and the flag that the partition is in use. The
+test in QEMU compares the model with the sectors that the kernel of a board writes.
+"""
+import itertools
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "scripts"))
+import image_parts  # noqa: E402
+import image_update  # noqa: E402
+
+SECTOR = 512
+CONTENTS = {slot: image_update.autoboot((TOP / "board/qemu-virt/image/autoboot.txt").read_text(), slot) for slot in "ab"}
+NAME = b"AUTOBOOTTXT"  # the name in a directory entry
+IN_USE = 65  # byte of the first sector; bit 0 is set while the partition is mounted for writing
+
+
+def mtools(*command, **options):
+    return subprocess.run([str(c) for c in command], capture_output=True, check=True, **options).stdout
+
+
+def combinations(before, after):
+    """Yields (partition, changed sectors) for each combination of the sectors in which both differ."""
+    changed = [n for n in range(0, len(before), SECTOR) if before[n:n + SECTOR] != after[n:n + SECTOR]]
+    assert 0 < len(changed) <= 10, changed
+    for chosen in itertools.chain.from_iterable(itertools.combinations(changed, n) for n in range(len(changed) + 1)):
+        content = bytearray(before)
+        for start in chosen:
+            content[start:start + SECTOR] = after[start:start + SECTOR]
+        yield content, chosen
+
+
+class Sectors(unittest.TestCase):
+    def setUp(self):
+        os.environ.setdefault("SOURCE_DATE_EPOCH", "1767225600")
+        self.partition = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="sealcam-updates-"))) / "card.fat"
+
+    def make(self, files=0):
+        """Creates the partition with `files` more files. Its clusters have the size of a sector, so a folder grows after 16 entries."""
+        image_parts.fat(self.partition, image_parts.SIZES["card"], "SEALCAM",
+                        {"autoboot.txt": CONTENTS["a"], "boot.scr": b"x" * 700, **{f"f{n}.txt": b"y" for n in range(files)}})
+        return self.partition.read_bytes()
+
+    def choice(self, content):
+        """Returns the slot of the partition with this content."""
+        self.partition.write_bytes(content)
+        text = mtools("mtype", "-i", self.partition, "::autoboot.txt")
+        return next((slot for slot, expected in CONTENTS.items() if text == expected), None)
+
+    def replaced(self, before):
+        """The model of a write into autoboot.txt. Returns (place of the content, partition after it)."""
+        place, entry = before.index(CONTENTS["a"]), before.index(NAME)
+        self.assertEqual(place % SECTOR, 0)
+        after = bytearray(before)
+        after[place:place + SECTOR] = CONTENTS["b"]
+        # The times of the last access and of the last change.
+        after[entry + 18:entry + 20], after[entry + 22:entry + 26] = b"\x21\x5c", b"\x11\x22\x21\x5c"
+        after[IN_USE] |= 1
+        return place, bytes(after)
+
+    def test_each_combination_of_the_written_sectors_is_a_valid_choice(self):
+        before = self.make()
+        place, after = self.replaced(before)
+        count = 0
+        for content, chosen in combinations(before, after):
+            self.assertEqual(self.choice(content), "b" if place in chosen else "a", chosen)
+            count += 1
+        self.assertEqual(count, 8)
+
+    def test_the_file_tryboot_never_changes_the_choice(self):
+        for files in (0, 12):  # with 12 more files, the folder gets another cluster
+            before = self.make(files)
+            mtools("mcopy", "-i", self.partition, "-", "::tryboot", input=b"")
+            requested = self.partition.read_bytes()
+            mtools("mdel", "-i", self.partition, "::tryboot")
+            taken = self.partition.read_bytes()
+            for content, chosen in itertools.chain(combinations(before, requested), combinations(requested, taken)):
+                self.assertEqual(self.choice(content), "a", (files, chosen))
+
+    def test_control_a_content_of_two_sectors_has_moments_with_a_mixture(self):
+        before = self.make()
+        place, after = self.replaced(before)
+        split, found = place + CONTENTS["a"].index(b"\n"), set()
+        for first, second in itertools.product((before, after), repeat=2):
+            found.add(self.choice(after[:place] + first[place:split] + second[split:place + SECTOR] + after[place + SECTOR:]))
+        self.assertIn(None, found)
+
+
+if __name__ == "__main__":
+    unittest.main()
