@@ -39,7 +39,6 @@ IDENTIFIERS = {
     "terms": "EnrollmentOptions",
     "pace": "RateController, FramePacer, frame_duration",
     "learn learned unlearned": "resync, out_of_sync",
-    "trial trials": "join attempt",
     "otherwise": "fallback",
     "station": "PairingService",
     "stamp stamps": "TimestampNormalizer, timestamp",
@@ -74,7 +73,6 @@ PROSE = {
     r"obey(s|ed|ing)?": "apply",
     r"patien(ce|t)": "timeout",
     r"unlearn(s|ed)?|learns? again": "resync, out of sync",
-    r"trials?": "join attempt",
     r"conversations?": "session",
     r"leftovers?": "stale profiles",
     r"shrink(s|ing)?|shrunk": "downscale",
@@ -109,6 +107,7 @@ PROSE = {
 LOCAL = {
     "card cards": (("firmware/protocol", "firmware/pairing", "firmware/crypto", "hal/networkmanager"), "descriptor, adapter"),
     "door doors": (("hal",), "plugin ABI"),
+    "trial trials": (("hal",), "join attempt"),
     "viewer viewers": (("firmware/hub",), "WebSession, browser"),
     "pump pumps pumped pumping": (("firmware/transport",), "drain"),
     "tap taps": (("firmware/transport", "tests/unit/transport"), "publish parser"),
@@ -129,6 +128,7 @@ EXCEPTIONS = {
     r"([Yy]ou|[Uu]sers?|[Oo]wners?|[Rr]eaders?) (who )?want": "wishes of people",
     r"Colour(Temperature|Gains|CorrectionMatrix|Space)\w*": "libcamera",
     r"CHROMA_LOCATION_\w*|V4L2_\w*|AV\w+|SCHED_\w*": "FFmpeg, V4L2",
+    r"--refuse\b|[\"'](refused?|trial)[\"']": "owner's command and states of updates",
     r"GREY": "name of a pixel format in the kernel",
 }
 
