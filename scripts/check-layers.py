@@ -14,7 +14,7 @@ layers = [
     {"transport", "protocol", "hal"},
     {"device"},
     {"pairing", "recordings", "stream", "watch"},
-    {"image_init"},
+    {"image_init", "update"},
     {"camera", "hub", "owner"},
 ]
 layer_of = {module: number for number, modules in enumerate(layers) for module in modules}

@@ -33,12 +33,13 @@ HEADERS = {
     "stream": "stream/publish/publisher.hpp",
     "watch": "watch/watcher.hpp",
     "image_init": "image_init/card.hpp",
+    "update": "update/release.hpp",
     "camera": "camera/camera.hpp",
     "hub": "hub/app.hpp",
     "owner": "owner/console.hpp",
 }
 LAYERS = [["base"], ["crypto"], ["transport", "protocol", "hal"], ["device"], ["pairing", "recordings", "stream", "watch"],
-          ["image_init"], ["camera", "hub", "owner"]]
+          ["image_init", "update"], ["camera", "hub", "owner"]]
 # firmware/docs/architecture.md: lower modules that a module does not use.
 FORBIDDEN_BELOW = {("hal", "crypto"), ("recordings", "transport"), ("recordings", "hal"), ("stream", "transport"), ("watch", "transport"),
                    ("watch", "hal")}

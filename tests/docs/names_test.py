@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-PROGRAMS = ("sealcam", "sealcam-hub", "sealcam-camera", "sealcam-image-init")
+PROGRAMS = ("sealcam", "sealcam-hub", "sealcam-camera", "sealcam-image-init", "sealcam-update")
 FOLDERS = ("firmware", "hal", "tests", "scripts", "board", "toolchains")
 # Folders with the parts of a script.
 PARTS = {"flash": ("scripts/card",), "qemu": ("tests/qemu", "tests/boards")}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "update/state.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <fstream>
+
+#include "support/temporary_folder.hpp"
+
+using namespace sealcam;
+using namespace std::chrono_literals;
+using update::Consent, update::parse_consent, update::parse_state, update::Version;
+
+namespace {
+
+update::State full() {
+  return {.minimum = {0, 1, 0},
+          .worked = {.sensor = true, .epoch = true, .broker = false},
+          .started = 12,
+          .waiting = update::Waiting{{0, 2, 0}, 3600s},
+          .trial = update::Trial{.version = {0, 2, 0},
+                                 .minimum = {0, 1, 5},
+                                 .slot = "b",
+                                 .starts = 2,
+                                 .spent = 90s,
+                                 .seen = true,
+                                 .required = {.sensor = true, .epoch = false, .broker = true},
+                                 .verdict = "the camera does not run",
+                                 .transient = true},
+          .failed = update::Failed{.version = {0, 1, 9}, .tries = 3, .final = true},
+          .last = update::Last{Version{0, 1, 9}, update::Outcome::rolled_back, "no epoch begins", 1'800'000'000}};
+}
+
+}  // namespace
+
+TEST_CASE("a state survives a round trip") {
+  const auto text = to_json(full());
+  const auto again = parse_state(text);
+  REQUIRE(again.has_value());
+  CHECK(to_json(*again) == text);
+  CHECK(again->trial->slot == "b");
+  CHECK(again->trial->spent == 90s);
+  CHECK(again->trial->required.broker);
+  CHECK(again->failed->final);
+  CHECK(again->last->outcome == update::Outcome::rolled_back);
+  CHECK(to_json(parse_state(to_json(update::State{})).value()) == to_json(update::State{}));
+}
+
+TEST_CASE("members of a later version are ignored, and another format is not read") {
+  CHECK(parse_state(R"({"format":1,"minimum":"0.1.0","later":{"x":[1]}})").has_value());
+  CHECK(parse_state(R"({"format":2,"minimum":"0.1.0"})").error().code == Errc::unsupported);
+  CHECK(parse_state(R"({"minimum":"0.1.0"})").error().code == Errc::unsupported);
+}
+
+TEST_CASE("a damaged state is an error") {
+  for (const auto* bad :
+       {"", "[]", R"({"format":1})", R"({"format":1,"minimum":"1"})", R"({"format":1,"minimum":"0.1.0","worked":[]})",
+        R"({"format":1,"minimum":"0.1.0","started":-1})",
+        R"({"format":1,"minimum":"0.1.0","started":18446744073709551615})",
+        R"({"format":1,"minimum":"0.1.0","started":1.5})", R"({"format":1,"minimum":"0.1.0","waiting":{}})",
+        R"({"format":1,"minimum":"0.1.0","trial":{"version":"0.2.0","minimum":"0.1.0"}})",
+        R"({"format":1,"minimum":"0.1.0","last":{"result":"unknown"}})",
+        R"({"format":1,"minimum":"0.1.0","last":{"result":"failed","reason":"\u001b[31m"}})"})
+    CHECK_FALSE(parse_state(bad).has_value());
+}
+
+TEST_CASE("the state file keeps the state, also if no space is left for a new file") {
+  const test::TemporaryFolder folder;
+  update::StateFile store(folder.path() / "state.json");
+  CHECK_FALSE(store.load().value().has_value());
+  REQUIRE(store.prepare());
+  CHECK_FALSE(store.load().value().has_value());
+  REQUIRE(store.store(full()));
+  CHECK(to_json(*store.load().value()) == to_json(full()));
+  std::ofstream(folder.path() / "state.json") << "{\"format\":1,";
+  CHECK(store.load().error().code == Errc::malformed);
+}
+
+TEST_CASE("the report for the camera has the documented members") {
+  update::Status status{.version = {0, 1, 0}, .slot = "a"};
+  CHECK(to_json(status) == "{\"version\":\"0.1.0\",\"slot\":\"a\",\"state\":\"idle\"}\n");
+  status.phase = update::Status::Phase::offered;
+  status.offer = update::Release{.compatible = "x", .version = {0, 2, 0}, .share = update::Share(1050)};
+  status.last = update::Last{Version{0, 2, 0}, update::Outcome::failed, "why", 5};
+  CHECK(to_json(status) ==
+        "{\"version\":\"0.1.0\",\"slot\":\"a\",\"state\":\"offered\",\"offer\":\"0.2.0\",\"share\":10.5,"
+        "\"last\":{\"version\":\"0.2.0\",\"result\":\"failed\",\"reason\":\"why\",\"at\":5}}\n");
+}
+
+TEST_CASE("the owner's decision is read from the camera's file") {
+  using enum Consent::Action;
+  CHECK(parse_consent(R"({"action":"automatic"})").value() == Consent{});
+  CHECK(parse_consent(R"({"action":"start","version":"0.2.0","number":4})").value() ==
+        Consent{start, Version{0, 2, 0}, 0, 4});
+  CHECK(parse_consent(R"({"action":"defer","until":1800000000,"number":5})").value() ==
+        Consent{defer, {}, 1'800'000'000, 5});
+  CHECK(parse_consent(R"({"action":"refuse","version":"0.2.0"})").value() == Consent{reject, Version{0, 2, 0}, 0, 0});
+  for (const auto* bad : {"", "{}", "[]", R"({"action":"now"})", R"({"action":"refuse"})",
+                          R"({"action":"start","version":"x"})", R"({"action":"defer","until":-5})"})
+    CHECK_FALSE(parse_consent(bad).has_value());
+}
