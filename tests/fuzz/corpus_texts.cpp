@@ -91,7 +91,31 @@ Bytes der_of(std::string_view pem) {
 
 }  // namespace
 
+/// The first byte is the kind of text that the fuzzer expects.
+static void update_seeds(Seeds& seeds) {
+  seeds.put("update_fuzz", "release", {0},
+            R"({"manifest-hash":"0000000000000000000000000000000000000000000000000000000000000000",)"
+            R"("update":{"compatible":"sealcam-testboard","version":"0.2.0"},"bundle":{"format":"verity"},"images":[],)"
+            R"("meta":{"sealcam":{"version":"0.2.0","minimum-version":"0.1.0","share":"2.5"}}})");
+  seeds.put("update_fuzz", "slots", {1},
+            R"({"compatible":"x","booted":"b","boot_primary":"root.0","slots":[{"root.0":{"bootname":"a",)"
+            R"("boot_status":"good"}},{"boot.0":{"bootname":null}},{"root.1":{"bootname":"b","boot_status":"bad",)"
+            R"("slot_status":{"bundle":{"hash":"00"}}}}]})");
+  seeds.put("update_fuzz", "state", {2},
+            R"({"format":1,"minimum":"0.1.0","worked":{"sensor":true,"epoch":true,"broker":false},"started":3,)"
+            R"("waiting":{"version":"0.2.0","seconds":60},"trial":{"version":"0.2.0","minimum":"0.1.0","slot":"b",)"
+            R"("starts":1,"seconds":9,"seen":true,"required":{"sensor":true},"verdict":"x","transient":true},)"
+            R"("failed":{"version":"0.1.9","tries":1,"final":true},)"
+            R"("last":{"version":"0.1.9","result":"rolled_back","reason":"x","at":1800000000}})");
+  seeds.put("update_fuzz", "consent", {3}, R"({"action":"refuse","version":"0.2.0","until":1800000000,"number":4})");
+  seeds.put("update_fuzz", "camera", {3},
+            R"({"pid":1,"uptime_ms":2,"captured":3,"fault":"sensor","connected":true,"epoch":"01","epoch_open":true,)"
+            R"("epoch_fault":""})");
+  seeds.put("update_fuzz", "sockets", {3}, "  sl  local\n   0: 00000000:20E5 00000000:0000 0A 00000000:00000000\n");
+}
+
 void json_seeds(Seeds& seeds) {
+  update_seeds(seeds);
   seeds.put("config_fuzz", "reader", {0},
             R"({"a":12,"b":29.97,/* why */"c":true,"d":{"e":"x","f":"y"},"g":["1","2"],"h":["z"]})");
   seeds.put(
