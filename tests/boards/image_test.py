@@ -46,7 +46,8 @@ class Patterns(unittest.TestCase):
     def test_enabled_units_exist_and_images_keep_their_programs(self):
         for name in ("qemu-virt", "raspberrypi"):
             board = image.Board(name)
-            units = {path.name: path for folder in board.folders for path in (folder / "root/etc/systemd/system").glob("sealcam-*")}
+            units = {path.name: path for folder in board.folders for path in (folder / "root/etc/systemd/system").glob("sealcam-*")
+                     if path.is_file()}
             units |= {path.name: path for path in (TOP / "board/common").glob("sealcam-*.service")}
             for unit in board.lists["enable"]:
                 if unit.startswith("sealcam-"):
