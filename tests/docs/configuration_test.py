@@ -19,9 +19,10 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 PAGE = TOP / "firmware/docs/configuration.md"
 SOURCES = {"camera.json": ["firmware/camera/camera_config.cpp"],
            "hub.json": ["firmware/hub/settings.cpp"],
-           "sealcam.json": ["firmware/image_init/card.cpp"]}
+           "sealcam.json": ["firmware/image_init/card.cpp"],
+           "update.json": ["firmware/update/main.cpp"]}
 HEADERS = ["hal/backends.hpp", "firmware/camera/camera.hpp", "hal/media.hpp", "firmware/base/types.hpp",
-           "firmware/hub/app.hpp"]
+           "firmware/hub/app.hpp", "firmware/update/updater.hpp"]
 PROGRAMS = {"camera.json": "sealcam-camera", "hub.json": "sealcam-hub"}
 
 
