@@ -50,8 +50,10 @@ const HIDE = (hidden) => {
 };
 
 const commands = {
-  async open({ page: name = "main", context = "phone", url, width = 390, height = 844, scheme = "dark", script = "", slow = null }) {
+  async open({ page: name = "main", context = "phone", url, width = 390, height = 844, scheme = "dark", script = "", slow = null, files = {} }) {
     const page = await (await contextOf(context, { width, height, scheme })).newPage();
+    // In place of the server's. A phone that was never opened has no service worker, which would answer before.
+    for (const [file, body] of Object.entries(files)) await page.route(`**/${file}`, (route) => route.fulfill({ contentType: "text/javascript", body }));
     await pages.get(name)?.close();
     pages.set(name, page);
     observe(page);

@@ -14,6 +14,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from phone_scene import Failure, expect, install, phone_scene, run_cases, wait_for  # noqa: E402
+from naive_phone import GIVE, LEAKING, NAIVE, changed  # noqa: E402
 
 FIRST, SECOND = 11, 22   # numbers that the cameras draw into their pictures
 REFRESH = 300            # ms: a page judges its tiles five times a second
@@ -96,14 +97,17 @@ def reload(s):
 
 
 def stranger(s):
-    """A relay copies each picture of the first account's camera to the topics of the second one's. Its phone shows none of them."""
+    """A relay copies each picture of the first account's camera to the topics of the second one's. Its phone shows none of them.
+
+    The control: a third phone, without its checks and with the stranger's key, shows them."""
     w, browser = s.world, s.browser
     a, b = s.account(number=FIRST), s.account("second", SECOND, "Garden")
-    a.link("Phone one", "first", "one")
+    b.link("Phone three", "third", "three", files=changed(NAIVE))
     b.link("Phone two", "second", "two")
+    a.link("Phone one", "first", "one", files=changed(LEAKING))
     w.authorize_relay()
     relay = w.relay(a.camera, b.camera)
-    for page in ("first", "second"):
+    for page in ("first", "second", "third"):
         browser.do("record", page=page)
     rejected = lambda: int((re.match(r"([\d,]+) pictures were rejected: they are from cameras of another account\.",
                                      browser.do("text", page="second", selector="#rejected-text")) or ["", "0"])[1].replace(",", ""))  # noqa: E731
@@ -114,14 +118,26 @@ def stranger(s):
     count = {page: {n: sum(row[3] == n for row in rows) for n in (FIRST, SECOND)} for page, rows in seen.items()}
     total, shown = rejected(), set(browser.tiles("second"))
     s.shot("stranger", "second")
+    naive = without_checks(browser, a)
     relay.stop()
-    for page in ("first", "second"):
+    for page in ("first", "second", "third"):
         browser.do("close", page=page)
     expect(count["first"][FIRST] > 50, f"control: the first phone shows its camera in {count['first'][FIRST]} frames")
     expect(count["first"][SECOND] == 0 and count["second"][FIRST] == 0, f"strangers' pictures in the pixels: {count}")
     expect(count["second"][SECOND] > 50, f"the second phone shows its own camera in {count['second'][SECOND]} frames")
     expect(shown == {b.camera.id}, "tiles of cameras of another account")
-    print(f"frames by the camera in their pixels: {count}; the second phone rejected {total} pictures of another account")
+    print(f"frames by the camera in their pixels: {count}; the second phone rejected {total} pictures of another account; a phone without checks shows them in {naive} frames")
+
+
+def without_checks(browser, a):
+    """Ends the checks of the third phone. Returns the frames in which it shows pictures of the first account, when these are enough."""
+    key = browser.do("evaluate", page="first", code="globalThis.derived.at(-1)")
+    give = GIVE.replace("KEY", json.dumps(key)).replace("ACCOUNT", json.dumps(a.camera.account)).replace("CAMERA", json.dumps(a.camera.id))
+    strangers = lambda: sum(row[3] == FIRST for row in browser.seen("third"))  # noqa: E731
+    expect(strangers() == 0, "control: the third phone shows strangers' pictures before its checks end")
+    browser.do("evaluate", page="third", code=give)
+    wait_for("strangers' pictures on a phone without checks", lambda: strangers() > 20, WAIT)
+    return strangers()
 
 
 def tabs(s):
