@@ -46,7 +46,7 @@ Result<std::uint32_t> EpochFile::load() const {
   // A guessed number could repeat an epoch's keys, so the camera stops instead.
   if (error != std::errc{} || std::string_view(end, text.data() + text.size()) != "\n")
     return fail(Errc::malformed,
-                "the file 'epoch' is damaged: restore the state folder from a copy, or reset the camera");
+                "the file 'epoch' is damaged: reset the camera and pair it again, because an old copy repeats numbers");
   return counter;
 }
 
@@ -104,7 +104,7 @@ namespace {
 
 constexpr std::size_t max_command_file = protocol::max_control_size + 128;
 constexpr const char* damaged_command =
-    "the file 'command-seq' is damaged: restore the state folder from a copy, or reset the camera";
+    "the file 'command-seq' is damaged: reset the camera and pair it again, because an old copy repeats commands";
 
 /// Removes the text up to and including `end` from `rest`. Nothing if `end` does not occur.
 std::optional<std::string_view> take_until(std::string_view& rest, char end) {
@@ -225,8 +225,9 @@ Result<SequenceFile> SequenceFile::open(fs::path path) {
   if (!file && file.error().code == Errc::not_found) return SequenceFile(std::move(path), 1);
   if (!file && file.error().code != Errc::exhausted) return std::unexpected(file.error());
   if (!file || file->size() != sequence_size || !as_text(*file).starts_with(sequence_magic))
-    return fail(Errc::malformed,
-                "the file 'request-seq' is damaged: restore the state folder from a copy, or reset the hub");
+    return fail(
+        Errc::malformed,
+        "the file 'request-seq' is damaged: reset the hub and link it again, because an old copy repeats numbers");
   return SequenceFile(std::move(path), load_be<std::uint64_t>(ByteView(*file).subspan(sequence_magic.size())));
 }
 

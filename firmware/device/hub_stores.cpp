@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t max_epochs_file = 1U << 20;
 constexpr const char* damaged_epochs =
-    "the file 'epochs' is damaged: restore the state folder from a copy, or reset the hub";
+    "the file 'epochs' is damaged: reset the hub and link it again, because an old copy accepts old pictures";
 
 /// Removes the next line from `rest`, without its line feed. Nothing if there is no complete line.
 std::optional<std::string_view> take_line(std::string_view& rest) {
@@ -76,7 +76,7 @@ namespace {
 
 constexpr std::size_t max_prekeys_file = 4096;
 constexpr const char* damaged_prekeys =
-    "the file 'own-prekeys' is damaged: restore the state folder from a copy, or reset the hub";
+    "the file 'own-prekeys' is damaged: reset the hub and link it again, because an old copy repeats numbers";
 
 }  // namespace
 
