@@ -134,7 +134,7 @@ class Authorities(unittest.TestCase):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="sealcam-updates-")))
         self.own = image_update.development_authority(self.folder / "authority")
         self.options = argparse.Namespace(update_authority=None, update_channel=None, update_channel_authority=None, release=None)
-        self.board = types.SimpleNamespace(name="raspberrypi", folder=TOP / "board/raspberrypi/image")
+        self.board = types.SimpleNamespace(name="raspberrypi", folder=TOP / "board/raspberrypi/image", boot="raspberrypi", vendor=True)
 
     def install(self, **options):
         root = self.folder / "root"
@@ -182,6 +182,14 @@ class Authorities(unittest.TestCase):
                                  ({"update_channel": None, "release": "2.0"}, "is not a version")):
             with self.subTest(options=options), self.assertRaisesRegex(image_parts.Failure, message):
                 self.install(**options)
+
+    def test_no_channel_where_the_kernel_cannot_start_the_other_slot_once(self):
+        self.board.vendor = False  # Debian's kernel
+        self.install()
+        with self.assertRaisesRegex(image_parts.Failure, "does not give 'tryboot' to the firmware"):
+            self.install(update_channel="https://updates.example/a.raucb")
+        self.board.boot = "u-boot"  # control
+        self.install()
 
     def test_the_version_of_the_project(self):
         self.assertEqual(image_update.project_version("x\nproject(sealcam VERSION 3.4.5 DESCRIPTION y)\n"), "3.4.5")
