@@ -16,12 +16,14 @@ import urllib.error
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "browser"), str(HERE.parent / "support"), str(HERE.parents[1] / "scripts")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "browser"), str(HERE.parent / "support"), str(HERE.parents[1] / "scripts")]
 import app  # noqa: E402
 from browser import SKIP, Browser, install as install_browser  # noqa: E402, F401
+from forwarder import Forwarder  # noqa: E402
 from scene import expect, run_cases  # noqa: E402, F401
 from support.world import TOP, Failure, Process, free_port, wait_for  # noqa: E402
 
+LOADING = ("Execution context was destroyed", "Not attached to an active page", "interrupted by another navigation", "net::ERR_ABORTED")
 ADDRESS = re.compile(r"https://[^\s\"]+#link/[A-Za-z0-9_-]{22}")
 
 
@@ -52,7 +54,7 @@ class Phones(Browser):
         try:
             return self.do(command, **arguments)
         except Failure as failure:
-            if "Execution context was destroyed" not in str(failure):
+            if not any(text in str(failure) for text in LOADING):
                 raise
             return None
 
@@ -102,7 +104,11 @@ class Account:
     def origin(self):
         return f"https://127.0.0.1:{self.port}"
 
-    def restart_hub(self):
+    def restart_hub(self, **app_settings):
+        """`app_settings`: members of "app" in hub.json that change."""
+        config = json.loads(self.config.read_text())
+        config["app"] |= app_settings
+        self.config.write_text(json.dumps(config))
         self.hub.process.stop()
         self.world.start(self.hub)
         wait_for("hub is ready", lambda: self.hub.process.alive and self.request() == 200, 30, self.hub.process)
@@ -171,11 +177,23 @@ class Scene:
         app.pack(self.app, names)
 
     def start_broker(self):
+        self.make_broker()
+        self.world.start_broker()
+
+    def make_broker(self):
         w = self.world
         w.port = free_port()
         w.run(w.program("sealcam"), "broker", "init", w.folder / "broker", "--port", w.port, "--host", "127.0.0.1",
               "--web-port", self.web_port, "--web-certificate", self.certificate, "--web-key", self.key)
-        w.start_broker()
+
+    def forward_broker(self):
+        """Starts the broker behind a network that phones can leave."""
+        self.make_broker()
+        config, port = self.world.folder / "broker/mosquitto.conf", free_port()
+        config.write_text(re.sub(rf"^listener {self.web_port}\b", f"listener {port}", config.read_text(), count=1, flags=re.MULTILINE))
+        forwarder = Forwarder(self.web_port, port)
+        self.world.start_broker()
+        return forwarder
 
     def account(self, name="first", number=11, label="Front door", **source):
         """An account with a camera of this `source`. The cases of one process share it."""

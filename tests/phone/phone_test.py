@@ -13,6 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from network_cases import broker_address, network  # noqa: E402
 from phone_scene import Failure, expect, install, phone_scene, run_cases, wait_for  # noqa: E402
 from naive_phone import GIVE, LEAKING, NAIVE, changed  # noqa: E402
 
@@ -374,7 +375,7 @@ def credentials(s):
     print(f"no password in {w.folder.name}/broker; logins {results}")
 
 
-CASES = {f.__name__: f for f in (link, reload, stranger, tabs, wiped, updated, sleep, sleep_control, removed, denied, hidden, offline, low_data, credentials)}
+CASES = {f.__name__: f for f in (link, reload, stranger, tabs, wiped, updated, sleep, sleep_control, removed, denied, hidden, offline, network, broker_address, low_data, credentials)}
 
 
 if __name__ == "__main__":
