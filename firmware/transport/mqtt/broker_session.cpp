@@ -54,7 +54,7 @@ Error to_error(mqtt::reason_code code) {
   if (code == rc::topic_name_invalid || code == rc::topic_filter_invalid)
     return {Errc::invalid_argument, 0, "the broker rejects the topic"};
   if (code == rc::retain_not_supported || code == rc::qos_not_supported || code == rc::unsupported_protocol_version)
-    return {Errc::unsupported, 0, "the broker cannot do this"};
+    return {Errc::unsupported, 0, "the broker does not support retained messages, QoS 1 or MQTT 5"};
   return located({Errc::io, 0, "the broker rejected the request"}, code.message());
 }
 
@@ -66,7 +66,7 @@ Result<> to_result(error_code ec, mqtt::reason_code code = mqtt::reason_codes::s
   if (ec == error::pid_overrun) return fail(Errc::exhausted, "too many unanswered publications");
   if (ec == error::invalid_topic) return fail(Errc::invalid_argument, "invalid topic");
   if (ec == error::retain_not_available || ec == error::qos_not_supported)
-    return fail(Errc::unsupported, "the broker cannot do this");
+    return fail(Errc::unsupported, "the broker does not support retained messages or QoS 1");
   return fail(Errc::connection, "connection to the broker lost", ec.value());
 }
 

@@ -283,7 +283,7 @@ Result<TlsContext> TlsContext::make_web_client(std::string_view authorities_pem)
   auto state = std::make_shared<State>();
   if (auto r = set_defaults(*state, TlsRole::client, has_aes_instructions()); !r) return std::unexpected(r.error());
   const PemText text(authorities_pem);
-  // The list of a system has certificates with algorithms that mbedTLS lacks.
+  // The list of a system can contain certificates with algorithms that Mbed TLS lacks. They are skipped.
   if (const int status = mbedtls_x509_crt_parse(state->authorities.get(), text.data(), text.size());
       status < 0 || state->authorities->raw.len == 0)
     return fail(Errc::malformed, "certificates of the authorities", status);
