@@ -41,7 +41,7 @@ Reply reject_message(const Error& error) {
     case Errc::bad_signature: return rejection(403, "signature", "the signature does not match");
     case Errc::malformed:
     case Errc::unsupported: return malformed(error.what);
-    default: return rejection(500, "internal", "the device cannot check signatures");
+    default: return rejection(500, "internal", "the device could not check the signature; restart it and try again");
   }
 }
 
@@ -119,7 +119,8 @@ Reply Endpoint::Session::dispatch(std::string_view target, std::string_view body
   static constexpr std::array<std::pair<std::string_view, Step>, 3> steps = {
       {{"/pairing/1/hello", Step::hello}, {"/pairing/1/claim", Step::claim}, {"/pairing/1/enroll", Step::enroll}}};
   const auto requested = std::ranges::find(steps, target, &std::pair<std::string_view, Step>::first);
-  if (requested == steps.end()) return rejection(404, "not_found", "this target does not exist");
+  if (requested == steps.end())
+    return rejection(404, "not_found", "this path does not exist; use /pairing/1/hello, claim and enroll");
   if (requested->second != step_)
     return rejection(409, "order", "send hello, claim and enroll once each, in this order");
   if (endpoint_.paired_) return rejection(409, "paired", "this device is already paired");
