@@ -210,7 +210,8 @@ Result<ItemHead> item_head(ByteView bytes) {
     return mark_head(bytes.first(std::min(bytes.size(), item_head_size)));
   const auto string = string_head(bytes);
   if (!string) return fail(Errc::malformed, "not an item of a recording");
-  if (string->content > protocol::max_control_size + 4) return fail(Errc::malformed, "a receipt is too large");
+  if (string->content > protocol::max_control_size + 4)
+    return fail(Errc::malformed, "a receipt is larger than 128 KiB");
   return ItemHead{.kind = ItemKind::receipt, .size = static_cast<std::size_t>(string->head + string->content)};
 }
 
