@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tells how busy this machine is."""
+import os
+import pathlib
 import statistics
+import subprocess
 import threading
 import time
+
+from .world import cpu_and_memory
 
 
 class Pauses:
@@ -35,3 +40,39 @@ class Pauses:
 
     def p95(self):
         return statistics.quantiles(self.late, n=20)[-1]
+
+
+def usage(pid):
+    """CPU seconds and KiB of a process and all below it."""
+    found, cpu, memory = [pid], 0, 0
+    for line in subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout.splitlines():
+        child, parent = map(int, line.split())
+        if parent in found:
+            found.append(child)
+    for each in found:
+        try:
+            seconds, kib = cpu_and_memory(each)
+        except OSError:
+            continue  # it ended
+        cpu, memory = cpu + seconds, memory + kib
+    return cpu, memory
+
+
+class OtherWork:
+    """Measures how much of the processors other work takes from this process and all below it."""
+
+    def __init__(self):
+        self.before = self.now()
+
+    @staticmethod
+    def now():
+        """Time, CPU seconds of the machine, and of this process and all below it."""
+        fields = pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
+        busy = sum(int(field) for number, field in enumerate(fields) if number not in (3, 4))  # without idle and iowait
+        return time.monotonic(), busy / os.sysconf("SC_CLK_TCK"), usage(os.getpid())[0]
+
+    def factor(self):
+        """By how much work since the begin took longer than on an idle machine: 1 or more."""
+        passed, busy, own = (after - before for after, before in zip(self.now(), self.before))
+        count = os.cpu_count() or 1
+        return count / max(0.1, count - max(0, busy - own) / passed)

@@ -18,7 +18,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from phone_scene import SKIP, Failure, install, phone_scene  # noqa: E402
-from support.world import World, cpu_and_memory  # noqa: E402
+from support.pauses import usage  # noqa: E402
+from support.world import World  # noqa: E402
 
 # Camera and browser have the same wall clock. The tile writes the number of the picture on its canvas after it was drawn.
 LATENCY = """(async () => {
@@ -40,28 +41,6 @@ LATENCY = """(async () => {
 })()"""
 LOADED = """performance.getEntriesByType("resource").concat(performance.getEntriesByType("navigation"))
   .reduce((sum, entry) => sum + entry.encodedBodySize, 0)"""
-
-
-def children(pid):
-    """The process and all below it."""
-    found = [pid]
-    for line in subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout.splitlines():
-        child, parent = map(int, line.split())
-        if parent in found:
-            found.append(child)
-    return found
-
-
-def usage(pid):
-    """CPU seconds and KiB of a process and all below it."""
-    cpu = memory = 0
-    for each in children(pid):
-        try:
-            seconds, kib = cpu_and_memory(each)
-        except OSError:
-            continue
-        cpu, memory = cpu + seconds, memory + kib
-    return cpu, memory
 
 
 def measure(scene, options):

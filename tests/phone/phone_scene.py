@@ -21,7 +21,7 @@ import app  # noqa: E402
 from browser import SKIP, Browser, install as install_browser  # noqa: E402, F401
 from forwarder import Forwarder  # noqa: E402
 from scene import expect, run_cases  # noqa: E402, F401
-from support.world import TOP, Failure, Process, free_port, wait_for  # noqa: E402
+from support.world import TOP, Failure, free_port, wait_for  # noqa: E402
 
 LOADING = ("Execution context was destroyed", "Not attached to an active page", "interrupted by another navigation", "net::ERR_ABORTED")
 ADDRESS = re.compile(r"https://[^\s\"]+#link/[A-Za-z0-9_-]{22}")
