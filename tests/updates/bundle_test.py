@@ -17,6 +17,7 @@ import unittest
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "scripts"))
 import bundle  # noqa: E402
+import image  # noqa: E402
 import image_parts  # noqa: E402
 import image_update  # noqa: E402
 
@@ -233,6 +234,12 @@ class Configuration(unittest.TestCase):
         self.assertEqual(slots, {"root.0": "5", "boot.0": "2", "root.1": "6", "boot.1": "3"})
         self.assertIn("use-bundle-signing-time=true", text)
         self.assertIn("bundle-formats=verity\n", text)
+
+    def test_the_kernel_command_line_names_the_slot_for_rauc(self):
+        """RAUC takes the first word that ends with root= as the slot, unless rauc.slot exists."""
+        for name in ("qemu-virt", "raspberrypi"):
+            lines = [image.kernel_line(image.Board(name), slot) for slot in (0, 1)]
+            self.assertEqual([re.findall(r" sealcam\.root=(\d) rauc\.slot=(\w)$", line) for line in lines], [[("5", "a")], [("6", "b")]])
 
 
 if __name__ == "__main__":
