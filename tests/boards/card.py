@@ -86,6 +86,7 @@ class Machine:
         self.card, self.neighbor, self.memory = card, neighbor, memory
         self.port = free_port()
         self.log, self.echo, self.starts = log, echo, 0
+        self.drive = None  # options of QEMU that replace those of the card of -M virt
         self.partition = 2  # the boot partition of raspi3b, which has no firmware that selects one
 
     def network(self, device):
@@ -102,7 +103,7 @@ class Machine:
         card = f"file={self.card.path},format=raw,cache=unsafe"
         if self.card.board == "qemu-virt":
             return [qemu, "-M", "virt", "-cpu", "cortex-a53", "-smp", "2", "-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin",
-                    "-drive", f"if=none,id=card,{card}", "-device", "virtio-blk-device,drive=card",
+                    *(self.drive or ["-drive", f"if=none,id=card,{card}"]), "-device", "virtio-blk-device,drive=card",
                     "-device", "virtio-rng-device", "-device", "i6300esb", *common, *self.network("virtio-net-device")]
         return [qemu, "-M", "raspi3b", *self.out_of_image(), "-drive", f"if=sd,{card}", *common[:2], "-m", "1024",
                 *self.network("usb-net")]

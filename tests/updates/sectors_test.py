@@ -9,13 +9,16 @@ test in QEMU compares the model with the sectors that the kernel of a board writ
 import itertools
 import os
 import pathlib
+import random
+import struct
 import subprocess
 import sys
 import tempfile
 import unittest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / "scripts"))
+sys.path[:0] = [str(TOP / "scripts"), str(TOP / "tests/updates")]
+import card_log  # noqa: E402
 import image_parts  # noqa: E402
 import image_update  # noqa: E402
 
@@ -94,6 +97,32 @@ class Sectors(unittest.TestCase):
         for first, second in itertools.product((before, after), repeat=2):
             found.add(self.choice(after[:place] + first[place:split] + second[split:place + SECTOR] + after[place + SECTOR:]))
         self.assertIn(None, found)
+
+
+class WriteLog(unittest.TestCase):
+    """The log of QEMU from which the test in QEMU makes cards as after a power cut."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="sealcam-updates-")))
+        path, content = self.folder / "log", struct.pack("<QQQI", card_log.MAGIC, 1, 0, SECTOR).ljust(SECTOR, b"\0")
+        # (sector, sectors, flags): two writes, a flush, and two writes
+        for number, (sector, count, flags) in enumerate(((0, 1, 0), (2, 2, 0), (0, 0, card_log.FLUSH), (0, 1, 0), (4, 2, 0))):
+            content += struct.pack("<4Q", sector, count, flags, 0).ljust(SECTOR, b"\0") + bytes([65 + number]) * count * SECTOR
+        path.write_bytes(content + struct.pack("<4Q", 0, 9, 0, 0).ljust(SECTOR, b"\0"))  # QEMU ended before the data
+        self.log = card_log.Log(path)
+
+    def card(self, writes):
+        card = self.folder / "card"
+        card.write_bytes(b"." * 6 * SECTOR)
+        self.log.apply(card, writes)
+        return card.read_bytes()[::SECTOR].decode()
+
+    def test_writes_before_a_flush_are_on_the_card_and_later_ones_in_part(self):
+        self.assertEqual([(w.offset // SECTOR, w.size // SECTOR) for w in self.log.writes], [(0, 1), (2, 2), (0, 0), (0, 1), (4, 2)])
+        self.assertEqual([self.log.last_flush(end) for end in range(6)], [0, 0, 0, 3, 3, 3])
+        found = {self.card(self.log.moment(5, random.Random(seed))) for seed in range(200)}
+        self.assertEqual({text[1:4] for text in found}, {".BB"})
+        self.assertEqual(found, {first + ".BB" + last for first in "AD" for last in ("..", "E.", "EE")})
 
 
 if __name__ == "__main__":
