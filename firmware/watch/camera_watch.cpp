@@ -334,7 +334,7 @@ void CameraWatch::request_due() {
   const bool record =
       recorded_kind_ && (now - requested_since_) % recording_interval >= recording_interval - std::chrono::seconds(1);
   requester_.request_due(epochs_, clones_, record ? *recorded_kind_ : *requested_);
-  past_.request_due(requester_, epochs_);
+  past_.request_due(requester_, epochs_, recorded_kind_.has_value());
 }
 
 CameraState CameraWatch::state(BootTime now) const {

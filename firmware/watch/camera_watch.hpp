@@ -68,9 +68,12 @@ class CameraWatch {
   }
   /// The connection is back: sends requests at once.
   void on_connected() {
+    past_.on_connected();
     ViewRequester::make_due(epochs_);
     request_due();
   }
+  /// The connection ended. Returns true if the broker seems to reject the subscription of kept frames.
+  bool on_disconnected() { return past_.on_disconnected(); }
   /// Sends due requests, drops held frames that are too old, reports the state. Call this at least ten times a second.
   void tick();
 

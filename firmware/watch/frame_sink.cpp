@@ -21,9 +21,36 @@ PastReceiver::PastReceiver(const CameraDependencies& deps, const protocol::Route
 
 PastReceiver::~PastReceiver() { deps_.checker.remove_queue(queue_); }
 
-void PastReceiver::clear() {
+void PastReceiver::unsubscribe() {
   if (std::exchange(subscribed_, false) && deps_.client != nullptr)
     deps_.client->unsubscribe(protocol::topic(route_, protocol::Leaf::past));
+}
+
+void PastReceiver::subscribe(BootTime now) {
+  if (subscribed_ || listed_.empty() || now < next_subscription_) return;
+  subscribed_ = true;
+  subscribed_at_ = now;
+  deps_.client->subscribe(protocol::topic(route_, protocol::Leaf::past), transport::Qos::at_most_once);
+}
+
+void PastReceiver::on_connected() { subscribed_at_ = deps_.clock.boot(); }
+
+bool PastReceiver::on_disconnected() {
+  if (!subscribed_) return false;
+  const auto now = deps_.clock.boot();
+  if (now - subscribed_at_ >= rejection_time) {
+    rejections_ = 0;
+    return false;
+  }
+  if (++rejections_ < max_rejections) return false;
+  rejections_ = max_rejections - 1;  // one attempt after the pause
+  next_subscription_ = now + rejection_pause;
+  unsubscribe();
+  return true;
+}
+
+void PastReceiver::clear() {
+  unsubscribe();
   listed_.clear();
   changed_ = false;
   known_.clear();
@@ -45,8 +72,6 @@ void PastReceiver::on_report(const protocol::Report& report) {
   listed_ = report.past;
   changed_ = true;
   std::erase_if(unopened_, [&](Epoch epoch) { return !std::ranges::contains(listed_, epoch, &PastRange::epoch); });
-  if (deps_.client == nullptr || std::exchange(subscribed_, true)) return;
-  deps_.client->subscribe(protocol::topic(route_, protocol::Leaf::past), transport::Qos::at_most_once);
 }
 
 void PastReceiver::on_message(ByteView message, EpochSet& epochs, const std::shared_ptr<const CameraKeys>& camera) {
@@ -83,7 +108,8 @@ void PastReceiver::on_grants(ByteView message, const CameraKeys& camera) {
   if (!requested(grants->epoch)) return reject(RejectReason::closed_epoch);
   auto opened = open_epoch(*grants, route_, deps_.keys, deps_.prekeys, {}, true);
   if (!opened) {
-    unopened_.insert(grants->epoch);  // else it would keep the hub from the other epochs
+    // Else its gaps would fill each request, and keep the hub from the other epochs.
+    changed_ |= unopened_.insert(grants->epoch).second;
     return reject(protocol::to_reject_reason(opened.error()));
   }
   FrameForwarder::set_grants(*opened, message);
@@ -97,15 +123,26 @@ void PastReceiver::on_checked(FrameCheck& frame) {
   if (known != known_.end() && known->second.recorded) deps_.frames->on_past_frame(known->second.recorded, frame);
 }
 
-void PastReceiver::request_due(ViewRequester& requester, EpochSet& epochs) {
+void PastReceiver::announce(ViewRequester& requester, Epoch current, BootTime now) {
+  if (announced_ == current && (!listed_.empty() || now < next_announcement_)) return;
+  announced_ = current;
+  next_announcement_ = now + repeat_interval;
+  requester.request_past(current, {PastRange{}});
+}
+
+void PastReceiver::request_due(ViewRequester& requester, EpochSet& epochs, bool recorded) {
   const auto now = deps_.clock.boot();
   if (deps_.frames == nullptr || epochs.current() == nullptr) return;
+  if (recorded) announce(requester, epochs.current()->epoch, now);
+  subscribe(now);
   if (changed_ ? now >= next_list_ : !listed_.empty() && now >= next_list_ + repeat_interval) {
     changed_ = false;
     next_list_ = now + list_interval;
-    deps_.frames->on_past_listed(route_.camera, listed_);
+    auto openable = listed_;
+    std::erase_if(openable, [&](const PastRange& range) { return unopened_.contains(range.epoch); });
+    deps_.frames->on_past_listed(route_.camera, openable);
   }
-  if (now < next_request_ || (listed_.empty() && requested_.empty())) return;
+  if (!subscribed_ || now < next_request_ || (listed_.empty() && requested_.empty())) return;
   auto gaps = deps_.frames->past_gaps(route_.camera);
   std::erase_if(gaps, [&](const PastRange& gap) { return unopened_.contains(gap.epoch); });
   // A camera that sends nothing of them may have nothing, or no room on its network.
@@ -113,7 +150,7 @@ void PastReceiver::request_due(ViewRequester& requester, EpochSet& epochs) {
   next_request_ = now + interval_;
   requested_ = gaps;
   std::erase_if(known_, [&](const auto& known) { return !requested(known.first); });
-  if (!gaps.empty()) requester.request_past(*epochs.current(), std::move(gaps));
+  if (!gaps.empty()) requester.request_past(epochs.current()->epoch, std::move(gaps));
 }
 
 }  // namespace sealcam::watch

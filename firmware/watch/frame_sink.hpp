@@ -87,14 +87,22 @@ class FrameForwarder {
 /// The topic `past` of one camera. Its frames go to the sink only, after the checks of signature, epoch and AEAD. They
 /// are never shown, their echoes have no meaning, and their epochs never become candidates. Accepts only what the
 /// newest request named, so that neither a broker nor the camera can bring other old frames. Without a sink it rejects
-/// everything. Subscribes to the topic when a camera lists frames, because a broker with an older access list ends the
-/// connection. Thread-bound.
+/// everything.
+///
+/// Subscribes to the topic when a camera lists frames. A broker with an older access list may end the connection then.
+/// After two such ends, the hub makes a pause, so that it can show live pictures.
+///
+/// A camera lists frames for a hub only after a request of the kind past, because hubs of earlier versions reject such
+/// reports. Therefore the hub sends one in each epoch, for the epoch 0, which does not exist. Thread-bound.
 class PastReceiver {
  public:
   static constexpr std::chrono::seconds list_interval{5};                  ///< between two lists for the sink
   static constexpr std::chrono::seconds repeat_interval{60};               ///< between two lists that are the same
   static constexpr std::chrono::seconds min_interval{2}, max_interval{8};  ///< between requests
   static constexpr std::chrono::milliseconds grants_interval{200};         ///< between checks of grants
+  static constexpr std::chrono::seconds rejection_time{2};  ///< a connection that ends sooner was ended by the broker
+  static constexpr int max_rejections = 2;
+  static constexpr std::chrono::minutes rejection_pause{30};
 
   /// All references must outlive the object.
   PastReceiver(const CameraDependencies& deps, const protocol::Route& route, FrameForwarder& forwarder,
@@ -107,8 +115,12 @@ class PastReceiver {
   void on_message(ByteView message, EpochSet& epochs, const std::shared_ptr<const CameraKeys>& camera);
   /// A verified report of the current epoch that echoes a challenge of this hub.
   void on_report(const protocol::Report& report);
-  /// Passes a new list to the sink, and requests gaps, if that is due. Requires a connection.
-  void request_due(ViewRequester& requester, EpochSet& epochs);
+  /// Passes a new list to the sink, subscribes, and requests gaps, if that is due. Requires a connection. `recorded`:
+  /// the hub records the camera.
+  void request_due(ViewRequester& requester, EpochSet& epochs, bool recorded);
+  void on_connected();
+  /// Returns true if the broker seems to reject the subscription.
+  bool on_disconnected();
   /// Deletes keys and lists, and ends the subscription.
   void clear();
 
@@ -121,6 +133,9 @@ class PastReceiver {
   [[nodiscard]] bool requested(Epoch epoch, Counter counter) const noexcept;
   void on_grants(ByteView message, const CameraKeys& camera);
   void on_checked(FrameCheck& frame);
+  void subscribe(BootTime now);
+  void announce(ViewRequester& requester, Epoch current, BootTime now);
+  void unsubscribe();
 
   const CameraDependencies& deps_;
   protocol::Route route_;
@@ -129,6 +144,11 @@ class PastReceiver {
   VerificationQueue queue_;
   std::vector<protocol::PastRange> listed_;
   bool subscribed_ = false;
+  BootTime subscribed_at_;  ///< or the connection that renews the subscription
+  int rejections_ = 0;
+  BootTime next_subscription_;
+  std::optional<Epoch> announced_;
+  BootTime next_announcement_;
   bool changed_ = false;  ///< the sink does not know `listed_`
   BootTime next_list_;
   std::map<Epoch, Known> known_;  ///< of the epochs in `requested_`

@@ -51,8 +51,8 @@ void ViewRequester::request_pictures(const EpochState& epoch, protocol::RequestK
   (void)send(request, now);
 }
 
-void ViewRequester::request_past(const EpochState& epoch, std::vector<protocol::PastRange> gaps) {
-  auto request = request_of(epoch.epoch, protocol::RequestKind::past);
+void ViewRequester::request_past(Epoch epoch, std::vector<protocol::PastRange> gaps) {
+  auto request = request_of(epoch, protocol::RequestKind::past);
   request.past = std::move(gaps);
   (void)send(std::move(request), deps_.clock.boot());
 }

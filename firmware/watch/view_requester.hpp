@@ -55,7 +55,7 @@ class ViewRequester {
   void request_due(EpochSet& epochs, CloneDetector& clones, protocol::RequestKind kind);
 
   /// Requests frames that the camera kept. Requires connected().
-  void request_past(const EpochState& epoch, std::vector<protocol::PastRange> gaps);
+  void request_past(Epoch epoch, std::vector<protocol::PastRange> gaps);
 
   /// The hub has no key for the camera's newest grants. Requests that the camera begins another epoch, until
   /// clear_unopened() or other grants. Requires nothing.

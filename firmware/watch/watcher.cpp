@@ -111,6 +111,14 @@ void Watcher::on_connected() {
 void Watcher::on_disconnected(const Error& why) {
   connected_ = false;
   deps_.log.debug("disconnected from the broker: {}", to_string(why));
+  bool rejected = false;
+  for (auto& [id, camera] : cameras_) rejected |= camera->on_disconnected();
+  if (rejected)
+    deps_.log.warning(
+        "the broker ends the connection when this hub subscribes to kept pictures (topic 'past'): write the access "
+        "list "
+        "again, for example with 'sealcam broker authorize'; the hub tries again in {} min",
+        PastReceiver::rejection_pause.count());
 }
 
 void Watcher::on_message(const transport::Message& message) {

@@ -64,6 +64,18 @@ struct PastHub : HubScene {
     for (const auto& message : kept.messages) deliver(Leaf::past, message);
     watcher->drain();
   }
+  /// The connection ends after this time, and comes back.
+  void reconnect(std::chrono::milliseconds after) {
+    for (auto left = after; left > 0ms; left -= 100ms) advance(100ms);
+    watcher->on_disconnected({Errc::connection, 0, "the broker closed the connection"});
+    watcher->on_connected();
+  }
+  [[nodiscard]] bool subscribed() const {
+    return std::ranges::contains(client.filters, protocol::topic(route, Leaf::past));
+  }
+  [[nodiscard]] auto sent() const {
+    return std::ranges::count(requests(), RequestKind::past, &protocol::ViewRequest::kind);
+  }
   [[nodiscard]] std::vector<PastRange> requested() const {
     for (auto all = requests(); !all.empty(); all.pop_back())
       if (all.back().kind == RequestKind::past) return all.back().past;
@@ -73,9 +85,9 @@ struct PastHub : HubScene {
 
 TEST_CASE("frames that a report listed reach the recorder as they are, with what opens them, and are never shown") {
   PastHub s;
-  CHECK_FALSE(std::ranges::contains(s.client.filters, protocol::topic(s.route, Leaf::past)));
+  CHECK_FALSE(s.subscribed());
   s.list_all();
-  CHECK(std::ranges::contains(s.client.filters, protocol::topic(s.route, Leaf::past)));
+  CHECK(s.subscribed());
   CHECK(s.collector.listed == std::vector<PastRange>{{s.old.epoch, Counter(0), Counter(4)}});
   const auto shown = s.sink.shown.size();
   const auto live = s.sink.live();
@@ -170,25 +182,74 @@ TEST_CASE("a removed hub gets nothing from the topic") {
 
 TEST_CASE("the hub requests its gaps from the current epoch every two seconds, and less often without an answer") {
   PastHub s;
-  const auto sent = [&] { return std::ranges::count(s.requests(), RequestKind::past, &protocol::ViewRequest::kind); };
   s.list_all();
-  const auto first = sent();
+  const auto first = s.sent();
   CHECK(first == 1);
   CHECK(s.requested() == s.collector.gaps);
   for (int i = 0; i < 30; ++i) s.advance(1s);
-  CHECK(sent() - first >= 3);
-  CHECK(sent() - first <= 6);
+  CHECK(s.sent() - first >= 3);
+  CHECK(s.sent() - first <= 6);
   for (std::uint64_t i = 1; i < 4; ++i) {
     s.collector.gaps = {{s.old.epoch, Counter(i), Counter(4)}};
-    const auto before = sent();
-    for (int second = 0; second < 9 && sent() == before; ++second) s.advance(1s);
+    const auto before = s.sent();
+    for (int second = 0; second < 9 && s.sent() == before; ++second) s.advance(1s);
     CHECK(s.requested() == s.collector.gaps);
   }
   s.collector.gaps.clear();
   s.advance(10s);
-  const auto before = sent();
+  const auto before = s.sent();
   for (int i = 0; i < 30; ++i) s.advance(1s);
-  CHECK(sent() == before);
+  CHECK(s.sent() == before);
+}
+
+TEST_CASE("a hub that records the camera sends a request for no frame in each epoch, and each minute without a list") {
+  PastHub s;
+  for (int i = 0; i < 10; ++i) s.advance(1s);
+  CHECK(s.sent() == 0);  // control: it does not record the camera
+  s.watcher->set_recorded({{s.camera.id(), RequestKind::record}});
+  s.advance(1s);
+  CHECK(s.sent() == 1);
+  CHECK(s.requested() == std::vector<PastRange>{{Epoch(0), Counter(0), Counter(0)}});
+  for (int i = 0; i < 59; ++i) s.advance(1s);
+  CHECK(s.sent() == 1);
+  for (int i = 0; i < 3; ++i) s.advance(1s);
+  CHECK(s.sent() == 2);
+  s.report({{s.old.epoch, Counter(0), Counter(4)}});
+  for (int i = 0; i < 100; ++i) s.advance(1s);
+  CHECK(s.sent() == 2);
+  s.deliver_kept();
+  CHECK(s.collector.past.empty());  // the request named no frame
+  auto next = s.builder.make_epoch(3ULL << 32);
+  s.deliver(Leaf::grants, s.builder.grants(next, *s.newest_roster));
+  s.advance(1s);
+  s.video(s.builder.gop(next, "I", s.challenge(next)));
+  s.watcher->drain();
+  s.advance(1s);
+  CHECK(s.sent() == 3);
+}
+
+TEST_CASE("if the broker ends the connection at the subscription twice, the hub makes a pause, and then tries once") {
+  PastHub s;
+  s.list_all();
+  REQUIRE(s.subscribed());
+  s.reconnect(10s);  // no rejection
+  s.reconnect(1s);
+  CHECK(s.subscribed());
+  CHECK_FALSE(s.log.contains("topic 'past'"));
+  s.reconnect(1s);
+  CHECK_FALSE(s.subscribed());
+  CHECK(s.log.contains("topic 'past'"));
+  const auto before = s.sent();
+  for (int i = 0; i < 29; ++i) s.advance(1min);
+  CHECK_FALSE(s.subscribed());
+  CHECK(s.sent() == before);
+  s.advance(61s);
+  REQUIRE(s.subscribed());
+  s.reconnect(1s);
+  CHECK_FALSE(s.subscribed());
+  for (int i = 0; i < 31; ++i) s.advance(1min);
+  CHECK(s.subscribed());  // the access list is new
+  CHECK(s.sent() > before);
 }
 
 TEST_CASE("an epoch that the hub cannot open does not keep it from the others, until the list ends") {
@@ -203,6 +264,21 @@ TEST_CASE("an epoch that the hub cannot open does not keep it from the others, u
   s.advance(1s);
   s.list({{closed.epoch, Counter(0), Counter(9)}, {s.old.epoch, Counter(0), Counter(4)}});
   CHECK(s.requested() == s.collector.gaps);
+}
+
+TEST_CASE("gaps of an epoch that the hub cannot open do not fill its requests") {
+  PastHub s;
+  auto closed = s.builder.make_epoch((1ULL << 32) - 1);
+  const PastRange openable{s.old.epoch, Counter(0), Counter(4)};
+  std::vector<PastRange> all;
+  for (std::uint64_t i = 0; i < PastRange::max - 1; ++i) all.push_back({closed.epoch, Counter(2 * i), Counter(2 * i)});
+  all.push_back(openable);
+  s.list(all);
+  CHECK(s.collector.listed == all);
+  const Actor other;
+  s.deliver(Leaf::past, s.builder.grants(closed, roster_of(s.camera, 1, {&other})));
+  for (int i = 0; i < 6; ++i) s.advance(1s);
+  CHECK(s.collector.listed == std::vector<PastRange>{openable});
 }
 
 TEST_CASE("the hub keeps the keys of the epochs in its newest request only") {
