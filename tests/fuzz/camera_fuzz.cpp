@@ -196,7 +196,7 @@ class Story {
   }
 
   std::vector<protocol::PastRange> ranges(bool others) {
-    if (!others) return run_->publisher.past().listed();
+    if (!others) return past_.ranges();
     std::vector<protocol::PastRange> ranges;
     for (auto first = protocol::Counter(in_.byte()); ranges.size() < in_.byte() % 16U; first = first.next()) {
       const protocol::Counter last(first.value() + in_.byte());

@@ -80,6 +80,7 @@ void PastFrames::set_roster(const protocol::Roster& roster) {
   frames_.clear();  // they are of the epoch that this roster ends
   epoch_.reset();
   std::erase_if(requests_, [&](const Request& request) { return roster.active(request.hub) == nullptr; });
+  std::erase_if(requesters_, [&](const DeviceId& hub) { return roster.active(hub) == nullptr; });
   if (removed.empty()) return;
   remove(removed);
   log_.info("deleted kept frames, because a hub that could open them is not active any more");
@@ -88,6 +89,7 @@ void PastFrames::set_roster(const protocol::Roster& roster) {
 void PastFrames::clear() {
   if (store_ == nullptr) return;
   forget_memory();
+  if (until_) end_keeping();  // what follows is not of the outage
   log(store_->clear());
 }
 
@@ -125,6 +127,7 @@ bool PastFrames::recording(MonotonicTime now) const noexcept {
 }
 
 void PastFrames::on_disconnected() {
+  until_.reset();
   const MonotonicTime now = clock_.monotonic();
   if (store_ == nullptr || keeping_ || !recording(now)) return;
   keeping_ = record_ && now - *record_ <= recording_time ? PictureUse::record : PictureUse::motion;
@@ -138,10 +141,17 @@ void PastFrames::on_disconnected() {
 
 void PastFrames::on_connected() {
   if (!keeping_) return;
-  store_due_ = !try_store();
   // A hub that recorded before still counts if the connection ends again before its next request, but only once.
-  if (!std::exchange(renewed_, true)) (*keeping_ == PictureUse::record ? record_ : motion_) = clock_.monotonic();
+  if (std::exchange(renewed_, true)) return end_keeping();
+  store_due_ = !try_store();
+  (*keeping_ == PictureUse::record ? record_ : motion_) = clock_.monotonic();
+  until_ = clock_.monotonic() + recording_time;
+}
+
+void PastFrames::end_keeping() {
+  store_due_ = !try_store();
   keeping_.reset();
+  until_.reset();
 }
 
 void PastFrames::drop_until(std::size_t frame) {
@@ -201,6 +211,7 @@ void PastFrames::store() {
 
 void PastFrames::tick() {
   if (store_ == nullptr) return;
+  if (until_ && clock_.monotonic() >= *until_) end_keeping();
   const bool late = keeping_ && !frames_.empty() && clock_.monotonic() - stored_ >= max_write_interval;
   if (late || store_due_) (void)try_store();
   if (!resting()) log(timed([&] { return store_->tick(); }));
@@ -210,6 +221,7 @@ void PastFrames::request(const DeviceId& hub, const std::vector<PastRange>& rang
   if (store_ == nullptr) return;
   std::erase_if(requests_, [&](const Request& request) { return request.hub == hub; });
   requested_again_ = true;  // the hub may have lost the grants
+  requesters_.insert(hub);
   for (const PastRange& range : ranges) {
     const auto known = hubs_.find(range.epoch);
     if (known == hubs_.end() || !std::ranges::contains(known->second, hub) || requests_.size() == max_requests)

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "base/picture_area.hpp"
 #include "device/past_store.hpp"
 #include "protocol/roster.hpp"
+#include "stream/capture/received_challenges.hpp"
 #include "stream/publish/picture_use.hpp"
 
 namespace sealcam::stream {
@@ -69,22 +71,28 @@ class PastFrames {
     (use == PictureUse::record ? record_ : motion_) = now;
     renewed_ = false;
   }
+  /// The hubs that record need some seconds to come back. Therefore the camera also keeps what it seals until the first
+  /// lease for a recording, but for `recording_time` at most.
   void on_connected();
+  void on_lease(Lease lease) {
+    if (until_ && (lease == Lease::record || (lease == Lease::motion && keeping_ == PictureUse::motion))) end_keeping();
+  }
   void on_disconnected();
   /// The camera stops.
   void stop() {
     if (keeping_) store();
   }
-  /// What the camera keeps while it is not connected: `record`, `motion`, or nothing.
+  /// What the camera keeps while it is not connected, and for a short time after that: `record`, `motion`, or nothing.
   [[nodiscard]] std::optional<PictureUse> keeping() const noexcept { return keeping_; }
   /// A frame of the current epoch was sealed. `key`: a key frame of the video.
   void add(Counter counter, bool key, ByteView message);
   /// Stores what has waited long enough, and frees deleted files. Call this about ten times a second.
   void tick();
 
-  /// What a report lists.
-  [[nodiscard]] std::vector<protocol::PastRange> listed() const {
-    return store_ == nullptr ? std::vector<protocol::PastRange>() : store_->ranges();
+  /// What a report for this hub lists: nothing before its first request(). A hub of an earlier version rejects reports
+  /// with a list.
+  [[nodiscard]] std::vector<protocol::PastRange> listed(const DeviceId& hub) const {
+    return store_ == nullptr || !requesters_.contains(hub) ? std::vector<protocol::PastRange>() : store_->ranges();
   }
   /// The request of a hub on the roster. It replaces the earlier one of the hub.
   void request(const DeviceId& hub, const std::vector<protocol::PastRange>& ranges);
@@ -111,6 +119,7 @@ class PastFrames {
   void drop_until(std::size_t frame);
   void drop_old(MonotonicTime now);
   void drop_group();
+  void end_keeping();
   void store();
   /// Unless the card rests. Returns whether it does.
   bool try_store() {
@@ -145,6 +154,7 @@ class PastFrames {
   MonotonicTime rest_until_;
   bool store_due_ = false;  ///< the card rested when the connection came back
   std::optional<PictureUse> keeping_;
+  std::optional<MonotonicTime> until_;  ///< the connection is back
 
   std::optional<crypto::Digest> digest_;
   std::optional<Epoch> epoch_;
@@ -156,6 +166,7 @@ class PastFrames {
   MonotonicTime stored_;
 
   std::vector<Request> requests_;
+  std::set<DeviceId> requesters_;    ///< hubs of the roster that sent a request since the start
   std::pair<Epoch, Counter> place_;  ///< after the last message
   std::optional<Epoch> granted_;     ///< its grants were sent at `granted_at_`
   MonotonicTime granted_at_;

@@ -277,10 +277,11 @@ void Publisher::on_request(const DeviceId& hub, ByteView message) {
   const bool pictures = protocol::requests_pictures(kind);
   if (pictures && accepted->request.cannot_open) return send_queued();
   const auto nonce = kind == RequestKind::nonce ? std::optional(accepted->nonce) : std::nullopt;
-  if (!pictures || accepted->report_due || sends_no_pictures()) add_report(accepted->request.challenge, nonce);
+  if (!pictures || accepted->report_due || sends_no_pictures()) add_report(hub, accepted->request.challenge, nonce);
   if (!pictures) return send_queued();
   const MonotonicTime now = deps_.clock.monotonic();
   const Lease lease = lease_of(kind);
+  past_.on_lease(lease);
   const auto until = now + (lease == Lease::still ? 2 * config_.still_interval : config_.lease);
   if (deps_.challenges.add(hub, accepted->request.challenge, now, until, lease)) deps_.control.request_keyframe();
   if (lease != Lease::still && accepted->request.receiver)
@@ -303,8 +304,8 @@ void Publisher::tick() {
   const bool due = deps_.epochs.due() || deps_.epochs.not_stored() == stored();
   if (may_begin && (deps_.epochs.current() ? due : epoch_backoff_.due(now))) begin_epoch();
   if (!deps_.epochs.is_open() && grants_backoff_.due(now)) publish_grants();
-  update_active();
   past_.tick();
+  update_active();
   deps_.requests.set_past(past_.bytes() > 0);
   if (!use_.sending()) return send_past();
   const std::uint64_t dropped = deps_.queue.counters().dropped_groups;

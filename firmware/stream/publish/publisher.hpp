@@ -121,8 +121,8 @@ class Publisher final : public transport::MqttListener {
  private:
   void on_roster(ByteView message);
   void on_request(const DeviceId& hub, ByteView message);
-  void add_report(protocol::Challenge challenge, std::optional<protocol::Nonce> nonce) {
-    if (reports_.size() < protocol::Roster::max_hubs) reports_.push_back({challenge, nonce});
+  void add_report(const DeviceId& hub, protocol::Challenge challenge, std::optional<protocol::Nonce> nonce) {
+    if (reports_.size() < protocol::Roster::max_hubs) reports_.push_back({hub, challenge, nonce});
   }
   /// Then reports echo the challenges, so that hubs receive the state of the camera.
   [[nodiscard]] bool sends_no_pictures() const noexcept { return deps_.commands.privacy() || deps_.control.fault(); }
@@ -173,6 +173,7 @@ class Publisher final : public transport::MqttListener {
   std::string epoch_fault_;
   CaptureTime started_;
   struct PendingReport {
+    DeviceId hub;
     protocol::Challenge challenge;
     std::optional<protocol::Nonce> nonce{};
   };

@@ -32,7 +32,7 @@ void Publisher::measure() noexcept {
 
 /// The disk of a camera without a broker is no slow network.
 void Publisher::apply_quality() {
-  if (past_.keeping()) return deps_.control.set_quality(config_.rate.best);
+  if (past_.keeping() && !connected_) return deps_.control.set_quality(config_.rate.best);
   deps_.control.set_quality(use_.quality(rate_.quality(), config_.rate.best), rate_.reduced());
 }
 
@@ -45,7 +45,7 @@ void Publisher::update_active() {
   // A recording of motion continues: send() makes stills from its key frames.
   const bool still = leases.still > 0 && use_.use() != PictureUse::motion && still_due(now, true);
   if (!use_.update(now, {.live = (leases.live > 0 || still) && encode && connected_,
-                         .record = (connected_ ? leases.record > 0 : keeping == PictureUse::record) && encode,
+                         .record = ((connected_ && leases.record > 0) || keeping == PictureUse::record) && encode,
                          .motion = (leases.motion > 0 || keeping == PictureUse::motion) && encode &&
                                    deps_.control.detects_motion()}))
     return;
@@ -96,12 +96,12 @@ void Publisher::send_reports() {
   auto* key = deps_.epochs.key();
   const auto* roster = deps_.roster.current();
   while (key != nullptr && roster != nullptr && !reports_.empty() && backlog_.frames() < config_.frames_in_flight) {
-    const auto [challenge, nonce] = reports_.front();
+    const auto [hub, challenge, nonce] = reports_.front();
     reports_.erase(reports_.begin());
     const bool privacy = deps_.commands.privacy_in_effect();
     const bool detects = deps_.control.detects_motion();
     const protocol::Report report{roster->version, deps_.roster.hash(), nonce, privacy, deps_.control.fault(),
-                                  detects,         past_.listed()};
+                                  detects,         past_.listed(hub)};
     const Counter counter = key->next_counter();
     if (publish_frame(kept(counter, false, builder_.report(*key, report, challenge)), false)) ++counters_.reports;
   }
@@ -113,19 +113,21 @@ void Publisher::send(const AccessUnitQueue::Unit& unit) {
   if (key == nullptr || unit.info.areas != deps_.control.areas_version()) return builder_.skip();  // earlier masks
   const MonotonicTime now = deps_.clock.monotonic();
   const auto leases = deps_.challenges.leases(now);
+  const bool sends =
+      !keeping || (connected_ && deps_.epochs.is_open() && leases.video() + leases.motion + leases.still > 0);
   if (leases.video() == 0 && use_.use() != PictureUse::motion && !keeping) {
     builder_.skip();
   } else if (builder_.decodable(*key, unit.info.keyframe)) {
     const auto kind = unit.info.keyframe ? FrameKind::key : FrameKind::delta;
     const Counter counter = key->next_counter();
     const auto message = kept(counter, unit.info.keyframe, builder_.picture(*key, kind, unit));
-    if (keeping && message) return;
+    if (!sends && message) return;
     if (!publish_frame(message, false)) return;
     hubs_.sealed(counter, now, message->size());
     ++counters_.published;
     if (!first_published_) first_published_ = now;
   }
-  if (keeping || !unit.info.keyframe || now - unit.info.captured > config_.drop_after ||
+  if (!sends || !unit.info.keyframe || now - unit.info.captured > config_.drop_after ||
       !still_due(now, leases.still > 0))
     return;
   const Counter counter = key->next_counter();

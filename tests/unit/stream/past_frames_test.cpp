@@ -79,6 +79,62 @@ TEST_CASE("without a request for a recording in the last minute, nothing is kept
   }
 }
 
+TEST_CASE("after an outage the camera keeps its pictures until a hub requests them, and then no number is missing") {
+  PastScene s;
+  s.pass(10s);
+  s.lose_broker();
+  s.pass(20s);
+  s.find_broker();
+  const auto live_only = GENERATE(false, true);
+  s.requests = live_only ? std::optional(RequestKind::live) : std::nullopt;  // the hub that records comes back later
+  s.pass(15s);
+  const auto published = s.video_of(s.hub).size();
+  s.requests = RequestKind::record;
+  s.pass(5s);
+  const auto video = s.video_of(s.hub);
+  CHECK(video.size() > published);
+  CHECK_FALSE(s.publisher.past().keeping());
+  const auto ranges = s.store.ranges();
+  REQUIRE(ranges.size() == 1);
+  const auto first = std::ranges::find_if(video, [&](const auto& seen) { return seen.counter > ranges[0].last; });
+  REQUIRE(first != video.end());
+  CHECK(first->counter.value() <= ranges[0].last.value() + 2);  // the request is answered with a report
+  for (std::uint32_t number = 50; number < s.number - 2; ++number)
+    CHECK(std::ranges::any_of(s.taken, [&](const Taken& t) { return t.number.value() == number && t.encoded; }));
+}
+
+TEST_CASE("without a hub that records, the camera keeps its pictures for a minute after an outage") {
+  PastScene s;
+  s.pass(10s);
+  s.lose_broker();
+  s.pass(20s);
+  s.find_broker();
+  s.requests = GENERATE(as<std::optional<RequestKind>>(), std::nullopt, RequestKind::live, RequestKind::motion);
+  s.pass(59s);
+  CHECK(s.publisher.past().keeping());
+  const auto before = s.store.ranges().back().last;
+  s.pass(2s);
+  CHECK_FALSE(s.publisher.past().keeping());
+  CHECK(s.store.ranges().back().last > before);
+  const auto after = s.store.ranges();
+  s.pass(30s);
+  CHECK(s.store.ranges() == after);
+}
+
+TEST_CASE("after an outage a person sees pictures at once, although the camera still keeps them") {
+  PastScene s;
+  s.pass(10s);
+  s.lose_broker();
+  s.pass(20s);
+  const auto before = s.video_of(s.hub).size();
+  s.find_broker();
+  s.requests = RequestKind::live;
+  s.pass(4s);
+  CHECK(s.publisher.past().keeping());
+  CHECK(s.video_of(s.hub).size() >= before + 14);  // five pictures a second
+  CHECK(s.counters_unique());
+}
+
 TEST_CASE("with requests for motion, the motion and the pictures before it are kept, and no others") {
   PastScene s;
   s.requests = RequestKind::motion;

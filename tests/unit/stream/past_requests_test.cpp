@@ -65,6 +65,29 @@ TEST_CASE("an outage with reports and stills before it is one range") {
   CHECK(s.store.ranges().size() == 1);
 }
 
+TEST_CASE("reports list kept pictures only for a hub that sent a request of the kind past, also in later epochs") {
+  PastScene s;
+  s.pass(5s);
+  s.lose_broker();
+  s.pass(30s);
+  s.find_broker();
+  REQUIRE(!s.store.ranges().empty());
+  s.requests = RequestKind::record;
+  s.pass(65s);
+  CHECK(s.reports() > 1);
+  CHECK(s.listed().empty());  // an earlier version of the hub would reject the reports
+  s.request(s.hub, {{Epoch(0), Counter(0), Counter(0)}});
+  CHECK(s.listed() == s.store.ranges());
+  CHECK(s.past_messages() == 0);
+  s.receive_request(s.second, RequestKind::record);
+  s.client.settle();
+  CHECK(s.listed().empty());  // the newest report is for the other hub
+  s.publisher.renew();
+  s.client.settle();
+  s.pass(1s);
+  CHECK(s.listed() == s.store.ranges());
+}
+
 TEST_CASE("a hub that requests the first frames again and again does not keep another hub from the later ones") {
   PastScene s;
   s.pass(5s);
@@ -219,11 +242,14 @@ TEST_CASE("kept pictures survive a restart of the camera, and are sent to the hu
   auto store = open();
   PastFrames past(&store, parts.clock, parts.log, parts.route);
   must(past.load(parts.camera.identity()));
-  CHECK(past.listed() == std::vector<PastRange>{{Epoch(7), Counter(0), Counter(1)}});
-  past.request(parts.second.id(), past.listed());
+  const std::vector<PastRange> kept{{Epoch(7), Counter(0), Counter(1)}};
+  CHECK(past.listed(parts.second.id()).empty());
+  past.request(parts.second.id(), kept);
+  CHECK(past.listed(parts.second.id()) == kept);
+  CHECK(past.listed(parts.hub.id()).empty());
   const auto next = [&] { return past.next(BitsPerSecond(1'000'000), protocol::max_message_size); };
   CHECK(next().empty());
-  past.request(parts.hub.id(), past.listed());
+  past.request(parts.hub.id(), kept);
   parts.clock.advance(1s);
   CHECK(equal(next(), grants));
   // A person looks, and the frame delays a live picture as a key frame does.
