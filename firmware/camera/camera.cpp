@@ -17,6 +17,7 @@
 #include "camera/owner_settings.hpp"
 #include "camera/reports.hpp"
 #include "device/file_stores.hpp"
+#include "device/past_epochs.hpp"
 #include "device/past_store.hpp"
 #include "device/program.hpp"
 #include "hal/networkmanager/networkmanager.hpp"
@@ -46,15 +47,21 @@ struct Owner {
 };
 
 /// Null if the camera is to keep nothing, or cannot. Then nothing of an earlier run is left either: this run would not
-/// delete it at a change of privacy, masks or hubs.
+/// delete it at a change of privacy, masks or hubs. `epochs`: as the last run left it.
 std::unique_ptr<device::PastStore> open_past(const CameraConfig& config, const device::DeviceState& state,
-                                             const protocol::Route& route, Log& log) {
+                                             const device::EpochFile& epochs, const protocol::Route& route, Log& log) {
   if (config.keep_past) {
     const auto digest = stream::PastFrames::digest_of(config.areas.masks);
     auto folder = digest.and_then([&](const auto& of_masks) {
       return device::PastFolder::open(state.files().past(), {.bytes = std::uint64_t{config.past_mib} << 20}, route,
                                       state.keys().identity.public_key(), of_masks);
     });
+    const auto reserved = epochs.load();
+    if (folder && folder->bytes() > 0 &&
+        !(reserved && device::PastEpochStore::covers(state.files().past(), *reserved))) {
+      log.info("deleting kept pictures, because a version of the camera that keeps none ran since");
+      if (auto r = folder->clear(); !r) folder = std::unexpected(r.error());
+    }
     if (folder) return std::make_unique<device::PastFolder>(std::move(*folder));
     log.error("the camera keeps no pictures while it has no broker, until it is restarted: {}",
               to_string(folder.error()));
@@ -108,6 +115,7 @@ class Camera {
   device::HubKeyFile hub_key_file_;
   std::unique_ptr<device::PastStore> past_;
   device::PastPrivacyStore privacy_store_;
+  device::PastEpochStore epoch_store_;
   stream::RosterValidator roster_;
   stream::Epochs epochs_;
   stream::RequestValidator requests_;
@@ -156,10 +164,11 @@ Camera::Camera(const RunOptions& options, CameraConfig effective, const protocol
       command_file_(state.files().command()),
       privacy_file_(state.files().privacy()),
       hub_key_file_(state.files().prekeys()),
-      past_(open_past(effective_, state, route, log)),
+      past_(open_past(effective_, state, epoch_file_, route, log)),
       privacy_store_(privacy_file_, past_.get(), state.files().past()),
+      epoch_store_(epoch_file_, past_ ? state.files().past() : std::filesystem::path()),
       roster_(rosters_, route, std::move(owner.of_rosters), state.keys()),
-      epochs_(epoch_file_, clock, route, state.keys().identity, enrollment.name),
+      epochs_(epoch_store_, clock, route, state.keys().identity, enrollment.name),
       requests_(route, clock),
       prekeys_(hub_key_file_, clock, log),
       network_(clock),
