@@ -33,7 +33,10 @@ void PastReceiver::subscribe(BootTime now) {
   deps_.client->subscribe(protocol::topic(route_, protocol::Leaf::past), transport::Qos::at_most_once);
 }
 
-void PastReceiver::on_connected() { subscribed_at_ = deps_.clock.boot(); }
+void PastReceiver::on_connected() {
+  subscribed_at_ = deps_.clock.boot();
+  announced_.reset();  // after an outage the camera has a new list
+}
 
 bool PastReceiver::on_disconnected() {
   if (!subscribed_) return false;
@@ -124,6 +127,7 @@ void PastReceiver::on_checked(FrameCheck& frame) {
 }
 
 void PastReceiver::announce(ViewRequester& requester, Epoch current, BootTime now) {
+  if (now - subscribed_at_ < rejection_time) return;  // the camera may connect later than the hub
   if (announced_ == current && (!listed_.empty() || now < next_announcement_)) return;
   announced_ = current;
   next_announcement_ = now + repeat_interval;
