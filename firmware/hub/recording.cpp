@@ -37,10 +37,12 @@ Result<std::unique_ptr<Recording>> Recording::open(const RecordingSettings& sett
                                                    const AccountId& account, const Clock& clock, Log& log,
                                                    OnMotion on_motion) {
   const RecordingFolders folders(settings, state.files().folder);
-  if (settings.folder.empty())
-    if (auto r = make_private_folder(folders.recordings); !r) return std::unexpected(r.error());
   auto keys = recordings::KeyFolder::open(folders.keys, recordings::KeyFolder::Create::yes);
   if (!keys) return std::unexpected(keys.error());
+  if (std::error_code ec; settings.folder.empty() && !fs::exists(folders.recordings, ec)) {
+    if (auto r = make_private_folder(folders.recordings); !r) return std::unexpected(r.error());
+    fs::remove(keys->marker_path(), ec);  // a person deleted the folder
+  }
   auto index = recordings::Index::open(folders.index);
   if (!index && index.error().code == Errc::malformed) {
     log.warning("recordings: {}; building it again", to_string(index.error()));

@@ -125,114 +125,43 @@ Result<std::optional<Item>> ItemReader::next(Content content) {
   return item;
 }
 
-Result<Scan> scan(const RecordingFile& file, std::uint64_t header_size) {
-  Scan found{.groups = {}, .end = header_size, .bad = {}};
-  ItemReader reader(file, header_size, file.size());
-  std::optional<Item> mark;  // without a frame yet
-  for (;;) {
-    const auto offset = reader.offset();
-    const auto item = reader.next(Content::skip);
-    if (!item && item.error().code != Errc::malformed) return std::unexpected(item.error());
-    if (item && !*item) break;
-    const bool is_mark = item && (*item)->head.kind == ItemKind::mark;
-    const bool is_frame = item && (*item)->head.kind == ItemKind::frame;
-    if ((!is_mark && !is_frame) || (is_mark && (mark || found.groups.size() == max_groups)) ||
-        (is_frame && !mark && found.groups.empty())) {
-      found.bad = offset;
-      return found;
-    }
-    if (is_mark) {
-      mark = **item;
-      continue;
-    }
-    if (mark) {
-      found.groups.push_back({.size = mark->head.size, .time = mark->head.time, .digest = {}});
-      mark.reset();
-    }
-    found.groups.back().size += (*item)->head.size;
-    found.end = reader.offset();
+Result<bool> Scanner::step(std::uint64_t bytes) {
+  for (const auto begin = reader_.offset(); reader_.offset() - begin < bytes;) {
+    const auto ended = next();
+    if (!ended || *ended) return ended;
   }
-  if (mark) found.bad = mark->offset;
-  return found;
+  return false;
+}
+
+Result<bool> Scanner::next() {
+  const auto offset = reader_.offset();
+  const auto item = reader_.next(Content::skip);
+  if (!item && item.error().code != Errc::malformed) return std::unexpected(item.error());
+  if (item && !*item) {
+    if (mark_) found_.bad = mark_->offset;
+    return true;
+  }
+  const bool is_mark = item && (*item)->head.kind == ItemKind::mark;
+  const bool is_frame = item && (*item)->head.kind == ItemKind::frame;
+  if ((!is_mark && !is_frame) || (is_mark && (mark_ || found_.groups.size() == max_groups)) ||
+      (is_frame && !mark_ && found_.groups.empty())) {
+    found_.bad = offset;
+    return true;
+  }
+  if (is_mark) {
+    mark_ = **item;
+    return false;
+  }
+  if (mark_) {
+    found_.groups.push_back({.size = mark_->head.size, .time = mark_->head.time, .digest = {}});
+    mark_.reset();
+  }
+  found_.groups.back().size += (*item)->head.size;
+  found_.end = reader_.offset();
+  return false;
 }
 
 namespace fs = std::filesystem;
-
-namespace {
-
-std::unexpected<Error> list_failed(const std::error_code& ec, const fs::path& path) {
-  return fail_errno("listing recordings", path, ec.value());
-}
-
-/// The names in a folder that `accept` accepts, in ascending order. A folder that disappears counts as empty.
-template <class Accept>
-Result<std::vector<std::string>> names_in(const fs::path& folder, Accept accept) {
-  std::vector<std::string> names;
-  std::error_code ec;
-  fs::directory_iterator entries(folder, ec);
-  for (; !ec && entries != fs::directory_iterator(); entries.increment(ec))
-    if (auto name = entries->path().filename().string(); accept(name)) names.push_back(std::move(name));
-  if (ec && ec.value() != ENOENT && ec.value() != ENOTDIR) return list_failed(ec, folder);
-  std::ranges::sort(names);
-  return names;
-}
-
-}  // namespace
-
-Result<std::vector<ListedFile>> list_files(const fs::path& folder, const DeviceId& camera) {
-  std::vector<ListedFile> files;
-  const auto below = folder / camera.to_string();
-  const auto days = names_in(below, is_day_name);
-  if (!days) return std::unexpected(days.error());
-  for (const auto& day : *days) {
-    const auto names = names_in(below / day, is_file_name);
-    if (!names) return std::unexpected(names.error());
-    for (const auto& name : *names) {
-      std::error_code ec;
-      const fs::directory_entry entry(below / day / name, ec);
-      if (ec || !entry.is_regular_file(ec) || entry.is_symlink(ec)) continue;
-      const auto size = entry.file_size(ec);
-      if (!ec) files.push_back({{camera, day, name}, size});
-    }
-  }
-  return files;
-}
-
-Result<std::vector<ListedFile>> list_files(const fs::path& folder) {
-  std::error_code ec;
-  if (!fs::is_directory(folder, ec))
-    return list_failed(ec ? ec : std::error_code(ENOENT, std::generic_category()), folder);
-  const auto cameras = names_in(folder, [](const std::string& name) { return DeviceId::parse(name).has_value(); });
-  if (!cameras) return std::unexpected(cameras.error());
-  std::vector<ListedFile> files;
-  for (const auto& name : *cameras) {
-    auto more = list_files(folder, *DeviceId::parse(name));
-    if (!more) return more;
-    files.insert(files.end(), std::make_move_iterator(more->begin()), std::make_move_iterator(more->end()));
-  }
-  return files;
-}
-
-Result<Difference> compare(Index& index, const std::vector<ListedFile>& files) {
-  Difference difference;
-  std::map<FileName, const ListedFile*> listed;
-  for (const auto& file : files) listed.emplace(file.file, &file);
-  const auto cameras = index.cameras();
-  if (!cameras) return std::unexpected(cameras.error());
-  std::set<FileName> known;
-  for (const auto& camera : *cameras) {
-    const auto indexed = index.files(camera, all_times);
-    if (!indexed) return std::unexpected(indexed.error());
-    for (const auto& file : *indexed) {
-      const auto found = listed.find(file.file);
-      if (found == listed.end()) difference.missing.push_back(file.file);
-      else if (file.reason != EndReason::open && found->second->bytes == file.bytes) known.insert(file.file);
-    }
-  }
-  for (const auto& file : files)
-    if (!known.contains(file.file)) difference.unknown.push_back(file);
-  return difference;
-}
 
 Result<VerifiedHeader> FileInspector::verify(const FileHeader& header, const DeviceId& camera) {
   const auto known = known_.find(camera);
@@ -258,18 +187,25 @@ Result<FileContent> FileInspector::begin(const RecordingFile& file, const Device
 }
 
 Result<FileContent> FileInspector::scanned(const RecordingFile& file, FileContent content) {
-  auto found = scan(file, content.header.size);
-  if (!found) return std::unexpected(found.error());
-  content.groups = std::move(found->groups);
-  content.end = found->end;
+  Scanner scanner(file, content.header.size);
+  if (auto r = scanner.step(file.size() + 1); !r) return std::unexpected(r.error());
+  auto found = scanner.take();
+  content.groups = std::move(found.groups);
+  content.end = found.end;
   return content;
 }
 
 Result<FileContent> FileInspector::read(const RecordingFile& file, const DeviceId& camera) {
+  auto content = read_ends(file, camera);
+  if (!content || content->receipt) return content;
+  return scanned(file, std::move(*content));
+}
+
+Result<FileContent> FileInspector::read_ends(const RecordingFile& file, const DeviceId& camera) {
   auto content = begin(file, camera);
   if (!content) return content;
   auto receipt = file.read_receipt(content->header, content->verified);
-  if (!receipt && receipt.error().code == Errc::not_found) return scanned(file, std::move(*content));
+  if (!receipt && receipt.error().code == Errc::not_found) return content;
   if (!receipt) return std::unexpected(receipt.error());
   content->groups = receipt->receipt.groups;
   content->end = content->header.size;

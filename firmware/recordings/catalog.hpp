@@ -84,24 +84,23 @@ struct Scan {
   std::uint64_t end = 0;             ///< of the last whole frame
   std::optional<std::uint64_t> bad;  ///< place of the first item that is not valid or not whole
 };
-/// `header_size`: of the first item. Errors: io.
-[[nodiscard]] Result<Scan> scan(const RecordingFile& file, std::uint64_t header_size);
+/// Makes it in several steps, because a file may be large. Thread-bound. `file` must outlive the object.
+class Scanner {
+ public:
+  /// `header_size`: of the first item.
+  Scanner(const RecordingFile& file, std::uint64_t header_size)
+      : reader_(file, header_size, file.size()), found_{.groups = {}, .end = header_size, .bad = {}} {}
+  /// Reads at least this number of bytes. Returns true at the end. Errors: io.
+  [[nodiscard]] Result<bool> step(std::uint64_t bytes);
+  /// After the end.
+  [[nodiscard]] Scan take() noexcept { return std::move(found_); }
 
-struct ListedFile {
-  FileName file;
-  std::uint64_t bytes = 0;
+ private:
+  [[nodiscard]] Result<bool> next();
+  ItemReader reader_;
+  Scan found_;
+  std::optional<Item> mark_;  ///< without a frame yet
 };
-/// The files whose path has the form of a recording, in ascending order. Other names are skipped. Errors: not_found
-/// (the folder), permission, io.
-[[nodiscard]] Result<std::vector<ListedFile>> list_files(const std::filesystem::path& folder);
-/// The same for one camera. No recordings are not an error. Errors: permission, io.
-[[nodiscard]] Result<std::vector<ListedFile>> list_files(const std::filesystem::path& folder, const DeviceId& camera);
-
-struct Difference {
-  std::vector<ListedFile> unknown;  ///< not in the index, or with another size, or without a receipt
-  std::vector<FileName> missing;    ///< in the index, but not in the folder
-};
-[[nodiscard]] Result<Difference> compare(Index& index, const std::vector<ListedFile>& files);
 
 /// Header, groups and receipt of one file.
 struct FileContent {
@@ -123,6 +122,8 @@ class FileInspector {
   [[nodiscard]] Result<FileContent> read(const RecordingFile& file, const DeviceId& camera);
   /// The same for a file whose receipt is not valid.
   [[nodiscard]] Result<FileContent> read_without_receipt(const RecordingFile& file, const DeviceId& camera);
+  /// The same without the groups of a file without a receipt, for which the whole file is read.
+  [[nodiscard]] Result<FileContent> read_ends(const RecordingFile& file, const DeviceId& camera);
   using Facts = IndexedFacts;
   /// The data of the index, without motion. A file without a receipt has the reason `open`. Errors: also malformed (no
   /// frame).

@@ -14,6 +14,12 @@
 
 namespace sealcam::recordings {
 
+/// Deletes a file, its entry in the index, and its base key if no other file of the index needs it. `key_in_use`: the
+/// recorder, or a file that is not in the index, may need the key. Deletes the key before the file, so that a crash
+/// leaves no key without a file. Errors: permission, io.
+[[nodiscard]] Result<> delete_recording(const std::filesystem::path& folder, Index& index, const KeyFolder& keys,
+                                        const IndexedFile& file, bool key_in_use);
+
 /// The pictures of one file, from one of its groups on. Thread-bound.
 class PictureSource {
  public:

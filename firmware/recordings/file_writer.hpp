@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Writes one file with recordings, and completes files whose writer was interrupted.
+/// Writes one file with recordings.
 #pragma once
 
 #include <filesystem>
@@ -96,14 +96,5 @@ class FileWriter {
   CaptureTime end_;
   EndReason reason_ = EndReason::open;
 };
-
-/// Cuts a file after its last whole frame with a valid signature, checking the signatures of its last two groups, and
-/// adds a receipt with the reason `interrupted`. Deletes a file without a whole frame. A file with a receipt is not
-/// changed. Returns the facts for the index, or nothing if the file was deleted. Errors: those of
-/// FileInspector::inspect(): the file is not one of this account, or was altered before its last two groups; it is not
-/// changed then. io, permission.
-[[nodiscard]] Result<std::optional<FileInspector::Facts>> complete(const std::filesystem::path& folder,
-                                                                   const FileName& name, FileInspector& inspector,
-                                                                   const crypto::SigningKey& hub);
 
 }  // namespace sealcam::recordings

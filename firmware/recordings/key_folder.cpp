@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
+#include <iterator>
 
 #include "base/file.hpp"
 #include "base/format.hpp"
@@ -94,6 +96,20 @@ Result<> KeyFolder::remove(const DeviceId& camera, protocol::Epoch epoch) const 
   if (::unlink(file.c_str()) == 0) return sync_entries_of(file);
   if (errno == ENOENT) return {};
   return fail_errno("deleting a key of a recording", file);
+}
+
+std::optional<Bytes> KeyFolder::marker_of(const fs::path& recordings) const {
+  const auto content = read_file(marker_path(), marker_size + PATH_MAX);
+  if (!content || content->size() < marker_size) return std::nullopt;
+  const auto [marker, path] = std::pair(ByteView(*content).first(marker_size), ByteView(*content).subspan(marker_size));
+  if (as_text(path) != recordings.native()) return std::nullopt;
+  return Bytes(marker.begin(), marker.end());
+}
+
+Result<> KeyFolder::store_marker(const fs::path& recordings, ByteView marker) const {
+  Bytes content(marker.begin(), marker.end());
+  std::ranges::copy(as_bytes(recordings.native()), std::back_inserter(content));
+  return write_file_durably(marker_path(), content);
 }
 
 bool KeyFolder::contains(const DeviceId& camera, protocol::Epoch epoch) const {

@@ -2,11 +2,13 @@
 /// The base keys of recorded epochs, in the hub's state folder. Each one is wrapped with the hub's archive key.
 ///
 ///     recording-keys/archive             the archive key, 32 bytes
+///     recording-keys/folder              the marker of the folder of recordings, 16 bytes, and its path
 ///     recording-keys/<camera>/<epoch>    a wrapped base key with the camera's name; the epoch has 16 hexadecimal
 ///     digits
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +40,14 @@ class KeyFolder {
   [[nodiscard]] Result<> remove(const DeviceId& camera, protocol::Epoch epoch) const;
   /// Whether there is a file. It may be damaged.
   [[nodiscard]] bool contains(const DeviceId& camera, protocol::Epoch epoch) const;
+
+  static constexpr std::size_t marker_size = 16;
+  /// The marker of the recordings in this folder, as the last store_marker() stored it. Nothing if there is none, or if
+  /// it is of another folder.
+  [[nodiscard]] std::optional<Bytes> marker_of(const std::filesystem::path& recordings) const;
+  /// Errors: permission, io.
+  [[nodiscard]] Result<> store_marker(const std::filesystem::path& recordings, ByteView marker) const;
+  [[nodiscard]] std::filesystem::path marker_path() const { return folder_ / "folder"; }
 
  private:
   KeyFolder(std::filesystem::path folder, crypto::WrappingKey key) : folder_(std::move(folder)), key_(std::move(key)) {}

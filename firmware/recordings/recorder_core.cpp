@@ -24,35 +24,6 @@ RecorderCore::RecorderCore(RecorderConfig config, const RecorderDependencies& de
   status_.quota = config_.quota;
 }
 
-void RecorderCore::start() {
-  list_folder();
-  if (!listed_) next_listing_ = deps_.clock.monotonic() + retry_time;
-}
-
-void RecorderCore::list_folder() {
-  if (auto r = check_folder(); !r) return set_fault(r.error());
-  const auto files = list_files(config_.folder);
-  if (!files) return set_fault(files.error());
-  auto difference = compare(deps_.index, *files);
-  if (!difference) {
-    check_index(difference.error());
-    difference = compare(deps_.index, *files);
-    if (!difference) return set_index_fault(difference.error());
-  }
-  for (const auto& file : difference->missing) (void)deps_.index.remove(file);
-  if (auto r = deps_.index.note_made(deps_.clock.wall()); !r) return set_index_fault(r.error());
-  std::set<FileName> open;
-  for_each_file([&](const FileWriter& file) { open.insert(file.name()); });
-  work_.clear();
-  for (const auto& file : difference->unknown)
-    if (!damaged_.contains(file.file) && !open.contains(file.file)) work_.push_back(file.file);
-  if (work_.size() > 1) deps_.log.info("recordings: adding {} files to the index", work_.size());
-  listed_ = true;
-  update_usage();
-  clear_fault();
-  clear_index_fault();
-}
-
 void RecorderCore::add(const std::shared_ptr<const RecordedEpoch>& epoch, FrameKind kind, Counter counter,
                        ByteView message, CaptureTime now, const PictureMark& mark) {
   const auto& camera = epoch->route.camera;
@@ -61,7 +32,7 @@ void RecorderCore::add(const std::shared_ptr<const RecordedEpoch>& epoch, FrameK
   const PastTrack::Key key{epoch->epoch, counter};
   if (has_past(camera, key)) return;
   const auto stored = [&]() -> Result<> {
-    if (!listed_ && deps_.clock.monotonic() >= next_listing_) start();
+    if (!listed_ && !listing_ && deps_.clock.monotonic() >= next_listing_) start();
     if (track.epoch != epoch)
       if (auto r = begin_epoch(track, epoch); !r) return r;
     if (track.file && track.file->is_full(kind, message.size(), now))
@@ -311,7 +282,7 @@ bool RecorderCore::tick() {
   flush_tracks();
   const auto now = deps_.clock.monotonic();
   if (!listed_ && now >= next_listing_) start();
-  if (!listed_) return false;
+  if (!listed_) return listing_.has_value();
   if (now >= next_cleaning_) {
     next_cleaning_ = now + cleaning_interval;
     // Else a hub that stopped because of others would never write again.
@@ -335,30 +306,6 @@ bool RecorderCore::tick() {
     scan_next();
   }
   return !work_.empty() || more_to_delete_ || motion_unknown_;
-}
-
-void RecorderCore::complete_next() {
-  const auto name = work_.front();
-  work_.pop_front();
-  const auto facts = complete(config_.folder, name, inspector_, deps_.hub);
-  if (facts) {
-    motion_unknown_ = true;
-    if (*facts) (void)put(**facts);
-    else (void)deps_.index.remove(name);
-    more_to_delete_ = more_to_delete_ || work_.empty();
-    return;
-  }
-  if (facts.error().code == Errc::not_found) return;
-  if (facts.error().code == Errc::io || facts.error().code == Errc::permission) {
-    later_.push_back(name);
-    return;
-  }
-  std::optional<Epoch> epoch;
-  if (const auto file = RecordingFile::open(name.below(config_.folder)))
-    if (const auto content = inspector_.read_without_receipt(*file, name.camera))
-      epoch = content->verified.grants.epoch;
-  damaged_.insert_or_assign(name, epoch);
-  deps_.log.warning("recordings: {}; check the folder with 'sealcam-hub recordings verify'", to_string(facts.error()));
 }
 
 void RecorderCore::set_modes(std::vector<std::pair<DeviceId, Mode>> modes) {

@@ -11,7 +11,9 @@
 #include <set>
 
 #include "base/log.hpp"
+#include "recordings/file_completion.hpp"
 #include "recordings/key_folder.hpp"
+#include "recordings/listing.hpp"
 #include "recordings/recorder_past.hpp"
 
 namespace sealcam::recordings {
@@ -34,12 +36,6 @@ struct RecorderDependencies {
   const Clock& clock;
   Log& log;
 };
-
-/// Deletes a file, its entry in the index, and its base key if no other file of the index needs it. `key_in_use`: the
-/// recorder, or a file that is not in the index, may need the key. Deletes the key before the file, so that a crash
-/// leaves no key without a file. Errors: permission, io.
-[[nodiscard]] Result<> delete_recording(const std::filesystem::path& folder, Index& index, const KeyFolder& keys,
-                                        const IndexedFile& file, bool key_in_use);
 
 /// Thread-bound, except status().
 class RecorderCore {
@@ -96,14 +92,17 @@ class RecorderCore {
     std::optional<MonotonicTime> unsynced;  ///< content since then is not durable
   };
 
+  struct Damaged {  ///< a file that is not valid, and is not changed
+    std::optional<Epoch> epoch;
+    std::uint64_t bytes = 0;
+  };
+
   struct Fault {
     RecorderFault kind{};
     std::string text;
     CaptureTime since;
   };
-
-  /// Since the wall clock runs without a step.
-  struct SteadyClock {
+  struct SteadyClock {  ///< since the wall clock runs without a step
     CaptureTime wall;
     BootTime boot;
     CaptureTime newest;  ///< recording from before
@@ -111,7 +110,8 @@ class RecorderCore {
   };
 
   [[nodiscard]] bool may_try() const { return !fault_ || deps_.clock.monotonic() >= *retry_; }
-  void list_folder();
+  [[nodiscard]] Result<> list_folder();
+  void end_listing(const std::vector<ListedFile>& files);
   void flush_tracks();
   void drop(Track& track);
   [[nodiscard]] Result<> begin_epoch(Track& track, const std::shared_ptr<const RecordedEpoch>& epoch);
@@ -141,10 +141,10 @@ class RecorderCore {
   [[nodiscard]] Result<> finish_file(Track& track, EndReason reason);
   void abandon(Track& track);
   void on_synced(Track& track);
-  /// False: the index failed.
-  bool put(const FileInspector::Facts& facts);
+  bool put(const FileInspector::Facts& facts);  ///< false: the index failed
   [[nodiscard]] Result<> make_space();
   [[nodiscard]] Result<std::uint64_t> delete_oldest();
+  [[nodiscard]] std::optional<IndexedFile> oldest_damaged() const;
   void delete_aged();
   [[nodiscard]] Result<> remove(const IndexedFile& file);
   [[nodiscard]] std::vector<IndexedFile> unindexed(const DeviceId& camera, const TimeRange& range);
@@ -170,12 +170,14 @@ class RecorderCore {
   std::map<DeviceId, Track> tracks_;
   std::map<DeviceId, PastWork> past_;
   std::deque<FileName> work_;                                      ///< to complete, or to add to the index
+  std::optional<FileCompletion> completion_;                       ///< of the first one
   std::deque<FileName> later_;                                     ///< the disk failed; again after a minute
-  std::map<FileName, std::optional<Epoch>> damaged_;               ///< reported, and left as they are
+  std::map<FileName, Damaged> damaged_;                            ///< reported, and left as they are
   std::set<std::pair<DeviceId, Epoch>> unneeded_keys_;             ///< unless a file needs them that is not indexed
   std::optional<std::pair<std::uint64_t, std::uint64_t>> device_;  ///< file system and inode of the folder
   std::optional<Bytes> marker_;                                    ///< of the folder, also after it is mounted again
   bool motion_unknown_ = true;                                     ///< files in the index may lack their motion
+  std::optional<FolderListing> listing_;
   bool listed_ = false;
   MonotonicTime next_listing_{};
   std::optional<Fault> fault_;        ///< nothing is recorded until retry_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The recorder's disk space, index and faults.
+/// The recorder's disk space and index.
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -23,10 +23,9 @@ namespace {
 constexpr std::chrono::hours trusted_after{24};
 constexpr std::chrono::hours max_ahead{24};
 constexpr std::chrono::hours max_step{1};
-constexpr std::chrono::seconds recording_time{10};
 /// In the folder; random. Another disk in its place has another one, or none.
 constexpr std::string_view marker_name = ".sealcam-recordings";
-constexpr std::size_t marker_size = 16;
+constexpr std::size_t marker_size = KeyFolder::marker_size;
 /// Other programs may fill the disk. For the reserve, the hub deletes twice what it wrote, because a file system needs
 /// more than the content, and this much at once. A debt of larger files becomes smaller with time.
 constexpr std::int64_t max_allowance = 16 << 20;
@@ -80,18 +79,6 @@ IndexedFile facts_of(const FileName& name, Epoch epoch) {
   return {.file = name, .number = {}, .epoch = epoch, .time = possible_time(name)};
 }
 
-RecorderFault fault_of(const Error& error) {
-  switch (error.native) {
-    case ENOSPC:
-    case EDQUOT: return RecorderFault::full;
-    case EROFS: return RecorderFault::read_only;
-    default: break;
-  }
-  if (error.code == Errc::exhausted) return RecorderFault::full;
-  if (error.code == Errc::permission) return RecorderFault::read_only;
-  return error.code == Errc::not_found ? RecorderFault::missing : RecorderFault::io;
-}
-
 }  // namespace
 
 Result<> delete_recording(const fs::path& folder, Index& index, const KeyFolder& keys, const IndexedFile& file,
@@ -112,10 +99,26 @@ Result<> RecorderCore::check_folder() {
   struct stat info{};
   if (::stat(config_.folder.c_str(), &info) != 0) return fail_errno("opening the folder of recordings", config_.folder);
   const std::pair device{static_cast<std::uint64_t>(info.st_dev), static_cast<std::uint64_t>(info.st_ino)};
-  if (!device_) device_ = device;
+  if (!device_) {
+    // A disk that is not mounted yet leaves an empty folder.
+    if (auto known = deps_.keys.marker_of(config_.folder)) {
+      const auto marker = read_file(config_.folder / marker_name, marker_size);
+      if (!marker || *marker != *known)
+        return std::unexpected(located({Errc::not_found, 0,
+                                        "not the folder in which this hub recorded: mount its disk, or delete the file "
+                                        "recording-keys/folder in the hub's state folder to record here"},
+                                       config_.folder.native()));
+      marker_ = std::move(*known);
+    }
+    device_ = device;
+  }
   if (*device_ == device) {
-    if (!marker_)
-      if (auto marker = read_or_make_marker(config_.folder)) marker_ = std::move(*marker);
+    if (!marker_) {
+      if (auto marker = read_or_make_marker(config_.folder); marker && marker->size() == marker_size) {
+        (void)deps_.keys.store_marker(config_.folder, *marker);  // after an error, again at the next start
+        marker_ = std::move(*marker);
+      }
+    }
     return {};  // a folder that is not writable can be read
   }
   const auto marker = read_file(config_.folder / marker_name, marker_size);
@@ -138,6 +141,7 @@ Result<> RecorderCore::make_space() {
     if (!space) return std::unexpected(space.error());
     auto used = usage_.bytes;
     for_each_file([&](const FileWriter& file) { used += file.bytes(); });
+    for (const auto& [name, damaged] : damaged_) used += damaged.bytes;
     {
       const std::scoped_lock lock(mutex_);
       status_.disk_free = space->bytes;
@@ -160,6 +164,18 @@ Result<> RecorderCore::make_space() {
   }
 }
 
+/// By the time of its name. One in the future must not stay longer than all others.
+std::optional<IndexedFile> RecorderCore::oldest_damaged() const {
+  std::optional<IndexedFile> oldest;
+  for (const auto& [name, damaged] : damaged_) {
+    auto file = facts_of(name, damaged.epoch.value_or(Epoch()));
+    file.bytes = damaged.bytes;
+    if (file.time.begin > deps_.clock.wall()) file.time.begin = {};
+    if (!oldest || file.time.begin < oldest->time.begin) oldest = std::move(file);
+  }
+  return oldest;
+}
+
 /// Returns its bytes; 0 if there is none.
 Result<std::uint64_t> RecorderCore::delete_oldest() {
   auto oldest = deps_.index.oldest();
@@ -167,6 +183,8 @@ Result<std::uint64_t> RecorderCore::delete_oldest() {
     check_index(oldest.error());
     return 0;
   }
+  if (auto damaged = oldest_damaged(); damaged && (!*oldest || damaged->time.begin < (*oldest)->time.begin))
+    *oldest = std::move(damaged);
   if (!*oldest) return 0;
   if (auto r = remove(**oldest); !r) return std::unexpected(r.error());
   const std::scoped_lock lock(mutex_);
@@ -189,8 +207,8 @@ void RecorderCore::delete_aged() {
   auto aged = deps_.index.aged(limit, now, max_deletions);
   if (!aged) return check_index(aged.error());
   more_to_delete_ = more_to_delete_ || aged->size() == max_deletions;
-  for (const auto& [name, epoch] : damaged_)
-    if (possible_time(name).end < limit) aged->push_back(facts_of(name, epoch.value_or(Epoch())));
+  for (const auto& [name, damaged] : damaged_)
+    if (possible_time(name).end < limit) aged->push_back(facts_of(name, damaged.epoch.value_or(Epoch())));
   for (const auto& file : *aged) {
     if (auto r = remove(file); !r) return set_fault(r.error());
     forget(file.file);
@@ -210,6 +228,10 @@ Result<> RecorderCore::remove(const IndexedFile& file) {
       !r)
     return r;
   if (needed) unneeded_keys_.emplace(camera, file.epoch);
+  if (damaged_.erase(file.file) > 0) {
+    update_usage();
+    return {};
+  }
   usage_.bytes -= std::min(usage_.bytes, file.bytes);
   usage_.files -= std::min<std::uint64_t>(usage_.files, 1);
   const std::scoped_lock lock(mutex_);
@@ -221,7 +243,7 @@ Result<> RecorderCore::remove(const IndexedFile& file) {
 std::vector<IndexedFile> RecorderCore::unindexed(const DeviceId& camera, const TimeRange& range) {
   std::set<FileName> names(work_.begin(), work_.end());
   names.insert(later_.begin(), later_.end());
-  for (const auto& [name, epoch] : damaged_) names.insert(name);
+  for (const auto& [name, damaged] : damaged_) names.insert(name);
   std::vector<IndexedFile> found;
   for (const auto& name : names) {
     auto file = facts_of(name, Epoch());
@@ -229,7 +251,7 @@ std::vector<IndexedFile> RecorderCore::unindexed(const DeviceId& camera, const T
     if (name.camera != camera || !overlaps()) continue;
     if (const auto facts = inspector_.inspect(config_.folder, name)) file = facts->file;
     else if (const auto known = damaged_.find(name); known != damaged_.end())
-      file.epoch = known->second.value_or(Epoch());
+      file.epoch = known->second.epoch.value_or(Epoch());
     const auto indexed = deps_.index.files(camera, range);  // also work: a file that was open at the last start
     const bool listed = indexed && std::ranges::contains(*indexed, name, &IndexedFile::file);
     if (overlaps() && !listed) found.push_back(std::move(file));
@@ -261,7 +283,7 @@ bool RecorderCore::may_need(const DeviceId& camera, Epoch epoch) const {
   const auto of_camera = [&](const FileName& name) { return name.camera == camera; };
   return !listed_ || std::ranges::any_of(work_, of_camera) || std::ranges::any_of(later_, of_camera) ||
          std::ranges::any_of(damaged_, [&](const auto& damaged) {
-           return damaged.first.camera == camera && damaged.second.value_or(epoch) == epoch;
+           return damaged.first.camera == camera && damaged.second.epoch.value_or(epoch) == epoch;
          });
 }
 
@@ -336,61 +358,6 @@ void RecorderCore::update_usage() {
   status_.files = usage_.files;
   status_.bytes = usage_.bytes;
   status_.oldest = oldest && *oldest ? std::optional((*oldest)->time.begin) : std::nullopt;
-}
-
-void RecorderCore::set_fault(const Error& error) {
-  // The more exact fault of a key stays.
-  if (fault_ && fault_->kind == RecorderFault::index && error.place &&
-      error.place->find("recording-keys") != std::string::npos)
-    return;
-  set_fault(fault_of(error), error);
-}
-
-void RecorderCore::set_fault(RecorderFault fault, const Error& error) {
-  retry_ = deps_.clock.monotonic() + retry_time;
-  const bool is_new = !fault_ || fault_->kind != fault;
-  if (is_new) deps_.log.error("recordings: not recording ({}): {}", name(fault), to_string(error));
-  fault_ = Fault{fault, to_string(error), is_new ? deps_.clock.wall() : fault_->since};
-  show_fault();
-}
-
-void RecorderCore::clear_fault() {
-  if (!fault_) return;
-  deps_.log.info("recordings: recording again");
-  fault_.reset();
-  show_fault();
-}
-
-void RecorderCore::set_index_fault(const Error& error) {
-  if (!index_fault_) deps_.log.error("recordings: files are not added to the index: {}", to_string(error));
-  index_fault_ = Fault{RecorderFault::index, to_string(error), index_fault_ ? index_fault_->since : deps_.clock.wall()};
-  show_fault();
-}
-
-void RecorderCore::clear_index_fault() {
-  if (!index_fault_) return;
-  deps_.log.info("recordings: files are added to the index again");
-  index_fault_.reset();
-  show_fault();
-}
-
-void RecorderCore::show_fault() {
-  const auto& fault = fault_ ? fault_ : index_fault_ ? index_fault_ : slow_;
-  const std::scoped_lock lock(mutex_);
-  status_.fault = fault ? fault->kind : RecorderFault::none;
-  status_.fault_since = fault ? std::optional(fault->since) : std::nullopt;
-  status_.fault_text = fault ? fault->text : std::string();
-}
-
-Status RecorderCore::status() const {
-  const auto now = deps_.clock.monotonic();
-  const std::scoped_lock lock(mutex_);
-  auto status = status_;
-  for (auto& camera : status.cameras) {
-    const auto stored = stored_at_.find(camera.camera);
-    camera.recording = camera.newest && stored != stored_at_.end() && now - stored->second < recording_time;
-  }
-  return status;
 }
 
 }  // namespace sealcam::recordings

@@ -6,6 +6,7 @@
 
 #include "base/format.hpp"
 #include "protocol/frame.hpp"
+#include "recordings/listing.hpp"
 
 namespace sealcam::recordings {
 

@@ -8,7 +8,7 @@
 #include "input.hpp"
 #include "parties.hpp"
 #include "recordings/file_archive.hpp"
-#include "recordings/file_writer.hpp"
+#include "recordings/file_completion.hpp"
 #include "recordings/verifier.hpp"
 #include "scratch.hpp"
 
@@ -71,16 +71,19 @@ void check_file(ByteView content) {
   const auto report = verify_file(folder, name, *inspector);
   SC_ASSERT(facts || !report.faults.empty() || report.frames == 0);
   SC_ASSERT(report.bytes == content.size());
-  const auto done = complete(folder, name, *inspector, parties().hub.keys().identity);
-  if (!done) {
+  FileCompletion completion(folder, name, *inspector, parties().hub.keys().identity);
+  auto ended = completion.step(1000);
+  while (ended && !*ended) ended = completion.step(1000);
+  if (!ended) {
     SC_ASSERT(must(read_file(name.below(folder), 1 << 20)) == Bytes(content.begin(), content.end()));
     return;
   }
-  if (!*done) return SC_ASSERT(!std::filesystem::exists(name.below(folder)));
+  const auto& done = completion.facts();
+  if (!done) return SC_ASSERT(!std::filesystem::exists(name.below(folder)));
   // A completed file has a receipt, and reads the same again.
   const auto again = must(inspector->inspect(folder, name));
-  SC_ASSERT(again.file.reason != EndReason::open && again.file.bytes == (*done)->file.bytes);
-  SC_ASSERT(again.gaps.size() == (*done)->gaps.size());
+  SC_ASSERT(again.file.reason != EndReason::open && again.file.bytes == done->file.bytes);
+  SC_ASSERT(again.gaps.size() == done->gaps.size());
 }
 
 void check_receipt(ByteView payload) {

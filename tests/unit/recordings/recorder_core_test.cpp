@@ -133,6 +133,42 @@ TEST_CASE("after a kill at any moment, at most the last group is missing") {
   }
 }
 
+TEST_CASE("a large file is completed in steps, with the same result, and frames are recorded meanwhile") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  for (int i = 0; i < 20; ++i) scene.record(stream, i % 5 == 0 ? key : delta, 1'000'000);
+  scene.core.reset();
+  const auto content = RecordingScene::content(scene.path());
+  REQUIRE(content.size() > 2 * FileCompletion::step_bytes);
+  std::vector<Bytes> results;
+  for (const std::uint64_t step : {std::uint64_t{1}, FileCompletion::step_bytes, UINT64_MAX}) {
+    RecordingScene::write(scene.path(), content);
+    FileInspector inspector(scene.owner.account());
+    FileCompletion completion(scene.folder, scene.files()[0].file, inspector, scene.hub.keys().identity);
+    int steps = 1;
+    while (!must(completion.step(step))) ++steps;
+    CHECK((steps > 20) == (step == 1));
+    CHECK((steps <= 3) == (step == UINT64_MAX));
+    CHECK(completion.facts());
+    results.push_back(RecordingScene::content(scene.path()));
+    results.back().resize(results.back().size() - 68);  // the signature is random
+    CHECK(results.back() == results.front());
+  }
+  RecordingScene::write(scene.path(), content);
+  scene.core = std::make_unique<RecorderCore>(
+      scene.config, RecorderDependencies{*scene.index, *scene.keys, scene.hub.keys().identity, scene.owner.account(),
+                                         scene.clock, scene.log});
+  scene.core->start();
+  CHECK(scene.core->tick());
+  CHECK(scene.core->tick());
+  CHECK(scene.verify().without_receipt == 1);
+  scene.group(stream);
+  scene.work();
+  scene.core->end_all(EndReason::stopped);
+  CHECK(scene.verify().without_receipt == 0);
+  CHECK(scene.verify().faults.empty());
+}
+
 TEST_CASE("a power cut at any byte leaves a folder that can be read") {
   RecordingScene scene;
   auto stream = scene.begin();

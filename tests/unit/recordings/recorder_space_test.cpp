@@ -1,31 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Deletion, keys and the folder: what the recorder keeps when the index, the disk or the clock is wrong.
+/// Deletion and keys: what the recorder keeps when the index or the clock is wrong.
 #include <catch2/catch_test_macros.hpp>
 
-#include "recordings/recorder_core.hpp"
-#include "support/recording_scene.hpp"
+#include "unit/recordings/space_scene.hpp"
 
 namespace sealcam::recordings {
 namespace {
 
 using test::must;
+using test::record_file;
 using test::RecordingScene;
+using test::start;
 using namespace std::chrono_literals;
 constexpr auto key = protocol::FrameKind::key, delta = protocol::FrameKind::delta;
-
-/// The recorder starts, and has completed nothing yet.
-void start(RecordingScene& scene) {
-  scene.core = std::make_unique<RecorderCore>(
-      scene.config, RecorderDependencies{*scene.index, *scene.keys, scene.hub.keys().identity, scene.owner.account(),
-                                         scene.clock, scene.log});
-  scene.core->start();
-}
-
-/// One file with a receipt.
-void record_file(RecordingScene& scene, test::RecordedStream& stream, int groups = 2) {
-  scene.groups(stream, groups);
-  scene.core->end_all(EndReason::stopped);
-}
 
 TEST_CASE("while the index is built again, nothing is deleted for space or age, and no key of a file is lost") {
   RecordingScene scene;
@@ -123,53 +110,6 @@ TEST_CASE("a damaged file becomes old by the time of its name") {
   scene.work();
   REQUIRE(scene.files().size() == 1);
   CHECK(scene.read().size() == 10);
-}
-
-TEST_CASE("without the disk, nothing counts as deleted: keys and index stay") {
-  RecordingScene scene;
-  auto stream = scene.begin();
-  record_file(scene, stream);
-  const auto away = scene.disk.path() / "away";
-  scene.config.max_age = std::chrono::days(1);
-  scene.config.quota = 1;
-  scene.core.reset();
-  start(scene);
-  std::filesystem::rename(scene.folder, away);
-  SECTION("the folder is missing") {}
-  SECTION("an empty folder is in its place") { std::filesystem::create_directory(scene.folder); }
-  scene.clock.advance(72h);
-  CHECK_FALSE(scene.core->erase(scene.camera.id(), RecordingScene::all));
-  scene.work();
-  scene.clock.advance(RecorderCore::retry_time);
-  scene.group(stream);
-  scene.work();
-  CHECK(scene.core->status().fault == RecorderFault::missing);
-  CHECK(scene.core->status().deleted_files == 0);
-  CHECK(must(scene.index->files(scene.camera.id(), RecordingScene::all)).size() == 1);
-  CHECK(scene.keys->contains(scene.camera.id(), stream.keys.epoch));
-}
-
-TEST_CASE("recording continues when the same folder is mounted again, by its marker") {
-  RecordingScene scene;
-  auto stream = scene.begin();
-  record_file(scene, stream);
-  const auto away = scene.disk.path() / "away";
-  std::filesystem::rename(scene.folder, away);
-  scene.group(stream);
-  REQUIRE(scene.core->status().fault == RecorderFault::missing);
-  std::filesystem::copy(away, scene.folder, std::filesystem::copy_options::recursive);  // another inode
-  SECTION("the same marker") {
-    scene.clock.advance(RecorderCore::retry_time);
-    record_file(scene, stream);
-    CHECK(scene.core->status().fault == RecorderFault::none);
-    CHECK(scene.verify().frames == 20);
-  }
-  SECTION("another one") {
-    RecordingScene::write(scene.folder / ".sealcam-recordings", Bytes(16, std::byte{1}));
-    scene.clock.advance(RecorderCore::retry_time);
-    scene.group(stream);
-    CHECK(scene.core->status().fault == RecorderFault::missing);
-  }
 }
 
 TEST_CASE("the last pictures before a camera is silent are durable after four seconds, and their file ends") {

@@ -158,7 +158,9 @@ TEST_CASE("frames of another camera, epoch or account, and the receipt of anothe
   RecordingScene::write(altered.first, shorter);
   FileInspector inspector(scene.owner.account());
   auto name = scene.files()[0].file;
-  REQUIRE(complete(scene.folder, name, inspector, scene.hub.keys().identity));
+  FileCompletion completion(scene.folder, name, inspector, scene.hub.keys().identity);
+  while (!must(completion.step())) {
+  }
   const auto older = RecordingScene::content(altered.first);
   const auto older_size = receipt_item_size(std::span(older).last<4>());
   content = altered.without(altered.parts.size() - 1);
