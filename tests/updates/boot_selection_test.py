@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the boot selection of card images with folders instead of a card, and interrupts it at each write."""
+"""Runs the boot selection of card images with folders instead of a card, and interrupts it at each write. Runs the script of U-Boot
+with a shell that has U-Boot's commands."""
 import itertools
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -191,6 +193,50 @@ class PowerFailures(Case):
         wrong.chmod(0o755)
         with self.assertRaises(FileNotFoundError):
             self.moments(wrong)
+
+
+# The commands of U-Boot that boot.cmd uses. $1 is the folder with the files of partition 1.
+U_BOOT = """card=$1 devtype=virtio devnum=0 loadaddr=0 fdtcontroladdr=0 kernel_addr_r=0 ramdisk_addr_r=0
+setenv() { eval "$1=\\$2"; }
+load() { [ "$2" = 0:1 ] && filesize=$(cat "$card/$4" | wc -c) && loaded=$card/$4; }
+env() { shift 4; for name in "$@"; do value=$(sed -n "s/^$name=//p" "$loaded"); [ -z "$value" ] || setenv "$name" "$value"; done; }
+test() { [ -e "$card/$4" ]; }
+fatrm() { $DELETE "$card/$3"; }
+sleep() { :; }
+reset() { exit 0; }
+"""
+
+
+class BootScript(unittest.TestCase):
+    """boot.cmd of qemu-virt."""
+
+    TEXT = (TOP / "board/qemu-virt/image/boot.cmd").read_text()
+
+    def start(self, slot, tryboot, delete="rm", text=TEXT):
+        """Returns (boot partition, whether the file tryboot is left)."""
+        with tempfile.TemporaryDirectory(prefix="sealcam-updates-") as folder:
+            folder = pathlib.Path(folder)
+            content = image_update.autoboot((TOP / "board/qemu-virt/image/autoboot.txt").read_text(), slot)
+            (folder / "autoboot.txt").write_bytes(content)
+            if tryboot:
+                (folder / "tryboot").touch()
+            done = subprocess.run(["sh", "-c", U_BOOT + text, "sh", folder], capture_output=True, text=True, timeout=60, env=os.environ | {"DELETE": delete})
+            found = re.search(r"^sealcam: starting from partition (\d)$", done.stdout, re.M)
+            self.assertTrue(found, done)
+            return int(found[1]), (folder / "tryboot").exists()
+
+    def test_the_file_tryboot_selects_the_other_partition_once(self):
+        for slot, own, other in (("a", 2, 3), ("b", 3, 2)):
+            self.assertEqual(self.start(slot, False), (own, False))
+            self.assertEqual(self.start(slot, True), (other, False))
+
+    def test_a_file_tryboot_that_cannot_be_deleted_selects_nothing(self):
+        for slot, own in (("a", 2), ("b", 3)):
+            self.assertEqual(self.start(slot, True, delete="false"), (own, True))
+
+    def test_control_without_the_result_of_fatrm_each_start_is_a_try(self):
+        text = re.sub(r"if (fatrm .*); then\n", r"\1\nif true; then\n", self.TEXT)
+        self.assertEqual(self.start("a", True, "false", text), (3, True))
 
 
 class Contents(unittest.TestCase):
