@@ -50,9 +50,16 @@ def check_share(text):
     return text
 
 
+def check_minimum(minimum, version):
+    found, limit = ([int(n) for n in image_update.check_version(text).split(".")] for text in (minimum, version))
+    if found > limit:
+        raise Failure(f"the minimum version {minimum} is above the version {version}, so no board could install the bundle; "
+                      f"use {version} or less")
+
+
 def bundle(board, version, parts, output, certificate, key, minimum="0.0.0", share="100", intermediate=()):
     """`parts`: {name: content} of root.img and boot.vfat."""
-    image_update.check_version(minimum)
+    check_minimum(minimum, version)
     with tempfile.TemporaryDirectory(prefix="sealcam-bundle-") as folder:
         content = pathlib.Path(folder) / "content"
         content.mkdir()

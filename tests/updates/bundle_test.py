@@ -112,6 +112,13 @@ class Bundles(unittest.TestCase):
         for share in ("0", "0.01", "99.99", "100", "100.00"):
             self.assertEqual(bundle.check_share(share), share)
 
+    def test_a_minimum_version_above_the_version_is_rejected(self):
+        for minimum in ("1.2.4", "1.10.0", "2.0.0"):
+            with self.assertRaisesRegex(image_parts.Failure, f"the minimum version {minimum} is above the version 1.2.3"):
+                self.make("minimum", minimum=minimum)
+        self.assertFalse((self.folder / "minimum.raucb").exists())
+        self.make("minimum", minimum="1.2.3")  # control
+
 
 class FromAnImage(unittest.TestCase):
     def test_root_and_boot_partition_of_a_card_image(self):
