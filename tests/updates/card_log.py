@@ -6,6 +6,7 @@ import struct
 SECTOR = 512
 MAGIC = 0x6A736677736872
 FLUSH, DISCARD = 1, 4
+AUTOBOOT_ENTRY = b"AUTOBOOTTXT"  # the name of autoboot.txt in a directory entry
 
 Write = collections.namedtuple("Write", "offset size flags place")  # place of the data in the log; bytes
 
@@ -57,3 +58,25 @@ class Log:
                 log.seek(write.place)
                 out.seek(write.offset)
                 out.write(log.read(size))
+
+    def touching(self, start, size):
+        """Returns (number, write) of all writes with data between two places of the card."""
+        return [(n, w) for n, w in enumerate(self.writes) if w.size and w.offset < start + size and w.offset + w.size > start]
+
+    def data(self, write):
+        with self.path.open("rb") as log:
+            log.seek(write.place)
+            return log.read(write.size)
+
+    def check_selection(self, partition, before, contents):
+        """Compares the writes of a kernel with the model of sectors_test.py: one write of one sector replaces the content of slot a in
+        autoboot.txt with that of slot b. Only the entry of the file and the flag in the first sector change after it.
+        `partition`: its place and size. `before`: its content before the first write."""
+        start = partition[0]
+        place, entry = before.index(contents["a"]), before.index(AUTOBOOT_ENTRY) // SECTOR * SECTOR
+        found = self.touching(start + place, SECTOR)
+        if [(w.offset, self.data(w)) for _, w in found] != [(start + place, contents["b"])]:
+            raise ValueError(f"autoboot.txt was not replaced by one write of one sector: {found}")
+        later = {(w.offset - start, w.size) for n, w in self.touching(*partition) if n > found[0][0]}
+        if not later <= {(0, SECTOR), (entry, SECTOR)}:
+            raise ValueError(f"sectors of partition 1 that the model does not have changed after autoboot.txt: {sorted(later)}")

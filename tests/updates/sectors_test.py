@@ -3,8 +3,8 @@
 """The sectors of partition 1 that change while a board selects a slot: each combination of them leaves one valid choice.
 
 The partition is a file. The tests need no privileges, so they do not mount it: mtools creates and deletes files, and the kernel's
-write into autoboot.txt is a model. It changes the content, the times of the file, and the flag that the partition is in use. The
-test in QEMU compares the model with the sectors that the kernel of a board writes.
+write into autoboot.txt is a model. It changes the content, the times of the file, and the flag that the partition is in use.
+power_cuts_test.py compares the model with the sectors that the kernel of a board in QEMU writes.
 """
 import itertools
 import os
@@ -24,7 +24,6 @@ import image_update  # noqa: E402
 
 SECTOR = 512
 CONTENTS = {slot: image_update.autoboot((TOP / "board/qemu-virt/image/autoboot.txt").read_text(), slot) for slot in "ab"}
-NAME = b"AUTOBOOTTXT"  # the name in a directory entry
 IN_USE = 65  # byte of the first sector; bit 0 is set while the partition is mounted for writing
 
 
@@ -62,7 +61,7 @@ class Sectors(unittest.TestCase):
 
     def replaced(self, before):
         """The model of a write into autoboot.txt. Returns (place of the content, partition after it)."""
-        place, entry = before.index(CONTENTS["a"]), before.index(NAME)
+        place, entry = before.index(CONTENTS["a"]), before.index(card_log.AUTOBOOT_ENTRY)
         self.assertEqual(place % SECTOR, 0)
         after = bytearray(before)
         after[place:place + SECTOR] = CONTENTS["b"]
@@ -123,6 +122,31 @@ class WriteLog(unittest.TestCase):
         found = {self.card(self.log.moment(5, random.Random(seed))) for seed in range(200)}
         self.assertEqual({text[1:4] for text in found}, {".BB"})
         self.assertEqual(found, {first + ".BB" + last for first in "AD" for last in ("..", "E.", "EE")})
+
+    def test_a_kernel_with_other_writes_than_the_model_is_found(self):
+        start, place, entry = 10 * SECTOR, 3 * SECTOR, SECTOR
+        before = bytearray(5 * SECTOR)
+        before[place:place + SECTOR], before[entry + 32:entry + 43] = CONTENTS["a"], card_log.AUTOBOOT_ENTRY
+        good = [(0, b"flag"), (place, CONTENTS["b"]), (entry, b"times"), (0, b"flag")]
+
+        def check(writes):
+            data, log = b"", object.__new__(card_log.Log)
+            log.path, log.writes = self.folder / "kernel", []
+            for at, text in writes:
+                text = text.ljust(-(-len(text) // SECTOR) * SECTOR, b"\0")
+                log.writes.append(card_log.Write(start + at, len(text), 0, len(data)))
+                data += text
+            log.path.write_bytes(data)
+            log.check_selection((start, len(before)), bytes(before), CONTENTS)
+
+        check([(4 * SECTOR, b"another file"), *good])
+        for wrong in (good[:1], [*good, good[1]], [(place, CONTENTS["a"]), *good], [(place - SECTOR, b"x" * SECTOR + CONTENTS["b"]), *good[2:]],
+                      [(place, CONTENTS["b"][:100])]):
+            with self.assertRaisesRegex(ValueError, "not replaced by one write"):
+                check(wrong)
+        for late in ((2 * SECTOR, b"allocation table"), (entry, b"x" * 2 * SECTOR), (4 * SECTOR, b"another file")):
+            with self.assertRaisesRegex(ValueError, "that the model does not have"):
+                check([*good, late])
 
 
 if __name__ == "__main__":
