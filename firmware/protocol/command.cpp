@@ -81,6 +81,14 @@ void write_settings(crypto::CborWriter& writer, const CameraSettings& settings) 
   if (zones) write_areas(writer.integer(7), *settings.zones);
 }
 
+void write_consent(crypto::CborWriter& writer, const UpdateConsent& consent) {
+  const bool defers = consent.action == UpdateAction::defer;
+  writer.map(1U + (consent.version.empty() ? 0U : 1U) + (defers ? 1U : 0U));
+  writer.integer(1).integer(static_cast<int>(consent.action));
+  if (!consent.version.empty()) writer.integer(2).text(consent.version);
+  if (defers) writer.integer(3).integer(consent.until.since_epoch.count());
+}
+
 /// The head of item `label`; its value follows.
 template <class T>
 bool begin_item(crypto::CborWriter& writer, int label, const std::optional<CommandItem<T>>& item) {
@@ -93,12 +101,13 @@ Bytes write_items(const Command& command) {
   crypto::CborWriter writer;
   writer.map(std::size_t{command.name.has_value()} + std::size_t{command.privacy.has_value()} +
              std::size_t{command.settings.has_value()} + std::size_t{command.wifi.has_value()} +
-             std::size_t{command.reset.has_value()});
+             std::size_t{command.reset.has_value()} + std::size_t{command.update.has_value()});
   if (begin_item(writer, 1, command.name)) writer.text(command.name->value);
   if (begin_item(writer, 2, command.privacy)) writer.boolean(command.privacy->value);
   if (begin_item(writer, 3, command.settings)) write_settings(writer, command.settings->value);
   if (begin_item(writer, 4, command.wifi)) write_wifi(writer, command.wifi->value);
   if (begin_item(writer, 5, command.reset)) writer.boolean(true);
+  if (begin_item(writer, 6, command.update)) write_consent(writer, command.update->value);
   return writer.take();
 }
 
@@ -217,6 +226,32 @@ Result<ResetOrder> read_reset(crypto::CborReader& reader) {
   return ResetOrder{};
 }
 
+Result<UpdateConsent> read_consent(crypto::CborReader& reader) {
+  auto pairs = Pairs::open(reader);
+  if (!pairs) return std::unexpected(pairs.error());
+  UpdateConsent consent;
+  if (!pairs->next(1)) return fail(Errc::malformed, "update of a command has no action");
+  const auto action = read_limited(reader, static_cast<int>(UpdateAction::reject));
+  if (!action) return std::unexpected(action.error());
+  consent.action = static_cast<UpdateAction>(*action);
+  const bool starts = consent.action == UpdateAction::start, rejects = consent.action == UpdateAction::reject;
+  if (pairs->next(2)) {
+    const auto version = reader.text();
+    if (!version) return std::unexpected(version.error());
+    if (version->empty() || version->size() > UpdateConsent::max_version || !(starts || rejects))
+      return fail(Errc::malformed, "version in an update of a command");
+    consent.version = *version;
+  } else if (rejects) {
+    return fail(Errc::malformed, "update of a command rejects no version");
+  }
+  if (consent.action == UpdateAction::defer) {
+    if (!pairs->next(3)) return fail(Errc::malformed, "update of a command has no end of the deferral");
+    if (auto r = read_time(reader, consent.until); !r) return std::unexpected(r.error());
+  }
+  if (auto r = pairs->finish(); !r) return std::unexpected(r.error());
+  return consent;
+}
+
 template <class T, class Read>
 Result<> read_item(crypto::CborReader& reader, CommandSeq seq, std::optional<CommandItem<T>>& out, Read read) {
   if (auto r = reader.array(2); !r) return std::unexpected(r.error());
@@ -241,6 +276,7 @@ Result<Command> read_items(ByteView plaintext, CommandSeq seq) {
   if (r && pairs->next(3)) r = read_item(reader, seq, command.settings, read_settings);
   if (r && pairs->next(4)) r = read_item(reader, seq, command.wifi, read_wifi);
   if (r && pairs->next(5)) r = read_item(reader, seq, command.reset, read_reset);
+  if (r && pairs->next(6)) r = read_item(reader, seq, command.update, read_consent);
   if (r) r = pairs->finish();
   if (r) r = reader.finish();
   if (!r) return std::unexpected(r.error());

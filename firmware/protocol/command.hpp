@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
+#include "base/clock.hpp"
 #include "base/picture_area.hpp"
 #include "base/types.hpp"
 #include "crypto/cbor.hpp"
@@ -79,6 +80,26 @@ struct CameraSettings {
   friend bool operator==(const CameraSettings&, const CameraSettings&) = default;
 };
 
+/// What the owner decided about updates.
+enum class UpdateAction : std::uint8_t {
+  automatic = 1,  ///< the camera installs updates at its time
+  start = 2,      ///< installs the offer at once
+  defer = 3,      ///< installs nothing before a time
+  reject = 4,     ///< does not install one version
+};
+
+/// Replaces the earlier decision.
+struct UpdateConsent {
+  static constexpr std::size_t max_version = 24;  ///< bytes
+
+  UpdateAction action = UpdateAction::automatic;
+  std::string version{};  ///< to start or reject: 1 to max_version. Empty to start: what the camera was offered
+  CaptureTime until{};    ///< of a deferral, by the owner's clock; 0 otherwise
+  friend bool operator==(const UpdateConsent& a, const UpdateConsent& b) noexcept {
+    return a.action == b.action && a.version == b.version && a.until.since_epoch == b.until.since_epoch;
+  }
+};
+
 /// A value, and the number of the first command that carried it.
 template <class T>
 struct CommandItem {
@@ -98,6 +119,8 @@ struct Command {
   std::optional<CommandItem<CameraSettings>> settings;
   std::optional<CommandItem<Wifi>> wifi;
   std::optional<CommandItem<ResetOrder>> reset;
+  /// A camera from before updates rejects a command with this item.
+  std::optional<CommandItem<UpdateConsent>> update;
 };
 
 /// CBOR ["sealcam/1 command", account, camera, seq].

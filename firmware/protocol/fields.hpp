@@ -58,14 +58,18 @@ Result<> read_number(crypto::CborReader& reader, std::int64_t key, Number& out) 
 }
 
 /// Microseconds since the Unix epoch. The limit of ±2^53 lets every programming language represent the value.
-inline Result<> read_time(crypto::CborReader& reader, std::int64_t key, CaptureTime& out) {
-  if (auto r = reader.key(key); !r) return r;
+inline Result<> read_time(crypto::CborReader& reader, CaptureTime& out) {
   const auto value = reader.integer();
   if (!value) return std::unexpected(value.error());
   constexpr std::int64_t limit = std::int64_t{1} << 53;
   if (*value > limit || *value < -limit) return fail(Errc::malformed, "time is out of range");
   out = CaptureTime{std::chrono::microseconds(*value)};
   return {};
+}
+
+inline Result<> read_time(crypto::CborReader& reader, std::int64_t key, CaptureTime& out) {
+  if (auto r = reader.key(key); !r) return r;
+  return read_time(reader, out);
 }
 
 /// Eight bytes that are not all zero. For numbers with a Strong type of 64 bits.

@@ -2,12 +2,18 @@
 #include "protocol/roster.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "crypto/cbor.hpp"
 #include "crypto/cose.hpp"
 #include "protocol/fields.hpp"
+#include "protocol/software_report.hpp"
 
 namespace sealcam::protocol {
+
+// The entry of the software report in grants: no KEM, and an enc that has the smallest size.
+static constexpr std::uint64_t software_kem = 0;
+static constexpr std::array software_enc{std::byte{0}};
 
 Result<Bytes> encode_index(CameraIndex index, const AccountId& account, const DeviceId& hub,
                            const crypto::SigningKey& owner) {
@@ -189,6 +195,15 @@ Result<> write_grant(crypto::CborWriter& writer, const GrantsInput& input, const
   return {};
 }
 
+/// The entry with the id of the camera.
+Result<> write_software(crypto::CborWriter& writer, const GrantsInput& input, const Route& route) {
+  const auto sealed = seal_software_report(*input.software, route, input.epoch, input.suite, input.content.base_key);
+  if (!sealed) return std::unexpected(sealed.error());
+  writer.bytes(route.camera.bytes()).array(4).unsigned_integer(software_kem).unsigned_integer(0);
+  writer.bytes(software_enc).bytes(*sealed);
+  return {};
+}
+
 Result<> write_grants(crypto::CborWriter& writer, const GrantsInput& input, const Route& route) {
   std::vector<const RosterHub*> hubs;
   for (const RosterHub& hub : input.roster.hubs)
@@ -197,10 +212,19 @@ Result<> write_grants(crypto::CborWriter& writer, const GrantsInput& input, cons
   secret.map(2).integer(1).bytes(input.content.base_key.reveal().first(sframe::key_size(input.suite)));
   secret.integer(2).text(input.content.camera_name);
   Bytes plaintext = secret.take();
-  writer.integer(6).map(hubs.size());
+  const bool reports = input.software != nullptr && hubs.size() < Roster::max_hubs;
+  writer.integer(6).map(hubs.size() + std::size_t{reports});
   Result<> result;
-  for (const RosterHub* hub : hubs)
+  // The entry of the camera is between those of the hubs, because the ids are ascending.
+  bool due = reports;
+  for (const RosterHub* hub : hubs) {
+    if (result && due && route.camera < hub->identity.id()) {
+      result = write_software(writer, input, route);
+      due = false;
+    }
     if (result) result = write_grant(writer, input, route, *hub, plaintext);
+  }
+  if (result && due) result = write_software(writer, input, route);
   wipe(plaintext);
   return result;
 }
@@ -266,6 +290,15 @@ static Result<> read_grants(crypto::CborReader& reader, std::vector<Grant>& gran
   return {};
 }
 
+/// The entry with the id of the camera is no grant. A newer camera may use it in another way.
+static void take_software(Grants& grants, const DeviceId& camera) {
+  const auto it = std::ranges::find(grants.grants, camera, &Grant::hub);
+  if (it == grants.grants.end()) return;
+  if (it->kem == software_kem && it->key == PrekeyNumber() && equal(it->enc, software_enc))
+    grants.software = std::move(it->ciphertext);
+  grants.grants.erase(it);
+}
+
 /// The optional field `key`.
 static Result<> read_field(crypto::CborReader& reader, std::int64_t key, Grants& grants) {
   if (key == 9) {
@@ -318,6 +351,7 @@ Result<Grants> decode_grants(ByteView message, const Route& route, const crypto:
   if (auto r = read_time(reader, 5, grants.created); !r) return std::unexpected(r.error());
   if (auto r = reader.key(6); !r) return std::unexpected(r.error());
   if (auto r = read_grants(reader, grants.grants); !r) return std::unexpected(r.error());
+  take_software(grants, route.camera);
   if (auto r = read_more(reader, *pairs - 6, grants); !r) return std::unexpected(r.error());
   if (auto r = reader.finish(); !r) return std::unexpected(r.error());
   return grants;

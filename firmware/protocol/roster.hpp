@@ -19,6 +19,8 @@
 
 namespace sealcam::protocol {
 
+struct SoftwareReport;
+
 struct CameraIndex {
   static constexpr std::size_t max_cameras = 1024;
   IndexVersion version;
@@ -91,6 +93,7 @@ struct Grants {
   std::optional<CommandSeq> command;  ///< the newest command that the camera applied
   std::optional<WifiFault> wifi;      ///< why the camera is not in the owner's network
   bool not_stored = false;            ///< after a restart the camera would follow an earlier roster or command
+  Bytes software{};                   ///< sealed software report; empty: none
 };
 
 /// The content of a grant.
@@ -113,11 +116,14 @@ struct GrantsInput {
   std::optional<CommandSeq> command{};
   std::optional<WifiFault> wifi{};
   bool not_stored = false;
+  /// Nothing, or with Roster::max_hubs active hubs: the grants have no software report.
+  const SoftwareReport* software = nullptr;
   /// The newest prekey of a hub. Without this function, or if it returns nothing, the publisher uses the key in the
   /// roster.
   std::function<std::optional<Prekey>(const DeviceId& hub)> prekey{};
 };
-/// Seals to every active hub of the roster and signs. Errors: crypto, invalid_argument (name too long, command 0).
+/// Seals to every active hub of the roster and signs. Errors: crypto, invalid_argument (name too long, command 0, a
+/// text of the software report that receivers ignore).
 [[nodiscard]] Result<Bytes> encode_grants(const GrantsInput& input, const Route& route,
                                           const crypto::SigningKey& camera);
 /// Verifies and parses. Opens nothing. Errors: as verify_message(), unsupported (suite).

@@ -161,6 +161,12 @@ void control_seeds(Seeds& seeds) {
   crypto::CborWriter grant;
   grant.map(2).integer(1).bytes(HonestCamera::base_key(0).reveal().first(16)).integer(2).text("Front door");
   seeds.put("control_fuzz", "grant-plaintext", {2}, grant.view());
+  crypto::CborWriter update, software;
+  update.map(1).integer(6).array(2).integer(1).map(2).integer(1).integer(2).integer(2).text("0.2.0");
+  seeds.put("control_fuzz", "command-update", {8}, update.view());
+  software.map(2).integer(1).text("0.1.0").integer(2).map(3).integer(2).integer(2).integer(3).text("0.2.0");
+  software.integer(4).array(4).text("0.1.9").integer(2).text("no sensor").integer(1'790'000'000);
+  seeds.put("control_fuzz", "software-plaintext", {11}, software.view());
 }
 
 void inspector_seeds(Seeds& seeds) {

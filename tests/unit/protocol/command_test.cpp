@@ -46,6 +46,7 @@ Command everything() {
                        PictureAreas(max_picture_areas, {990, 995, 10, 5}), 30U, PictureAreas{{0, 0, 1000, 1000}}}};
   command.wifi = {CommandSeq(7), {.ssid = must(from_hex("00ff41")), .passphrase = must(Passphrase::parse("12345678"))}};
   command.reset = {CommandSeq(8), {}};
+  command.update = {CommandSeq(6), {.action = UpdateAction::start, .version = "0.2.0"}};
   return command;
 }
 
@@ -77,6 +78,9 @@ TEST_CASE("a decoded command equals the encoded one") {
   CHECK(read.wifi->value.passphrase.reveal() == "12345678");
   REQUIRE(read.reset);
   CHECK(read.reset->since == CommandSeq(8));
+  REQUIRE(read.update);
+  CHECK(read.update->since == CommandSeq(6));
+  CHECK(read.update->value == everything().update->value);
 }
 
 TEST_CASE("a command without items and settings without values are valid") {
