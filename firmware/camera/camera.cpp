@@ -16,6 +16,7 @@
 #include "camera/capture_factory.hpp"
 #include "camera/owner_settings.hpp"
 #include "camera/reports.hpp"
+#include "camera/update_status.hpp"
 #include "device/file_stores.hpp"
 #include "device/past_epochs.hpp"
 #include "device/past_store.hpp"
@@ -123,6 +124,7 @@ class Camera {
   hal::networkmanager::NetworkManager network_;
   WifiController wifi_;
   StateActions actions_;
+  SoftwareMonitor software_;
   stream::CommandValidator commands_;
   stream::Privacy privacy_;
   stream::CommandExecutor executor_;
@@ -173,7 +175,9 @@ Camera::Camera(const RunOptions& options, CameraConfig effective, const protocol
       prekeys_(hub_key_file_, clock, log),
       network_(clock),
       wifi_({state.files(), network_, clock, log}),
-      actions_({state.files(), options_.config, factory_, control_, wifi_, log}, enrollment, effective_),
+      actions_({state.files(), options_.config, factory_, control_, wifi_, log, options.update_file}, enrollment,
+               effective_),
+      software_(options.update_file, clock),
       commands_(command_file_, route, std::move(owner.of_commands), state.keys().hpke),
       privacy_(privacy_store_, control_),
       executor_({clock, log, commands_, actions_, privacy_, epochs_}),
@@ -225,6 +229,10 @@ void Camera::wait_for_tick() {
     if (error) return;
     publisher_.tick();
     if (!stopping_ && wifi_.tick(client_->connected())) report_wifi();
+    if (!stopping_ && software_.tick()) {
+      epochs_.set_software(software_.report());
+      publisher_.renew();
+    }
     check_for_reset();
     check_for_rollback();
     check_for_fault();
@@ -352,6 +360,7 @@ Result<End> Camera::run() {
   reserve_space();
   wifi_.load();
   if (const auto* fault = wifi_.fault()) epochs_.set_wifi(fault->fault);
+  epochs_.set_software(software_.report());
   frames_.assign(::dup(wake_.get()));
   // Sensor and encoder open while the network connects.
   capture_thread_ = std::jthread([this](const std::stop_token& stop) {

@@ -39,8 +39,9 @@ struct CameraConfig {
 
 struct RunOptions {
   CameraConfig config;
-  std::filesystem::path status_file;  ///< absolute; empty: none
-  MonotonicTime started;              ///< of the process
+  std::filesystem::path status_file;    ///< absolute; empty: none
+  MonotonicTime started;                ///< of the process
+  std::filesystem::path update_file{};  ///< status of the updater
 };
 
 enum class End {

@@ -9,6 +9,7 @@
 
 #include "base/format.hpp"
 #include "camera/reports.hpp"
+#include "camera/update_status.hpp"
 #include "device/program.hpp"
 #include "hal/ffmpeg/support.hpp"
 #include "hal/modules/modules.hpp"
@@ -60,6 +61,7 @@ Diagnosis examine(const DoctorSubject& subject) {
   diagnostics.check_memory();
   diagnostics.check_clock();
   diagnostics.check_support();
+  diagnostics.check_update();
   return {model.name, kernel, diagnostics.take()};
 }
 
@@ -88,6 +90,7 @@ int run_doctor(const DoctorOptions& options, const Clock& clock) {
       .system = board::SystemView(),
       .catalog = folder ? board::read_catalog(*folder) : std::unexpected(folder.error()),
       .state = options.state,
+      .update_file = options.update_file,
       .encoders = hal::ffmpeg::h264_encoders(),
       .libcamera_problem = hal::modules::libcamera_problem,
       .now = clock.wall(),
@@ -318,6 +321,19 @@ void Diagnostics::check_support() {
   auto text = device::support_text(subject_.now);
   if (device::support_ended(subject_.now)) warn("support", std::move(text), std::string(device::support_step));
   else ok("support", std::move(text));
+}
+
+void Diagnostics::check_update() {
+  const auto status = read_update_status(subject_.update_file);
+  if (!status) return ok("update", "there is no updater; install updates with the package manager, such as apt");
+  static constexpr const char* log = "see the log: journalctl -u sealcam-update";
+  if (status->state == protocol::UpdateState::other)
+    return warn("update", subject_.update_file.string() + " cannot be read", log);
+  auto text = sealcam::format("image {}: {}", status->version.empty() ? "of unknown version" : status->version,
+                              protocol::to_text(*status));
+  const bool failed = status->last && status->last->result != protocol::UpdateResult::installed;
+  if (failed) warn("update", std::move(text), log);
+  else ok("update", std::move(text));
 }
 
 }  // namespace sealcam::camera

@@ -44,6 +44,7 @@ struct DoctorOptions {
   bool optional = false;  ///< a missing configuration file gives the defaults
   std::string source{};   ///< replaces /source/backend; empty: it does not
   std::filesystem::path state{};
+  std::filesystem::path update_file{};  ///< of the updater
   bool json = false;
 };
 
@@ -53,9 +54,10 @@ struct DoctorSubject {
   std::expected<std::vector<hal::board::Model>, std::string> catalog;
   std::expected<CameraConfig, std::string> config{};
   std::filesystem::path config_file{};
-  bool configured = true;             ///< the file exists
-  std::filesystem::path state;        ///< on this machine, not below the root of `system`
-  std::vector<std::string> encoders;  ///< the H.264 encoders of this FFmpeg
+  bool configured = true;               ///< the file exists
+  std::filesystem::path state;          ///< on this machine, not below the root of `system`
+  std::filesystem::path update_file{};  ///< the same
+  std::vector<std::string> encoders;    ///< the H.264 encoders of this FFmpeg
   /// Called if the configuration takes a camera of libcamera. Returns why its module cannot be used, or an empty text.
   std::function<std::string()> libcamera_problem = [] { return std::string(); };
   CaptureTime now;
@@ -107,6 +109,7 @@ class Diagnostics {
   void check_memory();
   void check_clock();
   void check_support();
+  void check_update();
 
   [[nodiscard]] std::vector<Finding> take() { return std::move(findings_); }
 

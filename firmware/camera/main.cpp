@@ -15,6 +15,7 @@
 #include "camera/capture_factory.hpp"
 #include "camera/doctor.hpp"
 #include "camera/reports.hpp"
+#include "camera/update_status.hpp"
 #include "device/device_state.hpp"
 #include "device/program.hpp"
 #include "hal/board/board_data.hpp"
@@ -27,7 +28,7 @@ using namespace sealcam;
 namespace fs = std::filesystem;
 
 struct Options {
-  std::string config, state, status, source;
+  std::string config, state, status, source, update_status = camera::usual_update_file;
   bool check_config = false;
   bool doctor = false;
   bool json = false;
@@ -115,12 +116,14 @@ int run(const Options& given, char** argv, MonotonicTime started, const Clock& c
   // The key store changes the working folder, so relative paths are resolved before.
   const fs::path config_file = device::path_option(given.config, [] { return configuration_folder() / "camera.json"; });
   const fs::path folder = device::path_option(given.state, [] { return state_folder("camera"); });
-  camera::RunOptions options{.config = {}, .status_file = {}, .started = started};
+  camera::RunOptions options{
+      .config = {}, .status_file = {}, .started = started, .update_file = fs::absolute(given.update_status)};
   if (given.doctor) {
     return camera::run_doctor({.config_file = config_file,
                                .optional = given.config.empty(),
                                .source = given.source,
                                .state = folder,
+                               .update_file = fs::absolute(given.update_status),
                                .json = given.json},
                               clock);
   }
@@ -159,6 +162,9 @@ static int run_command_line(int argc, char** argv) {
   app.add_option("--config", options.config, "Configuration file (default: $XDG_CONFIG_HOME/sealcam/camera.json)");
   app.add_option("--state", options.state, "State folder (default: $XDG_STATE_HOME/sealcam/camera)");
   app.add_option("--status", options.status, "Write counters as one line of JSON into this file every second");
+  app.add_option("--update-status", options.update_status,
+                 "Report the state of updates from this file of the updater (default: the file of a card image)")
+      ->type_name("FILE");
   app.add_option(
          "--source", options.source,
          sealcam::format("Take pictures from this backend instead of the configured source; {} draws a test picture",

@@ -313,4 +313,8 @@ void StateActions::apply(const CameraConfig& changed) {
 
 Result<> StateActions::do_join(const protocol::Wifi& wifi) { return deps_.wifi.join(wifi); }
 
+Result<> StateActions::do_decide_update(const protocol::CommandItem<protocol::UpdateConsent>& consent) {
+  return store_consent(deps_.files.update_consent(), deps_.update_file, consent);
+}
+
 }  // namespace sealcam::camera

@@ -14,6 +14,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "camera/capture_factory.hpp"
+#include "camera/update_status.hpp"
 #include "device/enrollment.hpp"
 #include "hal/board_control.hpp"
 #include "protocol/command.hpp"
@@ -125,6 +126,7 @@ class StateActions final : public stream::CommandActions {
     stream::CaptureControl& control;
     WifiController& wifi;
     Log& log;
+    std::filesystem::path update_file = usual_update_file;
   };
   StateActions(const Dependencies& deps, device::Enrollment enrollment, CameraConfig effective)
       : deps_(deps), enrollment_(std::move(enrollment)), effective_(std::move(effective)) {}
@@ -133,6 +135,7 @@ class StateActions final : public stream::CommandActions {
   Result<> do_rename(std::string_view name) override;
   Result<stream::Quality> do_change(const protocol::CameraSettings& settings) override;
   Result<> do_join(const protocol::Wifi& wifi) override;
+  Result<> do_decide_update(const protocol::CommandItem<protocol::UpdateConsent>& consent) override;
   void apply(const CameraConfig& changed);
 
   Dependencies deps_;

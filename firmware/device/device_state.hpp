@@ -27,6 +27,8 @@ struct StateFiles {
   [[nodiscard]] std::filesystem::path resetting() const { return folder / "resetting"; }
   [[nodiscard]] std::filesystem::path settings() const { return folder / "settings.json"; }
   [[nodiscard]] std::filesystem::path wifi() const { return folder / "wifi.json"; }
+  /// The owner's decision about updates, for the updater of a card image.
+  [[nodiscard]] std::filesystem::path update_consent() const { return folder / "update-consent.json"; }
   /// The rosters of one account: those of an earlier owner do not count.
   [[nodiscard]] std::filesystem::path rosters(const AccountId& account) const {
     return folder / "rosters" / account.to_string();

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON files: the strict reader, the configuration of the programs, the enrollment, the account and the access tokens.
+// JSON files: the strict reader, the configuration of the programs, the enrollment, the account, the access tokens, and
+// the state of the updater.
 #include <nlohmann/json.hpp>
 
 #include "base/config.hpp"
 #include "camera/camera.hpp"
+#include "camera/update_status.hpp"
+#include "crypto/psa.hpp"
 #include "device/enrollment.hpp"
 #include "hub/access/access.hpp"
 #include "hub/app.hpp"
@@ -95,19 +98,31 @@ void check_tokens(std::string_view text) {
   }
 }
 
+/// Each file gives a report that can be sealed.
+void check_update_status(std::string_view text) {
+  const auto status = camera::parse_update_status(text);
+  const protocol::SoftwareReport report{"0.1.0", status};
+  const protocol::Route route{};
+  const auto suite = crypto::sframe::CipherSuite::aes_128_gcm_sha256_128;
+  SC_ASSERT(crypto::init().has_value());
+  SC_ASSERT(protocol::seal_software_report(report, route, protocol::Epoch(1), suite, {}).has_value());
+  SC_ASSERT(!protocol::to_text(status).contains('\n'));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input in(data, size);
   const auto choice = in.byte();
   const auto text = in.text();
-  switch (choice % 6) {
+  switch (choice % 7) {
     case 0: check_reader(text); break;
     case 1: check_camera(text); break;
     case 2: check_hub(text); break;
     case 3: check_enrollment(text); break;
     case 4: check_account(text); break;
     case 5: check_tokens(text); break;
+    case 6: check_update_status(text); break;
   }
   return 0;
 }

@@ -132,6 +132,9 @@ void json_seeds(Seeds& seeds) {
   seeds.put("config_fuzz", "tokens", {5},
             R"({"version": 1, "tokens": [{"name": "Home Assistant", "rights": "view", "hash": ")" +
                 to_base64url(Bytes(32)) + R"(", "created": 1790000000, "used": 1790000000, "browser": false}]})");
+  seeds.put("config_fuzz", "update-status", {6},
+            R"({"version":"0.1.0","slot":"a","state":"offered","offer":"0.2.0","share":10,"last":{"version":"0.1.9",)"
+            R"("result":"rolled_back","reason":"no sensor","at":1790000000}})");
   seeds.put("config_fuzz", "deep", {0}, R"({"x":)" + std::string(2000, '[') + std::string(2000, ']') + "}");
 }
 

@@ -113,6 +113,7 @@ class RecordingActions final : public stream::CommandActions {
  public:
   std::vector<std::string> done;
   std::optional<protocol::CameraSettings> changed;  ///< the newest settings
+  std::optional<std::string> decided;               ///< the newest decision about updates
   bool broken = false;
   stream::Quality best;
 
@@ -130,6 +131,16 @@ class RecordingActions final : public stream::CommandActions {
     return best;
   }
   Result<> do_join(const protocol::Wifi& wifi) override { return record("wifi " + std::string(as_text(wifi.ssid))); }
+  Result<> do_decide_update(const protocol::CommandItem<protocol::UpdateConsent>& consent) override {
+    static constexpr std::array actions{"automatic", "start", "defer", "reject"};
+    std::string text = actions.at(static_cast<std::size_t>(consent.value.action) - 1);
+    if (!consent.value.version.empty()) text += " " + consent.value.version;
+    if (consent.value.action == protocol::UpdateAction::defer)
+      text += " " + std::to_string(consent.value.until.since_epoch.count());
+    if (auto r = record("update " + text); !r) return r;
+    decided = text;
+    return {};
+  }
 };
 
 /// State that outlives a restart of the camera.

@@ -103,6 +103,10 @@ Result<> CommandExecutor::apply_items(protocol::Command& command, Change& change
     if (auto r = deps_.actions.join(command.wifi->value); !r) return r;
     command.wifi.reset();
   }
+  if (command.update) {
+    if (auto r = deps_.actions.decide_update(*command.update); !r) return r;
+    command.update.reset();
+  }
   return {};
 }
 

@@ -28,11 +28,16 @@ class CommandActions {
   [[nodiscard]] Result<Quality> change(const protocol::CameraSettings& settings) { return do_change(settings); }
   /// Errors: permission, io.
   [[nodiscard]] Result<> join(const protocol::Wifi& wifi) { return do_join(wifi); }
+  /// Replaces the earlier decision about updates. Errors: permission, io.
+  [[nodiscard]] Result<> decide_update(const protocol::CommandItem<protocol::UpdateConsent>& consent) {
+    return do_decide_update(consent);
+  }
 
  private:
   virtual Result<> do_rename(std::string_view name) = 0;
   virtual Result<Quality> do_change(const protocol::CameraSettings& settings) = 0;
   virtual Result<> do_join(const protocol::Wifi& wifi) = 0;
+  virtual Result<> do_decide_update(const protocol::CommandItem<protocol::UpdateConsent>& consent) = 0;
 };
 
 /// Keeps the sensor closed, also after a power cut. After a failure the sensor is closed rather than open.

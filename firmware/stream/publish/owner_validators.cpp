@@ -120,6 +120,7 @@ void CommandValidator::set_pending(protocol::Command command) {
   drop_applied(command.settings);
   drop_applied(command.wifi);
   drop_applied(command.reset);
+  drop_applied(command.update);
   pending_ = std::move(command);
 }
 

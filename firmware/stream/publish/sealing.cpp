@@ -118,6 +118,7 @@ Result<> Epochs::begin(const protocol::Roster& roster, const crypto::Digest& ros
                                          .command = command_,
                                          .wifi = wifi_,
                                          .not_stored = not_stored_,
+                                         .software = software_ ? &*software_ : nullptr,
                                          .prekey = std::move(prekeys)},
                                         route_, camera_);
   if (!grants) return std::unexpected(grants.error());

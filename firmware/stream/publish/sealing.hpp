@@ -13,6 +13,7 @@
 #include "device/stores.hpp"
 #include "protocol/frame.hpp"
 #include "protocol/roster.hpp"
+#include "protocol/software_report.hpp"
 #include "protocol/view_request.hpp"
 #include "stream/capture/access_unit_queue.hpp"
 
@@ -85,6 +86,8 @@ class Epochs {
   void set_command(std::optional<CommandSeq> command) noexcept { command_ = command; }
   /// The reason why the camera did not join the owner's network.
   void set_wifi(std::optional<protocol::WifiFault> fault) noexcept { wifi_ = fault; }
+  /// Version and updates. Its texts have at most the sizes of the protocol. Without a report, the grants have none.
+  void set_software(protocol::SoftwareReport report) { software_ = std::move(report); }
   /// The camera could not store the roster, the command or the privacy that it follows.
   void set_not_stored(bool not_stored) noexcept { not_stored_ = not_stored; }
   [[nodiscard]] bool not_stored() const noexcept { return not_stored_; }
@@ -123,6 +126,7 @@ class Epochs {
   std::string camera_name_;
   std::optional<CommandSeq> command_;
   std::optional<protocol::WifiFault> wifi_;
+  std::optional<protocol::SoftwareReport> software_;
   EpochLimits limits_;
   std::optional<Epoch> current_;
   std::optional<crypto::sframe::SealingKey> key_;
