@@ -364,6 +364,7 @@ CameraStatus CameraWatch::status() const {
   CameraStatus s;
   s.id = route_.camera;
   s.name = name_;
+  s.software = software_;
   s.state = state(now);
   s.reason = reason(s.state, now);
   s.member = membership_.member();

@@ -98,13 +98,14 @@ class CameraWatch {
   void on_accepted(EpochState& epoch, StreamOrder::Verdict verdict, const FrameCheck& frame);
   void accept_echo(EpochState& epoch, const FrameCheck& frame);
   void promote(EpochState& epoch, ChallengeSerial echoed);
-  /// Also of a candidate, because a camera without a viewer gets no current epoch. The camera signed the name, and a
-  /// broker that delivers older grants cannot bring an older name back.
+  /// Also of a candidate, because a camera without a viewer gets no current epoch. The camera signed name and software
+  /// report, and a broker that delivers older grants cannot bring older ones back.
   void take_name(const EpochState& epoch) {
     const auto counter = EpochSet::counter_of(epoch.epoch);
     if (counter < name_counter_) return;
     name_counter_ = counter;
     name_ = epoch.camera_name;
+    software_ = epoch.software;
   }
   void hand_out(EpochState& epoch, PictureInfo picture, ByteView access_unit) {
     epoch.shown = true;
@@ -150,6 +151,7 @@ class CameraWatch {
   std::optional<BootTime> status_request_;  ///< last time at which a status caused a request
   std::optional<Counter> last_still_;
   std::string name_;
+  std::shared_ptr<const protocol::SoftwareReport> software_;
   std::uint32_t name_counter_ = 0;  ///< of the epoch whose grants contained the name
   CameraCounters counters_;
   std::optional<CameraStatus> reported_;

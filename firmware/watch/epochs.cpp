@@ -36,6 +36,8 @@ Result<EpochState> open_epoch(const protocol::Grants& grants, const protocol::Ro
       .grant_key = used,
       .known_since = next,
   };
+  if (auto software = protocol::open_software_report(grants, route, *content))
+    state.software = std::make_shared<const protocol::SoftwareReport>(std::move(*software));
   if (keep_key)
     state.recorded =
         std::make_shared<device::RecordedEpoch>(route, crypto::PublicKey(), Bytes(), Bytes(), grants.epoch,

@@ -44,7 +44,8 @@ struct EpochState {
   Epoch epoch;
   std::shared_ptr<const crypto::sframe::OpeningKey> key;
   std::string camera_name;
-  PrekeyNumber grant_key{};       ///< number of this hub's key that opened the grant
+  std::shared_ptr<const protocol::SoftwareReport> software{};  ///< null: the camera reports none that this hub can read
+  PrekeyNumber grant_key{};                                    ///< number of this hub's key that opened the grant
   ChallengeSerial known_since{};  ///< challenges from this serial on were made after the grants arrived
   StreamOrder order{};
   PictureGroup held{held_limit};  ///< pictures before the first echo; shown together with it

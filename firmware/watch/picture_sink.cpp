@@ -42,7 +42,7 @@ bool CameraStatus::same_report(const CameraStatus& o) const {
          epoch == o.epoch && privacy == o.privacy && hint == o.hint && may_switch_privacy == o.may_switch_privacy &&
          requested_privacy == o.requested_privacy && privacy_failed == o.privacy_failed &&
          roster_version == o.roster_version && width == o.width && height == o.height &&
-         detects_motion == o.detects_motion;
+         detects_motion == o.detects_motion && software == o.software;
 }
 
 void PictureGroup::add(const PictureInfo& picture, ByteView access_unit) {

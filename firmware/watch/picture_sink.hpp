@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "crypto/keys.hpp"
 #include "protocol/envelope.hpp"
 #include "protocol/frame.hpp"
+#include "protocol/software_report.hpp"
 #include "protocol/status.hpp"
 #include "watch/membership.hpp"
 
@@ -107,6 +109,8 @@ struct CameraStatus {
   Reason hint = Reason::none;             ///< privacy or a fault of its newest status, which may be an old one
   std::optional<CaptureTime> hint_since;  ///< time of the first status with this hint, by the hub's wall clock
   std::optional<bool> detects_motion;     ///< by its newest report
+  /// By the epoch with the greatest number that this hub could open. Null: the camera reports none.
+  std::shared_ptr<const protocol::SoftwareReport> software;
   bool may_switch_privacy = false;        ///< from this hub's entry on the roster
   std::optional<bool> requested_privacy;  ///< the hub requests this value at the moment
   std::optional<bool> privacy_failed;     ///< the last requested value, if the camera did not apply it

@@ -9,6 +9,7 @@ import { openGrant, openGrants, openStatus } from "./messages.js";
 import { ShownPictures } from "./order.js";
 import { Requester } from "./requests.js";
 import { OpeningKey } from "./sframe.js";
+import { openSoftware } from "./software.js";
 import { Membership, ReportedState } from "./state.js";
 
 const ANSWER_MS = 20_000, STATUS_MS = 1000;
@@ -18,6 +19,8 @@ export class Camera {
   rejected = new RejectCounts();
   rejectedControl = new RejectCounts();
   name = "";
+  software = null;          // of the epoch with the greatest counter that this hub opened (R-UPDATE-4)
+  #softwareCounter = 0n;
   #hub;
   #idBytes;
   #aad;
@@ -99,19 +102,27 @@ export class Camera {
     this.#requester.clearUnopened();
     this.#epochs.add(new Epoch({ ...opened, number: grants.epoch, knownSince: this.#requester.challenges.next }));
     this.name ||= opened.name;
+    this.#takeSoftware(grants.epoch >> 32n, opened.software);
     this.#requestDue();
     await this.#checkAll(this.#waiting.take(grants.epoch));
   }
 
-  // { key, name }, or the Reject.
+  #takeSoftware(counter, software) {
+    if (counter < this.#softwareCounter) return;
+    this.#softwareCounter = counter;
+    this.software = software;
+  }
+
+  // { key, name, software }, or the Reject.
   async #open(grants) {
     const { account, identity, prekeys } = this.#hub;
     try {
       const { baseKey, name } = await openGrant(grants, account, this.#idBytes, identity.id, (number) => prekeys.find(number));
       const key = await OpeningKey.derive(grants.suite, grants.epoch, baseKey);
+      const software = await openSoftware(grants, account, this.#idBytes, baseKey);
       baseKey.fill(0);
       prekeys.noteUsed(grants.own.key);
-      return { key, name };
+      return { key, name, software };
     } catch (error) {
       if (!(error instanceof Reject)) throw error;
       return error;

@@ -61,9 +61,6 @@ export class Reader {
 
   get left() { return this.#bytes.length - this.#at; }
 
-  // Rejects bytes after the last item.
-  end() { require(this.left === 0); }
-
   // The argument of an item: a Number below 2^32, or else a BigInt.
   #argument(major) {
     require(this.left > 0);
@@ -156,10 +153,32 @@ export class Reader {
     return all;
   }
 
+  // Skips one item, with at most 8 levels.
+  #skip(depth = 0) {
+    require(this.left > 0 && depth < 8);
+    const major = this.#bytes[this.#at] >> 5;
+    if (major > TAG) return this.bool();
+    if (major === BYTES) return this.bytes(0, this.left);
+    if (major === TEXT) return this.text(0, this.left);
+    let last = null, left = this.#argument(major);
+    if (major < ARRAY) return left;
+    for (left = major === TAG ? 1 : left; left > 0; --left) {
+      if (major === MAP) {
+        const from = this.#at;
+        this.#skip(depth + 1);
+        const key = this.#bytes.subarray(from, this.#at);
+        require(last === null || compare(last, key) < 0);
+        last = key;
+      }
+      this.#skip(depth + 1);
+    }
+    return left;
+  }
+
   // A map with these fields: [label, name, read, optional], in ascending order of the labels, which are below 24. Returns an object. A field
-  // that is absent is absent there too.
-  fields(expected) {
-    let left = this.map(0, expected.length);
+  // that is absent is absent there too. newer: skips greater labels, which a newer sender may add.
+  fields(expected, newer = false) {
+    let left = this.map(0, newer ? this.left : expected.length);
     const found = {};
     for (const [label, name, read, optional] of expected) {
       if (left > 0 && this.#bytes[this.#at] === label) {
@@ -170,15 +189,20 @@ export class Reader {
         require(optional === true);
       }
     }
-    require(left === 0);
+    require(left === 0 || newer);
+    for (let last = expected.at(-1)[0]; left > 0; --left) {
+      const label = this.number(last + 1, 2 ** 32 - 1);
+      this.#skip();
+      last = label;
+    }
     return found;
   }
 }
 
-// Reads one message with `read(reader)` and rejects bytes after it.
-export function decode(bytes, read) {
+// Reads one message with `read(reader)` and rejects bytes after it. padded: zeros may follow.
+export function decode(bytes, read, padded = false) {
   const reader = new Reader(bytes);
   const value = read(reader);
-  reader.end();
+  require(reader.left === 0 || (padded && bytes.subarray(-reader.left).every((byte) => byte === 0)));
   return value;
 }

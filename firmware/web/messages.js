@@ -79,26 +79,30 @@ function grant(reader) {
   return { kem: reader.uint(), key: reader.uint(), enc: copy(reader.bytes(1, 1120)), ciphertext: copy(reader.bytes(0, 256)) };
 }
 
-function readGrants(reader, hub) {
-  let own = null, last = null;
+// `own`: the grant of this hub. `software`: the ciphertext of the camera's own entry, which is no grant (R-UPDATE-1).
+function readGrants(reader, hub, camera) {
+  let own = null, software = null, last = null;
   for (let left = reader.map(0, MAX_HUBS); left > 0; --left) {
     const id = reader.bytes(ID_SIZE);
     require(last === null || compare(last, id) < 0);
     last = id;
     const entry = grant(reader);
     if (compare(id, hub) === 0) own = entry;
+    const { kem, key, enc, ciphertext } = entry;
+    if (compare(id, camera) === 0 && kem === 0n && key === 0n && enc.length === 1 && enc[0] === 0) software = ciphertext;
   }
-  return own;
+  return { own, software };
 }
 
-// Verified grants. `own` is the grant of this hub, or null. `camera` is the camera's id, `verifier` its Verifier.
+// Verified grants. `own` is the grant of this hub, or null. `software` is the sealed software report, or null. `camera` is the camera's id, `verifier` its Verifier.
 export async function openGrants(message, account, camera, verifier, hub) {
   const fields = [
     [1, "epoch", uint], [2, "suite", range(4, 5)], [3, "version", uint], [4, "hash", fixed(32)], [5, "created", time],
-    [6, "own", (reader) => readGrants(reader, hub)],
+    [6, "entries", (reader) => readGrants(reader, hub, camera)],
     [7, "command", positive, OPTIONAL], [8, "wifi", range(1, 255), OPTIONAL], [9, "notStored", yes, OPTIONAL],
   ];
-  return decode(await openControl(message, "grants", account, camera, verifier), (reader) => reader.fields(fields));
+  const { entries, ...grants } = decode(await openControl(message, "grants", account, camera, verifier), (reader) => reader.fields(fields));
+  return { ...grants, ...entries };
 }
 
 // Base key and camera's name of this hub's grant. keyOf(number) returns an AgreementKey or null. Throws Reject: not_decryptable (no grant,

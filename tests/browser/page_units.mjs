@@ -256,6 +256,14 @@ test("the list of who may watch has this hub first, and only entries with an id"
   for (const members of [undefined, null, {}, "x", []]) assert.equal(texts.members(readText(JSON.stringify({ type: "state", cameras: [{ id: other, members }] })).cameras[0]), "");
 });
 
+test("the page shows version and updates of a camera, and nothing without a report", () => {
+  const shown = (software) => texts.software(readText(JSON.stringify({ type: "state", cameras: [{ id: "a".repeat(32), software }] })).cameras[0]);
+  assert.equal(shown({ version: "0.1.0", update: { text: "update 0.2.0 is offered" } }), "The camera has version 0.1.0: update 0.2.0 is offered.");
+  assert.equal(shown({ version: "0.1.0", update: null }), "The camera has version 0.1.0.");
+  for (const software of [undefined, null, 7, {}, [], { version: 7 }, { version: "" }]) assert.equal(shown(software), "");
+  assert.equal(shown({ version: "0.1.0", update: { text: {} } }), "The camera has version 0.1.0.");
+});
+
 test("a file with a picture has a simple name and the time", () => {
   const at = new Date(2026, 10, 30, 7, 5, 9).getTime();
   assert.equal(texts.fileName("Front door / ../x", at, "jpg"), "Front-door-x 2026-11-30 07.05.09.jpg");

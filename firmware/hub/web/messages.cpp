@@ -47,6 +47,24 @@ Json to_json(const std::vector<watch::Member>& members) {
   return json;
 }
 
+/// Texts of a camera that may be hostile.
+Json to_json(const protocol::SoftwareReport& software) {
+  const auto clean = [](std::string_view text) { return printable(text, protocol::UpdateStatus::max_reason); };
+  Json json = {{"version", clean(software.version)}, {"update", nullptr}};
+  if (!software.update) return json;
+  const auto& update = *software.update;
+  json["update"] = {{"version", clean(update.version)},
+                    {"state", name(update.state)},
+                    {"offer", clean(update.offer)},
+                    {"text", protocol::to_text(update)}};
+  if (update.last)
+    json["update"]["last"] = {{"version", clean(update.last->version)},
+                              {"result", name(update.last->result)},
+                              {"reason", clean(update.last->reason)},
+                              {"at_us", update.last->at.since_epoch.count()}};
+  return json;
+}
+
 Json to_json(const watch::CameraStatus& c) {
   const auto& n = c.counters;
   return {
@@ -67,6 +85,7 @@ Json to_json(const watch::CameraStatus& c) {
       {"hint", c.hint == watch::Reason::none ? Json(nullptr) : Json(name(c.hint))},
       {"hint_since_us", or_null(c.hint_since, [](auto t) { return t.since_epoch.count(); })},
       {"detects_motion", or_null(c.detects_motion, [](bool b) { return b; })},
+      {"software", c.software ? to_json(*c.software) : Json(nullptr)},
       {"may_switch_privacy", c.may_switch_privacy},
       {"requested_privacy", or_null(c.requested_privacy, [](bool b) { return b; })},
       {"privacy_failed", or_null(c.privacy_failed, [](bool b) { return b; })},

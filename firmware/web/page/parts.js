@@ -76,7 +76,7 @@ export function addParts(device, keys = [], ...help) {
            make("div", { id: "rejected-list" }), close()),
     dialog("privacy-dialog", "", make("p", {}, "All hubs on this camera's list can then show its pictures."),
            make("form", { method: "dialog" }, make("button", { class: "plain", value: "", autofocus: "" }, "Keep it closed"), make("button", { value: "open" }, "Open it"))),
-    dialog("members-dialog", "", make("p", { id: "members-text" }), make("ul", { id: "members-list" }), close()),
+    dialog("members-dialog", "", make("p", { id: "members-text" }), make("ul", { id: "members-list" }), make("p", { id: "software-text" }), close()),
     dialog("help-dialog", "Keys and gestures", make("dl", {}, ...rows), make("p", { class: "meanings" }, ...meanings), ...help, close()));
 }
 

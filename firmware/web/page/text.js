@@ -127,6 +127,13 @@ export function membersSince(camera) {
   return `${all.length} ${plural(all.length, "hub or phone", "hubs and phones")}${details.length > 0 ? ` (${details.join(", ")})` : ""} may watch, since ${moment(camera.members_changed_us / 1000)}.`;
 }
 
+// Version and updates of a camera; empty if this hub or phone has no report of the camera about them.
+export function software(camera) {
+  if (!camera?.software) return "";
+  const { version, update } = camera.software;
+  return `The camera has version ${version}${update ? `: ${update}` : ""}.`;
+}
+
 // One row for each hub and phone of the list: who, and its rights. own: the id of this hub or phone.
 export function memberRows(camera, own) {
   const rank = (member) => (member.hub === own ? 0 : 1);

@@ -153,6 +153,7 @@ export class View {
     if (!status) return;
     write($("members-dialog-title"), `Who may watch ${status.name || "this camera"}`);
     write($("members-text"), `${texts.membersSince(status)} This is the newest list that the camera's owner signed.`);
+    write($("software-text"), texts.software(status));
     const rows = texts.memberRows(status, this.state.hub);
     const list = $("members-list");
     if (rows.length === list.children.length && rows.every(({ title, detail }, i) => list.children[i].textContent === title + detail)) return;

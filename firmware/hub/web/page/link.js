@@ -60,6 +60,9 @@ const list = (value) => (Array.isArray(value) ? value : []);
 const readMember = ({ hub, integration, suspended, may_switch_privacy }) => ({
   hub, integration: text(integration) || null, suspended: suspended === true, may_switch_privacy: may_switch_privacy === true });
 
+// Version of the camera and the text about its updates. Null if the camera reports none.
+const readSoftware = ({ version, update }) => (text(version) === "" ? null : { version, update: text(object(update).text) });
+
 // The members that the page uses, each with its type. Null if the entry has no id.
 function readCamera(json) {
   const camera = object(json);
@@ -70,6 +73,7 @@ function readCamera(json) {
     privacy: camera.privacy === true, may_switch_privacy: camera.may_switch_privacy === true,
     requested_privacy: boolOrNull(camera.requested_privacy), privacy_failed: boolOrNull(camera.privacy_failed),
     members: list(camera.members).map(object).filter((member) => ID.test(text(member.hub))).map(readMember), members_changed_us: numberOrNull(camera.members_changed_us),
+    software: readSoftware(object(camera.software)),
     rejected: counts(camera.rejected), rejected_control: counts(camera.rejected_control),
   };
 }
