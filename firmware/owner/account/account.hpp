@@ -39,6 +39,7 @@ struct CommandRecord {
   /// The first command without the Wi-Fi network, because this machine lost the passphrase.
   std::optional<protocol::CommandSeq> wifi_lost;
   std::optional<protocol::CommandSeq> reset;
+  std::optional<protocol::CommandItem<protocol::UpdateConsent>> update;
 };
 
 struct CameraRecord {
@@ -131,6 +132,9 @@ struct AccountFiles {
   [[nodiscard]] std::filesystem::path roster(const DeviceId& camera) const { return rosters() / camera.to_string(); }
   [[nodiscard]] std::filesystem::path indexes() const { return folder / "indexes"; }
   [[nodiscard]] std::filesystem::path index(const DeviceId& hub) const { return indexes() / hub.to_string(); }
+  /// The newest grants of a camera, which contain its software report.
+  [[nodiscard]] std::filesystem::path grants() const { return folder / "grants"; }
+  [[nodiscard]] std::filesystem::path grants(const DeviceId& camera) const { return grants() / camera.to_string(); }
   [[nodiscard]] device::StateFiles owner() const { return {folder}; }
   [[nodiscard]] device::StateFiles hub() const { return {folder / "hub"}; }
 };

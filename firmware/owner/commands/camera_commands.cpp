@@ -7,6 +7,7 @@
 #include "owner/account/membership.hpp"
 #include "owner/commands/change.hpp"
 #include "owner/console.hpp"
+#include "owner/sync/software.hpp"
 #include "owner/sync/sync.hpp"
 
 namespace sealcam::owner {
@@ -134,8 +135,7 @@ JsonObject desired_json(const CommandRecord& command) {
   return json;
 }
 
-/// No message of a camera carries its version, so this is the date of this program. A camera with another version has
-/// another date.
+/// The date of this program. A camera with another version has another date.
 JsonObject support_json(CaptureTime now) {
   JsonObject json;
   json.add("of", "this program")
@@ -145,7 +145,28 @@ JsonObject support_json(CaptureTime now) {
   return json;
 }
 
-JsonObject to_json(const AccountFile& account, const CameraRecord& camera, CaptureTime now) {
+/// A camera is hostile once it was taken over, so its texts are made printable.
+JsonObject software_json(const ObservedSoftware& software) {
+  const auto clean = [](std::string_view text) { return printable(text, protocol::UpdateStatus::max_reason); };
+  JsonObject json;
+  json.add("text", software_text(software)).add("reported_us", software.created.since_epoch.count());
+  if (!software.report) return json;
+  json.add("version", clean(software.report->version));
+  if (!software.report->update) return json;
+  const auto& update = *software.report->update;
+  json.add("image", clean(update.version)).add("state", name(update.state)).add("offer", clean(update.offer));
+  if (!update.last) return json;
+  JsonObject last;
+  last.add("version", clean(update.last->version))
+      .add("result", name(update.last->result))
+      .add("reason", clean(update.last->reason))
+      .add("at_us", update.last->at.since_epoch.count());
+  json.add("last", last);
+  return json;
+}
+
+JsonObject to_json(const AccountFile& account, const CameraRecord& camera, const ObservedSoftware& software,
+                   CaptureTime now) {
   const auto why = pending_text(camera);
   JsonObject json;
   json.add("id", camera.id.to_string())
@@ -160,6 +181,7 @@ JsonObject to_json(const AccountFile& account, const CameraRecord& camera, Captu
       .add("wifi_fault", wifi_text(camera))
       .add("command", desired_json(camera.command))
       .add("hubs", watchers(account, camera))
+      .add("software", software_json(software))
       .add("support", support_json(now));
   return json;
 }
@@ -207,6 +229,32 @@ Outcome<> change_settings(const Dependencies& deps, const CameraArguments& argum
     return failure(EX_USAGE, "no setting was given; see: sealcam camera settings --help");
   return change_camera(deps, arguments, [&](const Account&, AccountFile&, CameraRecord& camera) -> Outcome<> {
     desire_settings(camera, settings);
+    return {};
+  });
+}
+
+Outcome<> decide_update(const Dependencies& deps, const CameraArguments& arguments) {
+  using protocol::UpdateAction, protocol::UpdateConsent;
+  UpdateConsent consent;
+  if (arguments.start) consent.action = UpdateAction::start;
+  if (arguments.defer > 0)
+    consent = {.action = UpdateAction::defer,
+               .until = CaptureTime{deps.clock.wall().since_epoch + std::chrono::days(arguments.defer)}};
+  if (!arguments.reject.empty()) consent = {.action = UpdateAction::reject, .version = arguments.reject};
+  constexpr std::string_view characters = "0123456789.";
+  if (consent.version.size() > UpdateConsent::max_version ||
+      consent.version.find_first_not_of(characters) != std::string::npos)
+    return failure(EX_USAGE,
+                   sealcam::format("'{}' is not a version like 0.2.0; see the offer with 'sealcam camera list'",
+                                   arguments.reject));
+  return change_camera(deps, arguments, [&](const Account& account, AccountFile&, CameraRecord& camera) -> Outcome<> {
+    if (!reports_software(account.files(), account.id(), camera))
+      return failure(
+          EX_UNAVAILABLE,
+          sealcam::format("'{}' has not reported its version, and an older camera would reject the command; run "
+                          "'sealcam sync' when the camera is on",
+                          camera.name));
+    desire_update(camera, consent);
     return {};
   });
 }
@@ -269,17 +317,21 @@ Outcome<> list_cameras(const Dependencies& deps, const CameraArguments&) {
   const auto account = read_account(deps.account().account());
   if (!account) return std::unexpected(account.error());
   const auto now = deps.clock.wall();
+  SoftwareReader reader(deps.account());
   JsonArray json;
   for (const auto& camera : account->cameras) {
+    const auto software = reader.read(account->account, camera);
     if (deps.json) {
-      json.add(to_json(*account, camera, now));
+      json.add(to_json(*account, camera, software, now));
       continue;
     }
     const auto why = pending_text(camera), fault = wifi_text(camera);
     sealcam::println(
-        "{} '{}', {} hubs may watch{}{}{}{}{}{}", camera.id.to_string(), camera.name, watchers(*account, camera).size(),
+        "{} '{}', {} hubs may watch{}{}; {}{}{}{}{}", camera.id.to_string(), camera.name,
+        watchers(*account, camera).size(),
         camera.command.privacy && camera.command.privacy->value ? ", privacy on in the owner's command" : "",
-        area_settings_text(camera), why.empty() ? "" : "; ", why, fault.empty() ? "" : "; ", fault);
+        area_settings_text(camera), software_text(software), why.empty() ? "" : "; ", why, fault.empty() ? "" : "; ",
+        fault);
   }
   if (deps.json) print_json(json);
   else if (account->cameras.empty()) sealcam::println("no cameras; pair one with 'sealcam camera pair'");

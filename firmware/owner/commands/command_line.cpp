@@ -124,6 +124,13 @@ void CommandLine::add_camera_changes(CLI::App& camera) {
   add_text(settings, "--zone", s.zones, "L,T,W,H", "Motion counts only here; min 150x200")->allow_extra_args(false);
   settings.add_flag("--no-zones", s.no_zones, "Motion counts everywhere");
 
+  auto [update, u] = add_for_camera(camera, "update", "Decide about updates of a card image", &decide_update);
+  auto* choice = update.add_option_group("decision")->require_option(1);
+  choice->add_flag("--start", u.start, "Install the offered version now");
+  add_number(*choice, "--defer", u.defer, "DAYS", 1, 90, "Install nothing for this number of days");
+  add_text(*choice, "--refuse", u.reject, "VERSION", "Never install this version");
+  choice->add_flag("--automatic", u.automatic, "Install updates at night, as usual");
+
   auto [wifi, w] = add_for_camera(camera, "wifi", "Change the Wi-Fi network of a camera", &change_wifi);
   add_text(wifi, "--ssid", w.ssid, "SSID", "Name of the network")->required();
   add_path_or_stream(

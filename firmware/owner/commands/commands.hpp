@@ -105,14 +105,18 @@ struct CameraArguments {
   std::uint32_t bitrate = 0, rate = 0;  ///< 0: unchanged
   std::vector<std::string> masks, zones;
   bool no_masks = false, no_zones = false;
-  int motion = -1;         ///< sensitivity; -1: unchanged
-  std::string privacy;     ///< "on" or "off"
-  bool confirmed = false;  ///< --yes
+  int motion = -1;                        ///< sensitivity; -1: unchanged
+  std::string privacy;                    ///< "on" or "off"
+  bool confirmed = false;                 ///< --yes
+  bool start = false, automatic = false;  ///< of an update
+  int defer = 0;                          ///< days; 0: no deferral
+  std::string reject;                     ///< version
   ChangeOptions change;
 };
 [[nodiscard]] Outcome<> rename_camera(const Dependencies& deps, const CameraArguments& arguments);
 [[nodiscard]] Outcome<> switch_privacy(const Dependencies& deps, const CameraArguments& arguments);
 [[nodiscard]] Outcome<> change_settings(const Dependencies& deps, const CameraArguments& arguments);
+[[nodiscard]] Outcome<> decide_update(const Dependencies& deps, const CameraArguments& arguments);
 [[nodiscard]] Outcome<> change_wifi(const Dependencies& deps, const CameraArguments& arguments);
 [[nodiscard]] Outcome<> reset_camera(const Dependencies& deps, const CameraArguments& arguments);
 [[nodiscard]] Outcome<> transfer_camera(const Dependencies& deps, const CameraArguments& arguments);

@@ -7,6 +7,7 @@
 #include "base/format.hpp"
 #include "device/file_stores.hpp"
 #include "owner/account/membership.hpp"
+#include "owner/sync/software.hpp"
 #include "owner/sync/sync.hpp"
 
 namespace sealcam::owner {
@@ -99,6 +100,10 @@ void desire_wifi(CameraRecord& camera, Bytes ssid) {
 
 void desire_reset(CameraRecord& camera) { camera.command.reset = next_number(camera); }
 
+void desire_update(CameraRecord& camera, protocol::UpdateConsent consent) {
+  camera.command.update = {next_number(camera), std::move(consent)};
+}
+
 bool command_unconfirmed(const CameraRecord& camera) noexcept { return camera.command.applied < camera.command.newest; }
 
 bool roster_unconfirmed(const CameraRecord& camera) noexcept { return camera.confirmed != camera.version; }
@@ -127,6 +132,8 @@ Outcome<Bytes> signed_command(const Account& account, const CameraRecord& camera
     command.wifi = {desired.wifi->since, std::move(*wifi)};
   }
   if (desired.reset) command.reset = {*desired.reset, {}};
+  // A camera whose program was replaced by an older one would reject the whole command.
+  if (reports_software(account.files(), account.id(), camera)) command.update = desired.update;
   auto message = protocol::encode_command(command, {account.id(), camera.id}, camera.hpke, account.key());
   if (!message) return failure(message.error(), sealcam::format("cannot sign the command to '{}'", camera.name));
   return std::move(*message);

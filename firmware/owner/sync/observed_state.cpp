@@ -187,6 +187,7 @@ void ObservedState::observe_grants(const protocol::Route& route, ByteView messag
       observed->grants->roster_hash != grants->roster_hash)
     observed->contradiction = true;
   observed->grants = std::move(*grants);
+  observed->grants_message.assign(message.begin(), message.end());
 }
 
 bool note_observed(CameraRecord& camera, const Observed& observed, const std::optional<crypto::Digest>& roster_hash) {

@@ -17,6 +17,7 @@ namespace sealcam::owner {
 /// The verified messages about one camera.
 struct Observed {
   std::optional<protocol::Grants> grants;       ///< the camera's grants with the newest roster version
+  Bytes grants_message;                         ///< the same, as they arrived
   std::optional<protocol::CommandSeq> applied;  ///< newest command that the camera applied
   std::optional<protocol::Roster> roster;       ///< newest roster that the owner signed
   std::optional<protocol::CommandSeq> command;  ///< newest command that the owner signed

@@ -11,6 +11,7 @@
 #include "owner/account/membership.hpp"
 #include "owner/sync/exchange.hpp"
 #include "owner/sync/observed_state.hpp"
+#include "owner/sync/software.hpp"
 
 namespace sealcam::owner {
 
@@ -29,8 +30,8 @@ Outgoing outgoing(const Account& account, Leaf leaf, const DeviceId& camera, std
 /// After a resynchronization, a command has a number but no content.
 bool has_command(const CameraRecord& camera) {
   const auto& command = camera.command;
-  return command.newest != protocol::CommandSeq() &&
-         (command_unconfirmed(camera) || command.name || command.privacy || command.settings || command.reset);
+  return command.newest != protocol::CommandSeq() && (command_unconfirmed(camera) || command.name || command.privacy ||
+                                                      command.settings || command.reset || command.update);
 }
 
 /// Lists of cameras are last, so that hubs find the rosters. Without `again`, only those that the broker does not have.
@@ -278,18 +279,15 @@ Outcome<> begin_resync(Account& account) {
   return account.store(std::move(next));
 }
 
-/// Whether new grants of a camera may arrive. A camera reports a Wi-Fi fault minutes after it applied the command.
-bool may_report_fault(const CameraRecord& camera) {
-  return !camera.out_of_sync && camera.command.applied != protocol::CommandSeq();
-}
-
 Outcome<> publish_and_listen(Account& account, const SyncOptions& options, SyncReport& report) {
   auto items = collect_outgoing(account, options, report.lost_wifi);
   if (!items) return std::unexpected(items.error());
   const auto& cameras = account.file().cameras;
   const auto awaited = [](const CameraRecord& camera) { return !camera.gone && is_unconfirmed(camera); };
-  const bool listens = options.listen > 0ms && (std::ranges::any_of(cameras, awaited) ||
-                                                (options.again && std::ranges::any_of(cameras, may_report_fault)));
+  // A camera may report a Wi-Fi fault or the state of an update long after it confirmed everything.
+  const auto may_report = [&](const CameraRecord& camera) { return options.again && !camera.out_of_sync; };
+  const bool listens =
+      options.listen > 0ms && (std::ranges::any_of(cameras, awaited) || std::ranges::any_of(cameras, may_report));
   if (items->empty() && !listens && (options.publish || report.reached)) return {};
   auto state = ObservedState::open(account.file(), account.key().public_key());
   if (!state)
@@ -306,7 +304,7 @@ Outcome<> publish_and_listen(Account& account, const SyncOptions& options, SyncR
   };
   const auto complete = [&] {
     return std::ranges::none_of(current_state().cameras, [&](const CameraRecord& camera) {
-      return awaited(camera) || (options.again && may_report_fault(camera) && !state->of(camera.id).grants);
+      return awaited(camera) || (may_report(camera) && !state->of(camera.id).grants);
     });
   };
   Exchange exchange(
@@ -324,6 +322,7 @@ Outcome<> publish_and_listen(Account& account, const SyncOptions& options, SyncR
   for (const auto& item : exchange.acknowledged())
     if (item.leaf != Leaf::index && !std::ranges::contains(report.published, item.camera))
       report.published.push_back(item.camera);
+  if (auto r = store_grants(account.files(), account.file(), *state); !r) return r;
   return account.store(current_state());
 }
 

@@ -26,6 +26,7 @@ void desire_privacy(CameraRecord& camera, bool on);
 void desire_settings(CameraRecord& camera, const protocol::CameraSettings& settings);
 void desire_wifi(CameraRecord& camera, Bytes ssid);
 void desire_reset(CameraRecord& camera);
+void desire_update(CameraRecord& camera, protocol::UpdateConsent consent);
 
 /// Whether the camera has not applied the newest command.
 [[nodiscard]] bool command_unconfirmed(const CameraRecord& camera) noexcept;

@@ -12,6 +12,7 @@
 #include "protocol/envelope.hpp"
 #include "protocol/pairing.hpp"
 #include "protocol/roster.hpp"
+#include "protocol/software_report.hpp"
 #include "protocol/status.hpp"
 #include "support/actors.hpp"
 #include "transport/tls/certificate.hpp"
@@ -74,7 +75,8 @@ class ScriptedCamera {
                                                        .content = {crypto::sframe::BaseKey{}, "scripted"},
                                                        .epoch = protocol::Epoch(++epoch_ << 32),
                                                        .roster_hash = hash.value_or(digest),
-                                                       .command = applied},
+                                                       .command = applied,
+                                                       .software = software ? &*software : nullptr},
                                                       route_, (as == nullptr ? keys : *as).keys().identity));
     must(client_->publish(protocol::topic(route_, protocol::Leaf::grants), message, true));
   }
@@ -87,6 +89,7 @@ class ScriptedCamera {
   }
 
   Actor keys;
+  std::optional<protocol::SoftwareReport> software;  ///< in later grants; nothing: an older camera
 
  private:
   template <class Done>

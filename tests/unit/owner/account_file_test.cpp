@@ -91,6 +91,8 @@ TEST_CASE("an account file keeps unconfirmed changes") {
                             PictureAreas{{0, 0, 250, 400}}, std::uint32_t{30}, PictureAreas(8, {1, 2, 3, 4})}};
   door.command.wifi = {protocol::CommandSeq(4), Bytes(2, std::byte{0xff})};
   door.command.reset = protocol::CommandSeq(5);
+  door.command.update = {protocol::CommandSeq(5),
+                         {.action = protocol::UpdateAction::defer, .until = {std::chrono::seconds(1'790'000'000)}}};
   sample.file.hubs[1].may_switch_privacy = sample.file.hubs[1].unlinked = true;
   sample.file.hubs[1].phone = sample.file.hubs[1].unfinished = true;
   sample.file.backup = {CaptureTime{std::chrono::seconds(77)}, "ab"};
@@ -107,6 +109,8 @@ TEST_CASE("an account file keeps unconfirmed changes") {
   CHECK(read->cameras[0].command.settings->value == door.command.settings->value);
   CHECK(read->cameras[0].command.wifi->value == door.command.wifi->value);
   CHECK(read->cameras[0].command.reset == protocol::CommandSeq(5));
+  REQUIRE(read->cameras[0].command.update);
+  CHECK(read->cameras[0].command.update->value == door.command.update->value);
   CHECK(read->cameras[0].out_of_sync);
   CHECK(read->hubs[1].unlinked);
   CHECK(read->hubs[1].phone);
