@@ -130,7 +130,7 @@ void add_forged(std::vector<Row>& rows) {
   add(rows, "with an unknown item", [](Arena& a) {
     return sealed_as(a, [](crypto::CborWriter& plain, CommandSeq seq) {
       plain.map(2).integer(2).array(2).unsigned_integer(seq.value()).boolean(true);
-      plain.integer(6).array(2).unsigned_integer(seq.value()).boolean(true);
+      plain.integer(7).array(2).unsigned_integer(seq.value()).boolean(true);
     });
   });
   add(rows, "with an item of a later command", [](Arena& a) {
@@ -140,7 +140,27 @@ void add_forged(std::vector<Row>& rows) {
   });
 }
 
+/// The owner decides about an update. The camera must apply the decision.
+Bytes apply_decision(Arena& arena, protocol::UpdateAction action) {
+  const auto& camera = arena.home.camera();
+  protocol::Command command;
+  command.seq = arena.home.next_command();
+  command.update = {command.seq, {.action = action, .version = "0.2.0"}};
+  auto message = must(
+      protocol::encode_command(command, camera.route(), camera.actor().hpke(), arena.home.owner().keys().identity));
+  const auto items = camera.applied_items();
+  deliver(arena, message);
+  until_live(arena);
+  if (camera.applied_items() != items + 1) throw std::runtime_error("a decision of the owner was not applied");
+  return message;
+}
+
 void add_old(std::vector<Row>& rows) {
+  add(rows, "an old start of an update, after the owner rejected the version", [](Arena& a) {
+    auto old = apply_decision(a, protocol::UpdateAction::start);
+    (void)apply_decision(a, protocol::UpdateAction::reject);
+    return old;
+  });
   add(rows, "rolled back to the previous command", [](Arena& a) {
     auto old = apply_valid(a);
     (void)apply_valid(a);

@@ -117,6 +117,11 @@ MUTATIONS = [
     ("R-ENV-6", "firmware/protocol/roster.cpp", "crypto::sha256(envelope->payload)", "crypto::sha256(M ? message : envelope->payload)"),
     ("R-ROSTER-2", "firmware/protocol/roster.cpp", "if (roster.camera_identity.id() != route.camera)", "if (!M && roster.camera_identity.id() != route.camera)"),
     ("R-ENV-3", "firmware/protocol/roster.cpp", "if (i > 0 && id <= previous)", "if (!M && i > 0 && id <= previous)"),
+    ("R-UPDATE-1", "firmware/protocol/software_report.cpp", "grant_info(route, route.camera, epoch, PrekeyNumber())", "grant_info(route, route.camera, M ? Epoch() : epoch, PrekeyNumber())"),
+    ("R-UPDATE-2", "firmware/protocol/roster.cpp", "if (it->kem == software_kem && it->key", "if ((M || it->kem == software_kem) && it->key"),
+    ("R-UPDATE-2", "firmware/protocol/software_report.cpp", "last > known ? reader.skip() : read(last)", "last > known && !M ? reader.skip() : read(last)"),
+    ("R-UPDATE-4", "firmware/watch/camera_watch.hpp", "if (counter < name_counter_) return;", "if (!M && counter < name_counter_) return;"),
+    ("R-UPDATE-5", "firmware/stream/publish/command_executor.cpp", "decide_update(*command.update); !r)", "decide_update(*command.update); !M && !r)"),
     ("R-GRANT-1", "firmware/protocol/roster.cpp", "  if (it->kem != kem_p256) return", "  if (!M && it->kem != kem_p256) return"),
     ("R-GRANT-2", "firmware/protocol/roster.cpp", "unsigned_integer(epoch.value()).unsigned_integer(key.value());", "unsigned_integer(M ? 0 : epoch.value()).unsigned_integer(key.value());"),
     # the camera

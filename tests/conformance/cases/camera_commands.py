@@ -56,7 +56,7 @@ for name, title, more in (
 for name, title, items in (
         ("since-in-the-future", "'since' is at most the command's own number.", {PRIVACY: [4, True]}),
         ("since-zero", "'since' is not 0.", {PRIVACY: [0, True]}),
-        ("unknown-item", "A command with an unknown item is malformed.", {PRIVACY: [3, True], 6: [3, True]}),
+        ("unknown-item", "A command with an unknown item is malformed.", {PRIVACY: [3, True], 7: [3, True]}),
         ("privacy-without-a-value", "Privacy is true or false.", {PRIVACY: [3, 1]}),
         ("short-passphrase", "A passphrase has 8 to 63 printable characters.", {WIFI: [3, {1: b"home", 2: "short"}]}),
         ("no-ssid", "An SSID has 1 to 32 bytes.", {WIFI: [3, {1: b"", 2: "correct horse"}]}),

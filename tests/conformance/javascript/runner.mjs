@@ -219,12 +219,21 @@ class HubRun {
       state: camera?.state ?? "OFFLINE",
       reason: camera?.reason ?? "none",
       detects_motion: camera?.detectsMotion ?? null,
+      software: softwareText(camera?.software),
       permitted: this.#permitted,
       subscribed: [...this.hub.subscribed].map((id) => this.builder.partyName(id)).sort(),
       member: membership?.member ?? false,
       roster_version: Number(membership?.version ?? 0n),
     };
   }
+}
+
+// The software report of a hub's camera, or null.
+function softwareText(software) {
+  if (!software) return null;
+  const { version, update } = software, { image, state, offer, last } = update ?? {};
+  return [version, image && `image ${image}`, state && `state ${state}`, offer && `offer ${offer}`,
+    last && `last ${last.version} result ${last.result} at ${last.at} because ${last.reason}`].filter(Boolean).join(", ");
 }
 
 const text = (value) => JSON.stringify(value);

@@ -335,6 +335,7 @@ class CameraRun final : public Run {
             {"sensor", run_->control.closed() && !run_->control.source_open() ? "closed" : "open"},
             {"roster", run_->rosters.current() != nullptr ? run_->rosters.current()->version.value() : 0},
             {"command", run_->executor.applied().value_or(protocol::CommandSeq()).value()},
+            {"update", stores_.actions.decided ? Json(*stores_.actions.decided) : Json()},
             {"old_copy", run_->requests.later_epoch().has_value()}};
   }
 

@@ -9,6 +9,19 @@
 namespace sealcam::conformance {
 namespace {
 
+std::string text_of(const protocol::SoftwareReport& software) {
+  std::string text = software.version;
+  if (!software.update) return text;
+  const auto& update = *software.update;
+  if (!update.version.empty()) text += ", image " + update.version;
+  text += ", state " + std::to_string(static_cast<int>(update.state));
+  if (!update.offer.empty()) text += ", offer " + update.offer;
+  if (update.last)
+    text += ", last " + update.last->version + " result " + std::to_string(static_cast<int>(update.last->result)) +
+            " at " + std::to_string(update.last->at.since_epoch.count()) + " because " + update.last->reason;
+  return text;
+}
+
 class HubRun final : public Run {
  public:
   explicit HubRun(const Json& json)
@@ -145,6 +158,7 @@ class HubRun final : public Run {
             {"state", watch::name(status.state)},
             {"reason", status.reason == watch::Reason::none ? "none" : watch::name(status.reason)},
             {"detects_motion", status.detects_motion ? Json(*status.detects_motion) : Json()},
+            {"software", status.software ? Json(text_of(*status.software)) : Json()},
             {"permitted", permitted_},
             {"subscribed", subscribed()},
             {"member", status.member},

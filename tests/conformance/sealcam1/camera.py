@@ -62,6 +62,7 @@ class Camera:
         self.commands, self.stopped = Window(PER_ROSTERS), False
         self.requests, self.rejected = [], []
         self.use, self.kept, self.moved, self.intact = "none", None, None, False
+        self.update = stores.get("update")
         self.settings, self.sensor_encodes = stores.get("settings", {}), False
         if self.command != self.seq:
             self.apply()
@@ -180,8 +181,9 @@ class Camera:
         if 5 in self.pending:  # stays pending: an interrupted reset begins again at the next start
             self.stopped, self.epoch, self.epoch_open = True, None, False
             return self.publish("status", {"online": False, "privacy": False, "deregistered": True})
-        if 4 in self.pending and self.stores.get("network_broken"):
+        if (4 in self.pending or 6 in self.pending) and self.stores.get("network_broken"):
             return
+        self.update = self.stores["update"] = self.pending.get(6, self.update)
         self.settings = self.stores["settings"] = self.pending.get(3, self.settings)
         if 2 in self.pending:
             self.switch_privacy(self.pending[2])

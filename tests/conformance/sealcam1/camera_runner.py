@@ -55,6 +55,14 @@ class CameraRunner:
                 self.last_nonce = content["nonce"] or self.last_nonce
             self.sent.append(text)
 
+    def update(self):
+        """The stored decision about updates."""
+        stored = self.camera.update
+        if stored is None:
+            return None
+        action = ("automatic", "start", "defer", "reject")[stored[1] - 1]
+        return " ".join([action, *(str(stored[label]) for label in (2, 3) if label in stored)])
+
     def settle(self):
         while self.answers and self.unanswered:
             self.camera.grants_acknowledged(self.unanswered.pop(0))
@@ -123,7 +131,7 @@ class CameraRunner:
                   "epoch": f"E{camera.epoch}" if camera.epoch else None, "sensor": "closed" if camera.closed() else "open",
                   "subscribed": sorted(self.name(hub) for hub in camera.hubs),
                   "roster": camera.roster["version"] if camera.roster else 0, "command": camera.command,
-                  "old_copy": camera.old_copy}
+                  "old_copy": camera.old_copy, "update": self.update()}
         camera.requests, camera.rejected = [], []
         self.grants, self.sent, self.status = [], [], None
         return result

@@ -51,6 +51,7 @@ class Camera(Requests):
         self.replaced = []    # the last replaced epochs, for the proof of a clone
         self.old = None       # an epoch with a smaller counter than one that was current
         self.restored = None  # serial of the first challenge after the proof that the camera uses such an epoch
+        self.software, self.software_of = None, 0  # by the epoch with the greatest counter
         self.waiting = []     # frames before their grants: (received at, message, parsed)
         self.freshness = Freshness()
         self.shown_epoch = self.newest = self.newest_echo = self.answered = None
@@ -143,6 +144,9 @@ class Camera(Requests):
         epoch = EpochState(grants["epoch"], grants["suite"], base_key, self.serial)
         self.add_candidate(epoch)
         self.name = self.name or name
+        if grants["epoch"] >> 32 >= self.software_of:
+            self.software_of = grants["epoch"] >> 32
+            self.software = messages.open_software(grants, hub.account, self.id, base_key)
         self.request_due()
         mine = [w for w in self.waiting if w[2][2] == epoch.number]
         self.waiting = [w for w in self.waiting if w[2][2] != epoch.number]

@@ -129,6 +129,7 @@ class HubRunner:
                   "state": camera.state() if camera else "OFFLINE",
                   "reason": camera.reason() if camera else "none",
                   "detects_motion": camera.detects_motion if camera else None,
+                  "software": camera.software if camera else None,
                   "permitted": self.permitted,
                   "subscribed": sorted(name for name, party in self.case.parties.items() if party.id in hub.subscribed()),
                   "member": bool(camera and camera.member),

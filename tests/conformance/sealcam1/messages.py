@@ -93,7 +93,10 @@ def grants(message, account, camera, key):
     if 8 in value:
         require(1 <= uint(value[8]) <= 255)
     time(value[5])
-    return {"epoch": uint(value[1]), "suite": value[2], "roster_version": uint(value[3]), "roster_hash": raw(value[4], 32),
+    # The entry with the camera's own id is no grant.
+    entry = entries.pop(camera, None)
+    software = entry["ciphertext"] if entry and (entry["kem"], entry["key"], entry["enc"]) == (0, 0, b"\0") else None
+    return {"software": software, "epoch": uint(value[1]), "suite": value[2], "roster_version": uint(value[3]), "roster_hash": raw(value[4], 32),
             "grants": entries, "command": value.get(7), "wifi": value.get(8), "not_stored": 9 in value and true(value[9])}
 
 
@@ -111,6 +114,55 @@ def open_grant(grants, account, camera, hub, private_key):
     require(len(grant["enc"]) == 65, "not_decryptable")
     content = fields(wire.decode(wire.hpke_open(private, grant["enc"], info, grant["ciphertext"])), (1, 2))
     return raw(content[1], 16 if grants["suite"] == 4 else 32), text(content[2], 0, 64)
+
+
+SOFTWARE_SIZE = 224
+
+
+def software_metadata(account, camera, epoch):
+    return grant_info(account, camera, camera, epoch, 0)
+
+
+def software_kid(epoch):
+    return (1 << 64) - 1 - epoch
+
+
+def known(value, required, optional):
+    """The fields of a software report. Labels above the known ones are of a newer camera."""
+    require(isinstance(value, dict) and all(type(key) is int for key in value))
+    return fields({key: value[key] for key in value if key <= max(required + optional)}, required, optional)
+
+
+def software_content(plaintext):
+    """Version and update of a software report, as a text for verdicts."""
+    value, end = wire.decode_item(plaintext, 0)
+    require(not any(plaintext[end:]))
+    value = known(value, (1,), (2,))
+    result = text(value[1], 1, 24)
+    if 2 not in value:
+        return result
+    update = known(value[2], (2,), (1, 3, 4))
+    require(1 <= uint(update[2]) <= 255)
+    result += f", image {text(update[1], 1, 24)}" if 1 in update else ""
+    result += f", state {min(update[2], 8)}"
+    result += f", offer {text(update[3], 1, 24)}" if 3 in update else ""
+    if 4 in update:
+        require(isinstance(update[4], list) and len(update[4]) == 4)
+        version, outcome, reason, at = update[4]
+        require(1 <= uint(outcome) <= 255)
+        result += f", last {text(version, 0, 24)} result {min(outcome, 5)} at {time(at)} because {text(reason, 0, 80)}"
+    return result
+
+
+def open_software(grants, account, camera, base_key):
+    """The software report of grants, or None if there is none that can be read."""
+    try:
+        require(grants["software"])
+        require(wire.sframe_parse(grants["software"])[:2] == (software_kid(grants["epoch"]), 0))
+        metadata = software_metadata(account, camera, grants["epoch"])
+        return software_content(wire.sframe_open(grants["suite"], base_key, grants["software"], metadata))
+    except wire.Rejected:
+        return None
 
 
 def status(message, account, camera, key):
@@ -163,7 +215,7 @@ def command(message, account, camera, owner, private):
     seq = uint(value[1])
     require(seq > 0)
     info = wire.encode(["sealcam/1 command", account, camera, seq])
-    items = fields(wire.decode(wire.hpke_open(private, raw(value[2], 65), info, raw(value[3], 0, 1024))), (), (1, 2, 3, 4, 5))
+    items = fields(wire.decode(wire.hpke_open(private, raw(value[2], 65), info, raw(value[3], 0, 1024))), (), (1, 2, 3, 4, 5, 6))
     for label, item in items.items():
         require(isinstance(item, list) and len(item) == 2 and 0 < uint(item[0]) <= seq)
         if label == 1:
@@ -178,7 +230,20 @@ def command(message, account, camera, owner, private):
             require(all(" " <= c <= "~" for c in text(network[2], 8, 63)))
         elif label == 5:
             true(item[1])
+        elif label == 6:
+            update(item[1])
     return seq, items
+
+
+def update(value):
+    """The owner's decision about updates."""
+    action = fields(value, (1,), (2, 3))[1]
+    require(1 <= uint(action) <= 4)
+    require((3 in value) == (action == 3) and (2 not in value or action in (2, 4)) and (action != 4 or 2 in value))
+    if 2 in value:
+        text(value[2], 1, 24)
+    if 3 in value:
+        time(value[3])
 
 
 def settings(value):
