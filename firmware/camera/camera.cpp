@@ -14,12 +14,12 @@
 #include "base/file.hpp"
 #include "base/format.hpp"
 #include "camera/capture_factory.hpp"
+#include "camera/open_past.hpp"
 #include "camera/owner_settings.hpp"
 #include "camera/reports.hpp"
 #include "camera/update_status.hpp"
 #include "device/file_stores.hpp"
 #include "device/past_epochs.hpp"
-#include "device/past_store.hpp"
 #include "device/program.hpp"
 #include "hal/networkmanager/networkmanager.hpp"
 #include "protocol/pairing.hpp"
@@ -46,31 +46,6 @@ constexpr std::size_t max_in_flight = 16;           // four frames and some cont
 struct Owner {
   crypto::Verifier of_rosters, of_commands;
 };
-
-/// Null if the camera is to keep nothing, or cannot. Then nothing of an earlier run is left either: this run would not
-/// delete it at a change of privacy, masks or hubs. `epochs`: as the last run left it.
-std::unique_ptr<device::PastStore> open_past(const CameraConfig& config, const device::DeviceState& state,
-                                             const device::EpochFile& epochs, const protocol::Route& route, Log& log) {
-  if (config.keep_past) {
-    const auto digest = stream::PastFrames::digest_of(config.areas.masks);
-    auto folder = digest.and_then([&](const auto& of_masks) {
-      return device::PastFolder::open(state.files().past(), {.bytes = std::uint64_t{config.past_mib} << 20}, route,
-                                      state.keys().identity.public_key(), of_masks);
-    });
-    const auto reserved = epochs.load();
-    if (folder && folder->bytes() > 0 &&
-        !(reserved && device::PastEpochStore::covers(state.files().past(), *reserved))) {
-      log.info("deleting kept pictures, because a version of the camera that keeps none ran since");
-      if (auto r = folder->clear(); !r) folder = std::unexpected(r.error());
-    }
-    if (folder) return std::make_unique<device::PastFolder>(std::move(*folder));
-    log.error("the camera keeps no pictures while it has no broker, until it is restarted: {}",
-              to_string(folder.error()));
-  }
-  if (auto r = device::PastFolder::erase(state.files().past()); !r)
-    log.error("cannot delete pictures of a time without a broker, delete them: {}", to_string(r.error()));
-  return nullptr;
-}
 
 class Camera {
  public:
