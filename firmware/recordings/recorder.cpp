@@ -156,7 +156,7 @@ void Recorder::handle(Event& event) {
     return core_.list_past(listed->camera, list.mapped());
   }
   if (const auto* const end = std::get_if<End>(&event)) return core_.end(end->camera, end->reason);
-  if (auto* const modes = std::get_if<Modes>(&event)) return core_.set_modes(std::move(modes->modes));
+  if (const auto* const modes = std::get_if<Modes>(&event)) return core_.set_modes(modes->modes);
   auto& erase = std::get<Erase>(event);
   erase.done->set_value(core_.erase(erase.camera, erase.range));
 }

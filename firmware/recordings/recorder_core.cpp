@@ -308,7 +308,7 @@ bool RecorderCore::tick() {
   return !work_.empty() || more_to_delete_ || motion_unknown_;
 }
 
-void RecorderCore::set_modes(std::vector<std::pair<DeviceId, Mode>> modes) {
+void RecorderCore::set_modes(const std::vector<std::pair<DeviceId, Mode>>& modes) {
   for (const auto& [camera, mode] : modes)
     if (mode == Mode::off) end(camera, EndReason::stopped);
   const std::scoped_lock lock(mutex_);

@@ -73,7 +73,7 @@ class RecorderCore {
   /// Makes content durable, ends files of silent cameras, completes, indexes or scans one file, and deletes old files.
   /// Call it each second. Returns true if more work waits.
   bool tick();
-  void set_modes(std::vector<std::pair<DeviceId, Mode>> modes);
+  void set_modes(const std::vector<std::pair<DeviceId, Mode>>& modes);
 
   /// Thread-safe.
   [[nodiscard]] Status status() const;
