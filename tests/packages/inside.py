@@ -181,6 +181,12 @@ new_network()
 version = run("dpkg-deb", "-f", debs["sealcam"], "Version").stdout.strip()
 
 
+@case("programs and modules, and their debug information, do not contain the path of the build folder")
+def _():
+    found = os.environ["SEALCAM_NAME_FOLDER"].split()
+    check(found == ["CMakeCache.txt"], "files with the path:", *found)
+
+
 @case("the packages install with nothing but their Depends")
 def _():
     apt("install", *debs.values())
