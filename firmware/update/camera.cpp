@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "update/camera.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -12,7 +16,6 @@
 #include "base/format.hpp"
 #include "base/log.hpp"
 #include "device/device_state.hpp"
-#include "device/file_stores.hpp"
 #include "pairing/pairing_service.hpp"
 #include "protocol/pairing.hpp"
 
@@ -41,6 +44,27 @@ std::string_view next_word(std::string_view& text) {
 }
 
 }  // namespace
+
+Result<Bytes> read_regular_file(const std::filesystem::path& path, std::size_t limit) {
+  // Without O_NONBLOCK, a lease on the file (fcntl(2)) also makes open() wait.
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC));
+  if (!file && errno != ELOOP) return fail_errno("opening a file", path);
+  struct stat status{};
+  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))
+    return std::unexpected(located({Errc::unsupported, 0, "not a regular file"}, path.native()));
+  Bytes content(limit + 1);
+  std::size_t size = 0;
+  while (size < content.size()) {
+    const auto n = ::read(file.get(), content.data() + size, content.size() - size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail_errno("reading a file", path);
+    if (n == 0) break;
+    size += static_cast<std::size_t>(n);
+  }
+  if (size > limit) return std::unexpected(located({Errc::exhausted, 0, "file is too large"}, path.native()));
+  content.resize(size);
+  return content;
+}
 
 bool listens(std::string_view sockets, std::uint16_t port) {
   while (!sockets.empty()) {
@@ -90,28 +114,30 @@ Result<CameraStatus> parse_camera_status(std::string_view text) {
 std::optional<DeviceId> CameraFiles::read_id(bool paired) {
   if (id_ && paired) return id_;  // a reset gives the camera another identity
   id_.reset();
-  const auto message = read_file(device::StateFiles{paths_.state}.descriptor(), protocol::max_control_size);
+  const auto message = read_regular_file(device::StateFiles{paths_.state}.descriptor(), protocol::max_control_size);
   if (!message) return std::nullopt;
   if (const auto descriptor = protocol::decode_device_descriptor(*message)) id_ = descriptor->identity.id();
   return id_;
 }
 
-Consent CameraFiles::read_consent() {
-  // The request of a person at the console is newer than the owner's decision.
-  for (const auto& path : {paths_.request, paths_.state / "update-consent.json"}) {
-    const auto content = read_file(path, max_consent);
-    if (!content && content.error().code == Errc::not_found) continue;
-    const auto consent = content ? parse_consent(as_text(*content)) : std::unexpected(content.error());
-    if (consent) return *consent;
-    const auto message = to_string(located(consent.error(), path.native()));
-    if (message != warned_) log_.warning("{}; updates start as without a decision", message);
-    warned_ = message;
-  }
-  return {};
+std::optional<Consent> CameraFiles::read_consent(const std::filesystem::path& path) {
+  const auto content = read_regular_file(path, max_consent);
+  if (!content && content.error().code == Errc::not_found) return std::nullopt;
+  const auto consent = content ? parse_consent(as_text(*content)) : std::unexpected(content.error());
+  if (consent) return *consent;
+  const auto message = to_string(located(consent.error(), path.native()));
+  if (message != warned_) log_.warning("{}; updates start as without a decision", message);
+  warned_ = message;
+  return std::nullopt;
+}
+
+void CameraFiles::do_finish_request() {
+  if (::unlink(paths_.request.c_str()) != 0 && errno != ENOENT)
+    log_.error("{}", to_string(fail_errno("removing a request", paths_.request).error()));
 }
 
 void CameraFiles::observe_paired(CameraState& state) {
-  const auto content = read_file(paths_.status, max_status);
+  const auto content = read_regular_file(paths_.status, max_status);
   const auto status = content ? parse_camera_status(as_text(*content)) : std::unexpected(content.error());
   if (!status) return;
   const bool same = status->process == process_;
@@ -132,11 +158,14 @@ CameraState CameraFiles::do_observe() {
   CameraState state;
   state.paired = device::is_present(files.enrollment());
   state.id = read_id(state.paired);
-  state.consent = read_consent();
+  if (state.paired) state.consent = read_consent(paths_.state / "update-consent.json").value_or(Consent{});
+  if (const auto request = read_consent(paths_.request); request && request->action == Consent::Action::start)
+    state.request = request->version;
   struct statvfs space{};
   if (::statvfs(paths_.data.c_str(), &space) == 0) state.free_space = std::uint64_t{space.f_bavail} * space.f_frsize;
   if (state.paired) {
-    state.privacy = device::PrivacyFile(files.privacy()).load().value_or(false);
+    const auto privacy = read_regular_file(files.privacy(), 16);
+    state.privacy = privacy && as_text(*privacy) == "on\n";
     observe_paired(state);
     return state;
   }

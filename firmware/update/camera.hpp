@@ -20,12 +20,13 @@ namespace sealcam::update {
 struct CameraState {
   std::optional<DeviceId> id;  ///< none before the camera's first start
   bool paired = false;
-  bool privacy = false;      ///< the sensor is closed
-  bool runs = false;         ///< unpaired: the pairing port is open. Paired: the status file is new
-  std::int64_t process = 0;  ///< its id changes with each start of the camera; 0: unknown
-  Works works;               ///< `sensor` is also true with privacy
-  std::string fault;         ///< why the camera sends no pictures, for people; empty if there is none
-  Consent consent;
+  bool privacy = false;                     ///< the sensor is closed
+  bool runs = false;                        ///< unpaired: the pairing port is open. Paired: the status file is new
+  std::int64_t process = 0;                 ///< its id changes with each start of the camera; 0: unknown
+  Works works;                              ///< `sensor` is also true with privacy
+  std::string fault;                        ///< why the camera sends no pictures, for people; empty if there is none
+  Consent consent;                          ///< of the owner; an unpaired camera has none
+  std::optional<Version> request;           ///< a person at a console starts this version now
   std::optional<std::uint64_t> free_space;  ///< bytes of the data partition; none: unknown
 };
 
@@ -35,9 +36,12 @@ class Camera {
   virtual ~Camera() = default;
   /// Two calls that are less than 2 s apart can find no new status file.
   [[nodiscard]] CameraState observe() { return do_observe(); }
+  /// Removes the request.
+  void finish_request() { do_finish_request(); }
 
  private:
   [[nodiscard]] virtual CameraState do_observe() = 0;
+  virtual void do_finish_request() = 0;
 };
 
 struct CameraPaths {
@@ -55,8 +59,9 @@ class CameraFiles final : public Camera {
 
  private:
   [[nodiscard]] CameraState do_observe() override;
+  void do_finish_request() override;
   [[nodiscard]] std::optional<DeviceId> read_id(bool paired);
-  [[nodiscard]] Consent read_consent();
+  [[nodiscard]] std::optional<Consent> read_consent(const std::filesystem::path& path);
   void observe_paired(CameraState& state);
 
   CameraPaths paths_;
@@ -75,6 +80,11 @@ struct CameraStatus {
 };
 /// Errors: malformed.
 [[nodiscard]] Result<CameraStatus> parse_camera_status(std::string_view json);
+
+/// Reads a file that another user owns. That user could replace it with a FIFO or a link, and a plain open of a FIFO
+/// waits for a writer. Errors: not_found, permission, unsupported (not a regular file), io, exhausted (larger than
+/// `limit` bytes).
+[[nodiscard]] Result<Bytes> read_regular_file(const std::filesystem::path& path, std::size_t limit);
 
 /// Whether a list of sockets in the format of /proc/net/tcp or tcp6 (proc_net(5)) has a listening socket of this port.
 [[nodiscard]] bool listens(std::string_view sockets, std::uint16_t port);

@@ -94,6 +94,7 @@ Result<Output> SystemCommands::do_run(std::span<const std::string> arguments, st
   std::array<pollfd, 2> files{{{out->first.get(), POLLIN, 0}, {err->first.get(), POLLIN, 0}}};
   while (files[0].fd >= 0 || files[1].fd >= 0) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - steady_clock::now()).count();
+    alive_();
     if (left <= 0) return std::unexpected(located({Errc::timeout, 0, "a program did not end in time"}, arguments[0]));
     if (::poll(files.data(), files.size(), static_cast<int>(std::min<std::int64_t>(left, 60'000))) < 0) continue;
     if (files[0].revents != 0 && !read_some(files[0].fd, output.out)) files[0].fd = -1;

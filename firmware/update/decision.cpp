@@ -49,15 +49,17 @@ Decided decide(const Release& release, const Circumstances& now) {
     return rejected(sealcam::format("version {} needs version {} first, and {} runs", version,
                                     to_string(release.minimum), running));
   if (now.bucket >= release.share.value()) return {};
+  if (now.requested == release.version) return {Decision::install, {}};
   const bool start = applies(now.consent, Consent::Action::start, release.version) && now.consent.number > now.started;
   if (applies(now.consent, Consent::Action::reject, release.version)) return {Decision::denied, {}};
   if (start) return {Decision::install, {}};
-  if (now.failed && now.failed->version == release.version) {
+  if (now.failed) {
     if (now.failed->final) return {};
     if (now.waited < max_wait) return {Decision::wait, {}};
   }
   if (is_deferred(now)) return {Decision::deferred, {}};
-  const bool time = is_night(now.clock, now.night_hour, now.place) || now.waited >= max_wait;
+  const auto max = is_plausible(now.clock) ? max_night_wait : max_wait;
+  const bool time = is_night(now.clock, now.night_hour, now.place) || now.waited >= max;
   // A camera that stopped working before the update must not miss the update that repairs it.
   return {time && (now.works || now.waited >= 2 * max_wait) ? Decision::install : Decision::wait, {}};
 }

@@ -13,8 +13,10 @@
 
 namespace sealcam::update {
 
-/// A version waits at most this long for a night. The board must run for this time.
+/// Without a clock, a version waits this long instead of for a night. The board must run for this time.
 inline constexpr std::chrono::hours max_wait{24};
+/// With a clock, a version waits at most this long for a night, because the board may be off at night.
+inline constexpr std::chrono::hours max_night_wait{7 * 24};
 /// A deferral ends at this running time at the latest, also on a board without a clock.
 inline constexpr std::chrono::hours max_deferral{90 * 24};
 /// Length of the night.
@@ -28,11 +30,12 @@ struct Circumstances {
   std::uint32_t place = 0;   ///< below 10,000: when in the night this device starts
   unsigned night_hour = 2;   ///< begin of the night, UTC
   Consent consent{};
-  std::uint64_t started = 0;  ///< State::started
+  std::optional<Version> requested{};  ///< CameraState::request
+  std::uint64_t started = 0;           ///< State::started
   CaptureTime clock{};
-  std::chrono::seconds waited{};  ///< Waiting::running
-  bool works = false;             ///< everything that worked before works now
-  std::optional<Failed> failed{};
+  std::chrono::seconds waited{};   ///< Waiting::running
+  bool works = false;              ///< everything that worked before works now
+  std::optional<Failed> failed{};  ///< about this version
 };
 
 enum class Decision : std::uint8_t {

@@ -19,6 +19,40 @@ Missing missing(const CameraState& camera, const Works& required) {
   return {};
 }
 
+std::string lack_of_space(const CameraState& camera) {
+  if (!camera.free_space || *camera.free_space >= min_free_space) return {};
+  return sealcam::format(
+      "the data partition has {} KiB free, and an update needs {}; the camera must keep less, or the card must be "
+      "larger",
+      *camera.free_space / 1024, min_free_space / 1024);
+}
+
+bool remember_what_works(State& state, const CameraState& camera) {
+  auto worked = camera.paired ? state.worked : Works{};
+  // The numbers of the next owner's commands begin again.
+  const auto started = camera.paired ? state.started : 0;
+  if (camera.paired) {
+    worked.sensor |= camera.works.sensor && !camera.privacy;
+    worked.epoch |= camera.works.epoch;
+    worked.broker |= camera.works.broker;
+  }
+  if (worked == state.worked && started == state.started) return false;
+  state.worked = worked;
+  state.started = started;
+  return true;
+}
+
+void judge_starts(Trial& trial, const std::string& slot, const Version& running) {
+  if (trial.slot == slot) {
+    trial.verdict = sealcam::format("slot {} has version {}", slot, to_string(running));
+  } else if (trial.starts >= max_starts) {
+    trial.transient = trial.seen;
+    trial.verdict = trial.seen
+                        ? sealcam::format("the trial was interrupted {} times", trial.starts)
+                        : sealcam::format("version {} did not start, {} times", to_string(trial.version), trial.starts);
+  }
+}
+
 HealthGate::Verdict HealthGate::check(const CameraState& camera, BootTime now, std::chrono::seconds spent) {
   auto problem = missing(camera, required_);
   const bool restarted = std::exchange(process_, camera.process) != camera.process;

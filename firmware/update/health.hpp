@@ -42,6 +42,18 @@ class HealthGate {
   bool transient_ = false;
 };
 
+/// RAUC writes its own status, and the camera must be able to store.
+inline constexpr std::uint64_t min_free_space = std::uint64_t{4} << 20;
+/// Why the data partition is too full for an update, for people; empty if it is not.
+[[nodiscard]] std::string lack_of_space(const CameraState& camera);
+
+/// Adds what works to what worked. Forgets the past of a camera that is not paired. Returns whether the state changed.
+bool remember_what_works(State& state, const CameraState& camera);
+
+/// Sets the verdict of a trial that is recorded although the selected slot runs: if the slot of the trial is selected
+/// with another version, or if there were enough starts.
+void judge_starts(Trial& trial, const std::string& slot, const Version& running);
+
 /// What does not work although it is required, for people; empty if everything works. `only_broker` tells whether the
 /// broker is the only part.
 struct Missing {

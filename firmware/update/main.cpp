@@ -12,6 +12,7 @@
 #include "base/format.hpp"
 #include "crypto/psa.hpp"
 #include "device/program.hpp"
+#include "update/clock.hpp"
 #include "update/updater.hpp"
 
 namespace {
@@ -93,8 +94,9 @@ int run(const Options& options, Log& log) {
   if (auto r = store.prepare(); !r) return report(r.error(), log);
   std::array<std::byte, 4> seed{};
   if (auto r = crypto::random(seed); !r) return report(r.error(), log);
-  const SystemClock clock;
-  update::SystemCommands commands;
+  const update::SynchronizedClock clock;
+  device::ServiceManager manager(clock);
+  update::SystemCommands commands([&] { manager.alive(); });
   update::CameraFiles camera(options.camera, log);
   bool shown = true;
   const auto show = [&](const update::Status& status) {
@@ -110,6 +112,7 @@ int run(const Options& options, Log& log) {
                                       .seed = load_be<std::uint32_t>(seed)});
   for (;;) {
     updater.step();
+    manager.alive();
     constexpr timespec pause{.tv_sec = update::Updater::interval.count(), .tv_nsec = 0};
     ::nanosleep(&pause, nullptr);
   }
@@ -127,13 +130,14 @@ std::string_view text_of(update::Decision decision) {
   return {};
 }
 
-int check(const Options& options, Log& log) {
+/// Polls the channel. The error is an exit code; the reason is logged.
+std::expected<update::Updater::Checked, int> poll_channel(const Options& options, Log& log) {
   const auto settings = read_settings(options);
   if (!settings || settings->channel.empty()) {
     log.error("{}", settings ? options.settings.string() + ": there is no channel" : settings.error());
-    return EX_CONFIG;
+    return std::unexpected(EX_CONFIG);
   }
-  const SystemClock clock;
+  const update::SynchronizedClock clock;
   update::SystemCommands commands;
   update::CameraFiles camera(options.camera, log);
   update::StateFile store(options.state / state_name);
@@ -143,15 +147,19 @@ int check(const Options& options, Log& log) {
                                       .camera = camera,
                                       .store = store,
                                       .show = [](const update::Status&) {}});
-  const auto found = updater.check();
-  if (!found) {
-    log.error("{}: {}", settings->channel, found.error().reason);
-    return found.error().rejected ? EX_CONFIG : EX_UNAVAILABLE;
-  }
-  const auto& [release, decided, bucket] = *found;
-  const auto version = to_string(release.version), running = to_string(settings->version);
+  auto found = updater.check();
+  if (found) return std::move(*found);
+  log.error("{}: {}", settings->channel, found.error().reason);
+  return std::unexpected(found.error().rejected ? EX_CONFIG : EX_UNAVAILABLE);
+}
+
+int check(const Options& options, Log& log) {
+  const auto found = poll_channel(options, log);
+  if (!found) return found.error();
+  const auto& [release, decided, bucket, runs] = *found;
+  const auto version = to_string(release.version), running = to_string(runs);
   const auto share = to_string(release.share);
-  std::string decision(release.version == settings->version ? "it runs" : text_of(decided.decision));
+  std::string decision(release.version == runs ? "it runs" : text_of(decided.decision));
   if (!decided.reason.empty()) decision += ": " + decided.reason;
   if (options.json)
     println("{}", ordered_json{{"version", running},
@@ -190,13 +198,17 @@ int status(const Options& options, Log& log) {
 
 /// Leaves a request for the service, which counts like the owner's command.
 int install(const Options& options, Log& log) {
-  const auto state = update::StateFile(options.state / state_name).load();
-  if (!state) return report(state.error(), log);
-  const auto number = *state ? (*state)->started + 1 : 1;
-  const ordered_json request{{"action", "start"}, {"number", number}};
+  const auto found = poll_channel(options, log);
+  if (!found) return found.error();
+  const auto version = to_string(found->release.version);
+  if (found->decided.decision == update::Decision::rejected) {
+    log.error("{}", found->decided.reason);
+    return EX_CONFIG;
+  }
+  const ordered_json request{{"action", "start"}, {"version", version}};
   if (auto r = device::replace_status_file(options.camera.request, request.dump() + "\n"); !r)
     return report(r.error(), log);
-  println("the service polls the channel and installs its release now; 'sealcam-update status' shows the progress");
+  println("the service installs version {} now; 'sealcam-update status' shows the progress", version);
   return EX_OK;
 }
 

@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto short_time = 2min;  // for an answer
-constexpr auto install_time = 2h;  // 100 MiB at 128 kbit/s
+constexpr auto install_time = 4h;  // 100 MiB at 64 kbit/s
 
 /// The last line with a reason. RAUC prints the progress of an installation before it.
 std::string reason_of(const Output& output) {
@@ -36,8 +36,16 @@ std::string reason_of(const Output& output) {
 
 /// Failures of RAUC that another attempt cannot change, as long as the bundle is the same.
 bool is_rejection(std::string_view reason) {
+  // "Failed to read signature from bundle: Connection reset by peer"
+  if (reason.contains("ailed to read")) return false;
   constexpr std::array<std::string_view, 4> texts{"ignature", "ompatible mismatch", "Version mismatch", "not allowed"};
   return std::ranges::any_of(texts, [&](auto text) { return reason.contains(text); });
+}
+
+/// RAUC's service rejects the command because it installs a bundle.
+bool is_busy(const Output& output) {
+  constexpr std::string_view text = "lready processing a different method";
+  return output.out.contains(text) || output.err.contains(text);
 }
 
 Failure failed(std::string_view what, std::string_view why) {
@@ -48,8 +56,16 @@ Failure failed(std::string_view what, std::string_view why) {
 
 std::expected<std::string, Failure> Rauc::run(const std::vector<std::string>& arguments, std::chrono::seconds timeout) {
   auto output = commands_.run(arguments, timeout);
+  // The service continues an installation without its client, also one whose web server sends nothing any more.
+  if (output && output->code != 0 && is_busy(*output)) {
+    end_installation();
+    output = commands_.run(arguments, timeout);
+  }
   const auto what = arguments.size() > 1 ? arguments[0] + " " + arguments[1] : arguments[0];
-  if (!output) return std::unexpected(Failure{false, printable(what + ": " + to_string(output.error()), max_shown)});
+  if (!output)
+    return std::unexpected(Failure{.rejected = false,
+                                   .reason = printable(what + ": " + to_string(output.error()), max_shown),
+                                   .timeout = output.error().code == Errc::timeout});
   if (output->code != 0) return std::unexpected(failed(what, reason_of(*output)));
   return std::move(output->out);
 }
@@ -62,9 +78,33 @@ std::expected<Release, Failure> Rauc::inspect(const std::string& channel) {
   return std::move(*release);
 }
 
-std::expected<void, Failure> Rauc::install(const std::string& channel) {
-  if (auto done = run({"rauc", "install", channel}, install_time); !done) return std::unexpected(done.error());
+std::expected<std::string, Failure> Rauc::install(const std::string& channel, const std::string& hash) {
+  if (installed_ != hash) {
+    installed_.clear();
+    if (auto done = download(channel); !done) return std::unexpected(done.error());
+  }
+  const auto found = slots();
+  if (!found) return std::unexpected(found.error());
+  // The web server can exchange the bundle between the two downloads, for another one that the maker signed.
+  installed_ = found->other.hash;
+  if (installed_ != hash)
+    return std::unexpected(Failure{false, "another bundle than the one of the decision was installed"});
+  return found->other.name;
+}
+
+std::expected<void, Failure> Rauc::download(const std::string& channel) {
+  const std::vector<std::string> arguments{"rauc", "install", channel};
+  if (auto done = run(arguments, install_time); !done) {
+    if (done.error().timeout) end_installation();
+    return std::unexpected(done.error());
+  }
   return {};
+}
+
+void Rauc::end_installation() {
+  const std::vector<std::string> arguments{"systemctl", "restart", "rauc.service"};
+  // If it fails, the next command of RAUC has the reason.
+  (void)commands_.run(arguments, short_time);
 }
 
 std::expected<Slots, Failure> Rauc::slots() {

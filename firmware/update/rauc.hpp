@@ -5,8 +5,10 @@
 
 #include <chrono>
 #include <expected>
+#include <functional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -37,14 +39,20 @@ class Commands {
 
 /// Programs of the operating system.
 class SystemCommands final : public Commands {
+ public:
+  /// `alive` is called at least once a minute while a program runs.
+  explicit SystemCommands(std::function<void()> alive = [] {}) : alive_(std::move(alive)) {}
+
  private:
   [[nodiscard]] Result<Output> do_run(std::span<const std::string> arguments, std::chrono::seconds timeout) override;
+  std::function<void()> alive_;
 };
 
 /// Why something is not done.
 struct Failure {
   bool rejected = false;  ///< the release must not be installed here: wrong signature, board or version
   std::string reason;     ///< for people, printable, at most max_shown bytes
+  bool timeout = false;   ///< a program did not end in time
 };
 
 /// Thread-bound. All functions block.
@@ -53,8 +61,10 @@ class Rauc {
   explicit Rauc(Commands& commands) : commands_(commands) {}
   /// Reads and verifies the description of the bundle at the URL or path. Downloads the end of the bundle only.
   [[nodiscard]] std::expected<Release, Failure> inspect(const std::string& channel);
-  /// Downloads the bundle, verifies it and writes it to the slot that does not run. Takes minutes.
-  [[nodiscard]] std::expected<void, Failure> install(const std::string& channel);
+  /// Downloads the bundle whose manifest has this hash, verifies it and writes it to the slot that does not run. Takes
+  /// minutes, but does nothing if the last call was successful for this hash. Returns the name of the slot. If it
+  /// fails, no installation continues.
+  [[nodiscard]] std::expected<std::string, Failure> install(const std::string& channel, const std::string& hash);
   [[nodiscard]] std::expected<Slots, Failure> slots();
   /// From now on, each ordinary start selects the running slot.
   [[nodiscard]] std::expected<void, Failure> select_running();
@@ -64,7 +74,10 @@ class Rauc {
  private:
   [[nodiscard]] std::expected<std::string, Failure> run(const std::vector<std::string>& arguments,
                                                         std::chrono::seconds timeout);
+  [[nodiscard]] std::expected<void, Failure> download(const std::string& channel);
+  void end_installation();
   Commands& commands_;
+  std::string installed_;  ///< hash of the manifest in the other slot; empty: unknown
 };
 
 }  // namespace sealcam::update

@@ -107,11 +107,52 @@ Trial trial_of(const Reader& at) {
   return trial;
 }
 
+std::vector<Failed> failed_of(const Json& all, bool* wrong) {
+  std::vector<Failed> failed;
+  if (!all.is_object() || !all.contains("failed")) return failed;
+  const auto& list = all.at("failed");
+  if (!list.is_array() || list.size() > max_failed) {
+    *wrong = true;
+    return failed;
+  }
+  for (const auto& entry : list) {
+    const Reader at(entry, wrong);
+    failed.push_back({.version = at.version("version"),
+                      .tries = static_cast<unsigned>(std::min<std::int64_t>(at.number("tries"), 1000)),
+                      .final = at.boolean("final")});
+  }
+  return failed;
+}
+
 std::string line_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 }  // namespace
 
 std::string_view name(Outcome outcome) noexcept { return outcomes[static_cast<std::size_t>(outcome)]; }
+
+std::optional<Failed> State::failure_of(const Version& version) const {
+  const auto found = std::ranges::find(failed, version, &Failed::version);
+  return found == failed.end() ? std::nullopt : std::optional(*found);
+}
+
+void State::complete_trial() {
+  minimum = std::max(minimum, trial->minimum);
+  worked = trial->required;
+  waiting.reset();
+  std::erase_if(failed, [&](const Failed& f) { return f.version <= trial->version; });
+  trial.reset();
+}
+
+void State::roll_back() {
+  auto entry = failure_of(trial->version).value_or(Failed{.version = trial->version});
+  ++entry.tries;
+  entry.final = !trial->transient || entry.tries >= max_tries;
+  std::erase_if(failed, [&](const Failed& f) { return f.version == entry.version; });
+  if (failed.size() == max_failed) failed.erase(failed.begin());
+  failed.push_back(entry);
+  waiting = {entry.version, std::chrono::seconds(0)};
+  trial.reset();
+}
 
 std::string to_json(const State& state) {
   Json json{{"format", format},
@@ -130,9 +171,9 @@ std::string to_json(const State& state) {
                      {"required", json_of(trial->required)},
                      {"verdict", trial->verdict},
                      {"transient", trial->transient}};
-  if (state.failed)
-    json["failed"] = {
-        {"version", to_string(state.failed->version)}, {"tries", state.failed->tries}, {"final", state.failed->final}};
+  for (const auto& failed : state.failed)
+    json["failed"].push_back(
+        {{"version", to_string(failed.version)}, {"tries", failed.tries}, {"final", failed.final}});
   if (state.last) json["last"] = json_of(*state.last);
   return line_of(json);
 }
@@ -152,12 +193,7 @@ Result<State> parse_state(std::string_view text) {
     state.waiting = {at.version("version"), std::chrono::seconds(at.number("seconds"))};
   }
   if (all.has("trial")) state.trial = trial_of(all.below("trial"));
-  if (all.has("failed")) {
-    const auto at = all.below("failed");
-    state.failed = Failed{.version = at.version("version"),
-                          .tries = static_cast<unsigned>(std::min<std::int64_t>(at.number("tries"), 1000)),
-                          .final = at.boolean("final")};
-  }
+  state.failed = failed_of(json, &wrong);
   if (all.has("last")) {
     const auto at = all.below("last");
     state.last = Last{.version = at.has("version") ? std::optional(at.version("version")) : std::nullopt,
@@ -193,6 +229,7 @@ std::string to_json(const Status& status) {
     json["share"] = status.offer->share.value() / 100.0;
   }
   if (status.last) json["last"] = json_of(*status.last);
+  if (status.poll) json["poll"] = {{"at", status.poll->at}, {"error", status.poll->error}};
   return line_of(json);
 }
 

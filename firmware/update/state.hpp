@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/file.hpp"
@@ -49,6 +50,10 @@ struct Failed {
   unsigned tries = 0;
   bool final = false;  ///< only the owner starts it again
 };
+/// Failed versions that the state keeps.
+inline constexpr std::size_t max_failed = 4;
+/// Attempts of a version that another attempt may repair.
+inline constexpr unsigned max_tries = 3;
 
 /// A version that waits for the night or for the owner.
 struct Waiting {
@@ -69,11 +74,17 @@ struct Last {
 struct State {
   Version minimum;            ///< no version below this one starts on the board
   Works worked{};             ///< of the running, confirmed version
-  std::uint64_t started = 0;  ///< Consent::number of the last start that led to a trial; counts once
+  std::uint64_t started = 0;  ///< Consent::number of the last start that counts no more; 0 for an unpaired camera
   std::optional<Waiting> waiting{};
   std::optional<Trial> trial{};
-  std::optional<Failed> failed{};
+  std::vector<Failed> failed{};  ///< at most max_failed; the newest failure is the last one
   std::optional<Last> last{};
+
+  [[nodiscard]] std::optional<Failed> failure_of(const Version& version) const;
+  /// The version of the trial runs in each slot that an ordinary start selects.
+  void complete_trial();
+  /// The version before the trial runs again.
+  void roll_back();
 };
 
 [[nodiscard]] std::string to_json(const State& state);
@@ -107,6 +118,13 @@ class StateFile final : public StateStore {
   ReservedFile file_;
 };
 
+/// The last poll of the channel.
+struct Poll {
+  std::int64_t at = 0;  ///< last success in seconds since the Unix epoch; 0: none, or the clock was not set
+  std::string error{};  ///< why the last one failed, for people, printable; empty: it did not
+  friend bool operator==(const Poll&, const Poll&) = default;
+};
+
 /// For the camera, which reports it to the owner.
 struct Status {
   enum class Phase : std::uint8_t { idle, offered, deferred, rejected, downloading, restart, trial };
@@ -115,6 +133,7 @@ struct Status {
   Phase phase = Phase::idle;
   std::optional<Release> offer{};
   std::optional<Last> last{};
+  std::optional<Poll> poll{};  ///< none before the first one
   friend bool operator==(const Status&, const Status&) = default;
 };
 /// One line of JSON.
@@ -124,7 +143,7 @@ struct Status {
 struct Consent {
   enum class Action : std::uint8_t { automatic, start, defer, reject };
   Action action = Action::automatic;
-  std::optional<Version> version;  ///< to start or reject; none: every version (start only)
+  std::optional<Version> version;  ///< to start or reject; none: the version of the next poll (start only)
   std::int64_t until = 0;          ///< end of a deferral, in seconds since the Unix epoch
   std::uint64_t number = 0;        ///< of the owner's command; a larger one is newer
   friend bool operator==(const Consent&, const Consent&) = default;

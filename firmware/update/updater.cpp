@@ -17,12 +17,13 @@ constexpr auto poll_pause = 6h;
 constexpr auto failed_poll_pause = 30min;
 constexpr auto first_poll = 2min;         // the camera starts first
 constexpr auto first_poll_spread = 480U;  // seconds
-constexpr auto install_pause = 1h;        // after a failure
-constexpr auto start_pause = 5min;        // between two starts of a trial the camera works
+constexpr auto install_pause = 1h;        // after a failure; doubles
+constexpr auto max_install_pause = 24h;
+constexpr auto observation = 5s;    // shorter than the camera's status file is valid
+constexpr auto start_pause = 5min;  // between two starts of a trial the camera works
 constexpr auto restart_limit = 10min;
 constexpr auto save_pause = 1h;
 constexpr auto trial_save_pause = 1min;
-constexpr unsigned max_tries = 3;
 
 }  // namespace
 
@@ -30,6 +31,7 @@ Updater::Updater(Settings settings, Dependencies deps)
     : settings_(std::move(settings)),
       deps_(std::move(deps)),
       pause_(poll_pause, poll_pause, deps_.seed),
+      install_pause_(install_pause, max_install_pause),
       started_(deps_.clock.boot()),
       counted_(started_),
       next_poll_(started_ + first_poll + std::chrono::seconds(deps_.seed % first_poll_spread)),
@@ -106,14 +108,7 @@ void Updater::begin() {
 void Updater::resume_trial() {
   auto& trial = *state_.trial;
   if (trial.slot == status_.slot && trial.version == settings_.version) return complete_trial();
-  if (trial.slot == status_.slot) {
-    trial.verdict = sealcam::format("slot {} has version {}", status_.slot, to_string(settings_.version));
-  } else if (trial.verdict.empty() && trial.starts >= max_starts) {
-    trial.transient = trial.seen;
-    trial.verdict = trial.seen
-                        ? sealcam::format("the trial was interrupted {} times", trial.starts)
-                        : sealcam::format("version {} did not start, {} times", to_string(trial.version), trial.starts);
-  }
+  if (trial.verdict.empty()) judge_starts(trial, status_.slot, settings_.version);
   if (!trial.verdict.empty()) return roll_back();
   next_start_ = deps_.clock.boot() + start_pause;
 }
@@ -121,24 +116,40 @@ void Updater::resume_trial() {
 void Updater::step_confirmed() {
   const auto now = deps_.clock.boot();
   count_running_time();
-  remember_what_works();
+  if (remember_what_works(state_, camera_)) save();
   if (state_.trial) {
     if (now >= next_start_) start_trial();
     return;
   }
   if (settings_.channel.empty()) return show(Phase::idle);
   // The owner may start a version that the board has not polled yet.
-  if (starts_now() && camera_.consent.number != polled_number_) {
-    polled_number_ = camera_.consent.number;
-    next_poll_ = next_install_ = now;
-  }
+  const auto start = pending_start();
+  const bool is_new = start && start->number != polled_number_;
+  if (is_new) polled_number_ = start->number;
+  if (is_new || camera_.request) next_poll_ = next_install_ = now;
   if (now >= next_poll_) poll();
   if (offer_) act(decide_about(*offer_).decided);
   else show(Phase::idle);
+  end_starts();
 }
 
-bool Updater::starts_now() const noexcept {
-  return camera_.consent.action == Consent::Action::start && camera_.consent.number > state_.started;
+std::optional<Consent> Updater::pending_start() const {
+  const auto& consent = camera_.consent;
+  if (consent.action != Consent::Action::start || consent.number <= state_.started) return std::nullopt;
+  return consent;
+}
+
+/// A request, and a start without a version, count for the poll that they caused.
+void Updater::end_starts() {
+  if (camera_.request) {
+    if (!offer_ || offer_->version != *camera_.request)
+      deps_.log.warning("version {} was requested, and the channel does not have it", to_string(*camera_.request));
+    deps_.camera.finish_request();
+  }
+  if (const auto start = pending_start(); start && !start->version && offer_) {
+    state_.started = start->number;
+    save();
+  }
 }
 
 void Updater::count_running_time() {
@@ -150,29 +161,24 @@ void Updater::count_running_time() {
   if (unsaved_ >= save_pause) save();
 }
 
-void Updater::remember_what_works() {
-  auto worked = camera_.paired ? state_.worked : Works{};
-  if (camera_.paired) {
-    worked.sensor |= camera_.works.sensor && !camera_.privacy;
-    worked.epoch |= camera_.works.epoch;
-    worked.broker |= camera_.works.broker;
-  }
-  if (worked == state_.worked) return;
-  state_.worked = worked;
-  save();
-}
-
 void Updater::poll() {
   const auto now = deps_.clock.boot();
   auto release = rauc_.inspect(settings_.channel);
   if (!release) {
     deps_.log.warning("cannot read the release of {}: {}", settings_.channel, release.error().reason);
     if (release.error().rejected) record(Outcome::rejected, {}, release.error().reason);
+    status_.poll = Poll{.at = status_.poll ? status_.poll->at : 0, .error = release.error().reason};
     offer_.reset();
     next_poll_ = now + failed_poll_pause;
     return;
   }
+  status_.poll = Poll{.at = wall_seconds()};
   next_poll_ = now + pause_.next();
+  if (release->version != tried_) {
+    tried_ = release->version;
+    install_pause_.reset();
+    next_install_ = now;
+  }
   offer_ = std::move(*release);
 }
 
@@ -188,12 +194,13 @@ Updater::Checked Updater::decide_about(const Release& release) const {
                           .place = deps_.seed % everyone.value(),
                           .night_hour = settings_.night_hour,
                           .consent = camera_.consent,
+                          .requested = camera_.request,
                           .started = state_.started,
                           .clock = deps_.clock.wall(),
                           .waited = same ? state_.waiting->running : 0s,
                           .works = missing(camera_, state_.worked).text.empty(),
-                          .failed = state_.failed};
-  return {release, decide(release, now), place};
+                          .failed = state_.failure_of(release.version)};
+  return {release, decide(release, now), place, settings_.version};
 }
 
 std::expected<Updater::Checked, Failure> Updater::check() {
@@ -226,20 +233,27 @@ void Updater::act(const Decided& decided) {
 
 void Updater::install() {
   show(Phase::downloading);
+  const auto begin = deps_.clock.boot();
   const auto version = offer_->version;
-  const auto release = install_release();
+  const auto slot = install_release();
   if (!offer_) return show(Phase::idle);
-  if (!release) {
-    deps_.log.error("version {} is not installed: {}", to_string(version), release.error().reason);
-    record(release.error().rejected ? Outcome::rejected : Outcome::failed, version, release.error().reason);
-    next_install_ = deps_.clock.boot() + install_pause;
-    return show(Phase::offered);
-  }
-  begin_trial(*release);
+  if (!slot) return fail_install(version, slot.error());
+  deps_.log.info("version {} is installed in slot {}", to_string(version), *slot);
+  // The camera and the owner's decision may have changed during the download. Then the slot waits.
+  if (deps_.clock.boot() - begin >= observation) camera_ = deps_.camera.observe();
+  if (decide_about(*offer_).decided.decision != Decision::install) return show(Phase::offered);
+  begin_trial(*slot);
 }
 
-/// Without an offer afterwards, the release was withdrawn or replaced.
-std::expected<Release, Failure> Updater::install_release() {
+void Updater::fail_install(const Version& version, const Failure& failure) {
+  deps_.log.error("version {} is not installed: {}", to_string(version), failure.reason);
+  record(failure.rejected ? Outcome::rejected : Outcome::failed, version, failure.reason);
+  next_install_ = deps_.clock.boot() + install_pause_.next();
+  show(Phase::offered);
+}
+
+/// Returns the slot. Without an offer afterwards, the release was withdrawn or replaced.
+std::expected<std::string, Failure> Updater::install_release() {
   const auto failed = [](std::string reason) { return std::unexpected(Failure{false, std::move(reason)}); };
   // The maker may have withdrawn the release since the last poll.
   auto release = rauc_.inspect(settings_.channel);
@@ -250,34 +264,24 @@ std::expected<Release, Failure> Updater::install_release() {
     next_poll_ = deps_.clock.boot();
     return failed("the release was replaced");
   }
-  if (camera_.free_space && *camera_.free_space < min_free_space)
-    return failed(
-        sealcam::format("the data partition has {} KiB free, and an update needs {}; the camera must keep less, "
-                        "or the card must be larger",
-                        *camera_.free_space / 1024, min_free_space / 1024));
+  if (auto reason = lack_of_space(camera_); !reason.empty()) return failed(std::move(reason));
   if (!save()) return failed("the state of the updater cannot be stored");
-  if (auto done = rauc_.install(settings_.channel); !done) return std::unexpected(done.error());
-  const auto slots = rauc_.slots();
-  if (!slots) return std::unexpected(slots.error());
-  // The web server can exchange the bundle between the two downloads, for another one that the maker signed.
-  if (slots->other.hash != release->hash) return failed("another bundle than the one of the decision was installed");
-  state_.trial = Trial{.version = release->version, .minimum = release->minimum, .slot = slots->other.name};
-  return release;
+  return rauc_.install(settings_.channel, release->hash);
 }
 
-void Updater::begin_trial(const Release& release) {
-  auto& trial = *state_.trial;
+void Updater::begin_trial(const std::string& slot) {
+  const auto version = offer_->version;
+  auto& trial = state_.trial.emplace(Trial{.version = version, .minimum = offer_->minimum, .slot = slot});
   // What stopped working before the update cannot be a condition of the update.
   const auto& now = camera_.works;
   trial.required = {.sensor = state_.worked.sensor && now.sensor,
                     .epoch = state_.worked.epoch && now.epoch,
                     .broker = state_.worked.broker && now.broker};
-  if (starts_now()) state_.started = camera_.consent.number;
-  deps_.log.info("version {} is installed in slot {}", to_string(release.version), trial.slot);
+  if (const auto start = pending_start(); start && start->version.value_or(version) == version)
+    state_.started = start->number;
   if (save()) return start_trial();
   state_.trial.reset();
-  record(Outcome::failed, release.version, "the state of the updater cannot be stored");
-  next_install_ = deps_.clock.boot() + install_pause;
+  fail_install(version, {.rejected = false, .reason = "the state of the updater cannot be stored"});
 }
 
 void Updater::start_trial() {
@@ -330,22 +334,16 @@ void Updater::confirm() {
 
 /// The trial's version is selected.
 void Updater::complete_trial() {
-  const auto trial = *std::exchange(state_.trial, {});
-  deps_.log.info("version {} is confirmed", to_string(trial.version));
-  state_.minimum = std::max(state_.minimum, trial.minimum);
-  state_.worked = trial.required;
-  state_.waiting.reset();
-  state_.failed.reset();
-  record(Outcome::installed, trial.version, {});
+  const auto version = state_.trial->version;
+  deps_.log.info("version {} is confirmed", to_string(version));
+  state_.complete_trial();
+  record(Outcome::installed, version, {});
 }
 
 /// The old version runs again.
 void Updater::roll_back() {
-  const auto trial = *std::exchange(state_.trial, {});
-  const bool again = state_.failed && state_.failed->version == trial.version;
-  const unsigned tries = (again ? state_.failed->tries : 0) + 1;
-  state_.failed = Failed{.version = trial.version, .tries = tries, .final = !trial.transient || tries >= max_tries};
-  state_.waiting = {trial.version, 0s};
+  const auto trial = *state_.trial;
+  state_.roll_back();
   deps_.log.warning("version {} is rolled back: {}", to_string(trial.version), trial.verdict);
   record(Outcome::rolled_back, trial.version, trial.verdict);
 }
@@ -368,10 +366,14 @@ void Updater::record(Outcome outcome, std::optional<Version> version, std::strin
   const bool same = last && last->outcome == outcome && last->version == version && last->reason == reason;
   // Each poll rejects a release again, and each hour an installation may fail for the same reason.
   if (same && (outcome == Outcome::rejected || outcome == Outcome::failed)) return;
-  const auto wall = deps_.clock.wall();
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wall.since_epoch).count();
-  state_.last = Last{version, outcome, std::move(reason), is_plausible(wall) ? seconds : 0};
+  state_.last = Last{version, outcome, std::move(reason), wall_seconds()};
   save();
+}
+
+/// Since the Unix epoch; 0 if the clock is not set.
+std::int64_t Updater::wall_seconds() const {
+  const auto wall = deps_.clock.wall();
+  return is_plausible(wall) ? std::chrono::floor<std::chrono::seconds>(wall.since_epoch).count() : 0;
 }
 
 void Updater::show(Phase phase) {

@@ -2,7 +2,7 @@
 /// Polls the channel, installs a release, and tries it. Thread-bound.
 ///
 /// A power cut at any moment leaves a board that starts, because the order of the steps is fixed:
-///   1. RAUC writes the other slot. Nothing selects it.
+///   1. RAUC writes the other slot. Nothing selects it. The camera and the owner's decision are then read again.
 ///   2. The state file gets the trial, and then each start of it before the restart. The restart selects the other
 ///      slot once. Any later start selects the old slot, whose updater starts the trial again, at most three times.
 ///   3. In the trial, the health gate decides. Only then does RAUC select the running slot, with one sector of the
@@ -33,13 +33,10 @@ struct Settings {
   unsigned night_hour = 2;
 };
 
-/// RAUC writes its own status, and the camera must be able to store.
-inline constexpr std::uint64_t min_free_space = std::uint64_t{4} << 20;
-
 class Updater {
  public:
   struct Dependencies {
-    const Clock& clock;
+    const Clock& clock;  ///< a wall clock that nothing set must not be plausible: see SynchronizedClock
     Log& log;
     Commands& commands;
     Camera& camera;
@@ -58,6 +55,7 @@ class Updater {
     Release release;
     Decided decided;
     std::uint32_t bucket = 0;
+    Version running{};
   };
   [[nodiscard]] std::expected<Checked, Failure> check();
   [[nodiscard]] const Status& status() const noexcept { return status_; }
@@ -71,12 +69,12 @@ class Updater {
   void step_confirmed();
   void step_trial();
   void count_running_time();
-  void remember_what_works();
   void poll();
   void act(const Decided& decided);
   void install();
-  [[nodiscard]] std::expected<Release, Failure> install_release();
-  void begin_trial(const Release& release);
+  [[nodiscard]] std::expected<std::string, Failure> install_release();
+  void fail_install(const Version& version, const Failure& failure);
+  void begin_trial(const std::string& slot);
   void start_trial();
   void confirm();
   void complete_trial();
@@ -84,7 +82,9 @@ class Updater {
   void fail_trial(std::string reason, bool transient);
   void restart(bool into_trial);
   [[nodiscard]] Checked decide_about(const Release& release) const;
-  [[nodiscard]] bool starts_now() const noexcept;
+  [[nodiscard]] std::optional<Consent> pending_start() const;
+  void end_starts();
+  [[nodiscard]] std::int64_t wall_seconds() const;
   void record(Outcome outcome, std::optional<Version> version, std::string reason);
   void show(Status::Phase phase);
   bool save();
@@ -101,6 +101,8 @@ class Updater {
   std::optional<HealthGate> gate_;
   std::chrono::nanoseconds unsaved_{};  ///< running time that is not in the state file
   Backoff pause_;                       ///< between two polls
+  Backoff install_pause_;               ///< after a failed installation
+  std::optional<Version> tried_;        ///< the version of `install_pause_`
   BootTime started_;                    ///< when this object was made
   BootTime counted_;                    ///< until here, running time is counted
   BootTime next_poll_, next_start_, next_install_;

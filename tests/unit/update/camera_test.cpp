@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "update/camera.hpp"
 
+#include <sys/stat.h>
+
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <fstream>
 
 #include "base/format.hpp"
@@ -119,6 +122,7 @@ TEST_CASE("a status file of another form means that the camera does not run") {
 
 TEST_CASE("a decision that cannot be read counts as none and is logged once") {
   Scene scene;
+  scene.pair();
   scene.put("state/update-consent.json", R"({"action":"defer","until":5,"number":1})");
   CHECK(scene.camera.observe().consent.action == update::Consent::Action::defer);
   scene.put("state/update-consent.json", "secret");
@@ -128,9 +132,56 @@ TEST_CASE("a decision that cannot be read counts as none and is logged once") {
   CHECK_FALSE(scene.log.contains("secret"));
 }
 
-TEST_CASE("the request of a person at the console replaces the owner's decision") {
+TEST_CASE("the request of a person at the console has a version, and is removed") {
+  Scene scene;
+  CHECK_FALSE(scene.camera.observe().request.has_value());
+  for (const auto* none : {R"({"action":"start"})", R"({"action":"automatic"})", "damaged"}) {
+    scene.put("run/request.json", none);
+    CHECK_FALSE(scene.camera.observe().request.has_value());
+  }
+  scene.put("run/request.json", R"({"action":"start","version":"0.2.0"})");
+  CHECK(scene.camera.observe().request == update::Version{0, 2, 0});
+  scene.camera.finish_request();
+  CHECK_FALSE(scene.camera.observe().request.has_value());
+  scene.camera.finish_request();
+}
+
+TEST_CASE("an unpaired camera has no owner, so its file with a decision does not count") {
   Scene scene;
   scene.put("state/update-consent.json", R"({"action":"refuse","version":"0.2.0","number":1})");
-  scene.put("run/request.json", R"({"action":"start","number":1})");
-  CHECK(scene.camera.observe().consent.action == update::Consent::Action::start);
+  CHECK(scene.camera.observe().consent == update::Consent{});
+  scene.pair();
+  CHECK(scene.camera.observe().consent.action == update::Consent::Action::reject);
+}
+
+TEST_CASE("a FIFO, a link, a folder or a device instead of a file of the camera does not stop the updater") {
+  Scene scene;
+  scene.pair();
+  const auto outside = scene.folder.path() / "outside";
+  scene.put("outside", R"({"action":"refuse","version":"0.2.0","number":1})");
+  const auto kind = GENERATE(0, 1, 2, 3);
+  for (const auto* name :
+       {"run/status.json", "state/update-consent.json", "state/privacy", "state/device.descriptor"}) {
+    const auto path = scene.folder.path() / name;
+    if (kind == 0) REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    if (kind == 1) std::filesystem::create_symlink(outside, path);
+    if (kind == 2) std::filesystem::create_directory(path);
+    if (kind == 3) std::filesystem::create_symlink("/dev/zero", path);
+    const auto content = update::read_regular_file(path, 1024);
+    REQUIRE_FALSE(content.has_value());
+    CHECK(content.error().code == Errc::unsupported);
+  }
+  const auto state = scene.camera.observe();  // without the check, this waits for ever
+  CHECK_FALSE(state.runs);
+  CHECK_FALSE(state.privacy);
+  CHECK(state.consent == update::Consent{});
+}
+
+TEST_CASE("a regular file of the camera is read up to its limit") {
+  Scene scene;
+  scene.put("file", "text");
+  const auto path = scene.folder.path() / "file";
+  CHECK(as_text(update::read_regular_file(path, 4).value()) == "text");
+  CHECK(update::read_regular_file(path, 3).error().code == Errc::exhausted);
+  CHECK(update::read_regular_file(scene.folder.path() / "none", 4).error().code == Errc::not_found);
 }

@@ -29,6 +29,13 @@ TEST_CASE("no shell reads the arguments") {
 
 TEST_CASE("a program without an end is killed") { CHECK(run({"sleep", "600"}, 1s).error().code == Errc::timeout); }
 
+TEST_CASE("while a program runs, the callback is called") {
+  unsigned calls = 0;
+  update::SystemCommands commands([&] { ++calls; });
+  CHECK(commands.run(std::vector<std::string>{"echo"}, 30s).has_value());
+  CHECK(calls > 0);
+}
+
 TEST_CASE("a program that a signal ends has the code of a shell") {
   CHECK(run({"sh", "-c", "kill -9 $$"}).value().code == 137);
 }

@@ -156,9 +156,25 @@ TEST_CASE("a version that failed is tried again after a day, or not again") {
   CHECK(decide(offered, now).decision == Decision::none);
   now.consent = {Consent::Action::start, {}, 0, 1};
   CHECK(decide(offered, now).decision == Decision::install);
-  now.consent = {};
-  now.failed->version = {0, 1, 9};  // another version failed
+}
+
+TEST_CASE("with a clock, a release waits for the night also after a day, and seven days at most") {
+  auto now = noon();
+  now.waited = 7 * 24h - 1s;
+  CHECK(decide(offered, now).decision == Decision::wait);
+  now.waited = 7 * 24h;  // a board that is off at night
   CHECK(decide(offered, now).decision == Decision::install);
+}
+
+TEST_CASE("a request at the console starts its version only, also one that the owner rejects") {
+  auto now = noon();
+  now.consent = {Consent::Action::reject, Version{0, 2, 0}, 0, 1};
+  now.requested = Version{0, 1, 9};
+  CHECK(decide(offered, now).decision == Decision::denied);
+  now.requested = Version{0, 2, 0};
+  CHECK(decide(offered, now).decision == Decision::install);
+  now.running = {0, 3, 0};
+  CHECK(decide(offered, now).decision == Decision::rejected);
 }
 
 TEST_CASE("the owner cannot start a rejected release") {

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/testing/fakes.hpp"
+#include "crypto/psa.hpp"
 #include "update/updater.hpp"
 
 namespace sealcam::test {
@@ -156,6 +157,7 @@ class FakeCamera final : public update::Camera {
     change(now);
     return now;
   }
+  void do_finish_request() override { state.request.reset(); }
 };
 
 /// Starts the updater of the slot that runs, and a new one after each restart.
@@ -242,6 +244,18 @@ class Device {
   }
   std::uint32_t seed_;
   std::unique_ptr<update::Updater> updater_;
+};
+
+/// A device whose channel has a release.
+struct Offered : Device {
+  explicit Offered(const Bundle& bundle = {}) {
+    SC_ASSERT(crypto::init().has_value());
+    board.channel = bundle;
+  }
+  bool ends_with(const std::string& outcome, std::chrono::seconds limit = 72h) {
+    return run_until([&] { return last() == outcome; }, limit);
+  }
+  [[nodiscard]] std::string reason() const { return status.last ? status.last->reason : ""; }
 };
 
 }  // namespace sealcam::test

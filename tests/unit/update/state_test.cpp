@@ -13,21 +13,22 @@ using update::Consent, update::parse_consent, update::parse_state, update::Versi
 namespace {
 
 update::State full() {
-  return {.minimum = {0, 1, 0},
-          .worked = {.sensor = true, .epoch = true, .broker = false},
-          .started = 12,
-          .waiting = update::Waiting{{0, 2, 0}, 3600s},
-          .trial = update::Trial{.version = {0, 2, 0},
-                                 .minimum = {0, 1, 5},
-                                 .slot = "b",
-                                 .starts = 2,
-                                 .spent = 90s,
-                                 .seen = true,
-                                 .required = {.sensor = true, .epoch = false, .broker = true},
-                                 .verdict = "the camera does not run",
-                                 .transient = true},
-          .failed = update::Failed{.version = {0, 1, 9}, .tries = 3, .final = true},
-          .last = update::Last{Version{0, 1, 9}, update::Outcome::rolled_back, "no epoch begins", 1'800'000'000}};
+  return {
+      .minimum = {0, 1, 0},
+      .worked = {.sensor = true, .epoch = true, .broker = false},
+      .started = 12,
+      .waiting = update::Waiting{{0, 2, 0}, 3600s},
+      .trial = update::Trial{.version = {0, 2, 0},
+                             .minimum = {0, 1, 5},
+                             .slot = "b",
+                             .starts = 2,
+                             .spent = 90s,
+                             .seen = true,
+                             .required = {.sensor = true, .epoch = false, .broker = true},
+                             .verdict = "the camera does not run",
+                             .transient = true},
+      .failed = {{.version = {0, 1, 8}, .tries = 1, .final = false}, {.version = {0, 1, 9}, .tries = 3, .final = true}},
+      .last = update::Last{Version{0, 1, 9}, update::Outcome::rolled_back, "no epoch begins", 1'800'000'000}};
 }
 
 }  // namespace
@@ -40,7 +41,10 @@ TEST_CASE("a state survives a round trip") {
   CHECK(again->trial->slot == "b");
   CHECK(again->trial->spent == 90s);
   CHECK(again->trial->required.broker);
-  CHECK(again->failed->final);
+  REQUIRE(again->failed.size() == 2);
+  CHECK(again->failure_of({0, 1, 9})->final);
+  CHECK_FALSE(again->failure_of({0, 1, 8})->final);
+  CHECK_FALSE(again->failure_of({0, 1, 7}).has_value());
   CHECK(again->last->outcome == update::Outcome::rolled_back);
   CHECK(to_json(parse_state(to_json(update::State{})).value()) == to_json(update::State{}));
 }
@@ -58,6 +62,11 @@ TEST_CASE("a damaged state is an error") {
         R"({"format":1,"minimum":"0.1.0","started":18446744073709551615})",
         R"({"format":1,"minimum":"0.1.0","started":1.5})", R"({"format":1,"minimum":"0.1.0","waiting":{}})",
         R"({"format":1,"minimum":"0.1.0","trial":{"version":"0.2.0","minimum":"0.1.0"}})",
+        R"({"format":1,"minimum":"0.1.0","failed":{"version":"0.2.0"}})",
+        R"({"format":1,"minimum":"0.1.0","failed":[{"version":"x"}]})",
+        R"({"format":1,"minimum":"0.1.0","failed":[1]})",
+        R"({"format":1,"minimum":"0.1.0","failed":[{"version":"0.2.0"},{"version":"0.2.1"},{"version":"0.2.2"},)"
+        R"({"version":"0.2.3"},{"version":"0.2.4"}]})",
         R"({"format":1,"minimum":"0.1.0","last":{"result":"unknown"}})",
         R"({"format":1,"minimum":"0.1.0","last":{"result":"failed","reason":"\u001b[31m"}})"})
     CHECK_FALSE(parse_state(bad).has_value());
@@ -84,6 +93,34 @@ TEST_CASE("the report for the camera has the documented members") {
   CHECK(to_json(status) ==
         "{\"version\":\"0.1.0\",\"slot\":\"a\",\"state\":\"offered\",\"offer\":\"0.2.0\",\"share\":10.5,"
         "\"last\":{\"version\":\"0.2.0\",\"result\":\"failed\",\"reason\":\"why\",\"at\":5}}\n");
+  status.offer.reset();
+  status.last.reset();
+  status.poll = update::Poll{.at = 7, .error = "HTTP error 404"};
+  CHECK(to_json(status).contains("\"poll\":{\"at\":7,\"error\":\"HTTP error 404\"}"));
+}
+
+TEST_CASE("the state keeps the last four failed versions, and drops those that a confirmed version replaces") {
+  update::State state;
+  const auto fails = [&](std::uint32_t patch, bool transient) {
+    state.trial = update::Trial{.version = {0, 2, patch}, .minimum = {}, .slot = "b", .transient = transient};
+    state.roll_back();
+    CHECK_FALSE(state.trial.has_value());
+  };
+  for (const auto patch : {1U, 2U, 1U, 3U, 4U}) fails(patch, true);
+  CHECK(state.failed.size() == 4);
+  CHECK(state.failure_of({0, 2, 1})->tries == 2);
+  CHECK_FALSE(state.failure_of({0, 2, 1})->final);
+  fails(1, true);
+  CHECK(state.failure_of({0, 2, 1})->final);
+  fails(5, false);
+  CHECK(state.failed.size() == update::max_failed);
+  CHECK_FALSE(state.failure_of({0, 2, 2}).has_value());  // the oldest failure
+  CHECK(state.failure_of({0, 2, 5})->final);
+  state.trial = update::Trial{.version = {0, 2, 4}, .minimum = {0, 1, 5}, .slot = "b"};
+  state.complete_trial();
+  CHECK(state.minimum == Version{0, 1, 5});
+  CHECK(state.failed.size() == 1);
+  CHECK(state.failure_of({0, 2, 5}).has_value());
 }
 
 TEST_CASE("the owner's decision is read from the camera's file") {
