@@ -18,11 +18,14 @@ bool applies(const Consent& consent, Consent::Action action, const Version& vers
 /// A board whose clock is not set cannot know the end of a deferral. It then counts the time that it runs.
 bool is_deferred(const Circumstances& now) {
   if (now.consent.action != Consent::Action::defer || now.waited >= max_deferral) return false;
-  return !is_plausible(now.clock) ||
-         std::chrono::duration_cast<std::chrono::seconds>(now.clock.since_epoch).count() < now.consent.until;
+  return !is_plausible(now.clock) || epoch_seconds(now.clock) < now.consent.until;
 }
 
 }  // namespace
+
+std::int64_t epoch_seconds(CaptureTime clock) {
+  return is_plausible(clock) ? std::chrono::floor<std::chrono::seconds>(clock.since_epoch).count() : 0;
+}
 
 bool is_night(CaptureTime clock, unsigned night_hour, std::uint32_t place) {
   if (!is_plausible(clock)) return false;

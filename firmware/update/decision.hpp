@@ -52,6 +52,9 @@ struct Decided {
 };
 [[nodiscard]] Decided decide(const Release& release, const Circumstances& now);
 
+/// Since the Unix epoch; 0 if the clock is not set.
+[[nodiscard]] std::int64_t epoch_seconds(CaptureTime clock);
+
 /// Whether the time is in the part of the night after this device's place. False if the clock is not set.
 [[nodiscard]] bool is_night(CaptureTime clock, unsigned night_hour, std::uint32_t place);
 

@@ -14,7 +14,8 @@ using Phase = Status::Phase;
 namespace {
 
 constexpr auto poll_pause = 6h;
-constexpr auto failed_poll_pause = 30min;
+constexpr auto failed_poll_pause = 1min;  // after a failure; doubles
+constexpr auto max_failed_poll_pause = 30min;
 constexpr auto first_poll = 2min;         // the camera starts first
 constexpr auto first_poll_spread = 480U;  // seconds
 constexpr auto install_pause = 1h;        // after a failure; doubles
@@ -31,6 +32,7 @@ Updater::Updater(Settings settings, Dependencies deps)
     : settings_(std::move(settings)),
       deps_(std::move(deps)),
       pause_(poll_pause, poll_pause, deps_.seed),
+      failed_poll_pause_(failed_poll_pause, max_failed_poll_pause),
       install_pause_(install_pause, max_install_pause),
       started_(deps_.clock.boot()),
       counted_(started_),
@@ -124,9 +126,14 @@ void Updater::step_confirmed() {
   if (settings_.channel.empty()) return show(Phase::idle);
   // The owner may start a version that the board has not polled yet.
   const auto start = pending_start();
-  const bool is_new = start && start->number != polled_number_;
-  if (is_new) polled_number_ = start->number;
-  if (is_new || camera_.request) next_poll_ = next_install_ = now;
+  const auto number = start ? start->number : 0;
+  const bool is_new = (start && number != polled_number_) || (camera_.request && camera_.request != polled_request_);
+  polled_number_ = number;
+  polled_request_ = camera_.request;
+  if (is_new) {
+    next_poll_ = next_install_ = now;
+    failed_poll_pause_.reset();
+  }
   if (now >= next_poll_) poll();
   if (offer_) act(decide_about(*offer_).decided);
   else show(Phase::idle);
@@ -139,14 +146,15 @@ std::optional<Consent> Updater::pending_start() const {
   return consent;
 }
 
-/// A request, and a start without a version, count for the poll that they caused.
+/// A request, and a start without a version, count until a poll succeeds.
 void Updater::end_starts() {
+  if (!offer_) return;
   if (camera_.request) {
-    if (!offer_ || offer_->version != *camera_.request)
+    if (offer_->version != *camera_.request)
       deps_.log.warning("version {} was requested, and the channel does not have it", to_string(*camera_.request));
     deps_.camera.finish_request();
   }
-  if (const auto start = pending_start(); start && !start->version && offer_) {
+  if (const auto start = pending_start(); start && !start->version) {
     state_.started = start->number;
     save();
   }
@@ -169,10 +177,11 @@ void Updater::poll() {
     if (release.error().rejected) record(Outcome::rejected, {}, release.error().reason);
     status_.poll = Poll{.at = status_.poll ? status_.poll->at : 0, .error = release.error().reason};
     offer_.reset();
-    next_poll_ = now + failed_poll_pause;
+    next_poll_ = now + failed_poll_pause_.next();
     return;
   }
-  status_.poll = Poll{.at = wall_seconds()};
+  status_.poll = Poll{.at = epoch_seconds(deps_.clock.wall())};
+  failed_poll_pause_.reset();
   next_poll_ = now + pause_.next();
   if (release->version != tried_) {
     tried_ = release->version;
@@ -366,14 +375,8 @@ void Updater::record(Outcome outcome, std::optional<Version> version, std::strin
   const bool same = last && last->outcome == outcome && last->version == version && last->reason == reason;
   // Each poll rejects a release again, and each hour an installation may fail for the same reason.
   if (same && (outcome == Outcome::rejected || outcome == Outcome::failed)) return;
-  state_.last = Last{version, outcome, std::move(reason), wall_seconds()};
+  state_.last = Last{version, outcome, std::move(reason), epoch_seconds(deps_.clock.wall())};
   save();
-}
-
-/// Since the Unix epoch; 0 if the clock is not set.
-std::int64_t Updater::wall_seconds() const {
-  const auto wall = deps_.clock.wall();
-  return is_plausible(wall) ? std::chrono::floor<std::chrono::seconds>(wall.since_epoch).count() : 0;
 }
 
 void Updater::show(Phase phase) {

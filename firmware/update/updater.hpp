@@ -84,7 +84,6 @@ class Updater {
   [[nodiscard]] Checked decide_about(const Release& release) const;
   [[nodiscard]] std::optional<Consent> pending_start() const;
   void end_starts();
-  [[nodiscard]] std::int64_t wall_seconds() const;
   void record(Outcome outcome, std::optional<Version> version, std::string reason);
   void show(Status::Phase phase);
   bool save();
@@ -101,14 +100,16 @@ class Updater {
   std::optional<HealthGate> gate_;
   std::chrono::nanoseconds unsaved_{};  ///< running time that is not in the state file
   Backoff pause_;                       ///< between two polls
+  Backoff failed_poll_pause_;           ///< after a failed poll
   Backoff install_pause_;               ///< after a failed installation
   std::optional<Version> tried_;        ///< the version of `install_pause_`
   BootTime started_;                    ///< when this object was made
   BootTime counted_;                    ///< until here, running time is counted
   BootTime next_poll_, next_start_, next_install_;
   std::optional<BootTime> restarting_;
-  std::uint64_t polled_number_ = 0;  ///< Consent::number of the last start that caused a poll
-  bool begin_failed_ = false;        ///< logged
+  std::uint64_t polled_number_ = 0;        ///< Consent::number of the start that caused the last poll
+  std::optional<Version> polled_request_;  ///< CameraState::request that did
+  bool begin_failed_ = false;              ///< logged
 };
 
 }  // namespace sealcam::update
