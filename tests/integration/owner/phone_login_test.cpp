@@ -154,6 +154,9 @@ TEST_CASE("a revoked phone loses its session and its password, and other devices
   auto waiting = w.options(w.a.phone), other = w.options(w.b.phone);
   waiting["wait"] = 20.0;
   other["wait"] = 5.0;
+  // Mosquitto 2.0.21 can crash at a reload that ends a session over WebSocket if another one has the same timeout at
+  // the same second (broker.md, "Phones").
+  other["keep_alive"] = 90;
   Session removed(waiting, w.path("ready 1")), stays(other, w.path("ready 2"));
   REQUIRE((removed.connects() && stays.connects()));
   TestClient hub(w.connection(w.a.hub));

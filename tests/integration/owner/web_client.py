@@ -129,7 +129,7 @@ class Client:
         if "password" in options:
             flags |= 0x40
             body += text(options["password"])
-        self.socket.send(packet(0x10, text("MQTT") + bytes([5, flags]) + struct.pack(">H", 60) + b"\0" + body))
+        self.socket.send(packet(0x10, text("MQTT") + bytes([5, flags]) + struct.pack(">H", options.get("keep_alive", 60)) + b"\0" + body))
         self.connack = self.answer(0x20)[1]
 
     def answer(self, kind, seconds=LIMIT):
