@@ -6,7 +6,7 @@ import { BrowserClock, PictureClock, Stopwatch, clockAhead } from "./clock.js";
 import { Hub } from "./hub.js";
 import { LOCK, alone } from "./link.js";
 import { parseTopic } from "./messages.js";
-import { updateText } from "./software.js";
+import { printable, updateText } from "./software.js";
 import { BrowserStore } from "./store.js";
 
 const DATABASE = "sealcam-phone";
@@ -389,7 +389,7 @@ export class AppLink {
       proven_until_us: provenUntil === null ? null : 1000 * provenUntil, hint: hint?.state ?? null,
       hint_since_us: hint === null ? null : 1000 * hint.since, privacy: reason === "privacy", may_switch_privacy: membership.maySwitchPrivacy,
       requested_privacy: camera.requestedPrivacy, privacy_failed: camera.privacyFailed, members: hubs, members_changed_us: membership.hubsChanged ?? 0,
-      software: camera.software && { version: camera.software.version, update: camera.software.update ? updateText(camera.software.update) : "" },
+      software: camera.software && { version: printable(camera.software.version), update: camera.software.update ? updateText(camera.software.update) : "" },
       hubs, rejected: counts(camera.rejected, camera.rejectedControl), rejected_control: counts(camera.rejectedControl), clock: this.#clock,
     };
   }

@@ -39,8 +39,16 @@ const STATES = ["is not for this camera", "is offered", "is deferred by the owne
   "is being tested", "has an unknown state"];
 const RESULTS = ["was installed", "failed its check and was rolled back", "was rejected by the camera", "failed", "ended"];
 
+// Characters without a visible form, and those that change the direction of the text after them. As in firmware/base/format.cpp.
+const NOT_PRINTABLE = /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}\u{10fffe}\u{10ffff}]/gu;
+export const printable = (text) => text.replace(NOT_PRINTABLE, "?");
+
 // The update for people, as sealcam-hub writes it.
 export function updateText({ offer, state, last }) {
+  return printable(sentence(offer, state, last));
+}
+
+function sentence(offer, state, last) {
   const now = offer !== undefined ? `update ${offer} ${STATES[state - 1]}` : state === 1 ? "no update is offered" : `an update ${STATES[state - 1]}`;
   if (last === undefined) return now;
   const day = last.at > 0 ? ` on ${new Date(last.at / 1000).toISOString().slice(0, 10)}` : "";

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { AppLink } from "../../firmware/web/app_link.js";
 import { linkPhone } from "../../firmware/web/link.js";
+import { updateText } from "../../firmware/web/software.js";
 import { MemoryStore } from "../../firmware/web/store.js";
 import { AppScene, Tab, until } from "./app_scene.mjs";
 import * as owners from "./mailbox.mjs";
@@ -332,4 +333,10 @@ test("a change of privacy that is not possible says why", async (t) => {
   assert.deepEqual(tab.rejections.map(({ camera, why }) => [camera === text, why]), [[true, "no_such_camera"], [true, "not_allowed"]]);
   tab.link.close();
   assert.equal(tab.link.switchPrivacy(text, true), false);
+});
+
+test("a software report of a hostile camera cannot change the text around it", () => {
+  const last = { version: "0.1.0", result: 2, at: 0, reason: "caf\u00e9\u{e0041}" };
+  assert.equal(updateText({ offer: "\u202e0.2.0\n", state: 2, last }),
+               "update ?0.2.0? is offered; 0.1.0 failed its check and was rolled back: caf\u00e9?");
 });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <ranges>
 
 #include "base/config.hpp"
 #include "base/format.hpp"
@@ -233,20 +234,38 @@ Outcome<> change_settings(const Dependencies& deps, const CameraArguments& argum
   });
 }
 
+namespace {
+
+/// Whether an updater could offer this version: three numbers without leading zeros. It ignores a decision about
+/// another one.
+bool is_release(std::string_view version) {
+  int numbers = 0;
+  for (const auto part : std::views::split(version, '.')) {
+    const std::string_view digits(part);
+    if (digits.empty() || digits.size() > 9 || (digits.size() > 1 && digits.front() == '0') ||
+        digits.find_first_not_of("0123456789") != std::string_view::npos)
+      return false;
+    ++numbers;
+  }
+  return numbers == 3 && version.size() <= protocol::UpdateConsent::max_version;
+}
+
+}  // namespace
+
 Outcome<> decide_update(const Dependencies& deps, const CameraArguments& arguments) {
   using protocol::UpdateAction, protocol::UpdateConsent;
   UpdateConsent consent;
   if (arguments.start) consent.action = UpdateAction::start;
-  if (arguments.defer > 0)
+  else if (arguments.defer > 0)
     consent = {.action = UpdateAction::defer,
                .until = CaptureTime{deps.clock.wall().since_epoch + std::chrono::days(arguments.defer)}};
-  if (!arguments.reject.empty()) consent = {.action = UpdateAction::reject, .version = arguments.reject};
-  constexpr std::string_view characters = "0123456789.";
-  if (consent.version.size() > UpdateConsent::max_version ||
-      consent.version.find_first_not_of(characters) != std::string::npos)
-    return failure(EX_USAGE,
-                   sealcam::format("'{}' is not a version like 0.2.0; see the offer with 'sealcam camera list'",
-                                   arguments.reject));
+  else if (!arguments.automatic) {
+    if (!is_release(arguments.reject))
+      return failure(EX_USAGE,
+                     sealcam::format("'{}' is not a version like 0.2.0; see the offer with 'sealcam camera list'",
+                                     arguments.reject));
+    consent = {.action = UpdateAction::reject, .version = arguments.reject};
+  }
   return change_camera(deps, arguments, [&](const Account& account, AccountFile&, CameraRecord& camera) -> Outcome<> {
     if (!reports_software(account.files(), account.id(), camera))
       return failure(

@@ -92,7 +92,7 @@ TEST_CASE("a decision about updates needs exactly one option and a version") {
   CHECK(w.owner({"camera", "update", "Door"}).exit_code == EX_USAGE);
   CHECK(w.owner({"camera", "update", "Door", "--start", "--automatic"}).exit_code == EX_USAGE);
   CHECK(w.owner(update("--defer", "91")).exit_code == EX_USAGE);
-  for (const auto* version : {"newest", "0.2.0\n", "1234567890123456789012345"})
+  for (const auto* version : {"", "newest", "0.2", "0.2.0.", "...", "01.2.0", "0.2.0\n", "1234567890.1.0"})
     CHECK(w.owner(update("--refuse", version)).exit_code == EX_USAGE);
 }
 
