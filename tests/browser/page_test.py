@@ -275,12 +275,12 @@ def texts(s):
     for reason, fields, note in (("clock", {"clock_ahead_s": -11_000}, "3 h behind"), ("roster_conflict", {}, "same version")):
         b.do("patch", fields={"reason": reason, **fields})
         wait_for(f"the page to show the reason {reason}", lambda: note in b.tile(s.camera.id)["note"], WAIT)
-        expect(b.tile(s.camera.id)["state"] == "LIVE", f"{reason} ends LIVE")
+        wait_for(f"LIVE with the reason {reason}", lambda: b.tile(s.camera.id)["state"] == "LIVE" and note in b.tile(s.camera.id)["note"], WAIT)
         s.shot(f"texts-{reason}")
     # A LIVE picture takes precedence over the camera's status.
     b.do("patch", fields={"reason": "privacy", **reasons["privacy"][0]})
     time.sleep(1.5)
-    expect(b.tile(s.camera.id)["badge"] == "LIVE", "a status about privacy ends LIVE")
+    wait_for("LIVE with a status about privacy", lambda: b.tile(s.camera.id)["badge"] == "LIVE", WAIT)
     b.do("patch", fields={})
     s.camera.process.send(signal.SIGSTOP)
     b.wait_state(s.camera.id, "STALE", WAIT)

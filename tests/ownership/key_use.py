@@ -2,6 +2,7 @@
 """Checks the use of keys in a recording of a broker's messages (sealcam-recorder). It decodes the messages by
 firmware/protocol/README.md alone. No epoch number and no SFrame counter may be used twice, and grants must be for exactly
 the hubs of their roster."""
+import base64
 import hashlib
 
 
@@ -91,7 +92,8 @@ class KeyUse:
     def note_grants(self, camera, message):
         self.cameras.add(camera)
         fields = payload(message)
-        epoch, granted = fields[1], set(fields[6])
+        # The entry with the camera's own id is its software report, and no grant (R-UPDATE-1).
+        epoch, granted = fields[1], set(fields[6]) - {base64.b32decode(camera.upper())}
         known = self.epochs.setdefault((camera, epoch), message)
         if known != message:
             self.faults.append(f"camera {camera}: epoch {epoch:016x} was begun twice")
