@@ -45,10 +45,10 @@ export const printable = (text) => text.replace(NOT_PRINTABLE, "?");
 
 // The update for people, as sealcam-hub writes it.
 export function updateText({ offer, state, last }) {
-  return printable(sentence(offer, state, last));
+  return printable(describe(offer, state, last));
 }
 
-function sentence(offer, state, last) {
+function describe(offer, state, last) {
   const now = offer !== undefined ? `update ${offer} ${STATES[state - 1]}` : state === 1 ? "no update is offered" : `an update ${STATES[state - 1]}`;
   if (last === undefined) return now;
   const day = last.at > 0 ? ` on ${new Date(last.at / 1000).toISOString().slice(0, 10)}` : "";

@@ -18,20 +18,20 @@ def settings(text):
     return values
 
 
-def words(unit, key):
+def values(unit, key):
     return " ".join(unit.get(key, [])).split()
 
 
 def waits_for_the_camera(text):
     unit = settings(text)
-    return any(CAMERA in words(unit, key) for key in ("After", "Requires", "Requisite", "BindsTo", "PartOf"))
+    return any(CAMERA in values(unit, key) for key in ("After", "Requires", "Requisite", "BindsTo", "PartOf"))
 
 
 def delays_the_camera(text):
     """systemd has no default limit for the start of a oneshot service."""
     unit = settings(text)
     limit = unit.get("TimeoutStartSec", ["infinity"])[-1]
-    return unit.get("Type") == ["oneshot"] and CAMERA in words(unit, "Before") and limit in ("infinity", "0")
+    return unit.get("Type") == ["oneshot"] and CAMERA in values(unit, "Before") and limit in ("infinity", "0")
 
 
 class Units(unittest.TestCase):
@@ -41,7 +41,7 @@ class Units(unittest.TestCase):
         self.assertTrue(waits_for_the_camera(text + "After=network.target sealcam-camera.service\n"))  # control
 
     def test_each_service_before_the_camera_has_a_limit(self):
-        before = [path for path in UNITS.glob("*.service") if CAMERA in words(settings(path.read_text()), "Before")]
+        before = [path for path in UNITS.glob("*.service") if CAMERA in values(settings(path.read_text()), "Before")]
         self.assertTrue(before)
         for path in before:
             self.assertFalse(delays_the_camera(path.read_text()), path.name)
