@@ -108,9 +108,12 @@ class Scene:
         self.bundles.mkdir()
         self.make_bundles()
         self.server = server.Server(self.bundles, web / "server.pem", web / "server.key.pem")
-        files = {"start": START.replace("HOST", HOST).replace("PORT", str(self.server.port)), "starts": "0\n",
-                 "authority.pem": (web / "authority.pem").read_text()} | {f"step-{n}": text + "\n" for n, (_, text) in (steps or STEPS).items()}
-        self.write_data(files)
+        self.write_data(self.files(steps or STEPS) | {"authority.pem": (web / "authority.pem").read_text()})
+
+    def files(self, steps):
+        """Returns the files in /data/test of the board."""
+        start = START.replace("HOST", HOST).replace("PORT", str(self.server.port))
+        return {"start": start, "starts": "0\n"} | {f"step-{n}": text + "\n" for n, (_, text) in steps.items()}
 
     def make_bundles(self):
         own = image_update.development_authority(TOP / "build/authority")
