@@ -94,7 +94,10 @@ Result<> read_update(crypto::CborReader& reader, UpdateStatus& update) {
   const auto read = [&](std::int64_t key) -> Result<> {
     if (key == 1) return read_text(reader, 1, UpdateStatus::max_version, update.version);
     if (key == 3) return read_text(reader, 1, UpdateStatus::max_version, update.offer);
-    if (key == 4) return read_last(reader, update.last.emplace());
+    if (key == 4) {
+      update.last = UpdateStatus::Last{};
+      return read_last(reader, *update.last);
+    }
     has_state = true;
     return read_value(reader, update.state);
   };
