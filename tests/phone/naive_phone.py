@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A phone without its checks, as the control of the test with a stranger's frames: it shows what it can open, whoever signed it and for whatever camera.
+"""A phone without its checks, as the control of the test with a stranger's frames: it shows what it can open, with any signature and of any camera.
 
 It cannot open frames of another account, because it has no grant. So the test gives it the base key of the stranger's epoch, which the phone of that
 account shows to the test.

@@ -92,7 +92,7 @@ TEST_CASE("a release reaches exactly the devices of its share: 1, 10, 50 and 100
   CHECK(expected("0.2.1", 1) != expected("0.2.0", 1));
 }
 
-TEST_CASE("a release that fails its gate at 1 % reaches nobody else once it is withdrawn") {
+TEST_CASE("a release that fails its gate at 1 % reaches no other device once it is withdrawn") {
   Fleet fleet;
   fleet.breaks("0.2.0");
   fleet.publish(Bundle{.share = "1"});
