@@ -40,8 +40,8 @@ struct StateFiles {
   [[nodiscard]] std::filesystem::path privacy() const { return folder / "privacy"; }
   [[nodiscard]] std::filesystem::path past() const { return folder / "past"; }
   [[nodiscard]] std::filesystem::path own_prekeys() const { return folder / "own-prekeys"; }
-  /// Exists after a hub named a later epoch than the camera's own: the state was restored from an old copy.
   [[nodiscard]] std::filesystem::path fault() const { return folder / "fault"; }
+  /// Exists after a hub named a later epoch than the camera's own: the state was restored from an old copy.
   [[nodiscard]] std::filesystem::path rolled_back() const { return folder / "rolled-back"; }
   [[nodiscard]] std::filesystem::path request_seq() const { return folder / "request-seq"; }
   [[nodiscard]] std::filesystem::path pairing_tries() const { return folder / "pairing-tries"; }
