@@ -17,7 +17,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 # Labels of ctest that no person gives to scripts/test, and the label that runs their tests.
 INTERNAL = {"threads": "tsan", "updates_qemu": "updates"}
 # Labels whose tests are in the build of another preset, or run without ctest.
-ELSEWHERE = {"asan", "tsan", "fuzz", "arm64", "armhf", "qemu", "wifi", "packages"}
+OTHER_BUILDS = {"asan", "tsan", "fuzz", "arm64", "armhf", "qemu", "wifi", "packages"}
 
 
 def labels_of_help(text):
@@ -54,7 +54,7 @@ def faults(help_text, page, ctest):
                              ("only on request in scripts/test --help, but not in the last row of firmware/docs/tests.md", requested - last_row),
                              ("in the last row of firmware/docs/tests.md, but not only on request in scripts/test --help", last_row - requested),
                              ("in ctest, but not in scripts/test --help", ctest - listed - INTERNAL.keys()),
-                             ("in scripts/test --help, but no test in ctest has it", listed - ctest - ELSEWHERE),
+                             ("in scripts/test --help, but no test in ctest has it", listed - ctest - OTHER_BUILDS),
                              ("internal, but no test in ctest has it", INTERNAL.keys() - ctest)):
         if difference:
             yield f"{name}: {' '.join(sorted(difference))}"
