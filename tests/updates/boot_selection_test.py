@@ -69,7 +69,7 @@ class Board:
         return done.stdout.strip()
 
     def check(self):
-        """Checks what has to be true at each moment. Returns the slot of a plain start."""
+        """Checks what has to be true at each moment. Returns the slot of an ordinary start."""
         content = self.autoboot.read_bytes()
         slot = next((slot for slot, expected in self.contents.items() if content == expected), None)
         assert slot, f"autoboot.txt is neither that of slot a nor that of slot b: {content!r}"
@@ -110,12 +110,12 @@ class Selection(Case):
         self.assertEqual((done.returncode, board.check()), (1, "a"))
         self.assertIn("slot b does not run", done.stderr)
 
-    def test_nothing_replaces_the_slot_of_a_plain_start_before_another_is_good(self):
+    def test_nothing_replaces_the_slot_of_an_ordinary_start_before_another_is_good(self):
         """RAUC regards slot a as the target, because slot b runs. A failed installation would leave no slot that starts."""
         board = self.board(running="b")
         done = board.start("set-state", "a", "bad")
         self.assertEqual((done.returncode, board.check()), (1, "a"))
-        self.assertIn("a plain start uses slot a", done.stderr)
+        self.assertIn("an ordinary start uses slot a", done.stderr)
         board.run("set-state", "b", "good")
         board.run("set-state", "a", "bad")  # control
 

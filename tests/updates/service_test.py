@@ -41,7 +41,7 @@ while :; do
   new=$(cat /run/sealcam-update/status.json 2>/dev/null)
   [ "$new" = "$old" ] || say "status $new"
   old=$new
-  # A plain start must use the confirmed slot.
+  # An ordinary start must use the confirmed slot.
   case $number$new in 2*'"installed"'*) sync; systemctl reboot ;; esac
   sleep 2
 done
@@ -100,7 +100,7 @@ def confirmed(scene, run, first):
     third = begun(run, 3, "b", done)
     at, _ = wait_printed(run, r'status .*"installed"', third)
     expect_status(run, third, version=RELEASE, slot="b", last=RELEASE, result="installed", reason="")
-    return "b", {"restart into the trial": second, "confirmed": done, "slot b after a plain start": at}
+    return "b", {"restart into the trial": second, "confirmed": done, "slot b after an ordinary start": at}
 
 
 def returned(scene, run, first):
