@@ -76,8 +76,8 @@ class Demo:
         self.probe2 = w.probe("probe-2", self.hub2, "--decode", *seconds)
         w.start(self.camera2)
         w.start(self.camera1)
-        wait_for("the first hub shows a live picture", lambda: self.live(self.probe1), 20)
-        wait_for("the second hub shows a live picture", lambda: self.live(self.probe2), 20)
+        self.wait_picture("first", self.probe1)
+        self.wait_picture("second", self.probe2)
         w.authorize_relay()
         relay = w.relay(self.camera1, self.camera2)
         self.relay_status = relay.result
@@ -89,6 +89,12 @@ class Demo:
         for account, hub in (("first", self.hub1), ("second", self.hub2)):
             report(f"  {account} account: {hub.access.open_address()}")
         self.shown_at = time.monotonic()
+
+    def wait_picture(self, name, probe):
+        try:
+            wait_for(f"the {name} hub shows a live picture", lambda: self.live(probe), 60)
+        except Failure as failure:
+            raise Failure(f"{failure}; if this machine is slow or busy, try smaller pictures: --size 640x360 --rate 10") from None
 
     @staticmethod
     def live(probe):
