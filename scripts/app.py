@@ -139,7 +139,7 @@ def make(folder, modules):
 def main():
     parser = argparse.ArgumentParser(prog="scripts/app", description=__doc__, allow_abbrev=False,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", metavar="DIR", type=pathlib.Path, help="files in it are replaced")
+    parser.add_argument("folder", metavar="DIR", type=pathlib.Path, help="folder for the files of the app; files with the same names are replaced")
     options = parser.parse_args()
     cache = pathlib.Path(os.environ.get("SEALCAM_CACHE") or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache", "sealcam"))
     try:

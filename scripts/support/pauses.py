@@ -43,7 +43,7 @@ class Pauses:
 
 
 def usage(pid):
-    """CPU seconds and KiB of a process and all below it."""
+    """CPU seconds and KiB of a process and its children."""
     found, cpu, memory = [pid], 0, 0
     for line in subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout.splitlines():
         child, parent = map(int, line.split())
@@ -59,20 +59,20 @@ def usage(pid):
 
 
 class OtherWork:
-    """Measures how much of the processors other work takes from this process and all below it."""
+    """Measures the share of the processors that other processes use, without this process and its children."""
 
     def __init__(self):
         self.before = self.now()
 
     @staticmethod
     def now():
-        """Time, CPU seconds of the machine, and of this process and all below it."""
+        """Time, CPU seconds of the machine, and CPU seconds of this process and its children."""
         fields = pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
         busy = sum(int(field) for number, field in enumerate(fields) if number not in (3, 4))  # without idle and iowait
         return time.monotonic(), busy / os.sysconf("SC_CLK_TCK"), usage(os.getpid())[0]
 
     def factor(self):
-        """By how much work since the begin took longer than on an idle machine: 1 or more."""
+        """The factor by which other work has prolonged the time of this process since the start of the measurement; 1 on an idle machine."""
         passed, busy, own = (after - before for after, before in zip(self.now(), self.before))
         count = os.cpu_count() or 1
         return count / max(0.1, count - max(0, busy - own) / passed)

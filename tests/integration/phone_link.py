@@ -96,7 +96,7 @@ class Scene:
 
 
 def leave(phone, **more):
-    """Leaves a descriptor, and does not wait."""
+    """Sends a descriptor to the mailbox, and does not wait for the enrollment."""
     def act(address):
         at, code = split(address)
         body = more.get("message") or phone.message(more.get("mac_code", code), **more.get("fields", {}))

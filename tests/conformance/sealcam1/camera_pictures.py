@@ -21,7 +21,7 @@ class Pictures:
         self.counter += 1
 
     def follow_leases(self):
-        """Whether pictures are sent, or kept for a recording of motion. The kept ones are deleted if that ends."""
+        """Decides whether pictures are sent, or kept for a recording of motion. Deletes the kept pictures when this use ends."""
         now, hubs = self.clock.monotonic, self.hubs.values()
         video = any(h.lease > now for h in hubs)
         still = self.still_due(now) and any(h.still > now for h in hubs)
