@@ -14,8 +14,9 @@ const contexts = new Map(), pages = new Map();
 const warnings = [];   // warnings and errors of all pages
 const requests = [];   // { url, bytes }; also of WebSockets
 
-async function contextOf(name, { width, height, scheme }) {
-  if (!contexts.has(name)) contexts.set(name, await browser.newContext({ viewport: { width, height }, colorScheme: scheme, locale: "en-GB", timezoneId: "UTC" }));
+async function contextOf(name, { width, height, scheme, policy }) {
+  if (!contexts.has(name)) contexts.set(name, await browser.newContext({ viewport: { width, height }, colorScheme: scheme, locale: "en-GB", timezoneId: "UTC",
+    bypassCSP: !policy }));
   contexts.get(name).setDefaultTimeout(60_000);
   return contexts.get(name);
 }
@@ -50,8 +51,8 @@ const HIDE = (hidden) => {
 };
 
 const commands = {
-  async open({ page: name = "main", context = "phone", url, width = 390, height = 844, scheme = "dark", script = "", slow = null, files = {} }) {
-    const page = await (await contextOf(context, { width, height, scheme })).newPage();
+  async open({ page: name = "main", context = "phone", url, width = 390, height = 844, scheme = "dark", script = "", slow = null, files = {}, policy = true }) {
+    const page = await (await contextOf(context, { width, height, scheme, policy })).newPage();
     // In place of the server's. A phone that was never opened has no service worker, which would answer before.
     for (const [file, body] of Object.entries(files)) await page.route(`**/${file}`, (route) => route.fulfill({ contentType: "text/javascript", body }));
     await pages.get(name)?.close();

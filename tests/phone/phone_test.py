@@ -4,7 +4,6 @@
 
     phone_test.py --build DIR --case CASE… [--output DIR]
 """
-import base64
 import json
 import pathlib
 import re
@@ -16,12 +15,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from network_cases import broker_address, network  # noqa: E402
 from phone_scene import Failure, expect, install, phone_scene, run_cases, wait_for  # noqa: E402
 from naive_phone import GIVE, LEAKING, NAIVE, changed  # noqa: E402
+from security_cases import FIRST, SECOND, WAIT, credentials, policy  # noqa: E402
 
-FIRST, SECOND = 11, 22   # numbers that the cameras draw into their pictures
 REFRESH = 300            # ms: a page judges its tiles five times a second
 RATE = 15
 LINK_SECONDS = 60
-WAIT = 60                # s, until an expected effect is a failure; a shorter limit is a promise of the page
 
 # Date.now() of the page can be moved. performance.now() cannot.
 MOVABLE_DATE = "{ const now = Date.now; window.moved = 0; Date.now = () => now() + window.moved; }"
@@ -52,6 +50,9 @@ EXPORT = """new Promise((resolve, reject) => {
   };
 })"""
 
+# The control of EXPORT: a key that a script can take away.
+TAKEN = """crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign"]).then(({ privateKey }) => crypto.subtle.exportKey("jwk", privateKey)).then((key) => key.d.length)"""
+
 
 def link(s):
     """From the address with the code to LIVE within 60 s. No warning, no request to others, no key that a script can take away."""
@@ -73,6 +74,7 @@ def link(s):
     expect(mark["camera"] == FIRST, f"the picture shows camera {mark}")
     keys = browser.do("evaluate", code=EXPORT)
     expect(len(keys) >= 3 and all(key == ["private", False, 0] for key in keys), f"keys in the browser: {keys}")
+    expect(browser.do("evaluate", code=TAKEN) > 40, "control: the test cannot take an extractable key away")
     browser.do("evaluate", code="navigator.serviceWorker.ready.then(() => 1)")
     hosts = {re.match(r"\w+://([^/]+)", url)[1] for url in browser.do("requests") if not url.startswith(("data:", "blob:"))}
     expect(hosts == {f"127.0.0.1:{a.port}", f"127.0.0.1:{s.web_port}"}, f"requests to {hosts}")
@@ -349,34 +351,7 @@ def low_data(s):
     print(f"three still pictures in {took:.1f} s")
 
 
-def credentials(s):
-    """The broker's files have no password, and the password of one phone does not open the other's account or id."""
-    a, browser, w = s.account(number=FIRST), s.browser, s.world
-    b = s.account("second", SECOND, "Garden")
-    a.link("Phone one", "first", "one")
-    b.link("Phone two", "second", "two")
-    read = """new Promise((resolve) => { const r = indexedDB.open("sealcam-phone"); r.onsuccess = () => { const q = r.result.transaction("link").objectStore("link").get("broker");
-      q.onsuccess = () => { r.result.close(); resolve({ id: q.result.id, password: q.result.password, address: q.result.address }); }; }; })"""
-    one, two = (browser.do("evaluate", page=page, code=read) for page in ("first", "second"))
-    secrets = [text.encode() for login in (one, two) for text in (login["password"],)]
-    secrets += [base64.urlsafe_b64decode(login["password"] + "=") for login in (one, two)]
-    found = [path for path in (w.folder / "broker").rglob("*") if path.is_file() and any(secret in path.read_bytes() for secret in secrets)]
-    expect(not found, f"passwords in {found}")
-    # The second phone's page tries each combination. Only its own login is accepted.
-    tried = """(async () => { const { Broker } = await import("./broker.js"), module = await import("./mqtt.js"), results = [];
-      for (const [id, password] of TRIES) results.push(await new Promise((resolve) => {
-        const broker = new Broker(module.default ?? module, { address: ADDRESS, id, password }, { message() {}, state(connected, why) { resolve(connected ? "accepted" : why); setTimeout(() => broker.close(), 0); } });
-        broker.open(); }));
-      return results; })()"""
-    tries = [[one["id"], two["password"]], [two["id"], one["password"]], [two["id"], ""], [one["id"], one["password"][:-1] + "A"], [two["id"], two["password"]]]
-    browser.do("open", page="third", context="three", url=b.origin + "/")
-    results = browser.do("evaluate", page="third", code=tried.replace("TRIES", json.dumps(tries)).replace("ADDRESS", json.dumps(two["address"])))
-    expect(results[:4] == ["login"] * 4, f"logins with a password of another phone: {results}")
-    expect(results[4] == "accepted", f"control: the phone's own login is {results[4]}")
-    print(f"no password in {w.folder.name}/broker; logins {results}")
-
-
-CASES = {f.__name__: f for f in (link, reload, stranger, tabs, wiped, updated, sleep, sleep_control, removed, denied, hidden, offline, network, broker_address, low_data, credentials)}
+CASES = {f.__name__: f for f in (link, policy, reload, stranger, tabs, wiped, updated, sleep, sleep_control, removed, denied, hidden, offline, network, broker_address, low_data, credentials)}
 
 
 if __name__ == "__main__":
