@@ -1,4 +1,4 @@
-# Installs the services of camera and hub: units, users, state folders, udev rules, initial settings (board/common/README.md).
+# Installs the services of camera and hub: units, users, state folders, udev rules, kernel settings, initial settings (board/common/README.md).
 # Without SEALCAM_SERVICES, `cmake --install` installs only programs, modules and the data of boards.
 if(NOT SEALCAM_SERVICES AND NOT SEALCAM_PACKAGES)
   return()
@@ -13,5 +13,6 @@ foreach(device camera hub)
   install(FILES ${common}/${device}.json DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/sealcam COMPONENT ${name})
 endforeach()
 install(FILES ${common}/60-sealcam-camera.rules DESTINATION lib/udev/rules.d COMPONENT sealcam-camera)
+install(FILES ${common}/60-sealcam-camera.sysctl DESTINATION lib/sysctl.d RENAME 60-sealcam-camera.conf COMPONENT sealcam-camera)
 install(FILES ${common}/50-sealcam-camera.rules DESTINATION ${CMAKE_INSTALL_DATADIR}/polkit-1/rules.d COMPONENT sealcam-camera)
 install(FILES ${common}/sealcam-hub-kiosk.service DESTINATION lib/systemd/system COMPONENT sealcam-hub)

@@ -51,6 +51,11 @@ in_far sh -c 'ip link set lo up; ip link set broker up'
 python3 "$top/scripts/support/link.py" plain camera
 in_far python3 "$top/scripts/support/link.py" plain broker
 
+# The settings of a device with the package. They apply to this namespace.
+while IFS=' =' read -r key value; do
+  [[ $key != net.* ]] || echo "$value" >"/proc/sys/${key//.//}"
+done <"$top/board/common/60-sealcam-camera.sysctl"
+
 # Cubic is Debian's default, also if this machine has another one.
 set_address() {
   ip addr flush dev camera
@@ -106,9 +111,10 @@ begin_phase() {
     *) tc qdisc add dev camera root tbf rate "${rate}kbit" burst 5kb limit "${buffer:-40}kb" ;;
   esac
   set_faults "$faults"
-  rm -f "$folder/flow"
+  rm -f "$folder"/{flow,rest}
   case ,$faults, in
     *,flow,*) touch "$folder/flow" ;;
+    *,rest,*) touch "$folder/rest" ;;
     *,readdress,*) set_address "10.77.0.$((count + 100))" ;;
     *,move,*) set_broker_address "10.77.0.$((count + 200))" ;;
   esac
@@ -117,7 +123,7 @@ begin_phase() {
 run_program() {
   local program=$1
   shift
-  rm -f "$folder"/{ready,live,stop,phases,flow,second.json}
+  rm -f "$folder"/{ready,live,stop,phases,flow,rest,second.json}
   local other=
   set_address 10.77.0.1
   set_broker_address 10.77.0.2

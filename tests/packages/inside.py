@@ -218,7 +218,7 @@ def _():
     check(not list(pathlib.Path("/etc/systemd/system").rglob("*kiosk*")), "the kiosk is enabled without a request")
 
 
-@case("systemd and udev accept the units and rules")
+@case("systemd and udev accept the units and rules, and the kernel setting is installed")
 def _():
     for name in ("sealcam-camera", "sealcam-hub"):
         done = run("systemd-analyze", "verify", "--man=no", f"{name}.service")
@@ -226,6 +226,8 @@ def _():
     warnings = run("systemd-analyze", "verify", "--man=no", "sealcam-hub-kiosk.service", code=None).stderr.splitlines()
     check(all("ommand cage" in w for w in warnings), "\n".join(warnings))  # cage is only a suggested package
     run("udevadm", "verify", "/usr/lib/udev/rules.d/60-sealcam-camera.rules")
+    settings = pathlib.Path("/usr/lib/sysctl.d/60-sealcam-camera.conf").read_text()
+    check("net.ipv4.tcp_mtu_probing = 1" in settings.splitlines(), "TCP does not find shorter packets:", settings)
     rule = pathlib.Path("/usr/share/polkit-1/rules.d/50-sealcam-camera.rules")
     check(f'"{unit("sealcam-camera")["User"]}"' in rule.read_text(), "the polkit rule does not name the user of the camera")
 
