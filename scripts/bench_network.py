@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The processes of 'scripts/bench network'. Both sides exchange files in one folder: ready, live, stop, flow, seen.json, bitrate.
+"""The processes of 'scripts/bench network'. Both sides exchange files in one folder: ready, live, stop, flow, rest, seen.json, bitrate.
 
     bench_network.py site|camera|second|flow|report FOLDER PROGRAM      PROGRAM is sealcam or ffmpeg
 """
@@ -107,9 +107,22 @@ def site(folder, program):
         viewer = start_hub(world, "hub", folder / "ready")
         wait_for("the hub shows a LIVE picture", lambda: viewer.seen, 30)
         (folder / "live").write_text("live")
-        wait_stop(folder)
+        watch_until_stop(folder, viewer)
         (folder / "seen.json").write_text(json.dumps(viewer.seen))
     return None
+
+
+def watch_until_stop(folder, viewer):
+    """While the file 'rest' exists, nobody watches, so that the camera sends no pictures."""
+    watching = True
+    while not (folder / "stop").exists():
+        if watching == (folder / "rest").exists():
+            watching = not watching
+            if watching:
+                viewer.start()
+            else:
+                viewer.close()
+        time.sleep(0.02)
 
 
 def start_hub(world, name, ready=None):
@@ -181,6 +194,7 @@ def report_of(folder, program, file):
             "program": program,
             "phase": name,
             "live_share": live_share(arrivals, begin, end),
+            "first_live_s": next((round(at - begin, 2) for at, _ in arrivals if begin <= at < end), None),
             "fps": round(len(latencies) / (end - begin), 1),
             "p50": percentile(latencies, 0.5),
             "p95": percentile(latencies, 0.95),

@@ -28,6 +28,9 @@ class Viewer:
         threading.Thread(target=self.run, daemon=True).start()
         return self
 
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+
     def run(self):
         name = f"{self.address[0]}:{self.address[1]}"
         self.socket = socket.create_connection(self.address)
