@@ -66,6 +66,7 @@ void PastFrames::remove(std::span<const Epoch> epochs) {
 /// What is in memory, and what was requested of the store.
 void PastFrames::forget_memory() noexcept {
   frames_.clear();
+  store_due_ = false;
   hubs_.clear();
   requests_.clear();
   ready_ = false;
@@ -73,14 +74,16 @@ void PastFrames::forget_memory() noexcept {
 
 void PastFrames::set_roster(const protocol::Roster& roster) {
   if (store_ == nullptr) return;
+  const auto inactive = [&](const DeviceId& hub) { return roster.active(hub) == nullptr; };
+  if (std::ranges::none_of(granted_hubs_, inactive)) store_due();
   std::vector<Epoch> removed;
   for (const auto& [epoch, hubs] : hubs_)
-    if (std::ranges::any_of(hubs, [&](const DeviceId& hub) { return roster.active(hub) == nullptr; }))
-      removed.push_back(epoch);
+    if (std::ranges::any_of(hubs, inactive)) removed.push_back(epoch);
   frames_.clear();  // they are of the epoch that this roster ends
+  store_due_ = false;
   epoch_.reset();
-  std::erase_if(requests_, [&](const Request& request) { return roster.active(request.hub) == nullptr; });
-  std::erase_if(requesters_, [&](const DeviceId& hub) { return roster.active(hub) == nullptr; });
+  std::erase_if(requests_, [&](const Request& request) { return inactive(request.hub); });
+  std::erase_if(requesters_, inactive);
   if (removed.empty()) return;
   remove(removed);
   log_.info("deleted kept frames, because a hub that could open them is not active any more");
@@ -113,7 +116,7 @@ void PastFrames::set_bitrate(BitsPerSecond bitrate) noexcept {
 
 void PastFrames::begin_epoch(Epoch epoch, ByteView grants, const protocol::Roster& roster) {
   if (store_ == nullptr) return;
-  if (keeping_) store();
+  store_due();
   frames_.clear();
   epoch_ = epoch;
   grants_.assign(grants.begin(), grants.end());
@@ -131,10 +134,12 @@ void PastFrames::on_disconnected() {
   const MonotonicTime now = clock_.monotonic();
   if (store_ == nullptr || keeping_ || !recording(now)) return;
   keeping_ = record_ && now - *record_ <= recording_time ? PictureUse::record : PictureUse::motion;
-  drop_old(now);
-  // Reports alone are of no use.
-  const auto picture = std::ranges::find_if(frames_, &Frame::key);
-  drop_until(static_cast<std::size_t>(picture - frames_.begin()));
+  if (!store_due_) {  // else the frames of the outage before are among them
+    drop_old(now);
+    // Reports alone are of no use.
+    const auto picture = std::ranges::find_if(frames_, &Frame::key);
+    drop_until(static_cast<std::size_t>(picture - frames_.begin()));
+  }
   (void)try_store();
   log_.info("no broker: keeping the pictures for the hubs that record");
 }
@@ -143,13 +148,13 @@ void PastFrames::on_connected() {
   if (!keeping_) return;
   // A hub that recorded before still counts if the connection ends again before its next request, but only once.
   if (std::exchange(renewed_, true)) return end_keeping();
-  store_due_ = !try_store();
+  store_due_ = !frames_.empty() && !try_store();
   (*keeping_ == PictureUse::record ? record_ : motion_) = clock_.monotonic();
   until_ = clock_.monotonic() + recording_time;
 }
 
 void PastFrames::end_keeping() {
-  store_due_ = !try_store();
+  store_due_ = !frames_.empty() && !try_store();
   keeping_.reset();
   until_.reset();
 }
@@ -188,7 +193,7 @@ void PastFrames::add(Counter counter, bool key, ByteView message) {
   if (keeping_ && key && now - stored_ >= min_write_interval) (void)try_store();
   const auto end = [&] { return frames_.empty() ? 0 : frames_.back().offset + frames_.back().size; };
   const auto full = [&] { return frames_.size() == max_frames || end() + message.size() > arena_.size(); };
-  if (full() && !(keeping_ && try_store())) drop_old(now);
+  if (full() && !(due() && try_store())) drop_old(now);
   while (full() && !frames_.empty()) drop_group();
   const std::size_t offset = end();
   std::ranges::copy(message, arena_.begin() + static_cast<std::ptrdiff_t>(offset));

@@ -55,7 +55,8 @@ class PastFrames {
 
   /// Loads what an earlier run stored. Errors: crypto.
   [[nodiscard]] Result<> load(const crypto::PublicKey& camera);
-  /// Deletes the epochs with a grant for a hub that is not active, and the frames in memory: their epoch ended.
+  /// Deletes the epochs with a grant for a hub that is not active. The current epoch ends: what is kept of it is stored
+  /// if all its hubs remain active.
   void set_roster(const protocol::Roster& roster);
   /// Deletes everything.
   void clear();
@@ -79,9 +80,7 @@ class PastFrames {
   }
   void on_disconnected();
   /// The camera stops.
-  void stop() {
-    if (keeping_) store();
-  }
+  void stop() { store_due(); }
   /// What the camera keeps while it is not connected, and for a short time after that: `record`, `motion`, or nothing.
   [[nodiscard]] std::optional<PictureUse> keeping() const noexcept { return keeping_; }
   /// A frame of the current epoch was sealed. `key`: a key frame of the video.
@@ -121,6 +120,12 @@ class PastFrames {
   void drop_group();
   void end_keeping();
   void store();
+  /// Of an outage, so that frames in memory must not be lost.
+  [[nodiscard]] bool due() const noexcept { return keeping_ || store_due_; }
+  /// Also while the card rests: the memory is about to be emptied.
+  void store_due() {
+    if (due()) store();
+  }
   /// Unless the card rests. Returns whether it does.
   bool try_store() {
     if (resting()) return false;

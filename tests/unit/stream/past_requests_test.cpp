@@ -152,6 +152,81 @@ TEST_CASE("a roster without a hub deletes what this hub could open, and a roster
   CHECK(s.past_messages() == sent);
 }
 
+namespace {
+
+/// A camera that is connected again after an outage, on a card that rests since the last seconds of it.
+struct RestingCard {
+  MemoryPastStore disk;
+  PrerollScene s{{}, &disk};
+  std::optional<Counter> last;  ///< sealed in the outage
+  explicit RestingCard(bool rests) {
+    s.requests = RequestKind::record;
+    s.keyframe_interval = 10;
+    s.pass(5s);
+    s.client.is_connected = false;
+    s.requests.reset();
+    s.publisher.on_disconnected({Errc::connection, 0, "the cable is cut"});
+    s.pass(20s);
+    if (rests) disk.on_access = [this] { s.clock.advance(2s); };
+    s.pass(3s);
+    disk.on_access = [] {};
+    s.connect();
+    s.receive_request(s.hub, RequestKind::record);
+    s.client.settle();
+    s.pass(200ms);
+    CHECK_FALSE(s.publisher.past().keeping());
+    last = s.video_of(s.hub).back().counter;  // published after the outage
+  }
+  [[nodiscard]] bool whole() const {
+    const auto kept = disk.ranges();
+    return kept.size() == 1 && kept[0].last.next() >= *last;
+  }
+};
+
+}  // namespace
+
+TEST_CASE(
+    "what a camera has not stored yet, because its card rests, survives a new epoch and a roster with one more hub") {
+  const bool rests = GENERATE(true, false);
+  RestingCard scene(rests);
+  auto& s = scene.s;
+  CHECK(scene.whole() != rests);
+  const auto before = scene.disk.ranges();
+  SECTION("a new epoch") {
+    s.publisher.renew();
+    CHECK(scene.whole());
+  }
+  SECTION("one more hub") {
+    s.receive_roster(s.roster(2, {&s.hub, &s.second, &s.stranger}));
+    CHECK(scene.whole());
+  }
+  SECTION("another outage") {
+    s.client.is_connected = false;
+    s.publisher.on_disconnected({Errc::connection, 0, "the cable is cut"});
+    s.pass(40s);
+    CHECK(scene.disk.ranges().size() == 1);
+    CHECK(scene.whole());
+  }
+  SECTION("the end of the program") {
+    s.publisher.stop();
+    CHECK(scene.whole());
+  }
+  SECTION("control: a roster without a hub") {
+    s.receive_roster(s.roster(2, {&s.second}));
+    CHECK(scene.disk.ranges().empty());
+    s.pass(30s);
+    CHECK(scene.disk.ranges().empty());
+  }
+  SECTION("control: privacy") {
+    s.receive_request(s.hub, RequestKind::privacy_on);
+    s.pass(1s);
+    s.receive_privacy_off(s.hub);
+    s.receive_request(s.hub, RequestKind::record);
+    s.pass(30s);
+    CHECK(scene.disk.ranges().empty());
+  }
+}
+
 TEST_CASE("kept pictures use at most a quarter of the rate, and wait while the network is full") {
   PastScene s;
   s.pass(5s);
