@@ -155,7 +155,12 @@ Result<FileNumber> RecorderCore::next_number(const DeviceId& camera, Track& trac
   } else {
     const auto files = list_files(config_.folder, camera);
     if (!files) return std::unexpected(files.error());
-    for (const auto& file : *files) others.push_back(file.file);
+    // The disk may be slow, and the frames wait. Of the files in the index, the number is known.
+    std::set<FileName> known;
+    if (const auto indexed = deps_.index.files(camera, all_times))
+      for (const auto& file : *indexed) known.insert(file.file);
+    for (const auto& file : *files)
+      if (!known.contains(file.file)) others.push_back(file.file);
   }
   std::erase_if(others, [&](const FileName& name) { return name.camera != camera; });
   std::ranges::sort(others, std::ranges::greater());

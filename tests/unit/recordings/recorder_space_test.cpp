@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Deletion and keys: what the recorder keeps when the index or the clock is wrong.
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include "unit/recordings/space_scene.hpp"
 
@@ -280,6 +281,46 @@ TEST_CASE("the number of a file is new although the index is new and the clock w
   scene.work();
   CHECK(scene.files().size() == 4);
   CHECK(scene.verify().faults.empty());
+}
+
+/// A second passes between two looks at the clock, so that the listing of a folder ends after each step.
+class SlowDisk final : public Clock {
+ public:
+  explicit SlowDisk(FakeClock& clock) : clock_(clock) {}
+  [[nodiscard]] MonotonicTime monotonic() const override {
+    clock_.step_monotonic(1s);
+    return clock_.monotonic();
+  }
+  [[nodiscard]] BootTime boot() const override { return clock_.boot(); }
+  [[nodiscard]] CaptureTime wall() const override { return clock_.wall(); }
+
+ private:
+  FakeClock& clock_;
+};
+
+TEST_CASE("the first file of a start reads no file that is in the index, because the folder may be on a slow disk") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  record_file(scene, stream);
+  record_file(scene, stream);
+  scene.work();
+  const bool indexed = GENERATE(true, false);
+  scene.core.reset();
+  if (!indexed) must(scene.index->rebuild());
+  // A reader sees this number, and a program that trusts the index does not.
+  auto other = RecordingScene::content(scene.path(1));
+  std::size_t size = 0;
+  auto header = must(decode_header(other, size));
+  header.number = FileNumber(500);
+  RecordingScene::write(scene.path(1), encode_header(header));
+  const SlowDisk clock(scene.clock);
+  scene.core = std::make_unique<RecorderCore>(
+      scene.config, RecorderDependencies{*scene.index, *scene.keys, scene.hub.keys().identity, scene.owner.account(),
+                                         clock, scene.log});
+  scene.core->start();
+  record_file(scene, stream);
+  const auto file = must(RecordingFile::open(scene.path(2)));
+  CHECK(must(file.read_header()).header.number == FileNumber(indexed ? 3 : 501));
 }
 
 TEST_CASE("a camera records by the time that passes, not by the wall clock") {
