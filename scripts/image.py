@@ -19,11 +19,11 @@ import subprocess
 import sys
 
 import image_update
+from image_boot import boot_files, compression, initramfs, kernel_line, starts_with  # noqa: F401
 from image_parts import DISK, MIB, SIZES, Failure, assemble, data_partition, fat, os_release, run, squash
-from initramfs import Archive, Kernel
+from initramfs import Kernel
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-GZIP = b"\x1f\x8b"
 COMPILED_IN = ("libboost1.88-dev", "libcli11-dev", "nlohmann-json3-dev")  # header libraries, which the programs contain
 
 
@@ -36,15 +36,15 @@ def read_json(path):
 
 
 class Board:
-    """The data of a board's image: the common data and that of the board. With `vendor`, the image has the vendor's kernel instead of
-    Debian's, and the data in the folder 'vendor' replaces that of the board."""
+    """The data of a board's image: the common data and that of the board. With another `kernel` than that of Debian 13, the data in the
+    folder of this name replaces that of the board: 'vendor' for the kernel of the board's vendor, 'backports' for Debian's backports."""
 
-    def __init__(self, name, vendor=False):
-        self.name, self.vendor = name, vendor
+    def __init__(self, name, kernel=""):
+        self.name, self.kernel = name, kernel
         self.folder = TOP / "board" / name / "image"
-        if not (self.folder / "vendor" if vendor else self.folder).is_dir():
-            raise Failure(f"there is no image for '{name}'" + (" with a vendor kernel" if vendor else ""))
-        self.folders = [TOP / "board/common/image", self.folder] + ([self.folder / "vendor"] if vendor else [])
+        if not (self.folder / kernel).is_dir():
+            raise Failure(f"there is no image for '{name}'" + (f" with a kernel of '{kernel}'" if kernel else ""))
+        self.folders = [TOP / "board/common/image", self.folder] + ([self.folder / kernel] if kernel else [])
         common, *others = (read_json(folder / "image.json") for folder in self.folders)
         own = {key: value for data in others for key, value in data.items()}
         self.lists = {key: common.get(key, []) + own.get(key, []) for key in
@@ -52,7 +52,7 @@ class Board:
         self.kernel_line, self.watchdog, self.boot = own["kernel_line"], own["watchdog"], own["boot"]
 
     def file(self, name):
-        """Returns the path of the vendor's file, or else that of the board."""
+        """Returns the path of the file for the kernel, or else that of the board."""
         return next(f / name for f in reversed(self.folders) if (f / name).exists())
 
 
@@ -65,11 +65,6 @@ def expression(pattern):
 
 def matches(path, patterns):
     return any(expression(p).fullmatch(path) for p in patterns)
-
-
-def starts_with(path, magic):
-    with path.open("rb") as file:
-        return file.read(len(magic)) == magic
 
 
 def copy(source, target):
@@ -99,7 +94,7 @@ class Root:
         files = {}
         names = [p.stem for p in sorted((self.tree / "var/lib/dpkg/info").glob("*.list"))]
         left_out = set(self.board.lists["leave_out_packages"])
-        if (unknown := left_out - set(names)) and not self.board.vendor:  # the list of a vendor may change
+        if (unknown := left_out - set(names)) and not self.board.kernel:  # the packages of other kernels have other names
             raise Failure(f"leave_out_packages contains unknown packages: {', '.join(sorted(unknown))}")
         for name in names:
             if name in left_out:
@@ -107,7 +102,7 @@ class Root:
             self.packages[name] = 0
             for line in (self.tree / f"var/lib/dpkg/info/{name}.list").read_text().splitlines():
                 path = self.merged(line.strip("/"))
-                if path.startswith("boot/vmlinuz-"):
+                if re.fullmatch(r"boot/vmlinuz-.*|usr/lib/modules/[^/]+/vmlinuz", path):
                     self.kernel_package = name
                 if path and not path.startswith("usr/lib/modules/"):
                     files.setdefault(path, name)
@@ -257,71 +252,8 @@ class Root:
             raise Failure(f"the image contains keys: {found}")
 
 
-def initramfs(board, kernel, path):
-    archive = Archive()
-    archive.add("init", board.folders[0] / "init", 0o755)
-    archive.add("bin/busybox", kernel.tree / "usr/bin/busybox", 0o755)
-    kernel.load(archive, board.lists["initramfs_modules"])
-    path.write_bytes(subprocess.run(["xz", "--check=crc32", "--lzma2=dict=1MiB", "-9", "-c"], input=archive.bytes(),
-                                    capture_output=True, check=True).stdout)
-
-
-README = """This card starts a Sealcam camera.
-
-pairing.txt    contains the pairing string of an unpaired camera, for 'sealcam camera pair'.
-sealcam.json   sets the name and the Wi-Fi network of the camera. It is read and removed at the next start:
-
-  {"name": "front-door", "wifi": {"ssid": "My network", "psk": "its passphrase"}, "country": "DE"}
-
-sealcam-settings-error.txt   contains the reason if sealcam.json is wrong.
-"""
-
-
-def kernel_line(board, slot):
-    # RAUC would take the value of any other word that ends with root= as the slot.
-    return (f"{board.kernel_line} quiet loglevel=3 fsck.repair=yes panic=10 net.ifnames=0 sealcam.disk={DISK:08x} "
-            f"sealcam.root={5 + slot} rauc.slot={'ab'[slot]}")
-
-
-def boot_files(board, kernel, start, slot=0):
-    """Returns the files of the first partition and of the boot partition of a slot."""
-    line = kernel_line(board, slot)
-    card = {"README.txt": README.replace("\n", "\r\n").encode(), "autoboot.txt": image_update.autoboot((board.folder / "autoboot.txt").read_text(), "a")}
-    boot = {"initramfs": start}
-    if board.boot == "u-boot":
-        script = start.parent / "boot.scr"
-        run("mkimage", "-A", "arm64", "-T", "script", "-C", "none", "-n", "sealcam", "-d", board.folder / "boot.cmd", script)
-        card["boot.scr"] = script
-        boot |= {"boot.txt": f"bootargs={line}\n".encode(), "kernel": kernel.image}
-    else:
-        packed = kernel.image
-        if not starts_with(packed, GZIP):
-            packed = start.parent / "kernel.gz"
-            packed.write_bytes(subprocess.run(["gzip", "-9nc", str(kernel.image)], capture_output=True, check=True).stdout)
-        boot |= {"cmdline.txt": (line + "\n").encode(), "config.txt": board.file("config.txt"), "kernel": packed}
-        firmware, trees = kernel.tree / "usr/lib/raspi-firmware", kernel.tree / f"usr/lib/linux-image-{kernel.version}"
-        # Raspberry Pi 1 to 3 read this file from the first partition. Later boards have it in their EEPROM.
-        card["bootcode.bin"] = firmware / "bootcode.bin"
-        for path in sorted(firmware.iterdir()):
-            if path.name in ("bootcode.bin", "start.elf", "start_x.elf", "start4.elf", "start4x.elf", "fixup.dat", "fixup_x.dat", "fixup4.dat", "fixup4x.dat"):
-                boot[path.name] = path
-        for path in sorted((trees / "broadcom").glob("bcm2[78]*.dtb")):
-            boot[path.name] = path
-        # Raspberry Pi's kernel package contains overlays. With Debian's kernel, the firmware package provides them.
-        for path in sorted((trees if (trees / "overlays").is_dir() else firmware).glob("overlays/*")):
-            boot[f"overlays/{path.name}"] = path
-    return card, boot
-
-
-def compression(kernel, fast):
-    """Returns a compression that the kernel supports. Each kernel supports gzip, which is slower and larger than zstd."""
-    if "CONFIG_SQUASHFS_ZSTD=y" in kernel.config():
-        return "-comp", "zstd", "-Xcompression-level", 3 if fast else 15
-    return "-comp", "gzip"
-
-
 def make(options):
-    board = Board(options.board, options.vendor)
+    board = Board(options.board, options.kernel)
     tree = pathlib.Path(options.tree)
     work = TOP / "build/image" / f"{board.name}.work"
     shutil.rmtree(work, ignore_errors=True)
@@ -386,7 +318,7 @@ def main():
     parser.add_argument("--program", action="append", default=[], help="a program of Sealcam that is not in a package")
     parser.add_argument("--version", default="0")
     image_update.arguments(parser)
-    parser.add_argument("--vendor", action="store_true", help="use the kernel of the board's vendor instead of Debian's")
+    parser.add_argument("--kernel", choices=("vendor", "backports"), default="", help="use this kernel instead of that of Debian 13")
     parser.add_argument("--fast", action="store_true", help="create no compressed image, and compress the root faster")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the root file system")
     make(parser.parse_args())

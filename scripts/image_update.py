@@ -112,7 +112,7 @@ def install(root, board, options, development, cmake):
         if not re.fullmatch(r"https://[^\s/]+/\S+\.raucb", options.update_channel):
             raise Failure(f"the update channel '{options.update_channel}' is not the HTTPS URL of a bundle, such as "
                           "https://updates.example/sealcam-raspberrypi.raucb")
-        if board.boot == "raspberrypi" and not board.vendor:
+        if board.boot == "raspberrypi" and board.kernel != "vendor":
             raise Failure("with Debian's kernel, a Raspberry Pi cannot start the other slot once, so updates never become permanent: Debian's kernel does "
                           "not give 'tryboot' to the firmware; build the image with Raspberry Pi's archive, or without --update-channel "
                           "(board/raspberrypi/README.md)")

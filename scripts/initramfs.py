@@ -56,15 +56,15 @@ class Archive:
 
 
 class Kernel:
-    """An unpacked kernel package."""
+    """Unpacked kernel packages. Debian's packages since Linux 7 have all files in the folder of the modules."""
 
     def __init__(self, tree):
         self.tree = pathlib.Path(tree)
-        images = sorted(self.tree.glob("boot/vmlinuz-*"))
+        images = sorted(self.tree.glob("boot/vmlinuz-*")) or sorted(self.tree.glob("usr/lib/modules/*/vmlinuz"))
         if not images:
             raise LookupError(f"no kernel in {tree}")
         self.image = images[-1]
-        self.version = self.image.name.removeprefix("vmlinuz-")
+        self.version = self.image.parent.name if self.image.name == "vmlinuz" else self.image.name.removeprefix("vmlinuz-")
         self.modules = self.tree / "usr/lib/modules" / self.version
         built_in = self.modules / "modules.builtin"
         self.built_in = {pathlib.PurePath(line).stem.replace("-", "_") for line in built_in.read_text().splitlines()}
@@ -97,8 +97,8 @@ class Kernel:
 
     def config(self):
         """Returns the lines of the kernel configuration, or nothing if the package does not contain it."""
-        path = self.tree / "boot" / f"config-{self.version}"
-        return path.read_text().splitlines() if path.is_file() else []
+        paths = (self.tree / "boot" / f"config-{self.version}", self.modules / "config")
+        return next((path.read_text().splitlines() for path in paths if path.is_file()), [])
 
     def device_tree(self, name):
         return self.tree / f"usr/lib/linux-image-{self.version}" / name

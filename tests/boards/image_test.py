@@ -60,7 +60,7 @@ class Patterns(unittest.TestCase):
                     self.assertFalse(image.matches(f"{folder}/{program}", board.lists["leave_out"]), program)
 
     def test_a_vendor_kernel_replaces_debians_kernel(self):
-        debian, vendor = image.Board("raspberrypi"), image.Board("raspberrypi", vendor=True)
+        debian, vendor = image.Board("raspberrypi"), image.Board("raspberrypi", "vendor")
         self.assertEqual(debian.file("config.txt").parent.name, "image")
         self.assertEqual(vendor.file("config.txt").parent.name, "vendor")
         self.assertEqual(vendor.file("autoboot.txt"), debian.file("autoboot.txt"))
@@ -70,12 +70,25 @@ class Patterns(unittest.TestCase):
         self.assertEqual(vendor.lists["initramfs_modules"], ["squashfs"])  # the driver of the SD card is built into the kernel
         self.assertIn("console=serial0", image.kernel_line(vendor, 0))
         self.assertEqual(vendor.watchdog, debian.watchdog)
-        with self.assertRaisesRegex(image.Failure, "no image for 'qemu-virt' with a vendor kernel"):
-            image.Board("qemu-virt", vendor=True)
+        with self.assertRaisesRegex(image.Failure, "no image for 'qemu-virt' with a kernel of 'vendor'"):
+            image.Board("qemu-virt", "vendor")
+
+    def test_the_kernel_of_backports_has_the_drivers_of_a_raspberry_pi_5(self):
+        debian, backports = image.Board("raspberrypi"), image.Board("raspberrypi", "backports")
+        self.assertEqual(backports.file("config.txt"), debian.file("config.txt"))
+        self.assertGreaterEqual(set(backports.lists["initramfs_modules"]), {*debian.lists["initramfs_modules"], "sdhci_brcmstb", "gpio_brcmstb"})
+        self.assertGreaterEqual(set(backports.lists["leave_out"]), set(debian.lists["leave_out"]))
+        self.assertEqual((backports.watchdog, backports.boot), (debian.watchdog, debian.boot))
+        for module in ("drivers/misc/rp1/rp1_pci", "drivers/clk/clk-rp1", "drivers/pinctrl/pinctrl-rp1", "drivers/irqchip/irq-bcm2712-mip",
+                       "drivers/mmc/host/sdhci-brcmstb", "drivers/net/ethernet/cadence/macb", "drivers/usb/dwc3/dwc3",
+                       "drivers/usb/host/xhci-plat-hcd", "drivers/media/usb/uvc/uvcvideo"):
+            self.assertTrue(image.matches(f"{module}.ko.xz", backports.lists["modules"]), module)
+            self.assertFalse(image.matches(f"{module}.ko.xz", backports.lists["modules_leave_out"]), module)
+        self.assertFalse(image.matches("drivers/misc/rp1/rp1_pci.ko.xz", debian.lists["modules"]))  # control
 
 
 class Kernels(unittest.TestCase):
-    """Kernel packages with the layout of Debian and of Raspberry Pi."""
+    """Kernel packages with the layout of Debian 13, of Raspberry Pi, and of Debian since Linux 7."""
 
     def setUp(self):
         self.tree = pathlib.Path(tempfile.mkdtemp())
@@ -91,10 +104,10 @@ class Kernels(unittest.TestCase):
         path.write_bytes(data if isinstance(data, bytes) else data.encode())
         return path
 
-    def boot(self, data, vendor=False):
-        self.write("boot/vmlinuz-6.1", data)
+    def boot(self, data, kernel="", path="boot/vmlinuz-6.1"):
+        self.write(path, data)
         start = self.write("work/initramfs")
-        return image.boot_files(image.Board("raspberrypi", vendor), initramfs.Kernel(self.tree), start)[1]
+        return image.boot_files(image.Board("raspberrypi", kernel), initramfs.Kernel(self.tree), start)[1]
 
     def test_a_kernel_is_compressed_once(self):
         self.assertEqual(gzip.decompress(self.boot(b"kernel")["kernel"].read_bytes()), b"kernel")
@@ -103,11 +116,24 @@ class Kernels(unittest.TestCase):
     def test_overlays_of_the_kernel_replace_those_of_the_firmware(self):
         self.assertIn("overlays/firmware.dtbo", self.boot(b"kernel"))
         self.write("usr/lib/linux-image-6.1/overlays/imx708.dtbo")
-        boot = self.boot(b"kernel", vendor=True)
+        boot = self.boot(b"kernel", "vendor")
         self.assertIn("overlays/imx708.dtbo", boot)
         self.assertNotIn("overlays/firmware.dtbo", boot)
         self.assertIn(b"console=serial0", boot["cmdline.txt"])
         self.assertIn("camera_auto_detect=1", boot["config.txt"].read_text())
+
+    def test_debians_packages_since_linux_7_have_all_in_the_folder_of_the_modules(self):
+        self.write("usr/lib/modules/7.3/modules.builtin")
+        self.write("usr/lib/modules/7.3/config", "CONFIG_SQUASHFS_ZSTD=y\n")
+        self.write("usr/lib/modules/7.3/dtb/broadcom/bcm2712-d-rpi-5-b.dtb", "D0")
+        (self.tree / "usr/lib/linux-image-7.3").symlink_to("modules/7.3/dtb")
+        boot = self.boot(b"kernel", "backports", "usr/lib/modules/7.3/vmlinuz")
+        kernel = initramfs.Kernel(self.tree)
+        self.assertEqual((kernel.version, kernel.image), ("7.3", self.tree / "usr/lib/modules/7.3/vmlinuz"))
+        self.assertEqual(image.compression(kernel, False)[:2], ("-comp", "zstd"))
+        self.assertEqual(gzip.decompress(boot["kernel"].read_bytes()), b"kernel")
+        for name in ("bcm2712-d-rpi-5-b.dtb", "bcm2712d0-rpi-5-b.dtb"):  # the names of Linux and of the firmware
+            self.assertEqual(boot[name].read_text(), "D0")
 
     def test_the_compression_of_the_root_depends_on_the_kernel(self):
         self.write("boot/vmlinuz-6.1")
@@ -132,6 +158,7 @@ class Archive(unittest.TestCase):
         raspberrypi = self.shell(f"package_list {TOP}/scripts/image-packages raspberrypi")
         self.assertEqual(set(debian) - set(raspberrypi), {"linux-image-arm64"})
         self.assertEqual(set(raspberrypi) - set(debian), {"linux-image-rpi-v8"})
+        self.assertEqual(self.shell(f"package_list {TOP}/scripts/image-packages backports"), debian)
         self.assertIn("libcamera-ipa", debian)
 
     def apt(self, sources, origin):

@@ -142,7 +142,7 @@ class Authorities(unittest.TestCase):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="sealcam-updates-")))
         self.own = image_update.development_authority(self.folder / "authority")
         self.options = argparse.Namespace(update_authority=None, update_channel=None, update_channel_authority=None, release=None)
-        self.board = types.SimpleNamespace(name="raspberrypi", folder=TOP / "board/raspberrypi/image", boot="raspberrypi", vendor=True)
+        self.board = types.SimpleNamespace(name="raspberrypi", folder=TOP / "board/raspberrypi/image", boot="raspberrypi", kernel="vendor")
 
     def install(self, **options):
         root = self.folder / "root"
@@ -192,7 +192,7 @@ class Authorities(unittest.TestCase):
                 self.install(**options)
 
     def test_no_channel_where_the_kernel_cannot_start_the_other_slot_once(self):
-        self.board.vendor = False  # Debian's kernel
+        self.board.kernel = "backports"  # one of Debian's kernels
         self.install()
         with self.assertRaisesRegex(image_parts.Failure, "does not give 'tryboot' to the firmware"):
             self.install(update_channel="https://updates.example/a.raucb")
