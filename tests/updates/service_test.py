@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""sealcam-update.service on a board in QEMU. It installs a release that a request starts, and confirms it or returns from it.
+"""sealcam-update.service on a board in QEMU. It installs a release that a request starts, and confirms it, returns from it, or rejects it.
 
     ./scripts/sdk run python3 tests/updates/service_test.py confirmed
     ./scripts/sdk run python3 tests/updates/service_test.py returned
+    ./scripts/sdk run python3 tests/updates/service_test.py rejected
 
 The test writes /data/settings/update.json with the channel, and the request, as for a device of the maker. It calls neither RAUC nor the
-boot selection. The camera is unpaired, so the new slot must open its pairing port. In 'returned', the kernel command line of the release
-masks the camera's unit, and the board must return to slot a with this reason.
+boot selection. The camera is unpaired, so the new slot must open its pairing port. In 'returned', the camera does not start in slot b, and
+the board must return to slot a with this reason. In 'rejected', the channel has an older version, then a release that needs another one first,
+then one for which the data partition has no space; the control has space again, and the download begins.
 """
 import argparse
 import json
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -27,10 +31,11 @@ number=$(($(cat starts) + 1))
 echo $number >starts
 slot=$(/usr/lib/sealcam/boot-selection get-current)
 [ "$slot" = a ] || mount --bind /data/test/image-b.json /usr/lib/sealcam/update.json
+[ "$slot" = a ] || [ MASK = no ] || systemctl mask --runtime sealcam-camera.service
 mount --bind /data/test/authority.pem /etc/rauc/channel.pem
-if [ "$number" = 1 ]; then
+[ -e /data/settings/update.json ] || cp settings.json /data/settings/update.json
+if [ "$number" = REQUEST ]; then
   mkdir -p /run/sealcam-update
-  cp settings.json /data/settings/update.json
   cp request.json /run/sealcam-update/
 fi
 sync
@@ -42,28 +47,70 @@ while :; do
   [ "$new" = "$old" ] || say "status $new"
   old=$new
   # An ordinary start must use the confirmed slot.
-  case $number$new in 2*'"installed"'*) sync; systemctl reboot ;; esac
+  case $slot$new in b*'"installed"'*) [ -e restarted ] || { touch restarted; sync; systemctl reboot; } ;; esac
   sleep 2
 done
+"""
+# Ends START in the case 'rejected'. The updater reads its settings when it starts.
+REJECT = """
+offer() {
+  printf '{"channel": "https://HOST:PORT/%s.raucb"}' "$1" >/data/settings/update.json
+  systemctl restart sealcam-update.service
+  # systemd deletes the folder when the service ends, and makes it again for the new process.
+  i=0
+  while [ $i -lt 300 ] && [ ! -e /run/sealcam-update/status.json ]; do
+    i=$((i + 1))
+    sleep 1
+  done
+  printf '{"action": "start", "version": "%s"}' "$2" >/run/sealcam-update/request.json
+  i=0
+  while [ $i -lt 300 ]; do
+    new=$(cat /run/sealcam-update/status.json 2>/dev/null)
+    case $new in *"$4"*) break ;; esac
+    i=$((i + 1))
+    sleep 1
+  done
+  say "$3 status $new"
+}
+has_route() { while read -r _ destination _; do [ "$destination" != 00000000 ] || return 0; done </proc/net/route; return 1; }
+i=0; while [ $i -lt 300 ] && ! has_route; do i=$((i + 1)); sleep 1; done
+offer older 0.0.1 older '"last":{"version":"0.0.1"'
+offer needs 9.0.1 needs '"last":{"version":"9.0.1"'
+fallocate -l $(($(df -k --output=avail /data | tail -1) - 2048))K /data/test/fill
+offer channel RELEASE full '"last":{"version":"RELEASE"'
+rm /data/test/fill
+offer channel RELEASE space '"state":"downloading"'
+say "end"
 """
 
 
 class ServiceScene(Scene):
+    request = 1  # the number of the start in which the release is requested
+
     def __init__(self, case, folder, verbose):
         self.case = case
         super().__init__(BOARD, folder, verbose)
 
     def make_bundles(self):
         own = image_update.development_authority(updates_test.TOP / "build/authority")
-        line = self.card.read("boot.txt", 2)
-        if self.case == "returned":
-            self.card.write("boot.txt", line.rstrip() + b" systemd.mask=sealcam-camera.service\n", 2)
         parts = {"root.img": bundle.root_image(self.card.path), "boot.vfat": self.card.raw(2)}
-        self.card.write("boot.txt", line, 2)
-        bundle.bundle(BOARD, RELEASE, parts, self.bundles / "channel.raucb", own / "signer.pem", own / "signer.key.pem")
+
+        def make(name, version, content, minimum="0.0.0"):
+            bundle.bundle(BOARD, version, content, self.bundles / f"{name}.raucb", own / "signer.pem", own / "signer.key.pem", minimum)
+        make("channel", RELEASE, parts)
+        if self.case == "rejected":
+            small = {name: os.urandom(1 << 16) for name in parts}
+            make("older", "0.0.1", small)
+            make("needs", "9.0.1", small, "5.0.0")
 
     def files(self, _):
-        return {"start": START, "starts": "0\n", "image-b.json": json.dumps({"board": BOARD, "version": RELEASE}),
+        start = START
+        if self.case == "rejected":
+            self.request = 0
+            channel = REJECT.replace("HOST", HOST).replace("PORT", str(self.server.port))
+            start = START[:START.index("journalctl")] + channel.replace("RELEASE", RELEASE)
+        start = start.replace("MASK", "yes" if self.case == "returned" else "no").replace("REQUEST", str(self.request))
+        return {"start": start, "starts": "0\n", "image-b.json": json.dumps({"board": BOARD, "version": RELEASE}),
                 "settings.json": json.dumps({"channel": f"https://{HOST}:{self.server.port}/channel.raucb"}),
                 "request.json": json.dumps({"action": "start", "version": RELEASE, "number": 1})}
 
@@ -105,14 +152,31 @@ def confirmed(scene, run, first):
 
 def returned(scene, run, first):
     second = begun(run, 2, "b", first)
-    failed, _ = wait_printed(run, r"log .*version 9\.0\.0 failed, restarting into the old slot: the pairing port is closed", second)
+    failed, found = wait_printed(run, r"log .*version 9\.0\.0 (is confirmed|failed, restarting into the old slot: .*)", second)
+    if not found[1].endswith("the pairing port is closed"):
+        raise Failure(f"the trial without a camera ended with '{found[1]}'")
     third = begun(run, 3, "a", failed)
     at, _ = wait_printed(run, r'status .*"rolled_back"', third)
     expect_status(run, third, version=scene.version, slot="a", last=RELEASE, result="rolled_back", reason="the pairing port is closed")
     return "a", {"restart into the trial": second, "returned": third, "reason recorded": at}
 
 
-CASES = {"confirmed": confirmed, "returned": returned}
+def rejected(scene, run, first):
+    expected = {"older": ("rejected", "version 0.0.1 is older than .*, which runs"),
+                "needs": ("rejected", "version 9.0.1 needs version 5.0.0 first, and .* runs"),
+                "full": ("failed", r"the data partition has \d+ KiB free, and an update needs 4096")}
+    times = {}
+    for name, (result, reason) in expected.items():
+        times[name], found = wait_printed(run, rf"{name} status (.*)", first)
+        if not re.search(rf'"result":"{result}","reason":"{reason}', found[1]):
+            raise Failure(f"{name}: the status is {found[1]} instead of '{result}: {reason}'")
+    times["download after space was free again"], found = wait_printed(run, "space status (.*)", first)
+    if '"state":"downloading"' not in found[1]:
+        raise Failure(f"with space, the status is {found[1]} instead of a download")
+    return "a", times
+
+
+CASES = {"confirmed": confirmed, "returned": returned, "rejected": rejected}
 
 
 def main():
