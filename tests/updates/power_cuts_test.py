@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Power cuts while a board in QEMU installs an update, starts its slot and marks it as good.
+"""A board in QEMU updates itself while its camera streams, and power cuts at each moment of it: download, installation, restart, first start
+of the new slot, and its confirmation.
 
-    ./scripts/sdk run python3 tests/updates/power_cuts_test.py --cuts 200 --starts 2
+    ./scripts/sdk run python3 tests/updates/power_cuts_test.py --cuts 200 --starts 10
+
+The camera is paired and streams with the test driver of the kernel. sealcam-update.service installs the release of the channel. The hub must
+show LIVE pictures before, during and after it, and no epoch and no counter may be used twice.
 
 QEMU logs each write of the board to its card. A power cut keeps all writes before the last flush, and any of those after it, also with
 a part of their sectors. For --cuts random moments, and for each moment around a write to partition 1, the test makes the card of that
 moment, and checks that autoboot.txt selects one slot. No write may go to slot a. If autoboot.txt selects slot b, its installation must
-be complete. --starts of the cards are started. The control finds a fault: it selects slot b at a moment at which RAUC was still writing
-it. The test also compares the writes to autoboot.txt with the model of sectors_test.py.
+be complete. --starts of the cards are started, spread over the update. Each must stream, with broker and hub as they were before the
+update, and must use no epoch and no counter that it used before the power cut. The control finds a fault: it selects slot b at a moment
+at which RAUC was still writing it. The test also compares the writes to autoboot.txt with the model of sectors_test.py.
 """
 import argparse
 import hashlib
@@ -18,14 +23,13 @@ import sys
 import tempfile
 import time
 
+import streaming
 import updates_test
 from card_log import Log, options as card_options
-from updates_test import Failure, Scene, TIMEOUT, printed, tool, wait_printed
+from household import Household
+from service_test import RELEASE, begun
+from updates_test import Failure, TIMEOUT, tool, wait_printed
 
-STEPS = {
-    1: ("a", f"wait_network; install good.raucb; {updates_test.TRY}"),
-    2: ("b", "rauc status mark-good; report; sync"),
-}
 SLOTS = {"a": (2, 5), "b": (3, 6)}
 
 
@@ -35,20 +39,26 @@ def record(scene):
     tool("cp", "--sparse=always", scene.card.path, first)
     path = scene.folder / "card.log"
     scene.machine.drive = card_options(scene.card.path, path)
+    scene.sizes = streaming.Sizes(scene.recorder.output, path)
+    scene.sizes.start()
     with scene.machine.boot() as run:
-        at = 0.0
-        for number, (slot, _) in STEPS.items():
-            at, found = wait_printed(run, rf"start {number} slot (\w)", at)
-            if found[1] != slot:
-                raise Failure(f"start {number} uses slot {found[1]} instead of {slot}")
-            at, _ = wait_printed(run, f"end {number}$", at)
-        if not printed(run, r"good\.raucb installed") or not printed(run, "primary b states bad good", 0):
-            raise Failure("the board did not install the update and mark it as good:\n" + "\n".join(line for _, line in run.lines[-40:]))
-        took = at
+        at = begun(run, 2, "a", 0.0)
+        times = {"LIVE in slot a": scene.wait_live(run, "before the update")}
+        times["installed"], _ = wait_printed(run, rf"log version {RELEASE} is installed in slot b", at)
+        during = scene.live()
+        times["started in slot b"] = at = begun(run, 3, "b", at)
+        times["LIVE in slot b"] = scene.wait_live(run, "from slot b")
+        times["confirmed"], _ = wait_printed(run, r'status .*"installed"', at)
+        streaming.check_updated(scene)
+    scene.sizes.ended.set()
+    shown = ", ".join(f"{text} {at:.0f} s" for text, at in times.items())
+    print(f"update: {shown} after power; {during} LIVE pictures until the installation ended", flush=True)
+    print(f"channel: {sum(scene.server.sent.values())} of {(scene.bundles / 'channel.raucb').stat().st_size} bytes sent", flush=True)
+    scene.machine.drive = None
     scene.last = scene.folder / "last.img"
     scene.card.path.rename(scene.last)
     first.rename(scene.card.path)
-    return Log(path), took
+    return Log(path)
 
 
 class Cards:
@@ -132,17 +142,23 @@ def moments(log, cards, count):
     return sorted([*near, *(cards.random.randrange(len(log.writes) + 1) for _ in range(count))])
 
 
-def starts(scene, kept):
-    """Starts the kept cards. Each must reach the script of the test."""
-    scene.machine.drive = None
+def starts(scene, log, kept):
+    """Starts the kept cards. Each must stream, and use no key of the messages before its power cut again."""
+    pairing = Household.messages(scene.pairing)
     for end, slot, path in kept:
         path.rename(scene.card.path)
-        begun = time.monotonic()
+        before = pairing + scene.sizes.messages(log.writes[end].place if end < len(log.writes) else log.path.stat().st_size)
+        scene.restore_world()
         with scene.machine.boot() as run:
             _, found = wait_printed(run, r"start \d+ slot (\w)", 0.0, TIMEOUT)
+            took = scene.wait_live(run, f"of the card after {end} writes")
         if found[1] != slot:
             raise Failure(f"the card after {end} writes starts slot {found[1]} instead of {slot}")
-        print(f"the card after {end} writes started slot {slot} after {time.monotonic() - begun:.0f} s", flush=True)
+        scene.recorder.stop()
+        known = set(before)
+        after = [message for message in Household.messages(scene.recorder.output) if message not in known]
+        keys = streaming.check_keys(before + after, f"the card after {end} writes")
+        print(f"the card after {end} of {len(log.writes)} writes started slot {slot} and was LIVE {took:.0f} s after power; {keys}", flush=True)
 
 
 def check_writes(cards, log, before):
@@ -170,42 +186,56 @@ def control(cards, log):
     raise Failure("the control did not find a slot that is not complete")
 
 
+def run(scene, options):
+    print(*scene.pair(), sep="\n", flush=True)
+    scene.recorder.stop()
+    scene.pairing = scene.recorder.output
+    scene.save_world()
+    log = record(scene)
+    scene.recorder.stop()
+    messages = Household.messages(scene.pairing) + Household.messages(scene.recorder.output)
+    print("update: " + streaming.check_keys_with_controls(messages, "the update"), flush=True)
+    if not options.cuts:
+        return
+    copy = scene.folder / "control.img"
+    tool("cp", "--sparse=always", scene.card.path, copy)
+    cards = Cards(scene, log, options.seed)
+    check_writes(cards, log, scene.card.raw(1))
+    ends, found, kept = moments(log, cards, options.cuts), {"a": 0, "b": 0}, []
+    keep = {len(ends) * part // options.starts + cards.random.randrange(max(1, len(ends) // options.starts)) for part in range(options.starts)}
+
+    def chosen(slot):
+        found[slot] += 1
+        if index in keep:
+            path = scene.folder / f"kept-{index}.img"
+            tool("cp", "--sparse=always", scene.card.path, path)
+            kept.append((end, slot, path))
+    for index, end in enumerate(ends):
+        cards.to(end, chosen)
+    print(f"{len(log.writes)} writes, none to slot a; {len(ends)} power cuts (seed {options.seed}): slot a selected {found['a']} times, "
+          f"slot b {found['b']} times and complete", flush=True)
+    if not all(found.values()):
+        raise Failure("all moments select the same slot")
+    copy.rename(scene.card.path)
+    cards.done, cards.fresh = 0, {"a": False, "b": False}
+    control(cards, log)
+    starts(scene, log, kept)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cuts", type=int, default=200)
-    parser.add_argument("--starts", type=int, default=2)
+    parser.add_argument("--cuts", type=int, default=200, help="power cuts; 0 ends after the update (default: %(default)s)")
+    parser.add_argument("--starts", type=int, default=10, help="cards that are started (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--host-build", default=str(updates_test.TOP / "build/dev"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sealcam-updates-") as folder:
-        scene = Scene("qemu-virt", folder, options.verbose, STEPS)
+        scene = streaming.StreamScene(folder, options.verbose, options.host_build)
         try:
-            log, took = record(scene)
+            run(scene, options)
         finally:
             scene.close()
-        copy = scene.folder / "control.img"
-        tool("cp", "--sparse=always", scene.card.path, copy)
-        cards = Cards(scene, log, options.seed)
-        check_writes(cards, log, scene.card.raw(1))
-        ends, found, kept = moments(log, cards, options.cuts), {"a": 0, "b": 0}, []
-        keep = set(cards.random.sample(range(len(ends)), min(options.starts, len(ends))))
-
-        def chosen(slot):
-            found[slot] += 1
-            if index in keep:
-                path = scene.folder / f"kept-{index}.img"
-                tool("cp", "--sparse=always", scene.card.path, path)
-                kept.append((end, slot, path))
-        for index, end in enumerate(ends):
-            cards.to(end, chosen)
-        print(f"{len(log.writes)} writes in {took:.0f} s, none to slot a; {len(ends)} power cuts (seed {options.seed}): slot a selected {found['a']} times, "
-              f"slot b {found['b']} times and complete", flush=True)
-        if not all(found.values()):
-            raise Failure("all moments select the same slot")
-        copy.rename(scene.card.path)
-        cards.done, cards.fresh = 0, {"a": False, "b": False}
-        control(cards, log)
-        starts(scene, kept)
     return 0
 
 
