@@ -118,6 +118,10 @@ void RecorderCore::load_past(const DeviceId& camera, PastWork& past) {
       if (file.name().camera != camera || file.epoch().epoch != epoch) return;
       for (const auto& part : file.accounted().ranges()) received->add_missing(part);
     });
+    // The next file names them.
+    if (const auto track = tracks_.find(camera);
+        track != tracks_.end() && track->second.epoch && track->second.epoch->epoch == epoch)
+      for (const auto counter : track->second.left_out) (void)received->add(counter.value());
     past.track.receive(epoch, std::move(*received));
   }
   past.reload = false;

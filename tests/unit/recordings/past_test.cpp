@@ -92,6 +92,22 @@ TEST_CASE("frames of an outage within an epoch are filed once, and the gap in th
   CHECK(s.read().size() == 190);
 }
 
+TEST_CASE("a report that arrived while no file was open is not requested again, and only one file names it") {
+  PastScene s;
+  auto stream = s.begin();
+  s.group(stream);
+  const auto kept = s.keep(stream, 150);
+  s.work();
+  s.report(stream);
+  const PastRange listed{stream.epoch->epoch, kept.front().counter, kept.back().counter.next()};
+  s.core->list_past(s.camera.id(), {listed});
+  CHECK(s.gaps() == std::vector{PastScene::range_of(stream, kept)});
+  for (const auto& one : kept) s.deliver(stream, one);
+  s.group(stream);
+  s.core->end_all(EndReason::stopped);
+  CHECK(s.verify().faults.empty());
+}
+
 TEST_CASE("control: without the kept frames, the gap stays") {
   PastScene s;
   auto stream = s.begin();
