@@ -323,6 +323,26 @@ TEST_CASE("the first file of a start reads no file that is in the index, because
   CHECK(must(file.read_header()).header.number == FileNumber(indexed ? 3 : 501));
 }
 
+TEST_CASE("another hub with a copy of recordings and keys reads the recordings, and continues them") {
+  RecordingScene scene;
+  auto stream = scene.begin();
+  record_file(scene, stream);
+  scene.core.reset();
+  std::filesystem::create_directories(scene.disk.path() / "other");
+  std::filesystem::copy(scene.state / "recording-keys", scene.disk.path() / "other/recording-keys",
+                        std::filesystem::copy_options::recursive);
+  std::filesystem::rename(scene.folder, scene.disk.path() / "copied");
+  scene.folder = scene.config.folder = scene.disk.path() / "copied";
+  scene.state = scene.disk.path() / "other";
+  scene.hub = test::Actor();
+  scene.restart();
+  CHECK(scene.read() == scene.pictures);
+  auto next = scene.begin(101);
+  record_file(scene, next);
+  CHECK(scene.read() == scene.pictures);
+  CHECK(scene.verify().faults.empty());
+}
+
 TEST_CASE("a camera records by the time that passes, not by the wall clock") {
   RecordingScene scene;
   auto stream = scene.begin();
