@@ -5,7 +5,7 @@
     measure.py --build DIR [--size 1920x1080] [--rate 30] [--seconds 60] [--output DIR]
 
 Prints JSON: bytes of the first start, seconds from the address to LIVE, the same at 1 Mbit/s with 100 ms of delay, and after a reload, latency from the camera's sensor to the canvas,
-pictures a second, CPU of the browser and of the hub per picture, and the browser's memory over time.
+pictures a second that the camera sent and the page showed, CPU of the browser and of the hub per picture, and the browser's memory over time.
 """
 import argparse
 import json
@@ -31,6 +31,7 @@ LATENCY = """(async () => {
     return push.call(this, picture);
   };
   let last = null;
+  window.newest = () => Math.max(...captured.keys());  // the number of the newest picture that the page opened
   const step = () => {
     const number = document.querySelector(".tile canvas")?.dataset.number;
     if (number !== last && captured.has(Number(number))) window.latency.push(Date.now() - captured.get(Number(number)));
@@ -57,6 +58,7 @@ def measure(scene, options):
     probe = a.world.probe("probe", a.hub, "--seconds", options.seconds + 5)  # so that the hub opens the same pictures
     time.sleep(3)
     browser.do("evaluate", code="window.latency.length = 0")
+    first = browser.do("evaluate", code="window.newest()")
     pids = {"browser": browser.child.pid, "hub": a.hub.process.child.pid}
     before, begun, memory = {name: usage(pid)[0] for name, pid in pids.items()}, time.monotonic(), []
     for _ in range(6):
@@ -65,12 +67,13 @@ def measure(scene, options):
     passed = time.monotonic() - begun
     after = {name: usage(pid)[0] for name, pid in pids.items()}
     latency = sorted(browser.do("evaluate", code="window.latency"))
+    pictures = max(1, browser.do("evaluate", code="window.newest()") - first)  # that the camera sent
     probe.stop()
     if not latency:
         raise Failure("no picture was shown")
     result |= {"latency_ms": {f"p{p}": round(latency[min(len(latency) - 1, len(latency) * p // 100)]) for p in (50, 95)},
-               "pictures_per_s": round(len(latency) / passed, 1), "browser_memory_mib": memory,
-               "cpu_ms_per_picture": {name: round(1000 * (after[name] - before[name]) / (passed * options.rate), 1) for name in pids}}
+               "shown_per_s": round(len(latency) / passed, 1), "sent_per_s": round(pictures / passed, 1), "browser_memory_mib": memory,
+               "cpu_ms_per_picture": {name: round(1000 * (after[name] - before[name]) / pictures, 1) for name in pids}}
     return result
 
 
