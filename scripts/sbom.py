@@ -19,6 +19,7 @@ import licenses
 
 SUPPLIER = "Sealcam"
 DISTRIBUTION = "debian-13"
+APP_PACKAGES = "usr/share/sealcam/app/packages.json"  # of the app in the hub's package, which scripts/app made
 NAMESPACE = uuid.UUID("5ea1ca30-0000-4000-8000-000000000001")  # namespace of the serial numbers
 
 
@@ -142,7 +143,7 @@ def bytes_of(path):
 
 
 def read_deb(path):
-    """Reads a package of Sealcam. Its size is Installed-Size of its control file."""
+    """Reads a package of Sealcam, and the packages of npm that it contains. Its size is Installed-Size of its control file."""
     def output_of(*arguments):
         done = subprocess.run(["dpkg-deb", *arguments], capture_output=True)
         if done.returncode:
@@ -150,12 +151,15 @@ def read_deb(path):
         return done.stdout
     found = package(licenses.paragraphs(output_of("-f", str(path)).decode())[0])
     found.vendor = SUPPLIER.lower()
-    member = f"./usr/share/doc/{found.name}/copyright"
     archive = output_of("--fsys-tarfile", str(path))
-    done = subprocess.run(["tar", "-x", "-O", "-f", "-", member], input=archive, capture_output=True)
-    if done.returncode == 0:
-        set_licenses(found, done.stdout.decode(errors="replace"))
-    return found
+
+    def member(name):
+        done = subprocess.run(["tar", "-x", "-O", "-f", "-", f"./{name}"], input=archive, capture_output=True)
+        return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+    text, app = member(f"usr/share/doc/{found.name}/copyright"), member(APP_PACKAGES)
+    if text is not None:
+        set_licenses(found, text)
+    return found, app_packages(app, path) if app is not None else []
 
 
 def own_program(name, version, size):
@@ -211,8 +215,9 @@ def document(packages, name, version, epoch):
 
 def gather(options):
     packages = read_root(options.root)
+    inside = {"sealcam-hub": read_app((options.root / APP_PACKAGES).parent)} if (options.root / APP_PACKAGES).exists() else {}
     for path in options.deb:
-        found = read_deb(path)
+        found, inside[found.name] = read_deb(path)
         packages[found.name] = found
     if options.only:
         packages = only(packages, options)
@@ -223,17 +228,25 @@ def gather(options):
             if name not in built_with:
                 raise Failure(os.EX_NOINPUT, f"--compiled-in {name} is not installed in {options.build_root}")
             found.append(dataclasses.replace(built_with[name], compiled_in=True, size=0))
+    for name, parts in inside.items():
+        found += parts if name in packages else []
     for folder in options.app:
         found += read_app(folder)
-    return found
+    return list({each.purl: each for each in found}.values())
+
+
+def app_packages(text, where):
+    """The packages of npm in the app that scripts/app made, from its packages.json. Their code is in one file, so they have no size of their own."""
+    try:
+        return [Package(entry["name"], entry["version"], "all", licenses=[entry["license"]], vendor="npm") for entry in json.loads(text)]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Failure(os.EX_NOINPUT, f"{where}: {error}; make the app again with scripts/app") from None
 
 
 def read_app(folder):
-    """The packages of npm in the app that scripts/app made. Their code is in one file, so they have no size of their own."""
     try:
-        entries = json.loads((folder / "packages.json").read_text(encoding="utf-8"))
-        return [Package(entry["name"], entry["version"], "all", licenses=[entry["license"]], vendor="npm") for entry in entries]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return app_packages((folder / "packages.json").read_bytes(), f"--app {folder}")
+    except OSError as error:
         raise Failure(os.EX_NOINPUT, f"--app {folder}: {error}; give a folder that scripts/app made") from None
 
 
@@ -266,7 +279,7 @@ def arguments():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", type=pathlib.Path, help="an unpacked Debian root, with var/lib/dpkg/status and usr/share/doc")
     parser.add_argument("--deb", type=pathlib.Path, action="append", default=[], metavar="FILE",
-                        help="also list this package of Sealcam")
+                        help="also list this package of Sealcam, and the packages of npm in its app for phones")
     parser.add_argument("--only", type=pathlib.Path, metavar="FILE",
                         help='JSON {"package": bytes} with the packages of the image; omit all others')
     parser.add_argument("--own", action="append", default=[], metavar="NAME",

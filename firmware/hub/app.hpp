@@ -38,11 +38,12 @@ struct RecordingSettings {
 struct PhoneSettings {
   std::string address = "0.0.0.0";  ///< numeric
   std::uint16_t port = 8444;
-  std::filesystem::path folder;  ///< of the app; absolute, like the next two
+  std::filesystem::path folder =
+      "/usr/share/sealcam/app";  ///< of the app, as in the package; absolute, like the next two
   std::filesystem::path certificate, key;
   std::string broker;  ///< wss://HOST:PORT; empty: each port of the enrollment's broker
 
-  [[nodiscard]] bool enabled() const noexcept { return !folder.empty(); }
+  [[nodiscard]] bool enabled() const noexcept { return !certificate.empty(); }
 };
 
 /// The configuration file hub.json; firmware/docs/configuration.md lists the settings.

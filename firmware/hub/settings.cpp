@@ -92,15 +92,17 @@ PhoneSettings read_app(ConfigReader& reader) {
   settings.address = reader.text("/app/listen", "0.0.0.0");
   if (!is_numeric_address(settings.address)) reader.reject("/app/listen", "must be a numeric address, such as 0.0.0.0");
   settings.port = static_cast<std::uint16_t>(reader.integer("/app/port", 8444, 0, 65'535));
-  settings.folder = reader.text("/app/folder", "");
+  settings.folder = reader.text("/app/folder", settings.folder.native());
   settings.certificate = reader.text("/app/certificate", "");
   settings.key = reader.text("/app/key", "");
   for (const auto& [pointer, path] :
-       {std::pair("/app/folder", settings.folder), std::pair("/app/certificate", settings.certificate),
-        std::pair("/app/key", settings.key)}) {
+       {std::pair("/app/certificate", settings.certificate), std::pair("/app/key", settings.key)}) {
     if (!path.empty() && !path.is_absolute()) reader.reject(pointer, "must be an absolute path");
-    if (path.empty() == settings.enabled()) reader.reject(pointer, "folder, certificate and key must be set together");
+    if (path.empty() == settings.enabled()) reader.reject(pointer, "certificate and key must be set together");
   }
+  if (!settings.folder.is_absolute()) reader.reject("/app/folder", "must be an absolute path");
+  if (reader.has("/app/folder") && !settings.enabled())
+    reader.reject("/app/certificate", "must be set, because /app/folder is set");
   settings.broker = reader.text("/app/broker", "");
   if (!settings.broker.empty() && !is_web_address(settings.broker))
     reader.reject("/app/broker", "must be an address such as wss://broker.example:8884");

@@ -310,6 +310,33 @@ class OtherParts(Case):
         self.assertNotIn("pkg:npm/libc6@1.0.0", [ref for purl, refs in needs.items() if purl.startswith("pkg:deb") for ref in refs])
         self.assertIn("scripts/app", self.run_sbom(self.root, "--app", self.folder / "none", code=os.EX_NOINPUT))
 
+    def test_packages_of_npm_in_the_hubs_package(self):
+        npm = "pkg:npm/mqtt@5.0.0"
+        tree = self.folder / "hub"
+        for name in ("DEBIAN", "usr/share/sealcam/app"):
+            (tree / name).mkdir(parents=True)
+        (tree / "DEBIAN/control").write_text("Package: sealcam-hub\nVersion: 0.1.0\nArchitecture: arm64\nMaintainer: Sealcam <maintainers@sealcam.invalid>\n"
+                                             "Description: x\n")
+        inside = tree / "usr/share/sealcam/app/packages.json"
+        inside.write_text(json.dumps([{"name": "mqtt", "version": "5.0.0", "license": "MIT"}]))
+        purls = lambda *arguments: [part["purl"] for part in self.bom(*arguments)["components"]]  # noqa: E731
+        if shutil.which("dpkg-deb"):
+            deb = self.folder / "hub.deb"
+            subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, deb], check=True, capture_output=True)
+            self.assertEqual(purls("--deb", deb, "--app", inside.parent).count(npm), 1)
+            small = self.folder / "small.json"
+            small.write_text('{"libc6": 1}')
+            self.assertNotIn(npm, purls("--deb", deb, "--only", small))
+        self.assertNotIn(npm, purls())
+        status = self.root / "var/lib/dpkg/status"
+        status.write_text(status.read_text() + "\nPackage: sealcam-hub\nStatus: install ok installed\nArchitecture: arm64\nVersion: 0.1.0\n")
+        installed = self.root / "usr/share/sealcam/app/packages.json"
+        installed.parent.mkdir(parents=True)
+        shutil.copyfile(inside, installed)
+        self.assertIn(npm, purls())
+        installed.write_text("[{}]")
+        self.assertIn("scripts/app", self.run_sbom(self.root, code=os.EX_NOINPUT))
+
     def test_bad_input(self):
         self.assertIn("give an unpacked Debian root", self.run_sbom(self.folder, code=os.EX_NOINPUT))
         self.assertIn("--help", self.run_sbom(code=os.EX_USAGE))

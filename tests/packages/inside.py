@@ -285,6 +285,27 @@ def _():
     check(run("ldd", "/usr/lib/sealcam/sealcam-media.so").stdout.count("not found") == 0, "libraries of the hub's module are missing")
 
 
+@case("the hub's package has the app for phones, whole, with the licenses of its packages of npm")
+def _():
+    app = pathlib.Path("/usr/share/sealcam/app")
+    hashes = json.loads(re.search(r"^const FILES = (\{.*\});", (app / "sw.js").read_text(), re.MULTILINE)[1])
+    check({"index.html", "app.js", "mqtt.js"} <= hashes.keys(), "files are missing:", *sorted(hashes))
+    for name, value in hashes.items():
+        check(hashlib.sha256((app / name).read_bytes()).hexdigest() == value, name, "differs from its hash in sw.js")
+    others = [str(path) for path in [app, *app.iterdir()] if not path.stat().st_mode & 0o004]
+    check(not others, "the service cannot read", *others)
+    licenses = (app / "LICENSES.txt").read_text()
+    parts = json.loads((app / "packages.json").read_text())
+    missing = [part["name"] for part in parts if f"\n{part['name']} {part['version']} ({part['license']})\n" not in licenses]
+    check(parts and not missing, "licenses are missing:", *missing)
+    # The hub finds the folder without a setting.
+    settings = pathlib.Path("/run/phones.json")
+    settings.write_text('{"app": {"certificate": "/none.crt", "key": "/none.key"}}')
+    command, environment = as_unit("sealcam-hub", "--config", str(settings), "--check-config")
+    run(*command, env=environment)
+    return f"({len(hashes)} files, {len(parts)} packages of npm)"
+
+
 def check_unpaired(name):
     port = {"sealcam-camera": 8421, "sealcam-hub": 8422}[name]
     service = Service(name, "--pairing-host", "192.0.2.7")  # this network namespace has no address

@@ -16,6 +16,7 @@ endforeach()
 string(STRIP "${license}" license)
 file(WRITE ${PROJECT_BINARY_DIR}/packages/copyright "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: Sealcam
+Comment: The hub's package contains the app for phones. Its file mqtt.js has packages of npm. LICENSES.txt in the same folder has their licenses.
 
 Files: *
 Copyright: the authors of Sealcam
@@ -43,6 +44,11 @@ foreach(device camera hub)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/board/ DESTINATION ${CMAKE_INSTALL_DATADIR}/${name}/boards COMPONENT ${name}
     FILES_MATCHING PATTERN "yocto" EXCLUDE PATTERN "image" EXCLUDE PATTERN "board.json" PATTERN "board.schema.json" PATTERN "README.md")
 endforeach()
+
+# The app for phones. The script needs less than a second if it has the packages of npm, so it runs at each build.
+add_custom_target(phone_app ALL COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/scripts/app.py ${PROJECT_BINARY_DIR}/app
+  COMMENT "Making the app for phones" VERBATIM)
+install(DIRECTORY ${PROJECT_BINARY_DIR}/app/ DESTINATION ${CMAKE_INSTALL_DATADIR}/sealcam/app COMPONENT sealcam-hub)
 
 # The pages for the users of each package.
 set(pages_sealcam-camera cameras wifi pairing)
@@ -112,7 +118,8 @@ set(CPACK_DEBIAN_SEALCAM-HUB_PACKAGE_SECTION video)
 set(CPACK_DEBIAN_SEALCAM-HUB_DESCRIPTION "shows the pictures of one account's Sealcam cameras
 Verifies and opens every frame, shows whether a picture is live, and serves a
 page, snapshots and streams on this machine's loopback address only. Runs as a
-service; sealcam-hub-kiosk.service shows the page on the machine's own screen.")
+service; sealcam-hub-kiosk.service shows the page on the machine's own screen.
+Contains the app for phones, which it serves if it is configured to.")
 set(CPACK_DEBIAN_SEALCAM-HUB_PACKAGE_SUGGESTS "cage, chromium, sealcam")
 
 set(CPACK_DEBIAN_SEALCAM_PACKAGE_NAME sealcam)

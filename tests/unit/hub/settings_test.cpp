@@ -72,17 +72,24 @@ TEST_CASE(
   CHECK(read(R"({"recordings": {"max_gib": -1}})").why.contains("/recordings/max_gib"));
 }
 
-TEST_CASE("the listener for phones is off unless folder, certificate and key are set together") {
+TEST_CASE(
+    "the listener for phones is off unless certificate and key are set together, and has the folder of the package") {
   auto result = read("{}");
   REQUIRE(result.settings);
   CHECK_FALSE(result.settings->app.enabled());
   result = read(R"({"app": {"folder": "/a", "certificate": "/c", "key": "/k"}})");
   REQUIRE(result.settings);
   CHECK(result.settings->app.enabled());
+  CHECK(result.settings->app.folder == "/a");
   CHECK(result.settings->app.address == "0.0.0.0");
   CHECK(result.settings->app.port == 8444);
   CHECK(read(R"({"app": {"folder": "/a", "certificate": "/c"}})").why.contains("/app/key"));
   CHECK(read(R"({"app": {"key": "/k"}})").why.contains("/app/key"));
+  CHECK(read(R"({"app": {"folder": "/a"}})").why.contains("/app/certificate"));
+  result = read(R"({"app": {"certificate": "/c", "key": "/k"}})");
+  REQUIRE(result.settings);
+  CHECK(result.settings->app.enabled());
+  CHECK(result.settings->app.folder == "/usr/share/sealcam/app");
   CHECK(read(R"({"app": {"folder": "a", "certificate": "/c", "key": "/k"}})").why.contains("/app/folder"));
   CHECK(read(R"({"app": {"listen": "hub.local"}})").why.contains("/app/listen"));
   CHECK(read(R"({"app": {"listen": "::"}})").settings);
