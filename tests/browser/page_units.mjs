@@ -15,7 +15,7 @@ test("CMake embeds each file of the page", async () => {
   const { readFile, readdir } = await import("node:fs/promises");
   const list = await readFile(new URL("../../firmware/hub/web/CMakeLists.txt", import.meta.url), "utf8");
   const embedded = ["page", "shared"].flatMap((name) => list.match(new RegExp(`set\\(${name}([^)]*)\\)`))[1].trim().split(/\s+/));
-  assert.deepEqual([...embedded, "clock.js"].sort(), (await readdir(page)).sort());
+  assert.deepEqual([...embedded, "bytes.js", "clock.js"].sort(), (await readdir(page)).sort());
 });
 
 test("a stopwatch uses the clock with the higher age", (t) => {

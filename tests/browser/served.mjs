@@ -26,7 +26,7 @@ function folderOf(name, files) {
 }
 
 // The page of sealcam-hub, as firmware/hub/web/CMakeLists.txt embeds it: the address of the folder.
-export const hubPage = () => folderOf("page", [...filesOf("hub/web/page"), ...filesOf("web/page"), join(firmware, "web/clock.js")]);
+export const hubPage = () => folderOf("page", [...filesOf("hub/web/page"), ...filesOf("web/page"), ...["web/bytes.js", "web/clock.js"].map((name) => join(firmware, name))]);
 
 // The app, as scripts/app makes it, but without mqtt.js and the service worker. fakes: with the stand-ins of fake_link/ in place of the modules of the
 // same name.

@@ -28,23 +28,11 @@ NOT_AUTHORIZED = 0x87  # MQTT 5 section 3.2.2.2
 
 
 class Broker(web_client.Client):
-    """The connection of a phone, which keeps the newest message of each topic."""
+    """The connection of a phone."""
 
     def __init__(self, world, port, phone, password):
-        self.payloads = {}
         super().__init__({"port": port, "authority": str(world.certificate[0]), "host": "127.0.0.1", "user": phone.text, "client": phone.text,
                           "password": password})
-
-    def answer(self, kind, seconds=web_client.LIMIT):
-        limit = time.monotonic() + seconds
-        while True:
-            got, body = self.socket.receive(limit)
-            if got == kind:
-                return body
-            if got & 0xF0 == 0x30:
-                size = int.from_bytes(body[:2], "big")
-                at = 2 + size + (2 if got & 6 else 0)
-                self.payloads[body[2:2 + size].decode()] = body[at + 1 + body[at]:]  # properties are shorter than 128 bytes
 
     def message(self, topic, seconds=15):
         """The retained message of a topic."""

@@ -120,7 +120,7 @@ class WebSocket:
 
 class Client:
     def __init__(self, options):
-        self.topics = []
+        self.payloads = {}  # the newest one of each topic
         self.socket = WebSocket(options)
         flags, body = 2, text(options.get("client", ""))
         if "user" in options:
@@ -139,8 +139,9 @@ class Client:
             if got == kind:
                 return body
             if got & 0xF0 == 0x30:
-                length = struct.unpack(">H", body[:2])[0]
-                self.topics.append(body[2:2 + length].decode())
+                size = int.from_bytes(body[:2], "big")
+                at = 2 + size + (2 if got & 6 else 0)
+                self.payloads[body[2:2 + size].decode()] = body[at + 1 + body[at]:]  # properties are shorter than 128 bytes
 
     def subscribe(self, topic):
         self.socket.send(packet(0x82, struct.pack(">H", 7) + b"\0" + text(topic) + b"\1"))
@@ -191,7 +192,7 @@ def run(options):
         if "ready" in options:
             Path(options["ready"]).touch()
         out["open"] = client.collect(options.get("wait", 1.0))
-        out["received"] = client.topics
+        out["received"] = list(client.payloads)
     except (Closed, OSError) as error:
         out["why"] = repr(error)
     return out

@@ -1,23 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The hub's WebSocket (firmware/docs/hub-api.md). Receives states and pictures, sends requests, reconnects by itself.
 import { HubClock } from "./age.js";
+import { idText } from "./bytes.js";
 
 const HEADER = 80;
 const FLAG = { key: 1, still: 2, age: 4, cached: 8 };
 const RETRY = { first: 250, max: 4000 };
-const BASE32 = "abcdefghijklmnopqrstuvwxyz234567";
 
 const hex = (view, at) => view.getBigUint64(at).toString(16).padStart(16, "0");
-
-function base32(bytes) {
-  let text = "", bits = 0, held = 0;
-  for (const byte of bytes) {
-    held = (held << 8) | byte;
-    for (bits += 8; bits >= 5; bits -= 5) text += BASE32[(held >> (bits - 5)) & 31];
-    held &= (1 << bits) - 1;
-  }
-  return text;
-}
 
 // Null if the version or the type of the message is unknown.
 export function readPicture(buffer) {
@@ -30,7 +20,7 @@ export function readPicture(buffer) {
     key: (flags & FLAG.key) !== 0,
     still: (flags & FLAG.still) !== 0,
     cached: (flags & FLAG.cached) !== 0,
-    camera: base32(new Uint8Array(buffer, 4, 20)),
+    camera: idText(new Uint8Array(buffer, 4, 20)),
     number: view.getUint32(24),
     captured: Number(view.getBigInt64(28)) / 1000,
     age: flags & FLAG.age ? view.getUint32(36) : null,
