@@ -163,10 +163,7 @@ Result<std::string> self_sign(const TlsKey& key, std::string_view common_name, S
   PkHandle pk;
   if (auto r = load_key(key, pk); !r) return std::unexpected(r.error());
   CrtWriter writer;
-  mbedtls_x509write_crt_set_version(writer.get(), MBEDTLS_X509_CRT_VERSION_3);
-  mbedtls_x509write_crt_set_md_alg(writer.get(), MBEDTLS_MD_SHA256);
-  mbedtls_x509write_crt_set_subject_key(writer.get(), pk.get());
-  mbedtls_x509write_crt_set_issuer_key(writer.get(), pk.get());
+  set_keys(writer, pk.get(), pk.get());
   int status = mbedtls_x509write_crt_set_subject_name(writer.get(), name->c_str());
   if (status == 0) status = mbedtls_x509write_crt_set_issuer_name(writer.get(), name->c_str());
   if (status == 0)
@@ -254,10 +251,7 @@ Result<std::string> sign_request(std::string_view authority_pem, const TlsKey& a
     return fail(Errc::malformed, "cannot read the name of the authority");
 
   CrtWriter writer;
-  mbedtls_x509write_crt_set_version(writer.get(), MBEDTLS_X509_CRT_VERSION_3);
-  mbedtls_x509write_crt_set_md_alg(writer.get(), MBEDTLS_MD_SHA256);
-  mbedtls_x509write_crt_set_subject_key(writer.get(), &request->pk);
-  mbedtls_x509write_crt_set_issuer_key(writer.get(), issuer_key.get());
+  set_keys(writer, &request->pk, issuer_key.get());
   int status = mbedtls_x509write_crt_set_subject_name(writer.get(), name->c_str());
   if (status == 0) status = mbedtls_x509write_crt_set_issuer_name(writer.get(), issuer_name.data());
   if (status != 0) return fail(Errc::crypto, "names of a certificate", status);

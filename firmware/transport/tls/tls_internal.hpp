@@ -78,6 +78,14 @@ class PemText {
 
 using CrtWriter = Handle<mbedtls_x509write_cert, mbedtls_x509write_crt_init, mbedtls_x509write_crt_free>;
 
+/// The keys must live until write_pem().
+inline void set_keys(CrtWriter& writer, mbedtls_pk_context* subject, mbedtls_pk_context* issuer) {
+  mbedtls_x509write_crt_set_version(writer.get(), MBEDTLS_X509_CRT_VERSION_3);
+  mbedtls_x509write_crt_set_md_alg(writer.get(), MBEDTLS_MD_SHA256);
+  mbedtls_x509write_crt_set_subject_key(writer.get(), subject);
+  mbedtls_x509write_crt_set_issuer_key(writer.get(), issuer);
+}
+
 /// Times as mbedTLS takes them: "20200101000000", UTC.
 struct Validity {
   const char* from;

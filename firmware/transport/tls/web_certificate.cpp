@@ -131,10 +131,7 @@ Result<std::string> make_web_authority(const TlsKey& key, std::string_view commo
   PkHandle pk;
   if (auto r = load_key(key, pk); !r) return std::unexpected(r.error());
   CrtWriter writer;
-  mbedtls_x509write_crt_set_version(writer.get(), MBEDTLS_X509_CRT_VERSION_3);
-  mbedtls_x509write_crt_set_md_alg(writer.get(), MBEDTLS_MD_SHA256);
-  mbedtls_x509write_crt_set_subject_key(writer.get(), pk.get());
-  mbedtls_x509write_crt_set_issuer_key(writer.get(), pk.get());
+  set_keys(writer, pk.get(), pk.get());
   std::array<unsigned char, sizeof MBEDTLS_OID_SERVER_AUTH> oid{};
   std::ranges::copy(std::string_view(MBEDTLS_OID_SERVER_AUTH), oid.begin());
   mbedtls_asn1_sequence purpose{};
@@ -170,10 +167,7 @@ Result<std::string> make_web_certificate(std::string_view authority_pem, const T
   if (mbedtls_x509_dn_gets(issuer_name.data(), issuer_name.size(), &issuer.certificate->subject) < 0)
     return fail(Errc::malformed, "cannot read the name of the local authority");
   CrtWriter writer;
-  mbedtls_x509write_crt_set_version(writer.get(), MBEDTLS_X509_CRT_VERSION_3);
-  mbedtls_x509write_crt_set_md_alg(writer.get(), MBEDTLS_MD_SHA256);
-  mbedtls_x509write_crt_set_subject_key(writer.get(), pk.get());
-  mbedtls_x509write_crt_set_issuer_key(writer.get(), issuer_key.get());
+  set_keys(writer, pk.get(), issuer_key.get());
   // Browsers read the names in subjectAltName only.
   int status = mbedtls_x509write_crt_set_subject_name(writer.get(), "CN=Sealcam web server");
   if (status == 0) status = mbedtls_x509write_crt_set_issuer_name(writer.get(), issuer_name.data());

@@ -4,12 +4,13 @@
 #include "protocol/phone_link.hpp"
 
 #include <catch2/catch_test_macros.hpp>
-#include <functional>
 
 #include "support/actors.hpp"
+#include "support/tampering.hpp"
 
 using namespace sealcam;
 using namespace sealcam::protocol;
+using test::check_tampering;
 using test::must;
 
 namespace {
@@ -33,18 +34,6 @@ struct Link {
     return decode_link_enrollment(message, keys, phone.id(), phone.keys().hpke);
   }
 };
-
-/// Each single flipped bit and each truncation must be rejected.
-void check_tampering(const Bytes& message, const std::function<bool(ByteView)>& accepted) {
-  REQUIRE(accepted(message));  // control
-  for (std::size_t bit = 0; bit < message.size() * 8; ++bit) {
-    Bytes changed = message;
-    changed[bit / 8] ^= static_cast<std::byte>(1U << bit % 8);
-    if (accepted(changed)) FAIL("bit " << bit << " may be flipped");
-  }
-  for (std::size_t n = 0; n < message.size(); ++n)
-    if (accepted(ByteView(message).first(n))) FAIL("may be cut to " << n);
-}
 
 }  // namespace
 
