@@ -4,6 +4,7 @@
 import { Clip } from "./clip.js";
 import { EventList } from "./events.js";
 import * as api from "./recordings_api.js";
+import * as picture from "./recorded_picture.js";
 import { RecordedPlayer, SPEEDS } from "./recorded_player.js";
 import * as texts from "./recordings_text.js";
 import * as line from "./timeline.js";
@@ -118,7 +119,7 @@ export class Recordings {
     this.#showCameras();
     if (camera && (opens || camera.id !== this.#camera?.id)) this.#choose(camera);
     if (opens) $("track").focus({ preventScroll: true });
-    if (!camera) this.#message(texts.OFF);
+    if (!camera) picture.message(texts.OFF);
   }
 
   show(id) { location.hash = HASH + (id ?? this.#list.cameras[0]?.id ?? ""); }
@@ -155,17 +156,11 @@ export class Recordings {
     this.#camera = camera;
     this.#player.close();
     this.#clip.clear();
-    this.#hidePicture();
+    picture.hide();
     $("recorded-camera").value = camera.id;
     $("recorded-name").textContent = camera.name;
     this.#showCameras();
     this.#setDay(line.dayOf(camera.end ?? Date.now()), camera.end);
-  }
-
-  #hidePicture() {
-    $("stage").dataset.picture = "none";
-    $("recorded-day").textContent = $("recorded-time").textContent = $("recorded-clock").textContent = "";
-    $("motion-badge").hidden = true;
   }
 
   // `time`: shown if there is a recording near it; null: the first recording of the day.
@@ -174,15 +169,15 @@ export class Recordings {
     this.#data = { ...this.#data, spans: [], gaps: [], events: [] };
     this.#position = null;
     $("recorded-date").value = line.dayText(day.begin);
-    this.#message(texts.WAITING);
+    picture.message(texts.WAITING);
     const loaded = await this.#loadTimeline();
     if (!loaded || day !== this.#day || this.#position !== null) return;
     const spans = this.#openable();
     const at = line.nearest(spans, time ?? day.begin);
     if (at === null) {
       this.#position = null;
-      this.#hidePicture();
-      this.#message(this.#data.spans.length > 0 ? texts.NO_KEY : texts.NOTHING);
+      picture.hide();
+      picture.message(this.#data.spans.length > 0 ? texts.NO_KEY : texts.NOTHING);
       return this.#showControls();
     }
     // Five seconds before the end, so that play has something to show.
@@ -202,7 +197,7 @@ export class Recordings {
     } catch (error) {
       if (refresh !== this.#refresh) return false;
       this.#refresh = null;
-      this.#message(error instanceof api.RecordingsError ? error.message : "The hub does not answer.");
+      picture.message(error instanceof api.RecordingsError ? error.message : "The hub does not answer.");
       return false;
     }
     this.#refresh = null;
@@ -284,15 +279,7 @@ export class Recordings {
   }
 
   #showPicture(unit) {
-    const { day, time, note } = texts.pictureTime(unit);
-    $("stage").dataset.picture = "some";
-    $("recorded-picture").dataset.at = unit.at;
-    $("recorded-day").textContent = day;
-    $("recorded-time").textContent = time;
-    $("recorded-clock").textContent = note;
-    $("motion-badge").hidden = !unit.motion;
-    document.title = `RECORDED ${time} - ${this.#camera.name}`;
-    this.#message("");
+    picture.show(unit, this.#camera.name);
     this.#showControls();
   }
 
@@ -306,7 +293,6 @@ export class Recordings {
     this.#showPicture(unit);
   }
 
-  #message(text) { if ($("stage-message").textContent !== text) $("stage-message").textContent = text; }
   #note(text, bad = false) {
     this.#gapNoted = false;
     $("recordings-note").textContent = text;
