@@ -117,7 +117,8 @@ Outcome<> init_broker(const Dependencies& deps, const BrokerArguments& arguments
   }
   const bool rabbitmq = settings.kind == BrokerKind::rabbitmq;
   const auto configuration = rabbitmq ? files.folder / "rabbitmq.conf" : files.configuration();
-  const auto command = rabbitmq ? rabbitmq_command(files) : sealcam::format("mosquitto -c {}", configuration.string());
+  const auto command =
+      rabbitmq ? rabbitmq_command(files) : sealcam::format("/usr/sbin/mosquitto -c {}", configuration.string());
   JsonObject json;
   json.add("folder", files.folder.string())
       .add("configuration", configuration.string())

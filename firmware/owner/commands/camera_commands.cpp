@@ -68,7 +68,8 @@ Outcome<std::optional<PictureAreas>> parse_areas(const std::vector<std::string>&
   if (texts.empty()) return none ? std::optional(PictureAreas()) : std::nullopt;
   if (none) return failure(EX_USAGE, "areas cannot be set and removed at the same time");
   if (texts.size() > max_picture_areas)
-    return failure(EX_USAGE, sealcam::format("a camera has at most {} areas of one kind", max_picture_areas));
+    return failure(EX_USAGE,
+                   sealcam::format("a camera has at most {} masks and as many zones; give fewer", max_picture_areas));
   PictureAreas areas;
   for (const auto& text : texts) {
     const auto area = parse_picture_area(text);
@@ -236,8 +237,8 @@ Outcome<> change_settings(const Dependencies& deps, const CameraArguments& argum
 
 namespace {
 
-/// Whether an updater could offer this version: three numbers without leading zeros. It ignores a decision about
-/// another one.
+/// Whether an updater could offer this version: three numbers without leading zeros. An updater ignores a decision
+/// about another text.
 bool is_release(std::string_view version) {
   int numbers = 0;
   for (const auto part : std::views::split(version, '.')) {
@@ -345,9 +346,10 @@ Outcome<> list_cameras(const Dependencies& deps, const CameraArguments&) {
       continue;
     }
     const auto why = pending_text(camera), fault = wifi_text(camera);
+    const auto hubs = watchers(*account, camera).size();
     sealcam::println(
-        "{} '{}', {} hubs may watch{}{}; {}{}{}{}{}", camera.id.to_string(), camera.name,
-        watchers(*account, camera).size(),
+        "{} '{}', {} may watch{}{}; {}{}{}{}{}", camera.id.to_string(), camera.name,
+        hubs == 1 ? "1 hub" : sealcam::format("{} hubs", hubs),
         camera.command.privacy && camera.command.privacy->value ? ", privacy on in the owner's command" : "",
         area_settings_text(camera), software_text(software), why.empty() ? "" : "; ", why, fault.empty() ? "" : "; ",
         fault);

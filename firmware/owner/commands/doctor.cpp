@@ -18,7 +18,7 @@ struct Finding {
   std::string what;       ///< short name of the check
   int exit_code = EX_OK;  ///< EX_OK: no problem
   std::string message;
-  std::string next_step;  ///< empty if there is no problem
+  std::string next_step;  ///< empty: no problem, or the message has it
 };
 
 Finding ok(std::string what, std::string message) { return {std::move(what), EX_OK, std::move(message), ""}; }
@@ -101,7 +101,7 @@ Finding diagnose_broker(Account& account, const Clock& clock, std::chrono::milli
             .timeout = timeout,
             .listen = diagnose_cameras(account.file()).exit_code == EX_OK ? std::chrono::milliseconds(0) : timeout},
            clock);
-  if (!report) return {"broker", report.error().exit_code, report.error().message, "follow this message"};
+  if (!report) return {"broker", report.error().exit_code, report.error().message, ""};
   if (!report->lost.empty() || report->lost_index)
     return {"broker", EX_TEMPFAIL,
             report->lost.empty()
@@ -118,14 +118,14 @@ std::vector<Finding> diagnose(const AccountFiles& files, const Clock& clock, std
   std::vector<Finding> out = {diagnose_clock(clock.wall())};
   auto account = Account::open(files);
   if (!account) {
-    out.push_back({"account", account.error().exit_code, account.error().message, "follow this message"});
+    out.push_back({"account", account.error().exit_code, account.error().message, ""});
     return out;
   }
   out.push_back(
       ok("account", sealcam::format("{}, keys and files in {}", account->id().to_string(), files.folder.string())));
   if (auto finding = diagnose_files(files)) out.push_back(std::move(*finding));
   const auto hub = read_device_descriptor(files.hub(), protocol::Role::hub);
-  if (!hub) out.push_back({"this machine's hub", hub.error().exit_code, hub.error().message, "follow this message"});
+  if (!hub) out.push_back({"this machine's hub", hub.error().exit_code, hub.error().message, ""});
   out.push_back(diagnose_certificate("owner's certificate", files.owner(), account->key().id()));
   const bool enrolled = out.back().exit_code == EX_OK;
   if (hub) out.push_back(diagnose_certificate("this machine's certificate", files.hub(), hub->identity.id()));
@@ -153,7 +153,7 @@ Outcome<> run_doctor(const Dependencies& deps, const DoctorArguments& arguments)
                    .add("next_step", finding.next_step));
     else
       sealcam::println("{} {}: {}{}{}", is_well ? "ok  " : "FAIL", finding.what, finding.message,
-                       is_well ? "" : "\n     next step: ", finding.next_step);
+                       finding.next_step.empty() ? "" : "\n     next step: ", finding.next_step);
   }
   if (deps.json) print_json(json);
   return exit_code == EX_OK ? Outcome<>() : failure(exit_code, "");
