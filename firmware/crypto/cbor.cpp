@@ -74,7 +74,7 @@ bool is_string(CborType type) noexcept { return type == CborType::bytes || type 
 Result<std::size_t> decode(ByteView in, Item& item) {
   static const cbor_callbacks callbacks = make_callbacks();
   const auto result = cbor_stream_decode(c_bytes(in), in.size(), &callbacks, &item);
-  if (result.status == CBOR_DECODER_NEDATA) return fail(Errc::malformed, "CBOR is cut short");
+  if (result.status == CBOR_DECODER_NEDATA) return fail(Errc::malformed, "CBOR is truncated");
   if (result.status != CBOR_DECODER_FINISHED) return fail(Errc::malformed, "not CBOR");
   if (item.type == CborType::end) return fail(Errc::malformed, "CBOR is not in its deterministic form");
   return result.read;
@@ -99,7 +99,7 @@ Result<Item> take(ByteView& rest) {
   const auto size = tag ? decode_tag(rest, item) : decode(rest, item);
   if (!size) return std::unexpected(size.error());
   // libcbor before 0.14.1 truncates lengths to 32 bits if size_t has 32 bits (GHSA-frh9-3gqx-pqg2).
-  if (is_string(item.type) && item.argument > rest.size()) return fail(Errc::malformed, "CBOR is cut short");
+  if (is_string(item.type) && item.argument > rest.size()) return fail(Errc::malformed, "CBOR is truncated");
   const auto expected = item.type == CborType::boolean || item.type == CborType::other ? 1 : min_head(item.argument);
   const auto content = is_string(item.type) ? static_cast<std::size_t>(item.argument) : 0;
   if (*size != expected + content) return fail(Errc::malformed, "CBOR is not in its shortest form");
@@ -308,7 +308,7 @@ Result<std::size_t> CborReader::array() {
   auto after = rest_;
   const auto item = take(after, CborType::array);
   if (!item) return std::unexpected(item.error());
-  if (item->argument > after.size()) return fail(Errc::malformed, "CBOR array is cut short");
+  if (item->argument > after.size()) return fail(Errc::malformed, "CBOR array is truncated");
   rest_ = after;
   return static_cast<std::size_t>(item->argument);
 }
@@ -326,7 +326,7 @@ Result<std::size_t> CborReader::map() {
   auto after = rest_;
   const auto item = take(after, CborType::map);
   if (!item) return std::unexpected(item.error());
-  if (item->argument > after.size() / 2) return fail(Errc::malformed, "CBOR map is cut short");
+  if (item->argument > after.size() / 2) return fail(Errc::malformed, "CBOR map is truncated");
   rest_ = after;
   return static_cast<std::size_t>(item->argument);
 }

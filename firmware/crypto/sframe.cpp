@@ -33,7 +33,7 @@ void write_field(std::uint64_t value, MutableBytes& out) noexcept {
 Result<std::uint64_t> read_field(unsigned bits, ByteView& in) noexcept {
   if (bits < 8) return bits;
   const std::size_t size = (bits & 7U) + 1;
-  if (in.size() < size) return fail(Errc::malformed, "SFrame header is cut short");
+  if (in.size() < size) return fail(Errc::malformed, "SFrame header is truncated");
   std::uint64_t value = 0;
   for (const auto b : in.first(size)) value = value << 8 | std::to_integer<std::uint64_t>(b);
   if (field_size(value) != size) return fail(Errc::malformed, "SFrame header is not in its shortest form");

@@ -41,7 +41,7 @@ struct Files {
   [[nodiscard]] fs::path key() const { return folder / "web.key"; }
 };
 
-/// One form of each list, because the authority permits exactly its names.
+/// The same form for equal lists, because the authority permits exactly its names.
 std::vector<std::string> normalized(std::vector<std::string> names) {
   for (auto& name : names)
     std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -50,7 +50,7 @@ std::vector<std::string> normalized(std::vector<std::string> names) {
   return names;
 }
 
-/// A name for the list of authorities in a browser.
+/// The name of the authority, which a browser shows in its list.
 std::string common_name(std::string_view first) {
   std::string name = "Sealcam " + std::string(first.substr(0, 40));
   std::ranges::replace_if(name, [](unsigned char c) { return std::isalnum(c) == 0 && c != ' ' && c != '.'; }, '-');
@@ -97,7 +97,7 @@ Result<Authority> open_authority(const Files& files, const std::vector<std::stri
   if (device::is_present(files.certificate()) || device::is_present(files.key()))
     return std::unexpected(
         located({Errc::invalid_argument, 0,
-                 "web.crt or web.key is here without authority.crt, so this command did not make it: "
+                 "the folder has web.crt or web.key but not authority.crt, so this command did not make them: "
                  "use another folder"},
                 files.folder.native()));
   auto key = TlsKey::generate();
@@ -136,7 +136,7 @@ void print_next_steps(const Files& files, const Authority& authority, CaptureTim
     sealcam::println(
         "\nThe key is new as well. Copy web.crt and web.key to where the hub reads them, and restart the hub. For the "
         "broker, run 'sealcam broker web DIR --certificate web.crt --key web.key'. Phones need no change.");
-  sealcam::println("Before that date, run the same command again.");
+  sealcam::println("Run the same command again before this certificate ends.");
 }
 
 int fail_with(const Error& error, Log& log) {

@@ -31,8 +31,8 @@ int settings(const image_init::CardFolders& folders, Log& log) {
   const auto taken = image_init::take_settings(folders, log);
   if (!taken) {
     log.error(
-        "the settings of the SD card are not taken: {}; the next start tries again. Check whether the card is full "
-        "or worn out",
+        "cannot apply the settings of the SD card: {}; the next start tries again. Check whether the card is full or "
+        "worn out",
         to_string(taken.error()));
     code = device::exit_code(taken.error().code);
   } else if (*taken == image_init::Taken::rejected) {

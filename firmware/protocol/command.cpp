@@ -230,7 +230,7 @@ Result<UpdateConsent> read_consent(crypto::CborReader& reader) {
   auto pairs = Pairs::open(reader);
   if (!pairs) return std::unexpected(pairs.error());
   UpdateConsent consent;
-  if (!pairs->next(1)) return fail(Errc::malformed, "update of a command has no action");
+  if (!pairs->next(1)) return fail(Errc::malformed, "decision about updates in a command has no action");
   const auto action = read_limited(reader, static_cast<int>(UpdateAction::reject));
   if (!action) return std::unexpected(action.error());
   consent.action = static_cast<UpdateAction>(*action);
@@ -239,13 +239,13 @@ Result<UpdateConsent> read_consent(crypto::CborReader& reader) {
     const auto version = reader.text();
     if (!version) return std::unexpected(version.error());
     if (version->empty() || version->size() > UpdateConsent::max_version || !(starts || rejects))
-      return fail(Errc::malformed, "version in an update of a command");
+      return fail(Errc::malformed, "decision about updates in a command has a wrong version");
     consent.version = *version;
   } else if (rejects) {
-    return fail(Errc::malformed, "update of a command rejects no version");
+    return fail(Errc::malformed, "rejection of an update in a command names no version");
   }
   if (consent.action == UpdateAction::defer) {
-    if (!pairs->next(3)) return fail(Errc::malformed, "update of a command has no end of the deferral");
+    if (!pairs->next(3)) return fail(Errc::malformed, "deferral of updates in a command has no end");
     if (auto r = read_time(reader, consent.until); !r) return std::unexpected(r.error());
   }
   if (auto r = pairs->finish(); !r) return std::unexpected(r.error());

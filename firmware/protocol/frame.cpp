@@ -119,7 +119,7 @@ Bytes frame_plaintext(const FrameHeader& header, ByteView content) {
 }
 
 Result<FrameHeader> parse_frame_header(ByteView in) noexcept {
-  if (in.size() < FrameHeader::min_size) return fail(Errc::malformed, "frame header is cut short");
+  if (in.size() < FrameHeader::min_size) return fail(Errc::malformed, "frame header is truncated");
   if (in[0] != std::byte{header_version}) return fail(Errc::unsupported, "unknown version of a frame header");
   if (std::to_integer<unsigned>(in[1]) > 1) return fail(Errc::malformed, "unknown codec in a frame header");
   FrameHeader header;
@@ -133,7 +133,7 @@ Result<FrameHeader> parse_frame_header(ByteView in) noexcept {
   header.depends = Counter(load_be<std::uint32_t>(in.subspan(24)));
   const auto echoed = std::to_integer<std::size_t>(in[28]);
   if (echoed > Echoes::max) return fail(Errc::malformed, "frame echoes too many challenges");
-  if (in.size() < FrameHeader::min_size + 8 * echoed) return fail(Errc::malformed, "frame header is cut short");
+  if (in.size() < FrameHeader::min_size + 8 * echoed) return fail(Errc::malformed, "frame header is truncated");
   for (std::size_t i = 0; i < echoed; ++i)
     if (!header.echoes.add(Challenge(load_be<std::uint64_t>(in.subspan(FrameHeader::min_size + 8 * i)))))
       return fail(Errc::malformed, "frame echoes a challenge twice, or zero");
@@ -197,7 +197,7 @@ Result<ByteView> sealed_part(ByteView rest, std::size_t behind) {
 
 Result<FrameView> parse_frame(ByteView message) {
   if (message.size() > max_message_size) return fail(Errc::malformed, "frame is too large");
-  if (message.size() < message_size_for(0)) return fail(Errc::malformed, "frame is cut short");
+  if (message.size() < message_size_for(0)) return fail(Errc::malformed, "frame is truncated");
   if (!starts_with(message, message_start)) return fail(Errc::malformed, "frame does not start like a Sealcam frame");
   const ByteView header = message.subspan(message_start.size(), protected_size);
   const auto kind = std::to_integer<std::uint8_t>(header.back());
@@ -213,7 +213,7 @@ Result<FrameView> parse_frame(ByteView message) {
   const auto parsed = sframe::parse_header(*sealed);
   if (!parsed) return std::unexpected(parsed.error());
   const std::size_t least = parsed->size + FrameHeader::min_size + sframe::tag_size;
-  if (sealed->size() < least) return fail(Errc::malformed, "sealed part of a frame is cut short");
+  if (sealed->size() < least) return fail(Errc::malformed, "sealed part of a frame is truncated");
   if (sealed->size() > parsed->size + limits::max_frame_plaintext + sframe::tag_size)
     return fail(Errc::malformed, "sealed part of a frame is too large");
   return FrameView{DeviceId(header.subspan<signer_at, DeviceId::size>()),

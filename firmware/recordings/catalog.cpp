@@ -113,12 +113,12 @@ Result<std::optional<Item>> ItemReader::next(Content content) {
   if (!first) return std::unexpected(first.error());
   const auto head = item_head(*first);
   if (!head) return std::unexpected(head.error());
-  if (head->size > end_ - offset_) return fail(Errc::malformed, "an item is cut short");
+  if (head->size > end_ - offset_) return fail(Errc::malformed, "an item is truncated");
   Item item{.offset = offset_, .head = *head, .bytes = {}};
   if (content == Content::read) {
     const auto bytes = window(head->size);
     if (!bytes) return std::unexpected(bytes.error());
-    if (bytes->size() != head->size) return fail(Errc::malformed, "an item is cut short");
+    if (bytes->size() != head->size) return fail(Errc::malformed, "an item is truncated");
     item.bytes = *bytes;
   }
   offset_ += head->size;

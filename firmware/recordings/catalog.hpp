@@ -62,7 +62,7 @@ class ItemReader {
  public:
   ItemReader(const RecordingFile& file, std::uint64_t begin, std::uint64_t end)
       : file_(&file), offset_(begin), end_(end) {}
-  /// Nothing at the end. Errors: malformed (the next item is not valid, or is cut short), io. offset() is then its
+  /// Nothing at the end. Errors: malformed (the next item is not valid, or is truncated), io. offset() is then its
   /// place.
   [[nodiscard]] Result<std::optional<Item>> next(Content content);
   [[nodiscard]] std::uint64_t offset() const noexcept { return offset_; }

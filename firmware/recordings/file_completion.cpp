@@ -31,7 +31,7 @@ struct Survey {
   CaptureTime newest;
 };
 
-/// Reads up to content.end, or to the first frame of the doubtful groups whose signature is not valid.
+/// Reads up to content.end, or to the first frame in the last `doubtful_groups` whose signature is not valid.
 class Surveyor {
  public:
   Surveyor(const RecordingFile& file, const FileContent& content)

@@ -71,14 +71,14 @@ struct StringHead {
 };
 
 Result<StringHead> string_head(ByteView bytes) {
-  if (bytes.empty()) return fail(Errc::malformed, "an item is cut short");
+  if (bytes.empty()) return fail(Errc::malformed, "an item is truncated");
   const auto first = std::to_integer<unsigned>(bytes[0]);
   if (first >> 5U != 2) return fail(Errc::malformed, "not a byte string");
   const auto info = first & 0x1fU;
   if (info < 24) return StringHead{1, info};
   if (info > 26) return fail(Errc::malformed, "a byte string is too long");
   const std::size_t width = std::size_t{1} << (info - 24);
-  if (bytes.size() < 1 + width) return fail(Errc::malformed, "an item is cut short");
+  if (bytes.size() < 1 + width) return fail(Errc::malformed, "an item is truncated");
   std::uint64_t content = 0;
   for (const auto b : bytes.subspan(1, width)) content = content << 8 | std::to_integer<std::uint64_t>(b);
   const auto min_size = crypto::cbor_bytes_head(static_cast<std::size_t>(content)).view().size();
@@ -97,7 +97,7 @@ Result<CaptureTime> read_time(crypto::CborReader& reader) {
 Result<ItemHead> frame_head(ByteView bytes) {
   constexpr std::size_t before = 4 + 31 + 1;
   constexpr std::array start{std::byte{0xd2}, std::byte{0x84}, std::byte{0x58}, std::byte{0x1f}};
-  if (bytes.size() < before) return fail(Errc::malformed, "a frame is cut short");
+  if (bytes.size() < before) return fail(Errc::malformed, "a frame is truncated");
   if (!std::ranges::equal(bytes.first(start.size()), start) || bytes[before - 1] != std::byte{0xa0})
     return fail(Errc::malformed, "a frame does not start like a sealed frame");
   const auto payload = string_head(bytes.subspan(before));
@@ -204,7 +204,7 @@ Bytes encode_mark(CaptureTime time, std::span<const std::uint64_t> left_out) {
 }
 
 Result<ItemHead> item_head(ByteView bytes) {
-  if (bytes.empty()) return fail(Errc::malformed, "an item is cut short");
+  if (bytes.empty()) return fail(Errc::malformed, "an item is truncated");
   if (bytes[0] == frame_start) return frame_head(bytes.first(std::min(bytes.size(), item_head_size)));
   if (bytes[0] > std::byte{0x80} && bytes[0] <= std::byte{0x80 + 1 + max_marked})
     return mark_head(bytes.first(std::min(bytes.size(), item_head_size)));

@@ -83,7 +83,7 @@ struct VerifiedHeader {
   FileNumber number;
   crypto::Verifier camera;
 };
-/// Reads a header at the start of `bytes`. Sets its size. Errors: malformed (also if it is cut short).
+/// Reads a header at the start of `bytes`. Sets its size. Errors: malformed (also if it is truncated).
 [[nodiscard]] Result<FileHeader> decode_header(ByteView bytes, std::size_t& size);
 /// Checks the roster with the owner's key in the header, and the grants with the camera's key in the roster. The caller
 /// compares route.account and route.camera with what it expects. Errors: malformed, bad_signature, wrong_key, crypto.
@@ -111,7 +111,7 @@ struct ItemHead {
 /// Bytes that are sufficient for item_head().
 inline constexpr std::size_t item_head_size = 48;
 /// `bytes`: the first item_head_size bytes of an item, or all bytes to the end of the file. Errors: malformed (also if
-/// the head is cut short).
+/// the head is truncated).
 [[nodiscard]] Result<ItemHead> item_head(ByteView bytes);
 
 /// Facts about a sealed frame, not verified.

@@ -47,7 +47,7 @@ void RecorderCore::end_listing(const std::vector<ListedFile>& files) {
     if (!difference) return set_index_fault(difference.error());
   }
   for (const auto& file : difference->missing)
-    // Not those that were recorded during the listing.
+    // A file that was recorded during the listing is in the index and in the folder: it stays.
     if (std::error_code ec; !std::filesystem::exists(file.below(config_.folder), ec) && !ec)
       (void)deps_.index.remove(file);
   if (auto r = deps_.index.note_made(deps_.clock.wall()); !r) return set_index_fault(r.error());

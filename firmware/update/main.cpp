@@ -224,7 +224,7 @@ int run_command_line(int argc, char** argv) {
   app.add_option("--camera-state", options.camera.state, "State folder of the camera");
   app.add_option("--camera-status", options.camera.status, "Status file of the camera");
   app.add_option("--request", options.camera.request, "File with the request of 'install'");
-  app.add_option("--data", options.camera.data, "Folder on the data partition");
+  app.add_option("--data", options.camera.data, "A folder on the data partition; an update needs free space there");
   app.require_subcommand(1);
   auto* service = app.add_subcommand("run", "Run as a service until SIGTERM or SIGINT");
   auto* poll = app.add_subcommand("check", "Poll the channel once and show the decision about its release");

@@ -298,7 +298,7 @@ void Updater::start_trial() {
   show(Phase::restart);
   next_start_ = deps_.clock.boot() + start_pause;
   ++state_.trial->starts;
-  // Without the number on the card, a version that never starts would be tried without end.
+  // If the number of starts were not on the card, a version that never starts would be tried without end.
   if (!save()) {
     --state_.trial->starts;
     return;

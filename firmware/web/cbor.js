@@ -48,7 +48,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 // Reads items in the order in which the caller expects them. So it accepts one encoding of a message only, and needs no depth limit: the
 // caller decides which item follows. Each method throws Reject("malformed") if another item follows, if it is not in its shortest form,
-// or if it is cut short. Byte strings are views of the input.
+// or if it is truncated. Byte strings are views of the input.
 export class Reader {
   #bytes;
   #view;
