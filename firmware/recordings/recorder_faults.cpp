@@ -25,7 +25,7 @@ RecorderFault fault_of(const Error& error) {
 }  // namespace
 
 void RecorderCore::set_fault(const Error& error) {
-  // The more exact fault of a key stays.
+  // The fault `index` also covers the keys. It is already shown, and more exact.
   if (fault_ && fault_->kind == RecorderFault::index && error.place &&
       error.place->find("recording-keys") != std::string::npos)
     return;

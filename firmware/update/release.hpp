@@ -66,7 +66,7 @@ struct Slots {
   Slot other;
 };
 
-/// Reads the answer of `rauc status --detailed --output-format=json`. Exactly two slots must have a name for the start.
+/// Reads the answer of `rauc status --detailed --output-format=json`. Exactly two slots must have a boot name.
 /// The error is for people.
 [[nodiscard]] std::expected<Slots, std::string> parse_slots(std::string_view json);
 

@@ -105,7 +105,7 @@ class CommandLine {
   std::pair<CLI::App&, HubArguments&> add_for_hub(CLI::App& parent, const char* name, const char* description,
                                                   Command<HubArguments> command);
   void add_hub_changes(CLI::App& hub);
-  void add_phone_commands();  ///< in phone_options.cpp
+  void add_phone_commands();
   void add_integration_commands();
   void add_sync_and_doctor();
   void add_watch_and_inspect();
