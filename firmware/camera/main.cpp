@@ -159,9 +159,11 @@ static int run_command_line(int argc, char** argv) {
   CLI::App app("Captures, encodes, seals and publishes pictures that only the owner's hubs can open.",
                "sealcam-camera");
   app.set_version_flag("--version", sealcam::format("sealcam-camera {}", device::version()));
-  app.add_option("--config", options.config, "Configuration file (default: $XDG_CONFIG_HOME/sealcam/camera.json)");
-  app.add_option("--state", options.state, "State folder (default: $XDG_STATE_HOME/sealcam/camera)");
-  app.add_option("--status", options.status, "Write counters as one line of JSON into this file every second");
+  app.add_option("--config", options.config, "Configuration file (default: $XDG_CONFIG_HOME/sealcam/camera.json)")
+      ->type_name("FILE");
+  app.add_option("--state", options.state, "State folder (default: $XDG_STATE_HOME/sealcam/camera)")->type_name("DIR");
+  app.add_option("--status", options.status, "Write counters as one line of JSON into this file every second")
+      ->type_name("FILE");
   app.add_option("--update-status", options.update_status,
                  "Report the state of updates from this file of the updater (default: the file of a card image)")
       ->type_name("FILE");
@@ -176,7 +178,8 @@ static int run_command_line(int argc, char** argv) {
   app.add_option("--pairing-host", options.pairing.host,
                  "Address in the pairing string (default: the address of the default route)")
       ->type_name("HOST");
-  app.add_option("--pairing-file", pairing_file, "Write the pairing string into this file or folder while it is valid");
+  app.add_option("--pairing-file", pairing_file, "Write the pairing string into this file or folder while it is valid")
+      ->type_name("FILE");
   app.add_flag("--no-pairing", options.pairing.disabled, "Exit with code 78 if the camera is unpaired");
   app.add_flag("--check-config", options.check_config, "Check the configuration and exit");
   auto* list = app.add_flag("--list-sensors", options.list_sensors,

@@ -97,78 +97,82 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App app(
       "Receives the pictures of one account's cameras, verifies and opens them, and shows them on a page for this "
-      "machine.");
+      "machine.",
+      "sealcam-hub");
   app.set_version_flag("--version", sealcam::format("sealcam-hub {}", device::version()));
-  app.add_option("--config", options.config, "configuration file")->type_name("FILE");
-  app.add_option("--state", options.state, "folder with the keys and the state")->type_name("DIR");
-  app.add_option("--listen", options.listen, "loopback address of the page")->type_name("ADDRESS:PORT");
-  app.add_option("--status", options.status, "write the state as JSON into this file every second")->type_name("FILE");
+  app.add_option("--config", options.config, "Configuration file (default: $XDG_CONFIG_HOME/sealcam/hub.json)")
+      ->type_name("FILE");
+  app.add_option("--state", options.state, "State folder (default: $XDG_STATE_HOME/sealcam/hub)")->type_name("DIR");
+  app.add_option("--listen", options.listen, "Loopback address of the page")->type_name("ADDRESS:PORT");
+  app.add_option("--status", options.status, "Write the state as JSON into this file every second")->type_name("FILE");
   app.add_option("--pairing-listen", options.pairing.listen,
-                 "address on which an unpaired hub waits for its owner (default: port 8422 on every address)")
+                 "Address on which an unpaired hub waits for its owner (default: port 8422 on every address)")
       ->type_name("ADDRESS:PORT");
   app.add_option("--pairing-host", options.pairing.host,
-                 "address in the pairing string (default: the address of the default route)")
+                 "Address in the pairing string (default: the address of the default route)")
       ->type_name("HOST");
   app.add_option("--pairing-file", options.pairing_file,
-                 "write the pairing string into this file or folder while it is valid");
+                 "Write the pairing string into this file or folder while it is valid");
   app.add_option("--open-socket", options.open_socket,
-                 "socket for 'sealcam-hub open' that the hub's group may use (default: one in the state folder, for "
+                 "Socket for 'sealcam-hub open' that the hub's group may use (default: one in the state folder, for "
                  "this user only)")
       ->type_name("FILE");
-  app.add_flag("--no-pairing", options.pairing.disabled, "exit with code 78 if the hub is unpaired");
-  app.add_flag("--check-config", options.check_config, "check the configuration and exit");
+  app.add_flag("--no-pairing", options.pairing.disabled, "Exit with code 78 if the hub is unpaired");
+  app.add_flag("--check-config", options.check_config, "Check the configuration and exit");
   app.require_subcommand(0, 1);
-  auto* keys = app.add_subcommand("keys", "create the keys if there are none, and print the id of this hub");
-  keys->add_flag("--json", options.json, "print JSON");
-  auto* reset = app.add_subcommand("reset", "delete the keys and the state; the hub is then unpaired");
-  reset->add_flag("--yes", options.yes, "confirm the deletion");
-  auto* open = app.add_subcommand("open", "open the page in this user's browser; the address is valid for 60 s, once");
-  open->add_flag("--print", options.open.print, "print the address instead");
-  open->add_option("--page", options.open.page, "write a page that leads to the address into this file instead")
+  auto* keys = app.add_subcommand("keys", "Create the keys if there are none, and print the id of this hub");
+  keys->add_flag("--json", options.json, "Print JSON");
+  auto* reset = app.add_subcommand("reset", "Delete the keys and the state; the hub is then unpaired");
+  reset->add_flag("--yes", options.yes, "Confirm the deletion");
+  auto* open = app.add_subcommand("open", "Open the page in this user's browser; the address is valid for 60 s, once");
+  open->add_flag("--print", options.open.print, "Print the address instead");
+  open->add_option("--page", options.open.page, "Write a page that leads to the address into this file instead")
       ->type_name("FILE");
-  auto* token = app.add_subcommand("token", "access tokens of programs, such as players and Prometheus");
+  auto* token = app.add_subcommand("token", "Access tokens of programs, such as players and Prometheus");
   token->require_subcommand(1);
-  auto* create = token->add_subcommand("create", "make a token and print it once");
-  create->add_option("NAME", options.token.name, "name of the token")->required();
-  create->add_option("--rights", options.token.rights, "metrics, view, or privacy (view and switch privacy)")
+  auto* create = token->add_subcommand("create", "Make a token and print it once");
+  create->add_option("NAME", options.token.name, "Name of the token")->required();
+  create
+      ->add_option("--rights", options.token.rights,
+                   "The token gives the right metrics, view, or privacy (view and switch privacy)")
       ->type_name("RIGHTS")
       ->required();
-  create->add_option("--output", options.token.output, "write the token into this new file, mode 0600")
+  create->add_option("--output", options.token.output, "Write the token into this new file, mode 0600")
       ->type_name("FILE");
-  auto* list = token->add_subcommand("list", "list the tokens, without their secrets");
-  list->add_flag("--json", options.token.json, "print JSON");
-  auto* remove = token->add_subcommand("delete", "delete a token and end its connections");
-  remove->add_option("NAME", options.token.name, "name of the token")->required();
+  auto* list = token->add_subcommand("list", "List the tokens, without their secrets");
+  list->add_flag("--json", options.token.json, "Print JSON");
+  auto* remove = token->add_subcommand("delete", "Delete a token and end its connections");
+  remove->add_option("NAME", options.token.name, "Name of the token")->required();
   auto* certificate = app.add_subcommand(
-      "certificate", "make or renew the certificate of the listeners for phones, with a local authority");
-  certificate->add_option("NAME", options.certificate.names, "host names and addresses of the hub and the broker")
+      "certificate", "Make or renew the certificate of the listeners for phones, with a local authority");
+  certificate->add_option("NAME", options.certificate.names, "Host names and addresses of the hub and the broker")
       ->required();
-  certificate->add_option("--folder", options.certificate.folder, "folder of the authority and the certificate")
+  certificate->add_option("--folder", options.certificate.folder, "Folder of the authority and the certificate")
       ->type_name("DIR")
       ->required();
-  auto* recordings = app.add_subcommand("recordings", "recordings of this hub");
+  auto* recordings = app.add_subcommand("recordings", "Recordings of this hub");
   recordings->require_subcommand(1);
   auto& recorded = options.recordings;
-  auto* show = recordings->add_subcommand("list", "list the recorded times, and gaps");
-  show->add_option("CAMERA", recorded.camera, "id, beginning of an id, or name of a camera");
-  auto* write = recordings->add_subcommand("export", "write the recordings of a range of time into an MP4 file");
-  write->add_option("CAMERA", recorded.camera, "id, beginning of an id, or name of a camera")->required();
-  write->add_option("FROM", recorded.from, "first time, such as 2026-11-30T14:05:00Z")->required();
-  write->add_option("TO", recorded.to, "last time")->required();
-  write->add_option("-o,--output", recorded.output, "file")->type_name("FILE")->required();
+  auto* show = recordings->add_subcommand("list", "List the recorded times, and gaps");
+  show->add_option("CAMERA", recorded.camera, "Id, beginning of an id, or name of a camera");
+  auto* write = recordings->add_subcommand("export", "Write the recordings of a range of time into an MP4 file");
+  write->add_option("CAMERA", recorded.camera, "Id, beginning of an id, or name of a camera")->required();
+  write->add_option("FROM", recorded.from, "First time, such as 2026-11-30T14:05:00Z")->required();
+  write->add_option("TO", recorded.to, "Last time")->required();
+  write->add_option("-o,--output", recorded.output, "The MP4 file")->type_name("FILE")->required();
   auto* verify =
-      recordings->add_subcommand("verify", "check signatures, order, gaps and receipts; needs no secret key");
-  verify->add_option("CAMERA", recorded.camera, "id of a camera (default: all)");
-  verify->add_option("--account", recorded.account, "id of the account (default: that of this hub)")->type_name("ID");
+      recordings->add_subcommand("verify", "Check signatures, order, gaps and receipts; needs no secret key");
+  verify->add_option("CAMERA", recorded.camera, "Id of a camera (default: all)");
+  verify->add_option("--account", recorded.account, "Id of the account (default: that of this hub)")->type_name("ID");
   auto* erase =
-      recordings->add_subcommand("delete", "delete the recordings of a camera, all or those of a range of time");
-  erase->add_option("CAMERA", recorded.camera, "id, beginning of an id, or name of a camera")->required();
-  erase->add_option("FROM", recorded.from, "first time (default: all)");
-  erase->add_option("TO", recorded.to, "last time (default: all)");
-  erase->add_flag("--yes", recorded.yes, "confirm the deletion");
-  for (auto* command : {show, verify}) command->add_flag("--json", recorded.json, "print JSON");
+      recordings->add_subcommand("delete", "Delete the recordings of a camera, all or those of a range of time");
+  erase->add_option("CAMERA", recorded.camera, "Id, beginning of an id, or name of a camera")->required();
+  erase->add_option("FROM", recorded.from, "First time (default: all)");
+  erase->add_option("TO", recorded.to, "Last time (default: all)");
+  erase->add_flag("--yes", recorded.yes, "Confirm the deletion");
+  for (auto* command : {show, verify}) command->add_flag("--json", recorded.json, "Print JSON");
   for (auto* command : {show, write, verify})
-    command->add_option("--folder", recorded.folder, "folder with recordings (default: as in the configuration)")
+    command->add_option("--folder", recorded.folder, "Folder with recordings (default: as in the configuration)")
         ->type_name("DIR");
   for (auto* command : {open, token, create, list, remove, recordings, show, write, verify, erase})
     command->fallthrough();

@@ -117,11 +117,14 @@ void CommandLine::add_camera_changes(CLI::App& camera) {
   add_number(settings, "--bitrate", s.bitrate, "NUMBER", 1U, 4'000'000'000U, "Bits per second");
   add_text(settings, "--size", s.size, "WIDTHxHEIGHT", "Size in pixels, for example 1280x720");
   add_number(settings, "--rate", s.rate, "NUMBER", 1U, 1000U, "Pictures per second");
-  add_text(settings, "--mask", s.masks, "L,T,W,H", "Area that no picture shows, in thousandths; repeatable")
+  add_text(settings, "--mask", s.masks, "L,T,W,H",
+           "Area that no picture shows: left, top, width and height in thousandths of the picture; repeatable")
       ->allow_extra_args(false);
   settings.add_flag("--no-masks", s.no_masks, "Remove all masks");
   add_number(settings, "--motion", s.motion, "NUMBER", 0, 100, "Sensitivity of the motion detector; 0: off, usual: 50");
-  add_text(settings, "--zone", s.zones, "L,T,W,H", "Motion counts only here; min 150x200")->allow_extra_args(false);
+  add_text(settings, "--zone", s.zones, "L,T,W,H",
+           "Area in which motion counts, in thousandths, at least 150 wide and 200 high; repeatable")
+      ->allow_extra_args(false);
   settings.add_flag("--no-zones", s.no_zones, "Motion counts everywhere");
 
   auto [update, u] = add_for_camera(camera, "update", "Decide about updates of a card image", &decide_update);
