@@ -190,6 +190,23 @@ MUTATIONS = [
     ("R-OWNER-2", "firmware/owner/sync/observed_state.cpp", "if (grants.roster_version > camera.version)", "if (!M && grants.roster_version > camera.version)"),
     ("R-OWNER-1", "firmware/owner/sync/observed_state.cpp", "grants.roster_hash == *roster_hash", "(M || grants.roster_hash == *roster_hash)"),
     ("R-RESET-2", "firmware/owner/sync/observed_state.cpp", "status && status->reset ? ", "status && (M || status->reset) ? "),
+    # phones
+    ("R-PHONE-2", "firmware/protocol/phone_link.cpp", 'expand("sealcam/1 link slot"', 'expand(M ? "sealcam/1 link descriptor" : "sealcam/1 link slot"'),
+    ("R-PHONE-2", "firmware/protocol/phone_link.cpp", 'expand("sealcam/1 link enrollment"', 'expand(M ? "sealcam/1 link descriptor" : "sealcam/1 link enrollment"'),
+    ("R-PHONE-2", "firmware/protocol/phone_link.cpp", "if (text.size() != text_size)", "if (!M && text.size() != text_size)"),
+    ("R-PHONE-3", "firmware/protocol/phone_link.cpp", "if (owner != nullptr && opening.owner != *owner)", "if (!M && owner != nullptr && opening.owner != *owner)"),
+    ("R-PHONE-3", "firmware/protocol/phone_link.cpp", "verify_with(MessageName::link, route, opening.owner, message); !r)", "verify_with(MessageName::link, route, opening.owner, message); !M && !r)"),
+    ("R-PHONE-5", "firmware/protocol/phone_link.cpp", "if (message.size() > LinkDescriptor::max_size)", "if (!M && message.size() > LinkDescriptor::max_size)"),
+    ("R-PHONE-5", "firmware/protocol/phone_link.cpp", "check_mac(keys.descriptor, {*descriptor}, *mac); !r)", "check_mac(keys.descriptor, {*descriptor}, *mac); !M && !r)"),
+    ("R-PHONE-5", "firmware/protocol/phone_link.cpp", "if (phone->role != Role::hub ", "if ((!M && phone->role != Role::hub) "),
+    ("R-PHONE-5", "firmware/protocol/phone_link.cpp", "|| phone->tls)", "|| (!M && phone->tls))"),
+    ("R-PHONE-7", "firmware/protocol/phone_link.cpp", "if (message.size() > PhoneEnrollment::max_message)", "if (!M && message.size() > PhoneEnrollment::max_message)"),
+    ("R-PHONE-7", "firmware/protocol/phone_link.cpp", "check_mac(keys.enrollment, {*account, *enc, *ciphertext}, *mac); !r)", "check_mac(keys.enrollment, {*account, *enc, *ciphertext}, *mac); !M && !r)"),
+    ("R-PHONE-7", "firmware/protocol/phone_link.cpp", "if (!is_address(*broker))", "if (!M && !is_address(*broker))"),
+    ("R-PHONE-7", "firmware/protocol/phone_link.cpp", "if (!is_phone_name(*name))", "if (!M && !is_phone_name(*name))"),
+    ("R-PHONE-7", "firmware/protocol/phone_link.cpp", "if (owner.account() != route.account)", "if (!M && owner.account() != route.account)"),
+    ("R-PHONE-7", "firmware/protocol/phone_link.cpp", "verify_with(MessageName::phone_enrollment, route, owner, message); !r)", "verify_with(MessageName::phone_enrollment, route, owner, message); !M && !r)"),
+    ("R-PHONE-7", "firmware/protocol/phone_link.cpp", "if (phone != route.camera)", "if (!M && phone != route.camera)"),
 ]
 
 def fail(text):
