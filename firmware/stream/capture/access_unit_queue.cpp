@@ -1,14 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stream/capture/access_unit_queue.hpp"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 namespace sealcam::stream {
 
+/// The ring is large for slow networks. Without this, all of it would be resident although units usually leave at once.
+static void release_pages(MutableBytes ring) noexcept {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  void* begin = ring.data();
+  std::size_t left = ring.size();
+  if (std::align(page, page, begin, left) != nullptr) (void)::madvise(begin, left / page * page, MADV_DONTNEED);
+}
+
 AccessUnitQueue::AccessUnitQueue(const QueueLimits& limits)
     : limits_(limits), ring_(limits.bytes), entries_(limits.slots) {
   SC_ASSERT(limits.slots > 0 && limits.max_unit <= limits.bytes && limits.max_unit > protocol::FrameHeader::max_size);
+  release_pages(ring_);
 }
 
 std::optional<std::size_t> AccessUnitQueue::find_room(std::size_t size) noexcept {
@@ -157,6 +170,7 @@ void AccessUnitQueue::retain(std::optional<std::chrono::nanoseconds> span) {
 void AccessUnitQueue::grow() {
   if (entries_.size() >= limits_.retained_slots) return;
   Bytes ring(std::max(ring_.size(), limits_.retained_bytes));
+  release_pages(ring);
   std::vector<Entry> entries(limits_.retained_slots);
   std::size_t end = 0;
   for (std::size_t i = 0; i < count_; ++i) {

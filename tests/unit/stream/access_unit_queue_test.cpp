@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stream/capture/access_unit_queue.hpp"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
@@ -20,6 +23,22 @@ TEST_CASE("the queue returns units in order, with free bytes for the header in f
   queue.release();
   CHECK(drain(queue) == "P1 P2 P3 I4 P5 P6");
   CHECK(queue.counters().dropped == 0);
+}
+
+TEST_CASE("memory of the queue is resident only once a unit uses it") {
+  AccessUnitQueue queue({.slots = 4, .bytes = 64U << 20, .max_unit = 16U << 20});
+  push_gop(queue, "I", 0, 8U << 20);
+  const auto lent = queue.take();
+  REQUIRE(lent);
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto resident = [&](std::size_t offset) {
+    const auto address = reinterpret_cast<std::uintptr_t>(lent->plaintext.data()) + offset;
+    unsigned char answer = 0;
+    REQUIRE(::mincore(reinterpret_cast<void*>(address / page * page), page, &answer) == 0);
+    return (answer & 1) != 0;
+  };
+  CHECK(resident(4U << 20));  // control
+  CHECK_FALSE(resident(32U << 20));
 }
 
 TEST_CASE("the queue rejects deltas before the first key frame") {
