@@ -80,8 +80,9 @@ def show_pairs(threads, found):
     print(f"V4L2 sensor 1920x1080, {threads} thread{'s' if threads > 1 else ''}, {len(quotients)} pairs (medians):")
     for name, row in (("sealcam-camera", camera), ("ffmpeg to TLS", ffmpeg)):
         print(f"  {name:15} {row['cpu']:6.2f} ms CPU per picture, {row['rss'] / 1024:6.1f} MiB resident, {row['rate']:.1f} pictures/s")
-    print(f"  quotient of the CPU times: {found['quotient']:.3f} ({quotients[0]:.3f} to {quotients[-1]:.3f}); first LIVE picture "
-          f"{statistics.median(found['starts']):.0f} ms after the start ({found['starts'][0]:.0f} to {found['starts'][-1]:.0f})", flush=True)
+    print(f"  quotient of the CPU times: {found['quotient']:.3f} ({quotients[0]:.3f} to {quotients[-1]:.3f}); latency p50 "
+          f"{found['latencies'][0]} ms, p95 {found['latencies'][1]} ms; first LIVE picture {statistics.median(found['starts']):.0f} ms after the "
+          f"start ({found['starts'][0]:.0f} to {found['starts'][-1]:.0f})", flush=True)
 
 
 def failed_promises(result, pause, pairs, hub, floor, reconnected):
@@ -98,7 +99,7 @@ def failed_promises(result, pause, pairs, hub, floor, reconnected):
         *((f"camera's CPU time with {threads} threads, relative to ffmpeg", found["quotient"], "<", 1.15, "times") for threads, found in pairs.items()),
         ("camera's memory, relative to ffmpeg", usual["camera"]["rss"] / usual["ffmpeg"]["rss"], "<", 0.85, "times"),
         ("hub's CPU time per picture, relative to one verification", hub["cpu"] / floor[1], "<", 2.5, "times"),
-        ("hub's pictures of 16 cameras", hub["rate"], ">", min(RATE, ffmpeg_rate) * cost.CAMERAS * 0.95, "pictures/s"),
+        ("16 cameras with the hub's CPU time, on two cores", 2000 / hub["cpu"], ">", RATE * cost.CAMERAS, "pictures/s"),
         ("decoders of the hub for pages", hub["decoders"], "<", 1, "processes"),
         ("live picture after a kill of the broker", reconnected["broker"], "<", 2000 * slow + pause, "ms"),
         ("live picture after a kill of the camera", reconnected["camera"], "<", 2000 * slow + pause, "ms"),

@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import time
 
-from .viewer import Viewer
+from .viewer import Viewer, percentile
 from .world import Failure, World, cpu_and_memory, free_port, wait_for
 
 CLIP = "/usr/share/doc/opencv-doc/examples/data/vtest.avi"
@@ -117,7 +117,7 @@ class CameraScene:
 
 def paired(build, folder, sensor, threads, rounds, seconds):
     """Runs camera and ffmpeg in turns. Returns the medians of both and of their quotients, and all quotients."""
-    cameras, others, starts = [], [], []
+    cameras, others, starts, latencies = [], [], [], []
     with World(build, pathlib.Path(folder) / f"paired-{threads}") as world:
         scene = CameraScene(world, sensor, threads)
         scene.start()  # the first start stores the roster and the keys of the hubs
@@ -126,8 +126,9 @@ def paired(build, folder, sensor, threads, rounds, seconds):
         for _ in range(rounds):
             time.sleep(0.5)
             starts.append(scene.start())
-            status = scene.camera.status
+            status, first = scene.camera.status, len(scene.viewer.seen)
             cameras.append(measure(scene.camera.process.child.pid, lambda: status().get("published", 0), seconds))
+            latencies += [latency for _, latency, live in scene.viewer.seen[first:] if live]
             scene.camera.process.stop()
             others.append(ffmpeg_over_tls(sensor, world.folder, threads, seconds))
     quotients = sorted(camera["cpu"] / other["cpu"] for camera, other in zip(cameras, others))
@@ -136,7 +137,7 @@ def paired(build, folder, sensor, threads, rounds, seconds):
         return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
 
     return {"camera": medians(cameras), "ffmpeg": medians(others), "quotient": statistics.median(quotients), "quotients": quotients,
-            "starts": sorted(starts)}
+            "starts": sorted(starts), "latencies": [percentile(sorted(latencies), share) for share in (0.5, 0.95)]}
 
 
 def hub_costs(build, folder, seconds, cores):
