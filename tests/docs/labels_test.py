@@ -54,7 +54,8 @@ def faults(help_text, page, ctest):
                              ("only on request in scripts/test --help, but not in the last row of firmware/docs/tests.md", requested - last_row),
                              ("in the last row of firmware/docs/tests.md, but not only on request in scripts/test --help", last_row - requested),
                              ("in ctest, but not in scripts/test --help", ctest - listed - INTERNAL.keys()),
-                             ("in scripts/test --help, but no test in ctest has it", listed - ctest - OTHER_BUILDS),
+                             ("in scripts/test --help, but no test in ctest has it; build all targets of the preset dev first",
+                              listed - ctest - OTHER_BUILDS),
                              ("internal, but no test in ctest has it", INTERNAL.keys() - ctest)):
         if difference:
             yield f"{name}: {' '.join(sorted(difference))}"
