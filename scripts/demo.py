@@ -71,7 +71,7 @@ class Demo:
         for hub in (self.hub1, self.hub2):
             wait_for(f"{hub.name} is ready", hub.status, 10, hub.process)
         self.show_addresses()
-        seconds = ["--seconds", o.seconds + 60] if o.seconds else []
+        seconds = ["--seconds", o.seconds + 180] if o.seconds else []
         self.probe1 = w.probe("probe-1", self.hub1, *seconds)
         self.probe2 = w.probe("probe-2", self.hub2, "--decode", *seconds)
         w.start(self.camera2)

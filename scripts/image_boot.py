@@ -7,7 +7,7 @@ from image_parts import DISK, run
 from initramfs import Archive
 
 GZIP = b"\x1f\x8b"
-# Raspberry Pi's firmware names the device tree of a chip's later revision otherwise than the mainline kernel.
+# For a later revision of a chip, Raspberry Pi's firmware has another name for the device tree than the mainline kernel.
 TREES = {"bcm2712-d-rpi-5-b.dtb": "bcm2712d0-rpi-5-b.dtb"}
 
 

@@ -142,7 +142,8 @@ Result<std::unique_ptr<FileWriter>> RecorderCore::create_file(const std::shared_
 Result<FileNumber> RecorderCore::next_number(const DeviceId& camera, Track& track) {
   if (track.number) return track.number->next();
   auto number = deps_.index.max_number(camera);
-  if (!number) {
+  const bool has_number = number.has_value();
+  if (!has_number) {
     check_index(number.error());
     number = FileNumber();
   }
@@ -155,10 +156,11 @@ Result<FileNumber> RecorderCore::next_number(const DeviceId& camera, Track& trac
   } else {
     const auto files = list_files(config_.folder, camera);
     if (!files) return std::unexpected(files.error());
-    // The disk may be slow, and the frames wait. Of the files in the index, the number is known.
+    // The disk may be slow, and the frames wait. The largest number of the files in the index is known.
     std::set<FileName> known;
-    if (const auto indexed = deps_.index.files(camera, all_times))
-      for (const auto& file : *indexed) known.insert(file.file);
+    if (has_number)
+      if (const auto indexed = deps_.index.files(camera, all_times))
+        for (const auto& file : *indexed) known.insert(file.file);
     for (const auto& file : *files)
       if (!known.contains(file.file)) others.push_back(file.file);
   }

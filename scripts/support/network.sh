@@ -112,12 +112,10 @@ begin_phase() {
   esac
   set_faults "$faults"
   rm -f "$folder"/{flow,rest}
-  case ,$faults, in
-    *,flow,*) touch "$folder/flow" ;;
-    *,rest,*) touch "$folder/rest" ;;
-    *,readdress,*) set_address "10.77.0.$((count + 100))" ;;
-    *,move,*) set_broker_address "10.77.0.$((count + 200))" ;;
-  esac
+  [[ ,$faults, != *,flow,* ]] || touch "$folder/flow"
+  [[ ,$faults, != *,rest,* ]] || touch "$folder/rest"
+  [[ ,$faults, != *,readdress,* ]] || set_address "10.77.0.$((count + 100))"
+  [[ ,$faults, != *,move,* ]] || set_broker_address "10.77.0.$((count + 200))"
 }
 
 run_program() {

@@ -23,13 +23,18 @@ class Viewer:
     def __init__(self, address, token):
         self.address, self.token = address, token
         self.seen = []  # (time received, latency in ms, live)
+        self.socket = None
 
     def start(self):
         threading.Thread(target=self.run, daemon=True).start()
         return self
 
     def close(self):
-        self.socket.shutdown(socket.SHUT_RDWR)
+        if self.socket:
+            try:
+                self.socket.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # the hub has closed the connection
 
     def run(self):
         name = f"{self.address[0]}:{self.address[1]}"

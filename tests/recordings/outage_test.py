@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The camera has no broker while a hub records: the broker does not answer, or is killed while the camera restarts. The long form
-also kills it while the camera runs. The camera
-keeps its pictures, and afterwards the hub has each of them exactly once, none as LIVE. A thief of the camera's files can open none of them. Then the
-camera is killed right after privacy, after new masks, and restarted with other settings: none of the kept pictures is left.
+"""The camera has no broker while a hub records: the broker does not answer, or is killed while the camera restarts. The long form also
+kills it while the camera runs. The camera keeps its pictures, and afterwards the hub has each of them exactly once, none as LIVE. A
+thief of the camera's files can open none of them. Then the camera is killed right after privacy, after new masks, and restarted with
+other settings: none of the kept pictures is left.
 
     outage_test.py --build DIR [--seconds N]
 

@@ -46,7 +46,8 @@ foreach(device camera hub)
 endforeach()
 
 # The app for phones. The script needs less than a second if it has the packages of npm, so it runs at each build.
-add_custom_target(phone_app ALL COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/scripts/app.py ${PROJECT_BINARY_DIR}/app
+add_custom_target(phone_app ALL COMMAND ${CMAKE_COMMAND} -E rm -rf ${PROJECT_BINARY_DIR}/app
+  COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/scripts/app.py ${PROJECT_BINARY_DIR}/app
   COMMENT "Making the app for phones" VERBATIM)
 install(DIRECTORY ${PROJECT_BINARY_DIR}/app/ DESTINATION ${CMAKE_INSTALL_DATADIR}/sealcam/app COMPONENT sealcam-hub)
 

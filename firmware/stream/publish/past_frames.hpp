@@ -27,7 +27,8 @@ using protocol::Epoch;
 /// remembers this in memory only.
 ///
 /// A card may be slow, and the same thread serves the network. So the card is busy for a tenth of the time at most,
-/// except for deletions. While the card is too slow, the oldest groups in memory are lost.
+/// except for deletions, and for the frames of an outage before the memory is emptied. While the card is too slow, the
+/// oldest groups in memory are lost.
 ///
 /// Stored frames leave the camera in answers to requests of the kind past only. The store's content is deleted when
 /// privacy or a mask changes, and per epoch when a hub that has a grant of the epoch is not active any more. Without a
