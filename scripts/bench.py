@@ -100,6 +100,7 @@ def failed_promises(result, pause, pairs, hub, floor, reconnected):
         ("camera's memory, relative to ffmpeg", usual["camera"]["rss"] / usual["ffmpeg"]["rss"], "<", 0.85, "times"),
         ("hub's CPU time per picture, relative to one verification", hub["cpu"] / floor[1], "<", 2.5, "times"),
         ("16 cameras with the hub's CPU time, on two cores", 2000 / hub["cpu"], ">", RATE * cost.CAMERAS, "pictures/s"),
+        ("share of the cameras' pictures that the hub accepted", hub["accepted"], ">", 0.85, ""),  # both counts may be a second old
         ("decoders of the hub for pages", hub["decoders"], "<", 1, "processes"),
         ("live picture after a kill of the broker", reconnected["broker"], "<", 2000 * slow + pause, "ms"),
         ("live picture after a kill of the camera", reconnected["camera"], "<", 2000 * slow + pause, "ms"),

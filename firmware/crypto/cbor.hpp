@@ -46,7 +46,7 @@ class CborHead {
 enum class CborType { integer, bytes, text, boolean, array, map, tag, other, end };
 
 /// Reads items in order. The bytes must outlive the reader and the views that it returns. Errors of all getters:
-/// malformed (truncated, another type, not deterministic). Thread-bound.
+/// malformed (cut short, another type, not deterministic). Thread-bound.
 class CborReader {
  public:
   explicit CborReader(ByteView bytes) noexcept : rest_(bytes) {}

@@ -41,7 +41,7 @@ struct ParsedHeader {
   Header header;
   std::size_t size;
 };
-/// Errors: malformed (truncated, or a value not in its shortest form).
+/// Errors: malformed (cut short, or a value not in its shortest form).
 [[nodiscard]] Result<ParsedHeader> parse_header(ByteView ciphertext) noexcept;
 
 /// Key and salt as derived in RFC 9605 section 4.4.2, for sealing and opening alike.

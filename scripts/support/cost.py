@@ -10,7 +10,7 @@ import subprocess
 import time
 
 from .viewer import Viewer, percentile
-from .world import Failure, World, cpu_and_memory, free_port, wait_for
+from .world import Failure, World, cpu_and_memory, free_port, read_json, wait_for
 
 CLIP = "/usr/share/doc/opencv-doc/examples/data/vtest.avi"
 RATE, BITRATE, GROUP, PICTURES = 30, 2_000_000, 60, 90
@@ -159,13 +159,18 @@ def hub_costs(build, folder, seconds, cores):
         wait_for("the hub is ready", hub.status, 20, hub.process)
         viewer = Viewer(("127.0.0.1", hub.port), hub.access.file("view").read_text().strip()).start()
         for number, (state, config) in enumerate(cameras):
-            world.spawn(f"camera-{number}", world.program("sealcam-camera"), "--state", state, "--config", config)
+            world.spawn(f"camera-{number}", world.program("sealcam-camera"), "--state", state, "--config", config, "--status", state / "status.json")
         wait_for("the hub shows LIVE pictures of each camera", lambda: len(viewer.seen) > CAMERAS * RATE, 60, hub.process)
 
         def accepted():
             return hub.status()["shown"]["live"]
 
+        def published():
+            return sum((read_json(state / "status.json") or {}).get("published", 0) for state, _ in cameras)
+
+        first, sent = accepted(), published()
         found = measure(hub.process.child.pid, accepted, seconds)
+        found["accepted"] = (accepted() - first) / max(1, published() - sent)
         found["decoders"] = children(hub.process.child.pid)
         return found
 
@@ -173,4 +178,3 @@ def hub_costs(build, folder, seconds, cores):
 def children(pid):
     """The number of child processes: the hub decodes in processes of their own."""
     return sum(len((task / "children").read_text().split()) for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
-
