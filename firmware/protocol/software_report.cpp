@@ -16,8 +16,9 @@ namespace {
 
 /// All reports have this size before they are sealed. A content has 208 bytes at most.
 constexpr std::size_t plaintext_size = 224;
+constexpr std::int64_t max_label = 255;
 
-constexpr std::array<std::string_view, 7> states{"idle",        "offered", "deferred", "refused",
+constexpr std::array<std::string_view, 7> states{"idle",        "offered", "deferred", "rejected",
                                                  "downloading", "restart", "trial"};
 constexpr std::array<std::string_view, 4> results{"installed", "rolled_back", "rejected", "failed"};
 
@@ -73,6 +74,14 @@ Result<> read_last(crypto::CborReader& reader, UpdateStatus::Last& last) {
   return read_time(reader, last.at);
 }
 
+/// Skips the value of a field that newer cameras have (R-UPDATE-2).
+Result<> skip_plain(crypto::CborReader& reader) {
+  constexpr std::array types{crypto::CborType::integer, crypto::CborType::bytes, crypto::CborType::text,
+                             crypto::CborType::boolean};
+  if (!std::ranges::contains(types, reader.peek())) return fail(Errc::malformed, "unknown field of a software report");
+  return reader.skip();
+}
+
 /// A map whose fields `read(key)` reads. Skips unknown ones, which are above the known ones.
 template <class Read>
 Result<> read_map(crypto::CborReader& reader, std::int64_t known, Read read) {
@@ -82,9 +91,9 @@ Result<> read_map(crypto::CborReader& reader, std::int64_t known, Read read) {
   for (std::size_t i = 0; i < *pairs; ++i) {
     const auto key = reader.integer();
     if (!key) return std::unexpected(key.error());
-    if (*key <= last) return fail(Errc::malformed, "fields of a software report are not in order");
+    if (*key <= last || *key > max_label) return fail(Errc::malformed, "label of a software report");
     last = *key;
-    if (auto r = last > known ? reader.skip() : read(last); !r) return r;
+    if (auto r = last > known ? skip_plain(reader) : read(last); !r) return r;
   }
   return {};
 }

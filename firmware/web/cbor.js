@@ -153,30 +153,18 @@ export class Reader {
     return all;
   }
 
-  // Skips one item, with at most 8 levels.
-  #skip(depth = 0) {
-    require(this.left > 0 && depth < 8);
+  // Skips a number, a string or a truth value.
+  #skip() {
+    require(this.left > 0);
     const major = this.#bytes[this.#at] >> 5;
-    if (major > TAG) return this.bool();
-    if (major === BYTES) return this.bytes(0, this.left);
-    if (major === TEXT) return this.text(0, this.left);
-    let last = null, left = this.#argument(major);
-    if (major < ARRAY) return left;
-    for (left = major === TAG ? 1 : left; left > 0; --left) {
-      if (major === MAP) {
-        const from = this.#at;
-        this.#skip(depth + 1);
-        const key = this.#bytes.subarray(from, this.#at);
-        require(last === null || compare(last, key) < 0);
-        last = key;
-      }
-      this.#skip(depth + 1);
-    }
-    return left;
+    if (major <= NEGATIVE) this.#argument(major);
+    else if (major === BYTES) this.bytes(0, this.left);
+    else if (major === TEXT) this.text(0, this.left);
+    else this.bool();
   }
 
   // A map with these fields: [label, name, read, optional], in ascending order of the labels, which are below 24. Returns an object. A field
-  // that is absent is absent there too. newer: skips greater labels, which a newer sender may add.
+  // that is absent is absent there too. newer: skips greater labels up to 255, which a newer sender may add (R-UPDATE-2).
   fields(expected, newer = false) {
     let left = this.map(0, newer ? this.left : expected.length);
     const found = {};
@@ -191,7 +179,7 @@ export class Reader {
     }
     require(left === 0 || newer);
     for (let last = expected.at(-1)[0]; left > 0; --left) {
-      const label = this.number(last + 1, 2 ** 32 - 1);
+      const label = this.number(last + 1, 255);
       this.#skip();
       last = label;
     }

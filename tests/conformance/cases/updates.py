@@ -64,8 +64,37 @@ for name, title, more in (
     c = hub("R-UPDATE-2", name, "reject", title + " The grants are valid without the report.")
     c.grants("A", entries=more(c.epoch("A")), expect={"requests": ["live A"], "software": None})
     c.grants("B", entries=entry(c.epoch("B"), LAST), expect={"requests": ["live B"], "software": "0.1.0, state 1, last  result 1 at 0 because "})
+# Unknown labels: the value is encoded, because some of these values are not of the protocol.
+NEWER = {"null": b"\xf6", "undefined": b"\xf7", "simple-value": b"\xe0", "float": b"\xf9\x3c\x00", "array": b"\x80", "map": b"\xa0", "tag": b"\xc1\x00",
+         "long-number": b"\x18\x17", "not-utf-8": b"\x61\xff", "cut-short": b"\x58\xff"}
+
+
+def with_newer(label, value):
+    """Two reports, each with one more encoded label and value: in the report, and in its update."""
+    report, update = {1: "0.1.0", 2: {2: 1}}, wire.encode({2: 1})
+    return [b"\xa3" + wire.encode(report)[1:] + label + value, b"\xa2" + wire.encode({1: "0.1.0"})[1:] + b"\x02" + b"\xa2" + update[1:] + label + value]
+
+
+def newer_case(name, title, label, value):
+    c = hub("R-UPDATE-2", name, "reject", title + " The grants are valid without the report.")
+    for number, content in enumerate(with_newer(label, value)):
+        c.grants(f"A{number}", entries=entry(c.epoch(f"A{number}"), content), expect={"requests": [f"live A{number}"], "software": None})
+    for number, content in enumerate(with_newer(b"\x18\xff", b"\x01")):
+        c.grants(f"B{number}", entries=entry(c.epoch(f"B{number}"), content), expect={"requests": [f"live B{number}"], "software": "0.1.0, state 1"})
+
+
+for name, value in NEWER.items():
+    newer_case(f"newer-{name}", "The value of an unknown label is an integer, a byte string, a text or a boolean.", b"\x18\x20", value)
+for name, label in (("label-256", b"\x19\x01\x00"), ("label-of-33-bits", b"\x1b\0\0\0\1\0\0\0\0"), ("negative-label", b"\x20"), ("text-label", b"\x61a"),
+                    ("boolean-label", b"\xf5")):
+    newer_case(name, "An unknown label is a number up to 255.", label, b"\x01")
+c = hub("R-UPDATE-2", "newer-out-of-order", "reject", "Unknown labels are ascending. The grants are valid without the report.")
+for number, content in enumerate((b"\xa3\x01\x650.1.0\x04\x01\x03\x01", b"\xa3\x01\x650.1.0\x03\x01\x03\x01", b"\xa2\x03\x01\x01\x650.1.0")):
+    c.grants(f"A{number}", entries=entry(c.epoch(f"A{number}"), content), expect={"requests": [f"live A{number}"], "software": None})
+c.grants("B", entries=entry(c.epoch("B"), b"\xa3\x01\x650.1.0\x03\x01\x04\x01"), expect={"requests": ["live B"], "software": "0.1.0"})
 c = hub("R-UPDATE-2", "of-a-newer-camera", "accept", "Unknown labels above the known ones are skipped. Unknown values are other.")
-c.grants("A", entries=entry(c.epoch("A"), {1: "9.0.0", 2: {2: 200, 4: ["8.0.0", 6, "x", 1], 9: [1, "y"]}, 3: {1: b"z"}}),
+c.grants("A", entries=entry(c.epoch("A"), {1: "9.0.0", 2: {2: 200, 4: ["8.0.0", 6, "x", 1], 5: -(1 << 64), 9: "\u00e9", 255: False},
+                                           3: b"\xf6", 4: (1 << 64) - 1, 255: True}),
          expect={"requests": ["live A"], "software": "9.0.0, state 8, last 8.0.0 result 5 at 1 because x"})
 c = hub("R-UPDATE-2", "pictures", "accept", "The report has no influence on the pictures of the epoch.")
 c.grants("A", entries=entry(c.epoch("A")), expect={"requests": ["live A"]})

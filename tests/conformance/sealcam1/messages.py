@@ -130,7 +130,9 @@ def software_kid(epoch):
 def known(value, required, optional):
     """The fields of a software report. Labels above the known ones are of a newer camera."""
     require(isinstance(value, dict) and all(type(key) is int for key in value))
-    return fields({key: value[key] for key in value if key <= max(required + optional)}, required, optional)
+    newer = {key: value[key] for key in value if key > max(required + optional)}
+    require(all(key <= 255 and type(item) in (int, bytes, str, bool) for key, item in newer.items()))
+    return fields({key: value[key] for key in value if key not in newer}, required, optional)
 
 
 def software_content(plaintext):

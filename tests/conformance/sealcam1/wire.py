@@ -85,7 +85,7 @@ def decode_item(data, at, depth=0):
         for _ in range(n):
             start = at
             key, at = decode_item(data, at, depth + 1)
-            require(isinstance(key, (int, bytes, str)) and data[start:at] > last)  # bytewise order, none twice
+            require(type(key) in (int, bytes, str) and data[start:at] > last)  # bytewise order, none twice
             last = data[start:at]
             items[key], at = decode_item(data, at, depth + 1)
         return items, at
