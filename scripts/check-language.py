@@ -128,7 +128,7 @@ EXCEPTIONS = {
     r"([Yy]ou|[Uu]sers?|[Oo]wners?|[Rr]eaders?) (who )?want": "wishes of people",
     r"Colour(Temperature|Gains|CorrectionMatrix|Space)\w*": "libcamera",
     r"CHROMA_LOCATION_\w*|V4L2_\w*|AV\w+|SCHED_\w*": "FFmpeg, V4L2",
-    r"--refuse\b|[\"'](refused?|trial)[\"']": "owner's command and states of updates",
+    r"[\"']trial[\"']": "state of updates",
     r"GREY": "name of a pixel format in the kernel",
 }
 

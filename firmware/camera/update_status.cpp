@@ -84,7 +84,7 @@ bool SoftwareMonitor::tick() {
 Result<> store_consent(const std::filesystem::path& file, const std::filesystem::path& status_file,
                        const protocol::CommandItem<protocol::UpdateConsent>& consent) {
   using protocol::UpdateAction;
-  static constexpr std::array<const char*, 4> actions{"automatic", "start", "defer", "refuse"};
+  static constexpr std::array<const char*, 4> actions{"automatic", "start", "defer", "reject"};
   const auto& [action, named, until] = consent.value;
   auto version = named;
   // Without an offer, the updater looks for one. It counts a start once, by its number.

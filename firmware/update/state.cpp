@@ -19,8 +19,8 @@ constexpr int format = 1;
 constexpr std::size_t max_state = 4096;
 constexpr std::int64_t max_number = std::int64_t{1} << 53;  ///< of a JSON number that each program reads exactly
 constexpr std::array outcomes{"installed", "rolled_back", "rejected", "failed"};
-constexpr std::array phases{"idle", "offered", "deferred", "refused", "downloading", "restart", "trial"};
-constexpr std::array actions{"automatic", "start", "defer", "refuse"};
+constexpr std::array phases{"idle", "offered", "deferred", "rejected", "downloading", "restart", "trial"};
+constexpr std::array actions{"automatic", "start", "defer", "reject"};
 
 /// Reads members of an object. Keeps that one of them was wrong. Ignores other members.
 class Reader {

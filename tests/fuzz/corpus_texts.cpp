@@ -107,7 +107,7 @@ static void update_seeds(Seeds& seeds) {
             R"("starts":1,"seconds":9,"seen":true,"required":{"sensor":true},"verdict":"x","transient":true},)"
             R"("failed":{"version":"0.1.9","tries":1,"final":true},)"
             R"("last":{"version":"0.1.9","result":"rolled_back","reason":"x","at":1800000000}})");
-  seeds.put("update_fuzz", "consent", {3}, R"({"action":"refuse","version":"0.2.0","until":1800000000,"number":4})");
+  seeds.put("update_fuzz", "consent", {3}, R"({"action":"reject","version":"0.2.0","until":1800000000,"number":4})");
   seeds.put("update_fuzz", "camera", {3},
             R"({"pid":1,"uptime_ms":2,"captured":3,"fault":"sensor","connected":true,"epoch":"01","epoch_open":true,)"
             R"("epoch_fault":""})");

@@ -131,7 +131,7 @@ void CommandLine::add_camera_changes(CLI::App& camera) {
   auto* choice = update.add_option_group("decision")->require_option(1);
   choice->add_flag("--start", u.start, "Install the offered version now");
   add_number(*choice, "--defer", u.defer, "DAYS", 1, 90, "Install nothing for this number of days");
-  add_text(*choice, "--refuse", u.reject, "VERSION", "Never install this version");
+  add_text(*choice, "--reject", u.reject, "VERSION", "Never install this version");
   choice->add_flag("--automatic", u.automatic, "Install updates at night, as usual");
 
   auto [wifi, w] = add_for_camera(camera, "wifi", "Change the Wi-Fi network of a camera", &change_wifi);

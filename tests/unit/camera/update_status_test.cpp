@@ -124,7 +124,7 @@ TEST_CASE("the owner's decision is stored for the updater") {
   REQUIRE(store(4, {.action = UpdateAction::defer, .until = {1790000000s}}));
   CHECK(files.stored() == "{\"action\":\"defer\",\"until\":1790000000,\"number\":4}\n");
   REQUIRE(store(5, {.action = UpdateAction::reject, .version = "0.2.0"}));
-  CHECK(files.stored() == R"({"action":"refuse","version":"0.2.0","number":5})"
+  CHECK(files.stored() == R"({"action":"reject","version":"0.2.0","number":5})"
                           "\n");
   REQUIRE(store(6, {.action = UpdateAction::start}));
   CHECK(files.stored() == "{\"action\":\"start\",\"number\":6}\n");

@@ -102,7 +102,7 @@ TEST_CASE("a text about an update names offer, result, day and reason, and is pr
   CHECK(to_text(update) ==
         "update 0.2.0 is offered; 0.1.9 failed its check and was rolled back on 2026-09-21: no broker??[2J");
   CHECK(to_text({.state = UpdateState::idle}) == "no update is offered");
-  CHECK(update_state_of("refused") == UpdateState::rejected);
+  CHECK(update_state_of("rejected") == UpdateState::rejected);
   CHECK(update_state_of("sleeping") == UpdateState::other);
   CHECK(update_result_of("failed") == UpdateResult::failed);
 }

@@ -130,8 +130,8 @@ TEST_CASE("the owner's decision is read from the camera's file") {
         Consent{start, Version{0, 2, 0}, 0, 4});
   CHECK(parse_consent(R"({"action":"defer","until":1800000000,"number":5})").value() ==
         Consent{defer, {}, 1'800'000'000, 5});
-  CHECK(parse_consent(R"({"action":"refuse","version":"0.2.0"})").value() == Consent{reject, Version{0, 2, 0}, 0, 0});
-  for (const auto* bad : {"", "{}", "[]", R"({"action":"now"})", R"({"action":"refuse"})",
+  CHECK(parse_consent(R"({"action":"reject","version":"0.2.0"})").value() == Consent{reject, Version{0, 2, 0}, 0, 0});
+  for (const auto* bad : {"", "{}", "[]", R"({"action":"now"})", R"({"action":"reject"})",
                           R"({"action":"start","version":"x"})", R"({"action":"defer","until":-5})"})
     CHECK_FALSE(parse_consent(bad).has_value());
 }
