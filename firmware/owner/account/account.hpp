@@ -39,6 +39,7 @@ struct CommandRecord {
   /// The first command without the Wi-Fi network, because this machine lost the passphrase.
   std::optional<protocol::CommandSeq> wifi_lost;
   std::optional<protocol::CommandSeq> reset;
+  /// `since` is 0 while the decision waits for a camera that can apply it.
   std::optional<protocol::CommandItem<protocol::UpdateConsent>> update;
 };
 
@@ -114,13 +115,20 @@ struct AccountFile {
   [[nodiscard]] bool out_of_sync() const noexcept;
 };
 
-/// Fails with the advice to create an account if the file does not exist.
+/// Fails with the advice to create an account if the file does not exist. Reads the decisions about updates, too.
 [[nodiscard]] Outcome<AccountFile> read_account(const std::filesystem::path& path);
 /// Parses the text of account.json. Error messages begin with `source`.
 [[nodiscard]] Outcome<AccountFile> parse_account(std::string_view text, std::string_view source);
 [[nodiscard]] std::string account_text(const AccountFile& account);
-/// Atomic and durable.
+/// Atomic and durable. Writes the decisions about updates first, too.
 [[nodiscard]] Outcome<> write_account(const std::filesystem::path& path, const AccountFile& account);
+
+/// The decisions about updates are in a file beside account.json, so that programs from before updates can read
+/// account.json. A backup has none.
+inline constexpr const char* decisions_file = "updates.json";
+[[nodiscard]] Outcome<> read_decisions(const std::filesystem::path& path, AccountFile& account);
+/// Atomic and durable.
+[[nodiscard]] Outcome<> write_decisions(const std::filesystem::path& path, const AccountFile& account);
 
 /// SHA-256, in hexadecimal, of the content that a backup must contain: devices, names, integrations and permissions.
 [[nodiscard]] std::string content_digest(const AccountFile& account);

@@ -103,16 +103,6 @@ protocol::CameraSettings read_settings(RecordReader& record) {
   return settings;
 }
 
-protocol::UpdateConsent read_consent(RecordReader& record) {
-  constexpr std::int64_t max_seconds = 9'000'000'000;  // the protocol has 53 bits of microseconds
-  protocol::UpdateConsent consent;
-  consent.action = static_cast<protocol::UpdateAction>(record.number("update/action", 1, 4));
-  if (record.has("update/version")) consent.version = record.text("update/version");
-  if (record.has("update/until"))
-    consent.until = CaptureTime{std::chrono::seconds(record.number("update/until", 0, max_seconds))};
-  return consent;
-}
-
 CommandRecord read_command(RecordReader record) {
   CommandRecord command;
   command.newest = record.since("newest");
@@ -124,7 +114,6 @@ CommandRecord read_command(RecordReader record) {
   if (record.has("wifi")) command.wifi = {record.since("wifi/since"), record.bytes("wifi/ssid")};
   if (record.has("wifi/lost")) command.wifi_lost = record.since("wifi/lost");
   if (record.has("reset")) command.reset = record.since("reset/since");
-  if (record.has("update")) command.update = {record.since("update/since"), read_consent(record)};
   return command;
 }
 
@@ -197,14 +186,6 @@ Json to_json(const protocol::CommandItem<protocol::CameraSettings>& item) {
   return json;
 }
 
-Json to_json(const protocol::CommandItem<protocol::UpdateConsent>& item) {
-  Json json = {{"since", item.since.value()}, {"action", static_cast<int>(item.value.action)}};
-  if (!item.value.version.empty()) json["version"] = item.value.version;
-  const auto until = std::chrono::duration_cast<std::chrono::seconds>(item.value.until.since_epoch).count();
-  if (until != 0) json["until"] = until;
-  return json;
-}
-
 Json to_json(const CommandRecord& command) {
   Json json = {{"newest", command.newest.value()},
                {"published", command.published.value()},
@@ -215,7 +196,6 @@ Json to_json(const CommandRecord& command) {
   if (command.wifi) json["wifi"] = {{"since", command.wifi->since.value()}, {"ssid", to_hex(command.wifi->value)}};
   if (command.wifi && command.wifi_lost) json["wifi"]["lost"] = command.wifi_lost->value();
   if (command.reset) json["reset"] = {{"since", command.reset->value()}};
-  if (command.update) json["update"] = to_json(*command.update);
   return json;
 }
 
@@ -299,7 +279,10 @@ Outcome<AccountFile> parse_account(std::string_view text, std::string_view sourc
 Outcome<AccountFile> read_account(const std::filesystem::path& path) {
   const auto content = read(path, max_account, "create an account with 'sealcam account create'");
   if (!content) return std::unexpected(content.error());
-  return parse_account(as_text(*content), path.string());
+  auto account = parse_account(as_text(*content), path.string());
+  if (!account) return account;
+  if (auto r = read_decisions(path.parent_path() / decisions_file, *account); !r) return std::unexpected(r.error());
+  return account;
 }
 
 std::string account_text(const AccountFile& account) {
@@ -319,6 +302,8 @@ std::string account_text(const AccountFile& account) {
 }
 
 Outcome<> write_account(const std::filesystem::path& path, const AccountFile& account) {
+  // A decision without its command waits for the next one. A command without its decision would be incomplete.
+  if (auto r = write_decisions(path.parent_path() / decisions_file, account); !r) return r;
   return write(path, as_bytes(account_text(account)));
 }
 

@@ -268,12 +268,11 @@ Outcome<> decide_update(const Dependencies& deps, const CameraArguments& argumen
     consent = {.action = UpdateAction::reject, .version = arguments.reject};
   }
   return change_camera(deps, arguments, [&](const Account& account, AccountFile&, CameraRecord& camera) -> Outcome<> {
-    if (!reports_software(account.files(), account.id(), camera))
-      return failure(
-          EX_UNAVAILABLE,
-          sealcam::format("'{}' has not reported its version, and an older camera would reject the command; run "
-                          "'sealcam sync' when the camera is on",
-                          camera.name));
+    if (const auto why = why_no_software(account.files(), account.id(), camera); !why.empty())
+      return failure(EX_UNAVAILABLE,
+                     sealcam::format("'{}' has not reported its version, and an older camera would reject the command: "
+                                     "{}",
+                                     camera.name, why));
     desire_update(camera, consent);
     return {};
   });

@@ -133,7 +133,8 @@ Outcome<Bytes> signed_command(const Account& account, const CameraRecord& camera
   }
   if (desired.reset) command.reset = {*desired.reset, {}};
   // A camera whose program was replaced by an older one would reject the whole command.
-  if (reports_software(account.files(), account.id(), camera)) command.update = desired.update;
+  const bool waits = !desired.update || desired.update->since == protocol::CommandSeq();
+  if (!waits && reports_software(account.files(), account.id(), camera)) command.update = desired.update;
   auto message = protocol::encode_command(command, {account.id(), camera.id}, camera.hpke, account.key());
   if (!message) return failure(message.error(), sealcam::format("cannot sign the command to '{}'", camera.name));
   return std::move(*message);
@@ -259,7 +260,12 @@ bool is_unconfirmed(const CameraRecord& camera) noexcept {
 }
 
 std::string pending_text(const CameraRecord& camera) {
-  if (!is_unconfirmed(camera)) return "";
+  const auto& update = camera.command.update;
+  const bool waits = update && update->since == protocol::CommandSeq();
+  if (!is_unconfirmed(camera))
+    return waits ? "the decision about updates waits until the camera reports its version; run 'sealcam sync' when it "
+                   "is on"
+                 : "";
   if (camera.gone) return "pending: the broker does not have the camera's last messages; run 'sealcam sync'";
   if (camera.out_of_sync)
     return "restored from a backup, and the camera has not reported its roster; run 'sealcam sync'";

@@ -12,6 +12,21 @@ namespace sealcam::owner {
 
 using namespace std::chrono_literals;
 
+void note_published(AccountFile& file, const std::vector<Outgoing>& done) {
+  for (const auto& item : done) {
+    if (item.leaf == protocol::Leaf::index) {
+      const auto hub = std::ranges::find(file.hubs, item.camera, &HubRecord::id);
+      if (hub != file.hubs.end()) hub->index.published = protocol::IndexVersion(item.number);
+      if (item.camera == DeviceId(file.account.bytes())) file.index.published = protocol::IndexVersion(item.number);
+      continue;
+    }
+    const auto it = std::ranges::find(file.cameras, item.camera, &CameraRecord::id);
+    if (it == file.cameras.end()) continue;
+    if (item.leaf == protocol::Leaf::roster) it->published = protocol::RosterVersion(item.number);
+    else it->command.published = protocol::CommandSeq(item.number);
+  }
+}
+
 Outcome<transport::MqttConfig> broker_connection(const device::StateFiles& files) {
   std::string why;
   auto enrollment = device::read_enrollment(files, &why);

@@ -14,6 +14,7 @@
 
 #include "base/log.hpp"
 #include "device/device_state.hpp"
+#include "owner/account/account.hpp"
 #include "owner/console.hpp"
 #include "protocol/envelope.hpp"
 #include "transport/mqtt/mqtt5_client.hpp"
@@ -52,6 +53,9 @@ struct Outgoing {
   /// Other messages do not wait for it: if the broker rejects it for a while, it is left out.
   bool optional = false;
 };
+
+/// Records messages that the broker acknowledged.
+void note_published(AccountFile& file, const std::vector<Outgoing>& done);
 
 struct ExchangeOptions {
   std::chrono::milliseconds timeout{10'000};  ///< until the broker acknowledged all messages

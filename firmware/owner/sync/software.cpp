@@ -6,6 +6,7 @@
 #include "base/file.hpp"
 #include "base/format.hpp"
 #include "owner/record/recorder.hpp"
+#include "owner/sync/sync.hpp"
 #include "protocol/envelope.hpp"
 
 namespace sealcam::owner {
@@ -20,6 +21,14 @@ Result<protocol::Grants> stored_grants(const AccountFiles& files, const AccountI
   const auto verifier = crypto::Verifier::open(camera.identity);
   if (!verifier) return std::unexpected(verifier.error());
   return protocol::decode_grants(*message, {account, camera.id}, *verifier);
+}
+
+std::string why_no_report(const Result<protocol::Grants>& grants) {
+  if (!grants) return "run 'sealcam sync' when the camera is on";
+  if (grants->grants.size() < protocol::Roster::max_hubs)
+    return "the camera reports none, because its program is older than this one";
+  return sealcam::format("with {} hubs, a camera has no space for its report; remove a hub with 'sealcam hub unlink'",
+                         protocol::Roster::max_hubs);
 }
 
 std::uint64_t counter_of(protocol::Epoch epoch) { return epoch.value() >> 32; }
@@ -47,9 +56,32 @@ Outcome<> store_grants(const AccountFiles& files, const AccountFile& account, co
   return {};
 }
 
+std::string why_no_software(const AccountFiles& files, const AccountId& account, const CameraRecord& camera) {
+  const auto grants = stored_grants(files, account, camera);
+  return grants && !grants->software.empty() ? "" : why_no_report(grants);
+}
+
 bool reports_software(const AccountFiles& files, const AccountId& account, const CameraRecord& camera) {
   const auto grants = stored_grants(files, account, camera);
   return grants && !grants->software.empty();
+}
+
+Outcome<bool> number_decisions(Account& account) {
+  auto next = account.file();
+  bool changed = false;
+  for (auto& camera : next.cameras) {
+    auto& update = camera.command.update;
+    if (!update || camera.out_of_sync) continue;
+    const bool waits = update->since == protocol::CommandSeq();
+    const bool reports = reports_software(account.files(), account.id(), camera);
+    if (waits ? !reports : reports || update->since <= camera.command.applied) continue;
+    desire_update(camera, update->value);
+    if (!reports) update->since = protocol::CommandSeq();
+    changed = true;
+  }
+  if (changed)
+    if (auto r = account.store(std::move(next)); !r) return std::unexpected(r.error());
+  return changed;
 }
 
 ObservedSoftware observed_software(const AccountFiles& files, const AccountId& account, const CameraRecord& camera,
@@ -57,8 +89,7 @@ ObservedSoftware observed_software(const AccountFiles& files, const AccountId& a
   ObservedSoftware observed;
   const auto grants = stored_grants(files, account, camera);
   if (!grants || grants->software.empty() || hub == nullptr) {
-    observed.why = grants ? "version unknown: the camera reports none, because its program is older than this one"
-                          : "version unknown: run 'sealcam sync' when the camera is on";
+    observed.why = "version unknown: " + why_no_report(grants);
     return observed;
   }
   observed.created = grants->created;

@@ -21,6 +21,15 @@ namespace sealcam::owner {
 /// about updates.
 [[nodiscard]] bool reports_software(const AccountFiles& files, const AccountId& account, const CameraRecord& camera);
 
+/// Why not, with the next step for a person; empty if they contain one.
+[[nodiscard]] std::string why_no_software(const AccountFiles& files, const AccountId& account,
+                                          const CameraRecord& camera);
+
+/// A decision about updates waits while the camera reports no software, because an older camera rejects a command with
+/// it. If a command with it is not applied yet, a new one without it takes its place. Once the camera reports software,
+/// the decision gets the number of a new command. Returns whether a command has a new number.
+[[nodiscard]] Outcome<bool> number_decisions(Account& account);
+
 struct ObservedSoftware {
   std::optional<protocol::SoftwareReport> report;
   CaptureTime created;  ///< of the grants, by the camera's clock

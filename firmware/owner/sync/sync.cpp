@@ -78,21 +78,6 @@ Outcome<std::deque<Outgoing>> collect_outgoing(const Account& account, const Syn
   return out;
 }
 
-void note_published(AccountFile& file, const std::vector<Outgoing>& done) {
-  for (const auto& item : done) {
-    if (item.leaf == Leaf::index) {
-      const auto hub = std::ranges::find(file.hubs, item.camera, &HubRecord::id);
-      if (hub != file.hubs.end()) hub->index.published = protocol::IndexVersion(item.number);
-      if (item.camera == DeviceId(file.account.bytes())) file.index.published = protocol::IndexVersion(item.number);
-      continue;
-    }
-    const auto it = std::ranges::find(file.cameras, item.camera, &CameraRecord::id);
-    if (it == file.cameras.end()) continue;
-    if (item.leaf == Leaf::roster) it->published = protocol::RosterVersion(item.number);
-    else it->command.published = protocol::CommandSeq(item.number);
-  }
-}
-
 std::optional<crypto::Digest> hash_of_roster(const Account& account, const CameraRecord& camera) {
   const auto message = signed_roster(account, camera);
   if (!message) return std::nullopt;
@@ -322,8 +307,9 @@ Outcome<> publish_and_listen(Account& account, const SyncOptions& options, SyncR
   for (const auto& item : exchange.acknowledged())
     if (item.leaf != Leaf::index && !std::ranges::contains(report.published, item.camera))
       report.published.push_back(item.camera);
-  if (auto r = store_grants(account.files(), account.file(), *state); !r) return r;
-  return account.store(current_state());
+  if (auto r = account.store(current_state()); !r) return r;
+  // The broker retains the grants. So the next sync completes what a power cut or a full disk prevents here.
+  return store_grants(account.files(), account.file(), *state);
 }
 
 /// Publishes the last messages of cameras that are gone: a roster without hubs, which hubs that were offline receive
@@ -378,13 +364,24 @@ Outcome<SyncReport> sync(Account& account, const SyncOptions& options, const Clo
   if (options.publish)
     if (auto r = renew_indexes(account, clock); !r) return std::unexpected(r.error());
   if (options.publish && !account.file().resync_pending) {
+    if (auto r = number_decisions(account); !r) return std::unexpected(r.error());
     auto lost = find_lost_wifi(account, options.everything);
     if (!lost) return std::unexpected(lost.error());
     report.lost_wifi = std::move(*lost);
   }
-  if (!account.file().resync_pending && (report.reached || report.why_pending.empty()))
+  const auto continues = [&] {
+    return !account.file().resync_pending && (report.reached || report.why_pending.empty());
+  };
+  if (continues())
     if (auto r = publish_and_listen(account, options, report); !r) return std::unexpected(r.error());
-  if (options.publish && !account.file().resync_pending && (report.reached || report.why_pending.empty()))
+  if (options.publish && continues()) {
+    // A camera may have reported its software only now.
+    const auto numbered = number_decisions(account);
+    if (!numbered) return std::unexpected(numbered.error());
+    if (*numbered)
+      if (auto r = publish_and_listen(account, options, report); !r) return std::unexpected(r.error());
+  }
+  if (options.publish && continues())
     if (auto r = delete_gone(account, options, clock, report); !r) return std::unexpected(r.error());
   if (auto r = delete_applied_wifi(account.files(), account.file()); !r) return std::unexpected(r.error());
   report.resync_pending = account.file().resync_pending;

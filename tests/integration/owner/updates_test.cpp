@@ -62,7 +62,7 @@ TEST_CASE("a decision about updates is in each command to a camera that reports 
   (void)w.json(update("--start"), EX_TEMPFAIL);
   REQUIRE(w.camera.receives_command(CommandSeq(1)));
   CHECK(w.camera.command()->update->value == protocol::UpdateConsent{.action = UpdateAction::start});
-  (void)w.json(update("--refuse", "0.2.0"), EX_TEMPFAIL);
+  (void)w.json(update("--reject", "0.2.0"), EX_TEMPFAIL);
   (void)w.json({"camera", "privacy", "Door", "on", "--wait", "0"}, EX_TEMPFAIL);
   REQUIRE(w.camera.receives_command(CommandSeq(3)));
   CHECK(w.camera.command()->update->since == CommandSeq(2));
@@ -85,6 +85,61 @@ TEST_CASE("a decision about updates is in each command to a camera that reports 
   (void)w.json({"camera", "privacy", "Door", "off", "--wait", "0"}, EX_TEMPFAIL);
   REQUIRE(w.camera.receives_command(CommandSeq(6)));
   CHECK_FALSE(w.camera.command()->update);
+  // It was updated again, and still has the decision that it applied.
+  w.camera.software = offered();
+  w.camera.reports_grants(CommandSeq(6));
+  (void)w.json({"sync"}, 0);
+  CHECK(w.file().cameras[0].command.newest == CommandSeq(6));
+}
+
+TEST_CASE("a decision that waits for a newer camera is sent once the camera reports its version") {
+  OwnerWorld w;
+  w.settle();
+  w.camera.software = offered();
+  w.camera.reports_grants();
+  (void)w.json({"sync"}, 0);
+  (void)w.json(update("--reject", "0.2.0"), EX_TEMPFAIL);
+  REQUIRE(w.camera.receives_command(CommandSeq(1)));
+  REQUIRE(w.camera.command()->update);
+
+  // The program of the camera was replaced by an older one, which rejects the command.
+  w.camera.software.reset();
+  w.camera.reports_grants();
+  (void)w.owner({"sync"});
+  REQUIRE(w.camera.receives_command(CommandSeq(2)));
+  CHECK_FALSE(w.camera.command()->update);
+  w.camera.reports_grants(CommandSeq(2));
+  (void)w.json({"sync"}, 0);
+  const auto why = [&] { return w.json({"camera", "list"}, 0)[0].at("why_pending").get<std::string>(); };
+  CHECK(why().contains("the decision about updates waits"));
+
+  w.camera.software = offered();
+  w.camera.reports_grants(CommandSeq(2));
+  (void)w.owner({"sync"});
+  REQUIRE(w.camera.receives_command(CommandSeq(3)));
+  REQUIRE(w.camera.command()->update);
+  CHECK(w.camera.command()->update->since == CommandSeq(3));
+  CHECK(w.camera.command()->update->value ==
+        protocol::UpdateConsent{.action = UpdateAction::reject, .version = "0.2.0"});
+  w.camera.reports_grants(CommandSeq(3));
+  (void)w.json({"sync"}, 0);
+  CHECK(why().empty());
+  CHECK(w.file().cameras[0].command.newest == CommandSeq(3));
+}
+
+TEST_CASE("confirmations are stored before the grants, and the next sync stores the grants") {
+  OwnerWorld w;
+  w.camera.software = offered();
+  w.camera.reports_grants();
+  // Storing the grants fails, as after a power cut.
+  test::must(write_file_durably(w.path("account/grants"), {}));
+  CHECK(w.owner({"sync"}).exit_code != 0);
+  CHECK(w.file().cameras[0].confirmed == w.file().cameras[0].version);
+  const auto software = [&] { return w.json({"camera", "list"}, 0)[0].at("software").at("version"); };
+  CHECK(software() == "");
+  std::filesystem::remove(w.path("account/grants"));
+  (void)w.json({"sync"}, 0);
+  CHECK(software() == "0.1.0");
 }
 
 TEST_CASE("a decision about updates needs exactly one option and a version") {
@@ -93,7 +148,7 @@ TEST_CASE("a decision about updates needs exactly one option and a version") {
   CHECK(w.owner({"camera", "update", "Door", "--start", "--automatic"}).exit_code == EX_USAGE);
   CHECK(w.owner(update("--defer", "91")).exit_code == EX_USAGE);
   for (const auto* version : {"", "newest", "0.2", "0.2.0.", "...", "01.2.0", "0.2.0\n", "1234567890.1.0"})
-    CHECK(w.owner(update("--refuse", version)).exit_code == EX_USAGE);
+    CHECK(w.owner(update("--reject", version)).exit_code == EX_USAGE);
 }
 
 }  // namespace

@@ -119,6 +119,46 @@ TEST_CASE("an account file keeps unconfirmed changes") {
   CHECK(read->backup->made == CaptureTime{std::chrono::seconds(77)});
 }
 
+TEST_CASE("decisions about updates are not in account.json, so that older programs can read it") {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "account.json", decisions = folder.path() / decisions_file;
+  Sample sample;
+  auto& door = sample.file.cameras[0];
+  door.command.newest = protocol::CommandSeq(8);
+  REQUIRE(write_account(path, sample.file));
+  CHECK_FALSE(std::filesystem::exists(decisions));
+  const auto before = must(read_file(path, 1U << 20));
+  door.command.update = {protocol::CommandSeq(8), {.action = protocol::UpdateAction::reject, .version = "0.2.0"}};
+  REQUIRE(write_account(path, sample.file));
+  CHECK(must(read_file(path, 1U << 20)) == before);
+  CHECK(read_account(path)->cameras[0].command.update->since == protocol::CommandSeq(8));
+
+  // A power cut before account.json was replaced: the decision waits for its command.
+  door.command.newest = protocol::CommandSeq(9);
+  door.command.update = {protocol::CommandSeq(9), {}};
+  REQUIRE(write_decisions(decisions, sample.file));
+  auto read = read_account(path);
+  REQUIRE(read);
+  CHECK(read->cameras[0].command.newest == protocol::CommandSeq(8));
+  CHECK(read->cameras[0].command.update->since == protocol::CommandSeq());
+  CHECK(read->cameras[0].command.update->value == protocol::UpdateConsent{});
+
+  // A camera leaves the account with its decision.
+  sample.file.cameras.clear();
+  REQUIRE(write_account(path, sample.file));
+  CHECK_FALSE(as_text(must(read_file(decisions, 1000))).contains("since"));
+
+  for (const auto* damaged : {"", "{", "{}", R"({"version": 2, "cameras": {}})",
+                              R"({"version": 1, "cameras": {"x": {"action": 1, "since": 1}}})",
+                              R"({"version": 1, "cameras": {}, "more": 1})"}) {
+    REQUIRE(write_file_durably(decisions, as_bytes(std::string_view(damaged))));
+    read = read_account(path);
+    REQUIRE_FALSE(read);
+    CHECK(read.error().message.contains("updates.json"));
+    CHECK(read.error().message.contains("delete the file"));
+  }
+}
+
 TEST_CASE("a file of the first version can be read, and nothing in it is confirmed") {
   const Sample sample;
   const auto& door = sample.door;

@@ -24,8 +24,10 @@ struct Machine {
   protocol::Route route{sample.owner.account(), sample.door.id()};
 
   /// The camera publishes the grants of an epoch with this counter, and the owner's program receives them.
-  void receive(std::uint64_t counter, const SoftwareReport* software) {
-    const auto roster = test::roster_of(sample.door, 3, {&sample.tablet});
+  void receive(std::uint64_t counter, const SoftwareReport* software) { receive(counter, software, {&sample.tablet}); }
+  void receive(std::uint64_t counter, const SoftwareReport* software, const std::vector<const test::Actor*>& hubs) {
+    auto roster = test::roster_of(sample.door, 3, {});
+    for (const auto* hub : hubs) roster.hubs.push_back(hub->as_hub());
     const protocol::GrantContent content{crypto::sframe::BaseKey(), "door"};
     const auto message = must(protocol::encode_grants({.roster = roster,
                                                        .content = content,
@@ -83,6 +85,24 @@ TEST_CASE("an older camera reports no version, and its commands contain no decis
   CHECK(machine.reports());
   machine.receive(6, nullptr);  // the owner installed the older program again
   CHECK_FALSE(machine.reports());
+}
+
+TEST_CASE("a camera that 64 hubs may watch has no space for its report, and the owner learns the reason") {
+  Machine machine;
+  std::vector<test::Actor> hubs(protocol::Roster::max_hubs - 1);
+  std::vector<const test::Actor*> all{&machine.sample.tablet};
+  const auto publish = [&](std::uint64_t counter) {
+    const auto report = version("0.1.0");
+    machine.receive(counter, &report, all);
+  };
+  for (std::size_t i = 0; i + 1 < hubs.size(); ++i) all.push_back(&hubs[i]);
+  publish(4);
+  CHECK(machine.reports());
+  all.push_back(&hubs.back());
+  publish(5);
+  CHECK_FALSE(machine.reports());
+  CHECK(machine.read(machine.sample.tablet).why.contains("with 64 hubs"));
+  CHECK(why_no_software(machine.files, machine.sample.owner.account(), machine.door).contains("sealcam hub unlink"));
 }
 
 TEST_CASE("grants of a camera that left the account are deleted") {
