@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/config.hpp"
@@ -27,6 +28,8 @@ constexpr std::size_t max_status = std::size_t{64} * 1024;
 constexpr std::size_t max_consent = 1024;
 constexpr std::size_t max_sockets = std::size_t{256} * 1024;
 constexpr std::uint16_t listening = 0x0a;  ///< TCP_LISTEN of the kernel
+constexpr Consent unreadable_consent{.action = Consent::Action::defer,
+                                     .until = std::numeric_limits<std::int64_t>::max()};
 
 std::optional<std::uint32_t> hexadecimal(std::string_view text) {
   std::uint32_t value = 0;
@@ -120,15 +123,16 @@ std::optional<DeviceId> CameraFiles::read_id(bool paired) {
   return id_;
 }
 
-std::optional<Consent> CameraFiles::read_consent(const std::filesystem::path& path) {
+Result<std::optional<Consent>> CameraFiles::read_consent(const std::filesystem::path& path,
+                                                         std::string_view consequence) {
   const auto content = read_regular_file(path, max_consent);
   if (!content && content.error().code == Errc::not_found) return std::nullopt;
-  const auto consent = content ? parse_consent(as_text(*content)) : std::unexpected(content.error());
-  if (consent) return *consent;
-  const auto message = to_string(located(consent.error(), path.native()));
-  if (message != warned_) log_.warning("{}; updates start as without a decision", message);
-  warned_ = message;
-  return std::nullopt;
+  auto consent = content ? parse_consent(as_text(*content)) : std::unexpected(content.error());
+  auto& warned = warned_[path];
+  const auto message = consent ? "" : to_string(located(consent.error(), path.native()));
+  if (!consent && message != warned) log_.warning("{}; {}", message, consequence);
+  warned = message;
+  return consent;
 }
 
 void CameraFiles::do_finish_request() {
@@ -158,9 +162,14 @@ CameraState CameraFiles::do_observe() {
   CameraState state;
   state.paired = device::is_present(files.enrollment());
   state.id = read_id(state.paired);
-  if (state.paired) state.consent = read_consent(paths_.state / "update-consent.json").value_or(Consent{});
-  if (const auto request = read_consent(paths_.request); request && request->action == Consent::Action::start)
-    state.request = request->version;
+  if (state.paired) {
+    const auto consent = read_consent(paths_.state / "update-consent.json",
+                                      "updates are deferred; decide again with 'sealcam camera update'");
+    // The owner may have deferred or rejected updates.
+    state.consent = consent ? consent->value_or(Consent{}) : unreadable_consent;
+  }
+  const auto request = read_consent(paths_.request, "run 'sealcam-update install' again").value_or(std::nullopt);
+  if (request && request->action == Consent::Action::start) state.request = request->version;
   struct statvfs space{};
   if (::statvfs(paths_.data.c_str(), &space) == 0) state.free_space = std::uint64_t{space.f_bavail} * space.f_frsize;
   if (state.paired) {

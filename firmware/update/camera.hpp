@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,7 +26,7 @@ struct CameraState {
   std::int64_t process = 0;                 ///< its id changes with each start of the camera; 0: unknown
   Works works;                              ///< `sensor` is also true with privacy
   std::string fault;                        ///< why the camera sends no pictures, for people; empty if there is none
-  Consent consent;                          ///< of the owner; an unpaired camera has none
+  Consent consent;                          ///< of the owner; none if unpaired, a deferral if it cannot be read
   std::optional<Version> request;           ///< a person at a console starts this version now
   std::optional<std::uint64_t> free_space;  ///< bytes of the data partition; none: unknown
 };
@@ -61,14 +62,16 @@ class CameraFiles final : public Camera {
   [[nodiscard]] CameraState do_observe() override;
   void do_finish_request() override;
   [[nodiscard]] std::optional<DeviceId> read_id(bool paired);
-  [[nodiscard]] std::optional<Consent> read_consent(const std::filesystem::path& path);
+  /// Nothing without a file. Logs each error once, with its consequence.
+  [[nodiscard]] Result<std::optional<Consent>> read_consent(const std::filesystem::path& path,
+                                                            std::string_view consequence);
   void observe_paired(CameraState& state);
 
   CameraPaths paths_;
   Log& log_;
   std::optional<DeviceId> id_;
   std::int64_t uptime_ = -1, captured_ = -1, process_ = -1;  ///< of the previous status file
-  std::string warned_;                                       ///< the last message about a decision that cannot be read
+  std::map<std::filesystem::path, std::string> warned_;      ///< newest error of each file with a decision
 };
 
 /// The members of the camera's status file that the updater needs. firmware/docs/cameras.md lists them.

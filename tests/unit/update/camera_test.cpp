@@ -120,16 +120,31 @@ TEST_CASE("a status file of another form means that the camera does not run") {
     CHECK_FALSE(update::parse_camera_status(bad).has_value());
 }
 
-TEST_CASE("a decision that cannot be read counts as none and is logged once") {
+TEST_CASE("a decision that cannot be read defers updates, and the log names the next step once") {
   Scene scene;
   scene.pair();
-  scene.put("state/update-consent.json", R"({"action":"defer","until":5,"number":1})");
-  CHECK(scene.camera.observe().consent.action == update::Consent::Action::defer);
-  scene.put("state/update-consent.json", "secret");
-  CHECK(scene.camera.observe().consent == update::Consent{});
+  CHECK(scene.camera.observe().consent == update::Consent{});  // control: no decision
+  scene.put("state/update-consent.json", R"({"action":"reject","version":"0.2.0","number":1})");
+  CHECK(scene.camera.observe().consent.action == update::Consent::Action::reject);
+  for (const auto* damaged : {"", "secret", R"({"action":"sleep","number":1})"}) {
+    scene.put("state/update-consent.json", damaged);
+    const auto consent = scene.camera.observe().consent;
+    CHECK(consent.action == update::Consent::Action::defer);
+    CHECK_FALSE(consent.version.has_value());
+    const update::Release release{.compatible = "sealcam-qemu-virt", .version = {0, 2, 0}, .share = update::everyone};
+    update::Circumstances now{.board = "qemu-virt", .running = {0, 1, 0}, .consent = consent};
+    now.works = true;
+    now.waited = update::max_deferral - std::chrono::hours(1);
+    CHECK(update::decide(release, now).decision == update::Decision::deferred);
+    now.waited = update::max_deferral;
+    CHECK(update::decide(release, now).decision == update::Decision::install);
+  }
   (void)scene.camera.observe();
-  CHECK(scene.log.lines().size() == 1);
+  CHECK(scene.log.lines().size() == 2);  // not JSON, and damaged
+  CHECK(scene.log.contains("updates are deferred; decide again with 'sealcam camera update'"));
   CHECK_FALSE(scene.log.contains("secret"));
+  scene.put("state/update-consent.json", R"({"action":"automatic","number":2})");
+  CHECK(scene.camera.observe().consent.action == update::Consent::Action::automatic);
 }
 
 TEST_CASE("the request of a person at the console has a version, and is removed") {
@@ -148,7 +163,7 @@ TEST_CASE("the request of a person at the console has a version, and is removed"
 
 TEST_CASE("an unpaired camera has no owner, so its file with a decision does not count") {
   Scene scene;
-  scene.put("state/update-consent.json", R"({"action":"refuse","version":"0.2.0","number":1})");
+  scene.put("state/update-consent.json", R"({"action":"reject","version":"0.2.0","number":1})");
   CHECK(scene.camera.observe().consent == update::Consent{});
   scene.pair();
   CHECK(scene.camera.observe().consent.action == update::Consent::Action::reject);
@@ -158,7 +173,7 @@ TEST_CASE("a FIFO, a link, a folder or a device instead of a file of the camera 
   Scene scene;
   scene.pair();
   const auto outside = scene.folder.path() / "outside";
-  scene.put("outside", R"({"action":"refuse","version":"0.2.0","number":1})");
+  scene.put("outside", R"({"action":"reject","version":"0.2.0","number":1})");
   const auto kind = GENERATE(0, 1, 2, 3);
   for (const auto* name :
        {"run/status.json", "state/update-consent.json", "state/privacy", "state/device.descriptor"}) {
@@ -174,7 +189,7 @@ TEST_CASE("a FIFO, a link, a folder or a device instead of a file of the camera 
   const auto state = scene.camera.observe();  // without the check, this waits for ever
   CHECK_FALSE(state.runs);
   CHECK_FALSE(state.privacy);
-  CHECK(state.consent == update::Consent{});
+  CHECK(state.consent.action == update::Consent::Action::defer);
 }
 
 TEST_CASE("a regular file of the camera is read up to its limit") {
