@@ -4,7 +4,10 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "base/file.hpp"
+#include "crypto/cbor.hpp"
+#include "crypto/hpke.hpp"
 #include "device/file_stores.hpp"
+#include "protocol/envelope.hpp"
 #include "support/camera_scene.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -112,6 +115,31 @@ TEST_CASE("commands of a stranger are rejected, and a previous owner's commands 
   must(present.load());
   CHECK_FALSE(present.applied());
   CHECK(must(present.offer(s.command(1))));
+}
+
+TEST_CASE("a stored command with an item of a newer program is not applied, and does not stop the camera") {
+  CommandScene s;
+  crypto::CborWriter items;  // item 9: [3, true]
+  items.map(1).integer(9).array(2).integer(3).boolean(true);
+  const auto sealed =
+      must(crypto::hpke::seal(s.camera.hpke(), protocol::command_info(s.route, CommandSeq(3)), items.view()));
+  crypto::CborWriter payload;
+  payload.map(3).integer(1).unsigned_integer(3).integer(2).bytes(sealed.enc).integer(3).bytes(sealed.ciphertext);
+  auto message =
+      must(protocol::sign_message(protocol::MessageName::command, s.route, s.owner.keys().identity, payload.view()));
+  s.stores.commands.content = device::CommandRecord{s.route.account, CommandSeq(3), CommandSeq(2), message};
+  auto validator = s.validator();
+  must(validator.load());
+  CHECK(validator.pending() == nullptr);
+  CHECK(validator.applied() == CommandSeq(2));
+  CHECK(validator.offer(s.command(2)).error().code == Errc::stale);
+  CHECK(must(validator.offer(s.command(4))));
+  must(validator.store());
+  // Control: without the owner's signature, the record is damaged.
+  message.back() ^= std::byte{1};
+  s.stores.commands.content = device::CommandRecord{s.route.account, CommandSeq(3), CommandSeq(2), message};
+  auto damaged = s.validator();
+  CHECK(damaged.load().error().code == Errc::malformed);
 }
 
 TEST_CASE("the command file returns the stored record, and a damaged file is an error") {
