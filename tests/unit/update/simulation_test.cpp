@@ -38,9 +38,9 @@ std::set<std::size_t> expected(std::string_view version, std::uint32_t percent) 
 /// All devices with one web server.
 class Fleet {
  public:
-  Fleet() {
+  explicit Fleet(std::size_t devices = count) {
     REQUIRE(crypto::init());
-    for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t i = 0; i < devices; ++i) {
       devices_.push_back(std::make_unique<Device>(static_cast<std::uint32_t>(i * 2'654'435'761U)));
       devices_.back()->camera.state.id = id_of(i);
       devices_.back()->clock.set_wall({std::chrono::seconds(1'800'057'600) + 18h});  // 18:00 UTC
@@ -52,12 +52,13 @@ class Fleet {
   void breaks(const std::string& version) {
     for (auto& device : devices_) device->broken[version] = [](auto& camera) { camera.works.sensor = false; };
   }
+  [[nodiscard]] std::vector<std::unique_ptr<Device>>& devices() noexcept { return devices_; }
   void run(std::chrono::seconds time) {
     for (auto& device : devices_) device->run(time, step);
   }
   [[nodiscard]] std::set<std::size_t> with_last(std::string_view last) const {
     std::set<std::size_t> found;
-    for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t i = 0; i < devices_.size(); ++i)
       if (devices_[i]->last() == last) found.insert(i);
     return found;
   }
@@ -119,4 +120,35 @@ TEST_CASE("control: a release that fails its gate and is not withdrawn reaches t
   fleet.publish(Bundle{.share = "10"});
   fleet.run(stage);
   CHECK(fleet.that_installed() == expected("0.2.0", 10));
+}
+
+TEST_CASE(
+    "privacy on, unpaired, recording, no broker for a day: all devices update, and none is rolled back without a "
+    "reason") {
+  enum Kind : std::size_t { privacy, unpaired, recording, no_broker, kinds };
+  constexpr std::size_t devices = 96;  // the day without a broker begins at each hour of a day
+  const auto from_hour = [](std::size_t i) { return static_cast<int>(i / kinds); };
+  Fleet fleet(devices);
+  for (std::size_t i = 0; i < devices; ++i) {
+    auto& camera = fleet.devices()[i]->camera.state;
+    camera.privacy = i % kinds == privacy;
+    camera.paired = i % kinds != unpaired;
+    if (!camera.paired) camera.works = {};
+  }
+  fleet.publish(Bundle{});
+  std::set<std::size_t> rolled_back;
+  for (int hour = 0; hour < 6 * 24; ++hour) {
+    for (std::size_t i = no_broker; i < devices; i += kinds)
+      fleet.devices()[i]->camera.state.works.broker = hour < from_hour(i) || hour >= from_hour(i) + 24;
+    fleet.run(1h);
+    for (const auto i : fleet.with_last("0.2.0 rolled_back")) {
+      CHECK(i % kinds == no_broker);
+      CHECK(fleet.devices()[i]->status.last->reason == "the broker does not acknowledge the camera's grants");
+      rolled_back.insert(i);
+    }
+  }
+  CHECK(fleet.with_last("0.2.0 installed").size() == devices);
+  CHECK_FALSE(rolled_back.empty());  // control: some were in their trial when the broker went away
+  CHECK(rolled_back.size() < devices / kinds);
+  for (std::size_t i = 0; i < devices; ++i) CHECK(fleet.devices()[i]->version() == "0.2.0");
 }
