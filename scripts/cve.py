@@ -254,8 +254,12 @@ class Tracker:
             state, place = record.get("status"), f"{source.name}/{issue}"
             urgency, fixed = shown(record.get("urgency", ""), 40), None
             if state == "resolved":
-                fixed = checked_version(record.get("fixed_version"), self.path, place)
-                if not older(version, fixed):  # no version is older than 0, which stands for "this release never had the issue"
+                # The tracker leaves the version out if it knows none. The newest package of the release does not have the issue then.
+                fixed = (checked_version(record["fixed_version"], self.path, place) if "fixed_version" in record
+                         else self.newest(source, "sid" if source.backport else release))
+                if fixed is None:
+                    state = "undetermined"
+                elif not older(version, fixed):  # no version is older than 0, which stands for "this release never had the issue"
                     continue
             need(state in ("resolved", "open", "undetermined"), self.path, f"{shown(place)} has the unknown status {shown(state, 40)!r}")
             note = shown(record.get("nodsa", ""))

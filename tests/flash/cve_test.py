@@ -173,6 +173,25 @@ class Comparison(Case):
         self.add(name="TEMP-0000000-0A1B2C", trixie=record("open"))
         self.assertEqual(self.open(), [("TEMP-0000000-0A1B2C", "unfixed")])
 
+    def test_an_entry_with_all_members_that_the_tracker_writes(self):
+        # bin/tracker_service.py of the tracker writes these members, and leaves out those without a value.
+        entry = {"status": "resolved", "repositories": {"trixie": "2.41-12", "trixie-security": "2.41-12+deb13u1"}, "fixed_version": "2.41-12+deb13u1",
+                 "urgency": "not yet assigned", "nodsa": "Minor issue", "nodsa_reason": "postponed", "next_point_update": True}
+        for left_out in ((), ("fixed_version",), ("nodsa", "nodsa_reason", "next_point_update")):
+            with self.subTest(left_out=left_out):
+                self.add(trixie={name: value for name, value in entry.items() if name not in left_out})
+                found, = self.result()["open"]
+                self.assertEqual((found["state"], found["fixed_version"]), ("update", "2.41-12+deb13u1"))
+        self.data = tracker()
+        self.add("boost1.88", trixie={"status": "resolved", "repositories": {}, "urgency": "low"})
+        self.assertEqual(self.open(), [("CVE-2099-0100", "undetermined")])
+        # Control: the image with the newest package does not have the issue, whether the tracker knows the version of the fix or not.
+        self.data = tracker()
+        self.write_sbom([package("libc6", "2.41-12+deb13u1", "glibc")])
+        for left_out in ((), ("fixed_version",)):
+            self.add(trixie={name: value for name, value in entry.items() if name not in left_out})
+            self.assertEqual(self.open(), [])
+
     def test_issues_of_other_releases_do_not_count(self):
         self.add(bookworm=record("open"), sid=record("open"))
         self.assertEqual(self.open(), [])
