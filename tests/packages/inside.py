@@ -378,6 +378,34 @@ def _():
     check(not (enabled / "sealcam-hub.service").is_symlink(), "the hub was enabled again")
 
 
+@case("the earlier version follows this one, and this one the earlier, with the same keys, account and settings")
+def _():
+    earlier = {name: deb for name in names for deb in (packages / "earlier").glob(f"{name}_*.deb")}
+    if not earlier:
+        return "(skipped: SEALCAM_EARLIER_PACKAGES names no folder)"
+
+    def state():
+        ids = []
+        for name in names[:2]:
+            command, environment = as_unit(name, "keys")
+            ids.append(run(*command, env=environment).stdout)
+        account = json.loads(run("sealcam", "--account", "/run/account", "doctor", "--json", code=None).stdout)
+        check(isinstance(account, (dict, list)), account)
+        cameras = run("sealcam", "--account", "/run/account", "camera", "list", "--json").stdout
+        return ids, cameras, config.read_text(), mark.exists()
+
+    config, mark = pathlib.Path("/etc/sealcam/camera.json"), pathlib.Path("/var/lib/sealcam/camera/mark")
+    run("sealcam", "--account", "/run/account", "account", "create")
+    expected = state()
+    for files in (earlier, debs, earlier, debs):
+        check(set(files) == set(names), "a package is missing:", *files)
+        run("dpkg", "--force-confdef", "--force-confold", "-i", *map(str, files.values()))
+        check(state() == expected, "keys, account or settings changed with", *files.values())
+        check_unpaired("sealcam-camera")
+        check_unpaired("sealcam-hub")
+    shutil.rmtree("/run/account")
+
+
 @case("removal keeps keys and settings, and deletes programs and units")
 def _():
     apt("remove", *names)

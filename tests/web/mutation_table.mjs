@@ -18,6 +18,8 @@ export const MUTATIONS = [
   ["R-GRANT-5", "messages.js", '[8, "wifi", range(1, 255), OPTIONAL]', '[8, "wifi", range(1, 6), OPTIONAL]'],
   ["R-UPDATE-1", "messages.js", "compare(id, camera) === 0 && kem", "compare(id, hub) === 0 && kem"],
   ["R-UPDATE-2", "software.js", "header.kid !== kid || header.ctr !== 0n", "header.kid !== kid"],
+  ["R-UPDATE-2", "cbor.js", "this.number(last + 1, 255)", "this.number(last + 1, 2 ** 32 - 1)"],
+  ["R-UPDATE-2", "cbor.js", "    else this.bool();", "    else if (major > TAG) ++this.#at;\n    else this.bool();"],
   ["R-UPDATE-4", "camera.js", "if (counter < this.#softwareCounter) return;", ""],
   ["R-STATUS-2", "messages.js", "require(!(status.online && status.notice)", "require((true || !(status.online && status.notice))"],
   ["R-STATUS-4", "messages.js", "(status.online || status.fault === undefined)", "true"],
