@@ -28,8 +28,8 @@ constexpr std::size_t max_status = std::size_t{64} * 1024;
 constexpr std::size_t max_consent = 1024;
 constexpr std::size_t max_sockets = std::size_t{256} * 1024;
 constexpr std::uint16_t listening = 0x0a;  ///< TCP_LISTEN of the kernel
-constexpr Consent unreadable_consent{.action = Consent::Action::defer,
-                                     .until = std::numeric_limits<std::int64_t>::max()};
+constexpr Consent unreadable_consent{
+    .action = Consent::Action::defer, .version = std::nullopt, .until = std::numeric_limits<std::int64_t>::max()};
 
 std::optional<std::uint32_t> hexadecimal(std::string_view text) {
   std::uint32_t value = 0;

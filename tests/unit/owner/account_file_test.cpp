@@ -127,10 +127,10 @@ TEST_CASE("decisions about updates are not in account.json, so that older progra
   door.command.newest = protocol::CommandSeq(8);
   REQUIRE(write_account(path, sample.file));
   CHECK_FALSE(std::filesystem::exists(decisions));
-  const auto before = must(read_file(path, 1U << 20));
+  const auto before = test::must(read_file(path, 1U << 20));
   door.command.update = {protocol::CommandSeq(8), {.action = protocol::UpdateAction::reject, .version = "0.2.0"}};
   REQUIRE(write_account(path, sample.file));
-  CHECK(must(read_file(path, 1U << 20)) == before);
+  CHECK(test::must(read_file(path, 1U << 20)) == before);
   CHECK(read_account(path)->cameras[0].command.update->since == protocol::CommandSeq(8));
 
   // A power cut before account.json was replaced: the decision waits for its command.
@@ -146,7 +146,7 @@ TEST_CASE("decisions about updates are not in account.json, so that older progra
   // A camera leaves the account with its decision.
   sample.file.cameras.clear();
   REQUIRE(write_account(path, sample.file));
-  CHECK_FALSE(as_text(must(read_file(decisions, 1000))).contains("since"));
+  CHECK_FALSE(as_text(test::must(read_file(decisions, 1000))).contains("since"));
 
   for (const auto* damaged : {"", "{", "{}", R"({"version": 2, "cameras": {}})",
                               R"({"version": 1, "cameras": {"x": {"action": 1, "since": 1}}})",

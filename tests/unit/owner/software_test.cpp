@@ -28,6 +28,7 @@ struct Machine {
   void receive(std::uint64_t counter, const SoftwareReport* software, const std::vector<const test::Actor*>& hubs) {
     auto roster = test::roster_of(sample.door, 3, {});
     for (const auto* hub : hubs) roster.hubs.push_back(hub->as_hub());
+    std::ranges::sort(roster.hubs, {}, [](const auto& hub) { return hub.identity.id(); });
     const protocol::GrantContent content{crypto::sframe::BaseKey(), "door"};
     const auto message = must(protocol::encode_grants({.roster = roster,
                                                        .content = content,

@@ -10,6 +10,7 @@
 #include "base/format.hpp"
 #include "base/testing/fakes.hpp"
 #include "support/temporary_folder.hpp"
+#include "update/decision.hpp"
 
 using namespace sealcam;
 
@@ -132,7 +133,7 @@ TEST_CASE("a decision that cannot be read defers updates, and the log names the 
     CHECK(consent.action == update::Consent::Action::defer);
     CHECK_FALSE(consent.version.has_value());
     const update::Release release{.compatible = "sealcam-qemu-virt", .version = {0, 2, 0}, .share = update::everyone};
-    update::Circumstances now{.board = "qemu-virt", .running = {0, 1, 0}, .consent = consent};
+    update::Circumstances now{.board = "qemu-virt", .running = {0, 1, 0}, .minimum = {0, 1, 0}, .consent = consent};
     now.works = true;
     now.waited = update::max_deferral - std::chrono::hours(1);
     CHECK(update::decide(release, now).decision == update::Decision::deferred);
