@@ -296,11 +296,54 @@ Row hostile_camera() {
   return row;
 }
 
+Row stolen_card() {
+  Row row;
+  row.name = "a thief has the card of a camera that kept frames, with the camera's own keys";
+  row.rejected_as = "no key";
+  row.control_is = "pictures that a hub of the roster opens from the same card";
+  row.n = 20;
+  row.alone = [](const Row& self, Outcome& out) {
+    KeepingCamera s;
+    auto card = s.open(s.scene.route, s.scene.camera.identity());
+    // The number of frames that this key opens.
+    const auto opened = [&](const crypto::AgreementKey& key) {
+      std::map<Epoch, crypto::sframe::OpeningKey> keys;
+      const protocol::FrameOpener opener(s.scene.route);
+      std::uint64_t count = 0;
+      Bytes message;
+      for (const auto& range : card.ranges()) {
+        must(card.grants(range.epoch, message));
+        const auto granted = must(protocol::decode_grants(message, s.scene.route, s.scene.camera.verifier()));
+        for (const auto& grant : granted.grants)
+          if (const auto content = protocol::open_grant(granted, s.scene.route, grant.hub, key))
+            keys.insert_or_assign(
+                range.epoch, must(crypto::sframe::OpeningKey::open(granted.suite, range.epoch, content->base_key)));
+        for (auto next = must(card.read(range.epoch, range.first, message)); next && *next <= range.last;
+             next = must(card.read(range.epoch, next->next(), message))) {
+          const auto frame = must(protocol::parse_frame(message));
+          const auto known = keys.find(range.epoch);
+          Bytes plain(frame.sealed.size());
+          if (known != keys.end() && opener.open(plain, frame, known->second)) ++count;
+        }
+      }
+      return count;
+    };
+    for (; out.messages < static_cast<std::uint64_t>(self.n); ++out.messages) {
+      const test::Actor other;
+      const auto found = opened(out.messages % 2 == 0 ? s.scene.camera.keys().hpke : other.keys().hpke);
+      out.wrong += found;
+      if (found == 0) ++out.rejected["no key"];
+    }
+    out.control = opened(s.scene.hub.keys().hpke);
+  };
+  return row;
+}
+
 }  // namespace
 
 void add_past_rows(std::vector<Row>& rows) {
-  for (const auto make :
-       {old_frames, other_cameras, repeated_frames, removed_hub, privacy_and_restart, hostile_hub, hostile_camera})
+  for (const auto make : {old_frames, other_cameras, repeated_frames, removed_hub, privacy_and_restart, hostile_hub,
+                          hostile_camera, stolen_card})
     rows.push_back(make());
 }
 
