@@ -108,7 +108,8 @@ def use(world, name, decide):
     probe = world.probe(f"probe-{name}", hub)
     wait_for("live pictures", lambda: live(probe) > 10, 60, camera.process)
     if name == "new":
-        wait_for("the camera sends the frames that the earlier version kept", lambda: camera.status().get("past_sent", 0) > 10, 60, camera.process)
+        # Commit 6e96347 does not record up to which epoch it kept frames, so a version that keeps none may have run since.
+        expect(not list((world.folder / "a-camera/past").glob("kept-*/*/*.past")), "the frames that this earlier version kept are deleted")
     listed = json.loads(world.owner("a", "sync", "--json")) and json.loads(world.owner("a", "camera", "list", "--json"))
     expect([c["name"] for c in listed] == ["Front door"] and not listed[0]["pending"], f"{name}: the account is confirmed: {listed}")
     for arguments in (["privacy", "Front door", "on"], ["privacy", "Front door", "off"], ["settings", "Front door", "--motion", "40"]):
