@@ -118,6 +118,8 @@ def with_setting(setting, value, row):
         config["source"]["file"] = "clip.avi"
     if setting == "/encoder/min_bitrate":
         config["encoder"] = {"bitrate": 25_000_000}
+    if setting == "/app/folder":
+        config["app"] = {"certificate": "/etc/certificate.pem", "key": "/etc/key.pem"}
     if setting.startswith("/source/format"):
         config["source"]["backend"] = "v4l2"
     *path, last = setting.strip("/").split("/")
