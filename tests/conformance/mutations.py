@@ -200,7 +200,6 @@ MUTATIONS = [
     ("R-PHONE-3", "firmware/protocol/phone_link.cpp", "verify_with(MessageName::link, route, opening.owner, message); !r)", "verify_with(MessageName::link, route, opening.owner, message); !M && !r)"),
     ("R-PHONE-5", "firmware/protocol/phone_link.cpp", "if (message.size() > LinkDescriptor::max_size)", "if (!M && message.size() > LinkDescriptor::max_size)"),
     ("R-PHONE-5", "firmware/protocol/phone_link.cpp", "check_mac(keys.descriptor, {*descriptor}, *mac); !r)", "check_mac(keys.descriptor, {*descriptor}, *mac); !M && !r)"),
-    ("R-PHONE-5", "firmware/protocol/phone_link.cpp", "if (phone->role != Role::hub ", "if ((!M && phone->role != Role::hub) "),
     ("R-PHONE-5", "firmware/protocol/phone_link.cpp", "|| phone->tls)", "|| (!M && phone->tls))"),
     ("R-PHONE-7", "firmware/protocol/phone_link.cpp", "if (message.size() > PhoneEnrollment::max_message)", "if (!M && message.size() > PhoneEnrollment::max_message)"),
     ("R-PHONE-7", "firmware/protocol/phone_link.cpp", "check_mac(keys.enrollment, {*account, *enc, *ciphertext}, *mac); !r)", "check_mac(keys.enrollment, {*account, *enc, *ciphertext}, *mac); !M && !r)"),

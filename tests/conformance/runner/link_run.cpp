@@ -40,9 +40,9 @@ Json judge_keys(const Json& event) {
 }
 
 Json judge_opening(const Case& c, const Json& event) {
-  const auto opening = protocol::decode_link_opening(c.message(event));
+  const auto owner = c.party("owner").identity();
+  const auto opening = protocol::decode_link_opening(c.message(event), &owner);
   if (!opening) return rejected(opening.error(), "wrong_account");
-  if (opening->owner != c.party("owner").identity()) return {{"link", "wrong_account"}};
   return {{"link", "accepted"}, {"slot", to_hex(opening->slot)}, {"time", opening->time.since_epoch.count()}};
 }
 
