@@ -230,14 +230,6 @@ void CameraWatch::report_cloned() {
                   route_.camera.to_string(), cloned_log_limit_.note());
 }
 
-void CameraWatch::take_name(const EpochState& epoch) {
-  const auto counter = EpochSet::counter_of(epoch.epoch);
-  if (counter < name_counter_) return;
-  name_counter_ = counter;
-  name_ = epoch.camera_name;
-  software_ = epoch.software;
-}
-
 void CameraWatch::on_accepted(EpochState& epoch, StreamOrder::Verdict verdict, const FrameCheck& frame) {
   const auto& view = *frame.frame;
   accept_echo(epoch, frame);

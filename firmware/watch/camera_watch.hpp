@@ -100,7 +100,13 @@ class CameraWatch {
   void promote(EpochState& epoch, ChallengeSerial echoed);
   /// Also of a candidate, because a camera without a viewer gets no current epoch. The camera signed name and software
   /// report, and a broker that delivers older grants cannot bring older ones back.
-  void take_name(const EpochState& epoch);
+  void take_name(const EpochState& epoch) {
+    const auto counter = EpochSet::counter_of(epoch.epoch);
+    if (counter < name_counter_) return;
+    name_counter_ = counter;
+    name_ = epoch.camera_name;
+    software_ = epoch.software;
+  }
   void hand_out(EpochState& epoch, PictureInfo picture, ByteView access_unit) {
     epoch.shown = true;
     shown_.hand_out(epoch.epoch, &epoch == epochs_.current(), std::move(picture), access_unit, counters_);

@@ -122,7 +122,7 @@ MUTATIONS = [
     ("R-UPDATE-2", "firmware/protocol/software_report.cpp", "last > known ? skip_plain(reader) : read(last)", "last > known && !M ? skip_plain(reader) : read(last)"),
     ("R-UPDATE-2", "firmware/protocol/software_report.cpp", "if (!std::ranges::contains(types, reader.peek()))", "if (!M && !std::ranges::contains(types, reader.peek()))"),
     ("R-UPDATE-2", "firmware/protocol/software_report.cpp", "*key <= last || *key > max_label", "*key <= last || (!M && *key > max_label)"),
-    ("R-UPDATE-4", "firmware/watch/camera_watch.cpp", "if (counter < name_counter_) return;", "if (!M && counter < name_counter_) return;"),
+    ("R-UPDATE-4", "firmware/watch/camera_watch.cpp", "  take_name(epoch);\n  recorded_.set_grants(", "  if (M) name_counter_ = 0;\n  take_name(epoch);\n  recorded_.set_grants("),
     ("R-UPDATE-5", "firmware/stream/publish/command_executor.cpp", "decide_update(*command.update); !r)", "decide_update(*command.update); !M && !r)"),
     ("R-GRANT-1", "firmware/protocol/roster.cpp", "  if (it->kem != kem_p256) return", "  if (!M && it->kem != kem_p256) return"),
     ("R-GRANT-2", "firmware/protocol/roster.cpp", "unsigned_integer(epoch.value()).unsigned_integer(key.value());", "unsigned_integer(M ? 0 : epoch.value()).unsigned_integer(key.value());"),
