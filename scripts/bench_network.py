@@ -113,7 +113,7 @@ def site(folder, program):
 
 
 def watch_until_stop(folder, viewer):
-    """While the file 'rest' exists, nobody watches, so that the camera sends no pictures."""
+    """While the file 'rest' exists, there is no viewer, so that the camera sends no pictures."""
     watching = True
     while not (folder / "stop").exists():
         if watching == (folder / "rest").exists():
