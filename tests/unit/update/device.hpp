@@ -220,6 +220,11 @@ class Device {
     effects_left.reset();
     restart(true);
   }
+  /// From now on, the updater observes another camera.
+  void use(update::Camera& other) {
+    observed_ = &other;
+    start();
+  }
   void owner(update::Consent::Action action, std::string_view version = "", std::int64_t until = 0) {
     camera.state.consent = {action, update::parse_version(version), until, camera.state.consent.number + 1};
   }
@@ -235,7 +240,7 @@ class Device {
     settings.version = update::parse_version(version()).value();
     settings.slot = board.running;
     updater_ =
-        std::make_unique<update::Updater>(settings, update::Updater::Dependencies{clock, log, board, camera, store,
+        std::make_unique<update::Updater>(settings, update::Updater::Dependencies{clock, log, board, *observed_, store,
                                                                                   [this](const update::Status& shown) {
                                                                                     status = shown;
                                                                                     phases.insert(shown.phase);
@@ -243,6 +248,7 @@ class Device {
                                                                                   seed_});
   }
   std::uint32_t seed_;
+  update::Camera* observed_ = &camera;
   std::unique_ptr<update::Updater> updater_;
 };
 
