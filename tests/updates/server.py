@@ -5,6 +5,7 @@ import pathlib
 import re
 import ssl
 import threading
+import time
 
 import image_update
 
@@ -54,6 +55,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             left = last - first + 1
             while left > 0:
                 part = file.read(min(left, 1 << 16))
+                self.server.wait_turn(path.name, len(part))
                 self.wfile.write(part)
                 left -= len(part)
                 self.server.sent[path.name] = self.server.sent.get(path.name, 0) + len(part)
@@ -62,12 +64,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Server:
-    """Serves the files of `folder` at a port of 127.0.0.1. `sent`: {file name: bytes}."""
+class Http(http.server.ThreadingHTTPServer):
+    lock = threading.Lock()
 
-    def __init__(self, folder, certificate, key):
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    def wait_turn(self, name, size):
+        """Waits so long that all connections of a file together get no more than its limit of bytes a second."""
+        if name not in self.limits:
+            return
+        with self.lock:
+            begin = max(self.free.get(name, 0.0), time.monotonic())
+            self.free[name] = begin + size / self.limits[name]
+            end = self.free[name]
+        time.sleep(max(0.0, end - time.monotonic()))
+
+
+class Server:
+    """Serves the files of `folder` at a port of 127.0.0.1. `sent`: {file name: bytes}. `limits`: {file name: bytes a second}."""
+
+    def __init__(self, folder, certificate, key, limits=None):
+        self.http = Http(("127.0.0.1", 0), Handler)
         self.http.daemon_threads, self.http.folder, self.http.sent = True, pathlib.Path(folder), {}
+        self.http.limits, self.http.free = limits or {}, {}
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         self.http.socket = context.wrap_socket(self.http.socket, server_side=True, do_handshake_on_connect=False)
