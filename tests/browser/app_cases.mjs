@@ -165,6 +165,7 @@ export const CASES = {
       await page.waitForSelector("body.one");
       await until("only this camera is watched", () => watched(page), A);
       await shot();
+      expect(await page.locator(".chosen .full").isVisible(), "the button for the full screen is missing");
       await page.keyboard.press("w");
       await until("three may watch", () => page.locator("#members-list li").allInnerTexts(),
                   (rows) => rows.length === 3 && rows[0].startsWith("This phone") && rows[2].includes("suspended"));
@@ -176,6 +177,14 @@ export const CASES = {
       await until("P closes the sensor", () => switched(page), JSON.stringify([[A, true]]));
       await page.keyboard.press("Escape");
       await page.waitForSelector("body:not(.one)");
+    } },
+  "no-full-screen": { fake: linked(), script: "Object.defineProperty(document, 'fullscreenEnabled', { value: false })", schemes: ["dark"],
+    async run({ page, shot, expect }) {
+      await allLive(page);
+      await page.locator(".tile").first().press("Enter");
+      await page.waitForSelector("body.one");
+      await shot();
+      expect(!await page.locator(".chosen .full").isVisible(), "a button that does nothing is visible");
     } },
   privacy: { fake: linked({ cameras: [camera("a", 0, "Front door", { state: "OFFLINE", reason: "privacy", privacy: true, proven_until_us: 9e15 }), ...rooms().slice(1)] }, [B, C]),
     async run({ page, shot, shows, until }) {

@@ -35,6 +35,7 @@ export class Tile {
     else this.#parts.save.setAttribute("role", "button");
     this.#parts.save.tabIndex = 0;
     this.#parts.save.download = "";
+    this.#parts.full.hidden = !document.fullscreenEnabled;  // for example on an iPhone
     this.#staleOverlay = this.#parts["stale-overlay"].animate(
       [{ opacity: 0, offset: 0 }, { opacity: 0, offset: 0.98 }, { opacity: 1, offset: 1 }],
       { duration: LIVE_FOR * 1.02, fill: "both" });
