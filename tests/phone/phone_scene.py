@@ -81,7 +81,7 @@ class Phones(Browser):
 class Account:
     """An account with one camera and one hub that serves the app."""
 
-    def __init__(self, scene, name, number, label, source):
+    def __init__(self, scene, name, number, label, source, bitrate=500_000):
         self.scene, self.name, self.world = scene, name, scene.world
         self.phone = self.context = None  # the name of the newest linked phone, and the name of its browser
         w = self.world
@@ -89,7 +89,7 @@ class Account:
         if not w.broker:
             scene.start_broker()
         self.camera = w.camera(name, f"camera-{name}", {"source": {"backend": "fake", "size": "320x240", "rate": 15, "number": number, **source},
-                                                        "encoder": {"bitrate": 500_000, "keyframe_interval": 30}}, label)
+                                                        "encoder": {"bitrate": bitrate, "keyframe_interval": 30}}, label)
         self.hub = w.hub(name, f"hub-{name}")
         self.port = free_port()
         self.config = w.folder / f"{name}-hub.json"
@@ -195,10 +195,10 @@ class Scene:
         self.world.start_broker()
         return forwarder
 
-    def account(self, name="first", number=11, label="Front door", **source):
-        """An account with a camera of this `source`. The cases of one process share it."""
+    def account(self, name="first", number=11, label="Front door", bitrate=500_000, **source):
+        """An account with a camera of this `bitrate` and `source`. The cases of one process share it."""
         if name not in self.accounts:
-            self.accounts[name] = Account(self, name, number, label, source)
+            self.accounts[name] = Account(self, name, number, label, source, bitrate)
         return self.accounts[name]
 
     def shot(self, name, page="main"):
