@@ -198,7 +198,7 @@ void App::open_recording(const device::DeviceState& state, const device::Enrollm
     if (poster) poster_ = std::move(*poster);
     else log_.error("the hub sends no events until it is restarted: {}", to_string(poster.error()));
   }
-  auto recording = Recording::open(config_.settings.recordings, state, enrollment.owner.account(), clock_, log_,
+  auto recording = Recording::open(config_.settings.recordings, state, enrollment.owner, clock_, log_,
                                    [this](const DeviceId& camera, CaptureTime at) { on_motion(camera, at); });
   if (recording) recording_ = std::move(*recording);
   else log_.error("the hub does not record until it is restarted: {}", to_string(recording.error()));

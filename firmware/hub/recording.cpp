@@ -34,11 +34,13 @@ RecordingFolders::RecordingFolders(const RecordingSettings& settings, const fs::
       keys(state / "recording-keys") {}
 
 Result<std::unique_ptr<Recording>> Recording::open(const RecordingSettings& settings, const device::DeviceState& state,
-                                                   const AccountId& account, const Clock& clock, Log& log,
+                                                   const crypto::PublicKey& owner, const Clock& clock, Log& log,
                                                    OnMotion on_motion) {
   const RecordingFolders folders(settings, state.files().folder);
   auto keys = recordings::KeyFolder::open(folders.keys, recordings::KeyFolder::Create::yes);
   if (!keys) return std::unexpected(keys.error());
+  if (auto r = keys->seal_to(owner); !r)
+    log.warning("recordings: the owner cannot open a backup of the keys: {}", to_string(r.error()));
   if (std::error_code ec; settings.folder.empty() && !fs::exists(folders.recordings, ec)) {
     if (auto r = make_private_folder(folders.recordings); !r) return std::unexpected(r.error());
     fs::remove(keys->marker_path(), ec);  // a person deleted the folder
@@ -50,8 +52,8 @@ Result<std::unique_ptr<Recording>> Recording::open(const RecordingSettings& sett
     index = recordings::Index::open(folders.index);
   }
   if (!index) return std::unexpected(index.error());
-  return std::make_unique<Recording>(settings, folders, std::move(*keys), std::move(*index), state, account, clock, log,
-                                     std::move(on_motion));
+  return std::make_unique<Recording>(settings, folders, std::move(*keys), std::move(*index), state, owner.account(),
+                                     clock, log, std::move(on_motion));
 }
 
 Recording::Recording(const RecordingSettings& settings, const RecordingFolders& folders, recordings::KeyFolder keys,

@@ -29,13 +29,13 @@ class Recording final : public watch::FrameSink {
   /// A picture of a recorded camera with the mark of motion arrived, at this time by the hub's wall clock.
   using OnMotion = std::function<void(const DeviceId&, CaptureTime)>;
 
-  /// Makes the default folder, the archive key and the index. A folder that the settings name must exist, because it
-  /// may be a disk that is not mounted. A damaged index is built again. All references must outlive the object. Errors:
-  /// not_found, permission, io, malformed (the archive key), crypto.
+  /// Makes the default folder, the archive key, its copy for the owner, and the index. A folder that the settings name
+  /// must exist, because it may be a disk that is not mounted. A damaged index is built again. All references must
+  /// outlive the object. Errors: not_found, permission, io, malformed (the archive key), crypto.
   [[nodiscard]] static Result<std::unique_ptr<Recording>> open(const RecordingSettings& settings,
                                                                const device::DeviceState& state,
-                                                               const AccountId& account, const Clock& clock, Log& log,
-                                                               OnMotion on_motion);
+                                                               const crypto::PublicKey& owner, const Clock& clock,
+                                                               Log& log, OnMotion on_motion);
 
   /// Returns true if the camera is new and must be recorded.
   bool note_camera(const DeviceId& camera);

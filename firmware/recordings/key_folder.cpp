@@ -10,6 +10,7 @@
 #include "base/file.hpp"
 #include "base/format.hpp"
 #include "crypto/cbor.hpp"
+#include "protocol/archive_key.hpp"
 
 namespace sealcam::recordings {
 
@@ -27,9 +28,16 @@ Bytes context_of(const DeviceId& camera, protocol::Epoch epoch) {
   return writer.take();
 }
 
+fs::path sealed_form_of(const fs::path& archive) { return archive.native() + ".sealed"; }
+
 Result<Secret<32>> archive_key(const fs::path& path, KeyFolder::Create create) {
   auto content = read_file(path, 32);
   if (!content && content.error().code == Errc::not_found && create == KeyFolder::Create::yes) {
+    if (std::error_code ec; fs::exists(sealed_form_of(path), ec))
+      return std::unexpected(located({Errc::not_found, 0,
+                                      "the archive key is missing; the owner opens archive.sealed in this folder with "
+                                      "'sealcam account archive-key', or delete this folder for a new key"},
+                                     path.native()));
     Secret<32> key;
     if (auto r = crypto::random(key.fill()); !r) return std::unexpected(r.error());
     if (auto r = write_file_durably(path, key.reveal()); !r) return std::unexpected(r.error());
@@ -53,6 +61,16 @@ Result<KeyFolder> KeyFolder::open(fs::path folder, Create create) {
   auto key = crypto::WrappingKey::open(*secret);
   if (!key) return std::unexpected(key.error());
   return KeyFolder(std::move(folder), std::move(*key));
+}
+
+Result<> KeyFolder::seal_to(const crypto::PublicKey& owner) const {
+  const auto archive = folder_ / "archive", file = sealed_form_of(archive);
+  if (std::error_code ec; fs::exists(file, ec)) return {};
+  const auto secret = archive_key(archive, Create::no);
+  if (!secret) return std::unexpected(secret.error());
+  const auto sealed = protocol::seal_archive_key(*secret, owner);
+  if (!sealed) return std::unexpected(sealed.error());
+  return write_file_durably(file, *sealed);
 }
 
 fs::path KeyFolder::path(const DeviceId& camera, protocol::Epoch epoch) const {

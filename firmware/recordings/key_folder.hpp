@@ -2,6 +2,7 @@
 /// The base keys of recorded epochs, in the hub's state folder. Each one is wrapped with the hub's archive key.
 ///
 ///     recording-keys/archive             the archive key, 32 bytes
+///     recording-keys/archive.sealed      the same, sealed to the account (protocol/archive_key.hpp)
 ///     recording-keys/folder              the marker of the folder of recordings, 16 bytes, and its path
 ///     recording-keys/<camera>/<epoch>    a wrapped base key with the camera's name; the epoch has 16 hexadecimal
 ///     digits
@@ -27,10 +28,13 @@ struct EpochKey {
 class KeyFolder {
  public:
   enum class Create : std::uint8_t { no, yes };
-  /// Makes the archive key if there is none and `create` is yes. Errors: not_found (there is none), malformed (it has
-  /// another size), permission, io, crypto.
+  /// Makes the archive key if there is none, also no sealed one, and `create` is yes. Errors: not_found (there is
+  /// none), malformed (it has another size), permission, io, crypto.
   [[nodiscard]] static Result<KeyFolder> open(std::filesystem::path folder, Create create);
 
+  /// Stores the archive key sealed to the account, unless there is such a file. `owner` is the account's identity key.
+  /// Errors: malformed (the archive key), crypto, permission, io.
+  [[nodiscard]] Result<> seal_to(const crypto::PublicKey& owner) const;
   /// Durable when it returns. Errors: crypto, permission, io.
   [[nodiscard]] Result<> store(const DeviceId& camera, protocol::Epoch epoch, const EpochKey& key) const;
   /// Errors: not_found, malformed or not_decryptable (the file is damaged, or belongs to another archive key, camera or

@@ -8,11 +8,14 @@ has the pictures of the sensor.
 import datetime
 import json
 import pathlib
+import shutil
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from program_test import RecordingHub, count_pictures, psnr, require, run_test  # noqa: E402
+from read_recording import read_file  # noqa: E402
+from sealcam1 import wire  # noqa: E402
 from support.world import wait_for  # noqa: E402
 
 CAMERA, SIZE = 5, "640x360"
@@ -20,6 +23,23 @@ CAMERA, SIZE = 5, "640x360"
 
 def utc(moment):
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def check_lost_hub(world, recorded, frames):
+    """Of a hub, only the recordings and the wrapped keys are left. The owner opens the archive key."""
+    keys, account = recorded.device.state / "recording-keys", wire.id_of(world.accounts["a"])
+    backup = world.folder / "backup"
+    shutil.copytree(keys, backup, ignore=shutil.ignore_patterns("archive"))
+
+    def opened():
+        return sum(read_file(path, account, backup)["opened"] for path in recorded.files())
+
+    (backup / "archive").write_bytes(bytes(32))
+    require(opened() == 0, "a backup of the keys without the archive key opens no picture")
+    (backup / "archive").unlink()
+    world.owner("a", "account", "archive-key", backup / "archive.sealed", "-o", backup / "archive")
+    require(opened() == frames, f"with the archive key that the owner opened, all {frames} frames open")
+    require((backup / "archive").stat().st_mode & 0o77 == 0, "the opened key is private")
 
 
 def run(world, options):
@@ -55,6 +75,7 @@ def run(world, options):
     require(packets >= found["frames"] * 0.9, f"ffprobe reads {packets} pictures without a warning")
     require(psnr(world, video, SIZE, CAMERA)["pictures"] > 0, "the pictures are those of the sensor")
 
+    check_lost_hub(world, recorded, found["frames"])
     path = recorded.files()[0]
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1

@@ -98,6 +98,13 @@ def read_receipt(item, account, camera, roster):
             "header": messages.raw(value[8], 32), "end": messages.time(value[9]), "reason": value[10], "hub": signer}
 
 
+def open_archive_key(sealed, identity):
+    """The archive key, with the private key of the account (R-REC-19)."""
+    require(len(sealed) == 113)
+    account = wire.identity(wire.public_bytes(identity))
+    return wire.hpke_open(identity, sealed[:65], wire.encode(["sealcam/1 archive key", account]), sealed[65:])
+
+
 def base_key_of(keys, camera, epoch):
     """The base key with 32 bytes and the camera's name, or None."""
     file = keys / wire.text_of(camera) / f"{epoch:016x}"

@@ -42,6 +42,10 @@ def main():
         locked = [read_recording.read_file(path, account) for path in paths]
         check(sum(result["opened"] for result in locked) == 0 and not any(result["faults"] for result in locked),
               "without the state folder, signatures are valid and no picture opens")
+        identity = wire.private_key(bytes.fromhex(sample["archive_identity"]))
+        sealed = (keys / "archive.sealed").read_bytes()
+        check(read_recording.open_archive_key(sealed, identity) == (keys / "archive").read_bytes(),
+              "the owner's key opens the sealed archive key")
         other = wire.id_of(sample["other"])
         check(all(read_recording.read_file(path, other)["faults"] for path in paths), "another account does not accept them")
 

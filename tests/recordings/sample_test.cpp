@@ -9,6 +9,8 @@
 namespace sealcam::recordings {
 namespace {
 
+using test::must;
+
 TEST_CASE("recordings for the second implementation are written", "[sample]") {
   const char* const folder = std::getenv("SEALCAM_SAMPLE_FOLDER");
   if (folder == nullptr) SKIP("reader_test.py sets the folder");
@@ -21,6 +23,9 @@ TEST_CASE("recordings for the second implementation are written", "[sample]") {
   auto next = scene.begin(101);
   scene.groups(next, 3);
   scene.restart();  // the last group is lost, and the receipt has the reason `interrupted`
+  Secret<32> identity;
+  std::ranges::fill(identity.fill(), std::byte{0x11});
+  must(scene.keys->seal_to(test::Actor(identity, identity).identity()));
   const auto pictures = scene.read();
   CHECK(pictures.size() >= 40);
   Bytes all;
@@ -33,6 +38,7 @@ TEST_CASE("recordings for the second implementation are written", "[sample]") {
   const nlohmann::json json = {{"account", scene.owner.account().to_string()},
                                {"other", scene.hub.account().to_string()},
                                {"files", scene.files().size()},
+                               {"archive_identity", to_hex(identity.reveal())},
                                {"lost", scene.verify().lost_frames},
                                {"pictures", hex}};
   test::RecordingScene::write(std::filesystem::path(folder) / "sample.json", as_bytes(json.dump()));

@@ -8,6 +8,7 @@
 #include "owner/commands/change.hpp"
 #include "owner/console.hpp"
 #include "owner/enrollment/enrollment.hpp"
+#include "protocol/archive_key.hpp"
 
 namespace sealcam::owner {
 
@@ -115,6 +116,20 @@ Outcome<> restore_from_backup(const Dependencies& deps, const AccountArguments& 
                    .add("lost_hubs", lost_hubs));
   else print_restored(*account, connected, lost_hubs);
   return {};
+}
+
+Outcome<> open_archive_key(const Dependencies& deps, const AccountArguments& arguments) {
+  const auto sealed = read(arguments.file, protocol::sealed_archive_key_size);
+  if (!sealed) return std::unexpected(sealed.error());
+  const auto account = Account::open(deps.account());
+  if (!account) return std::unexpected(account.error());
+  const auto identity = account->state().store().export_identity();
+  if (!identity) return failure(identity.error(), "cannot read the account's key");
+  const auto key = protocol::open_archive_key(*sealed, *identity);
+  if (!key)
+    return failure(key.error(), sealcam::format("cannot open {}", arguments.file),
+                   "choose the file recording-keys/archive.sealed of a hub of this account");
+  return write_output(arguments.output, key->reveal());
 }
 
 Outcome<> connect_to_broker(const Dependencies& deps, const AccountArguments& arguments) {

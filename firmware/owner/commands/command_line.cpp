@@ -56,6 +56,12 @@ void CommandLine::add_account_commands() {
   add_path(restore, "FILE", r.file, "", "The backup")->required();
   add_passphrase(restore, r);
 
+  auto [archive, a] =
+      add(account, "archive-key", "Open the key of a hub's recordings, for another hub", &open_archive_key);
+  add_path(archive, "FILE", a.file, "", "The hub's file recording-keys/archive.sealed")->required();
+  add_path(archive, "-o,--output", a.output, "FILE", "File recording-keys/archive of the other hub; it is secret")
+      ->required();
+
   auto [connect, n] = add(account, "connect", "Authorize the account and this machine at a broker", &connect_to_broker);
   add_operator(connect, n.broker);
 }

@@ -53,11 +53,14 @@ struct ChangeOptions {
 
 struct AccountArguments {
   std::string file, passphrase_file;
+  std::string output;  ///< archive-key
   OperatorOptions broker;
 };
 [[nodiscard]] Outcome<> create_account(const Dependencies& deps, const AccountArguments& arguments);
 [[nodiscard]] Outcome<> back_up_account(const Dependencies& deps, const AccountArguments& arguments);
 [[nodiscard]] Outcome<> restore_from_backup(const Dependencies& deps, const AccountArguments& arguments);
+/// Opens the archive key of a hub's recordings, which the hub sealed to the account.
+[[nodiscard]] Outcome<> open_archive_key(const Dependencies& deps, const AccountArguments& arguments);
 [[nodiscard]] Outcome<> connect_to_broker(const Dependencies& deps, const AccountArguments& arguments);
 
 struct SyncArguments {

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/file.hpp"
+#include "protocol/archive_key.hpp"
 #include "support/actors.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -50,6 +51,37 @@ TEST_CASE("a base key opens with the archive key that wrapped it, for its camera
   must(keys.remove(camera.id(), protocol::Epoch(7)));
   must(keys.remove(camera.id(), protocol::Epoch(7)));
   CHECK(keys.load(camera.id(), protocol::Epoch(7)).error().code == Errc::not_found);
+}
+
+TEST_CASE("the owner opens the sealed archive key, and another hub with it opens the base keys") {
+  Secret<32> identity;
+  must(crypto::random(identity.fill()));
+  const test::Actor owner(identity, identity), camera;
+  const test::TemporaryFolder disk;
+  const auto key = make_key("Front door");
+  {
+    const auto keys = must(KeyFolder::open(disk.path() / "lost", KeyFolder::Create::yes));
+    must(keys.store(camera.id(), protocol::Epoch(7), key));
+    must(keys.seal_to(owner.identity()));
+    must(keys.seal_to(test::Actor().identity()));  // once: the first owner's copy stays
+  }
+  const auto found = disk.path() / "found";
+  std::filesystem::copy(disk.path() / "lost", found, std::filesystem::copy_options::recursive);
+  std::filesystem::remove(found / "archive");
+  // Without the archive key, no new one replaces it.
+  CHECK(KeyFolder::open(found, KeyFolder::Create::yes).error().code == Errc::not_found);
+  const auto sealed = must(read_file(found / "archive.sealed", 1000));
+  CHECK_FALSE(as_text(sealed).contains(as_text(must(read_file(disk.path() / "lost" / "archive", 32)))));
+  Secret<32> stranger;
+  must(crypto::random(stranger.fill()));
+  CHECK(protocol::open_archive_key(sealed, stranger).error().code == Errc::not_decryptable);
+  auto altered = sealed;
+  altered[80] ^= std::byte{1};
+  CHECK(protocol::open_archive_key(altered, identity).error().code == Errc::not_decryptable);
+  CHECK(protocol::open_archive_key(ByteView(sealed).first(112), identity).error().code == Errc::malformed);
+  must(write_file_durably(found / "archive", must(protocol::open_archive_key(sealed, identity)).reveal()));
+  const auto keys = must(KeyFolder::open(found, KeyFolder::Create::no));
+  CHECK(equal(must(keys.load(camera.id(), protocol::Epoch(7))).base_key.reveal(), key.base_key.reveal()));
 }
 
 TEST_CASE("a damaged key or archive key is an error") {
