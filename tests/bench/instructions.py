@@ -16,6 +16,7 @@ WORKS = {"seal": "seal and sign", "open": "verify and open"}
 PER_SECOND = 30
 HEIGHTS = (720, 1080)  # of the pictures in which the detector looks for motion
 MOTION_PER_SECOND = 5
+MAX_FOR_MOTION = 30e6  # instructions a second
 CLOCK = 1e9
 CYCLES_PER_INSTRUCTION = 1.25
 
@@ -67,6 +68,10 @@ def main():
     else:
         print(f"share: of one core at 1 GHz, {PER_SECOND} frames a second, if an instruction takes "
               f"{CYCLES_PER_INSTRUCTION} cycles on average")
+    for row in rows:
+        if row["work"] == "motion" and row["instructions_per_second"] > MAX_FOR_MOTION:
+            raise SystemExit(f"error: motion in pictures of {row['height']} lines needs {row['instructions_per_second'] / 1e6:.1f} million instructions a "
+                             f"second; the limit is {MAX_FOR_MOTION / 1e6:.0f} million")
 
 
 if __name__ == "__main__":

@@ -54,6 +54,15 @@ struct Watch {
       return std::ranges::none_of(events, [&](const Span& e) { return together(e, m); });
     }));
   }
+  /// From the beginning of the found events to their first motion, on average, in s.
+  [[nodiscard]] double delay() const {
+    double sum = 0;
+    for (const Span& e : events)
+      if (const auto m = std::ranges::find_if(motions, [&](const Span& s) { return together(e, s); });
+          m != motions.end())
+        sum += std::max(0.0, std::chrono::duration<double>(m->begin - e.begin).count());
+    return sum / std::max(1.0, static_cast<double>(found()));
+  }
   [[nodiscard]] double hours() const { return std::chrono::duration<double>(now - MonotonicTime{}).count() / 3600; }
 };
 
@@ -184,10 +193,14 @@ TEST_CASE("motion counts only in the zones, and the sensitivity 0 switches the d
 TEST_CASE("three hours of people, weather, lamps and a tree", "[.][long]") {
   Place place;
   const Clip tree = load_clip("tree.avi", tree_size, 1, 2);
-  std::size_t events = 0, found = 0;
+  std::size_t events = 0, found = 0, wrong = 0;
+  double hours = 0, delay = 0;
   const auto report = [&](std::string_view name, const Watch& watch) {
     events += watch.events.size();
     found += watch.found();
+    wrong += watch.wrong();
+    hours += watch.hours();
+    delay += watch.delay() * static_cast<double>(watch.found());
     sealcam::println("{:12} {:.2f} h, {} events, {} found, {} false", name, watch.hours(), watch.events.size(),
                      watch.found(), watch.wrong());
     for (const Span& m : watch.motions)
@@ -205,14 +218,12 @@ TEST_CASE("three hours of people, weather, lamps and a tree", "[.][long]") {
     }
     place.empty(watch, weather, 30);
     report(weather.name, watch);
-    CHECK(watch.found() * 20 >= watch.events.size() * 19);
-    CHECK(watch.wrong() <= 1);
   }
   Watch lamps;
   for (const float tilt : {0.0F, 0.6F, 1.2F})
     for (const int pictures : {1, 5, 20}) place.lamp(lamps, tilt, pictures, 6);
   report("lamps", lamps);
-  CHECK(lamps.wrong() <= 1);
+  CHECK(static_cast<double>(wrong) <= hours);  // the tree is not part of this promise
   for (const float noise : {1.0F, 4.0F}) {
     Watch watch;
     sway(watch, tree, place.effects, 600, noise);
@@ -220,5 +231,7 @@ TEST_CASE("three hours of people, weather, lamps and a tree", "[.][long]") {
     report("tree", watch);
     CHECK(watch.found() == 1);
   }
-  sealcam::println("{} of {} events found", found, events);
+  sealcam::println("{} of {} events found, after {:.1f} s on average; {:.2f} h", found, events,
+                   delay / static_cast<double>(found), hours);
+  CHECK(found * 20 >= events * 19);
 }
