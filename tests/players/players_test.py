@@ -8,6 +8,7 @@ Each player must decode the pictures of the sensor without an error: sealcam-psn
 'scripts/sdk players ARCH' makes the build root with the players.
 """
 import argparse
+import json
 import os
 import pathlib
 import re
@@ -42,7 +43,11 @@ class Scene:
         self.camera = world.camera("ann", "camera", {
             "source": {"backend": "fake", "size": SIZE, "rate": 30, "number": NUMBER},
             "encoder": {"bitrate": 1_500_000, "keyframe_interval": 30}}, "Vordertür 1")
-        self.hub = world.start(world.hub("ann", "hub"))
+        config = world.folder / "hub.json"
+        config.write_text(json.dumps({"recordings": {"mode": "continuous"}}))
+        self.hub = world.hub("ann", "hub")
+        self.hub.process.argv += ["--config", str(config)]
+        world.start(self.hub)
         world.start(self.camera)
         wait_for("the hub is ready", self.hub.status, 30, self.hub.process)
         self.live = self.hub.access.address(f"/live/{self.camera.id}.ts")
@@ -88,23 +93,34 @@ def ffplay(s):
     return f"clock from {clock[0]:.1f} to {clock[-1]:.1f} s"
 
 
-def mpv(s):
-    folder = s.output("mpv")
+def mpv(s, address=None):
+    folder = s.output("mpv-mp4" if address else "mpv")
     s.quiet("mpv", "--no-config", "--no-ytdl", "--msg-level=all=warn", "--vo=image", "--vo-image-format=png", f"--vo-image-outdir={folder}",
-            f"--frames={PICTURES}", s.live)
+            f"--frames={PICTURES}", address or s.live)
     return s.right(folder.glob("*.png"), PICTURES)
 
 
-def vlc(s):
-    folder = s.output("vlc")
+def vlc(s, address=None):
+    folder = s.output("vlc-mp4" if address else "vlc")
     width, height = SIZE.split("x")  # by default, the filter makes pictures of another height
     out = s.run(*AS_USER, "cvlc", "-v", "--no-audio", "--vout", "vdummy", "--video-filter", "scene", "--scene-format", "png",
                 "--scene-ratio", "1", "--scene-width", width, "--scene-height", height, "--scene-path", folder,
-                "--run-time", "5", "--play-and-exit", s.live, "vlc://quit",
+                "--run-time", "5", "--play-and-exit", address or s.live, "vlc://quit",
                 env={**os.environ, "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)})
     for line in out.splitlines():
         must("PCR" not in line and "h264" not in line.lower(), f"VLC reports: {line}")
     return s.right([f for f in folder.glob("*.png") if f.stat().st_size])
+
+
+def recording(s):
+    """The MP4 file of a range of recordings, which mpv and VLC read from the hub."""
+    def moment():
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+    begin = moment()
+    time.sleep(8)
+    address = s.hub.access.address(f"/recordings/{s.camera.id}.mp4?from={begin}&to={moment()}")
+    return f"{mpv(s, address)} pictures in mpv, {vlc(s, address)} in VLC"
 
 
 def gstreamer(s):
@@ -225,7 +241,7 @@ def firefox(s):
         return f"{rate:.1f} pictures a second"
 
 
-PLAYERS = {"ffplay": ffplay, "mpv": mpv, "cvlc": vlc, "gst-launch-1.0": gstreamer, "PyAV": pyav, "restart": restart, "curl": curl, "wget": wget,
+PLAYERS = {"ffplay": ffplay, "mpv": mpv, "cvlc": vlc, "recording": recording, "gst-launch-1.0": gstreamer, "PyAV": pyav, "restart": restart, "curl": curl, "wget": wget,
            "firefox-esr": firefox}
 
 
