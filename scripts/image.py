@@ -260,6 +260,7 @@ def make(options):
     work.mkdir(parents=True)
     kernel = Kernel(tree)
     show(f"root of {board.name}: kernel {kernel.version}")
+    image_update.check_kernel(kernel.version, options)
     root = Root(board, tree, work / "root")
     root.folder.mkdir()
     root.from_packages()

@@ -95,6 +95,14 @@ def arguments(parser):
     parser.add_argument("--release", metavar="N.N.N", help="version of the image, for updates")
 
 
+def check_kernel(version, options):
+    """RAUC 1.13 rejects each bundle with Linux 6.19 and later, whose dm-verity reports one more value (https://github.com/rauc/rauc/issues/1842)."""
+    major, minor = map(int, re.match(r"(\d+)\.(\d+)", version).groups())
+    if options.update_channel and (major, minor) >= (6, 19):
+        raise Failure(f"Debian 13's RAUC 1.13 cannot install bundles with Linux {version}, only with Linux before 6.19; build the image with an older "
+                      "kernel, or without --update-channel (board/raspberrypi/README.md)")
+
+
 def install(root, board, options, development, cmake):
     """Writes the files for updates into the root file system `root`. Returns a text that names version and authority."""
     authority = options.update_authority or development_authority(development) / "authority.pem"

@@ -112,6 +112,15 @@ class Bundles(unittest.TestCase):
         for share in ("0", "0.01", "99.99", "100", "100.00"):
             self.assertEqual(bundle.check_share(share), share)
 
+    def test_kernels_with_which_rauc_cannot_install(self):
+        with_channel, without = (argparse.Namespace(update_channel=channel) for channel in ("https://updates.example/x.raucb", ""))
+        for version in ("6.19.0-1-arm64", "7.3.4+deb13-arm64"):
+            with self.assertRaisesRegex(image_parts.Failure, f"cannot install bundles with Linux {version.split('+')[0]}"):
+                image_update.check_kernel(version, with_channel)
+            image_update.check_kernel(version, without)
+        for version in ("6.12.118+deb13-arm64", "6.18.3-rpi-v8"):
+            image_update.check_kernel(version, with_channel)
+
     def test_a_minimum_version_above_the_version_is_rejected(self):
         for minimum in ("1.2.4", "1.10.0", "2.0.0"):
             with self.assertRaisesRegex(image_parts.Failure, f"the minimum version {minimum} is above the version 1.2.3"):
