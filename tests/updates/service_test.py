@@ -5,11 +5,14 @@
     ./scripts/sdk run python3 tests/updates/service_test.py confirmed
     ./scripts/sdk run python3 tests/updates/service_test.py returned
     ./scripts/sdk run python3 tests/updates/service_test.py rejected
+    ./scripts/sdk run python3 tests/updates/service_test.py returned --board raspberrypi
 
 The test writes /data/settings/update.json with the channel, and the request, as for a device of the maker. It calls neither RAUC nor the
 boot selection. The camera is unpaired, so the new slot must open its pairing port. In 'returned', the camera does not start in slot b, and
 the board must return to slot a with this reason. In 'rejected', the channel has an older version, then a release that needs another one first,
 then one for which the data partition has no space; the control has space again, and the download begins.
+
+For raspi3b, this test plays the firmware, as updates_test.py does.
 """
 import argparse
 import json
@@ -18,14 +21,17 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 
 import updates_test
-from updates_test import HOST, Failure, Scene, bundle, image_update, printed, wait_printed
+from card import BOARDS
+from updates_test import HOST, TIMEOUT, Failure, Scene, bundle, image_update, printed, wait_printed
 
-BOARD, RELEASE = "qemu-virt", "9.0.0"
+RELEASE = "9.0.0"
 # Both slots have the same root, so image-b.json replaces the file with the version of the image in slot b.
 START = """exec >/dev/console 2>&1
 say() { echo "update-test: $*"; }
+SET_CLOCK
 cd /data/test
 number=$(($(cat starts) + 1))
 echo $number >starts
@@ -87,16 +93,16 @@ say "end"
 class ServiceScene(Scene):
     request = 1  # the number of the start in which the release is requested
 
-    def __init__(self, case, folder, verbose):
+    def __init__(self, case, folder, verbose, board="qemu-virt"):
         self.case = case
-        super().__init__(BOARD, folder, verbose)
+        super().__init__(board, folder, verbose)
 
     def make_bundles(self):
         own = image_update.development_authority(updates_test.TOP / "build/authority")
         parts = {"root.img": bundle.root_image(self.card.path), "boot.vfat": self.card.raw(2)}
 
         def make(name, version, content, minimum="0.0.0"):
-            bundle.bundle(BOARD, version, content, self.bundles / f"{name}.raucb", own / "signer.pem", own / "signer.key.pem", minimum)
+            bundle.bundle(self.board, version, content, self.bundles / f"{name}.raucb", own / "signer.pem", own / "signer.key.pem", minimum)
         make("channel", RELEASE, parts)
         if self.case == "rejected":
             small = {name: os.urandom(1 << 16) for name in parts}
@@ -109,8 +115,8 @@ class ServiceScene(Scene):
             self.request = 0
             channel = REJECT.replace("HOST", HOST).replace("PORT", str(self.server.port))
             start = START[:START.index("journalctl")] + channel.replace("RELEASE", RELEASE)
-        start = start.replace("MASK", "yes" if self.case == "returned" else "no").replace("REQUEST", str(self.request))
-        return {"start": start, "starts": "0\n", "image-b.json": json.dumps({"board": BOARD, "version": RELEASE}),
+        start = start.replace("SET_CLOCK", updates_test.set_clock()).replace("MASK", "yes" if self.case == "returned" else "no").replace("REQUEST", str(self.request))
+        return {"start": start, "starts": "0\n", "image-b.json": json.dumps({"board": self.board, "version": RELEASE}),
                 "settings.json": json.dumps({"channel": f"https://{HOST}:{self.server.port}/channel.raucb"}),
                 "request.json": json.dumps({"action": "start", "version": RELEASE, "number": 1})}
 
@@ -141,27 +147,63 @@ def expect_status(run, after, **expected):
         raise Failure(f"the status is {status} instead of {expected}")
 
 
-def confirmed(scene, run, first):
-    second = begun(run, 2, "b", first)
-    done, _ = wait_printed(run, r'status .*"installed"', second)
-    third = begun(run, 3, "b", done)
-    at, _ = wait_printed(run, r'status .*"installed"', third)
-    expect_status(run, third, version=RELEASE, slot="b", last=RELEASE, result="installed", reason="")
-    return "b", {"restart into the trial": second, "confirmed": done, "slot b after an ordinary start": at}
+class Starts:
+    """The starts of a board. On raspi3b, QEMU ends at each restart, and this test plays the firmware. `run`: the newest start."""
+
+    def __init__(self, scene):
+        self.scene, self.firmware, self.tryboot, self.before = scene, scene.board == "raspberrypi", False, 0.0
+        self.power()
+
+    def power(self):
+        if self.firmware:
+            self.scene.machine.partition = updates_test.partition(self.scene, self.tryboot)
+        self.run = self.scene.machine.boot(*(["-no-reboot"] if self.firmware else []))
+
+    def next(self, number, slot, after):
+        """Waits for a start, which must use this slot."""
+        if self.firmware and number > 1:
+            self.run.child.wait(TIMEOUT)
+            self.tryboot = updates_test.restarts_into_trial(self.run)
+            self.close()
+            self.before += time.monotonic() - self.run.started
+            self.power()
+            after = 0.0
+        return begun(self.run, number, slot, after)
+
+    def power_time(self, at):
+        """Seconds since the first start. `at`: since the newest start of QEMU."""
+        return self.before + at
+
+    def close(self):
+        self.run.__exit__(None, None, None)
 
 
-def returned(scene, run, first):
-    second = begun(run, 2, "b", first)
-    failed, found = wait_printed(run, r"log .*version 9\.0\.0 (is confirmed|failed, restarting into the old slot: .*)", second)
+def confirmed(scene, starts, first):
+    second = starts.next(2, "b", first)
+    times = {"restart into the trial": starts.power_time(second)}
+    done, _ = wait_printed(starts.run, r'status .*"installed"', second)
+    times["confirmed"] = starts.power_time(done)
+    third = starts.next(3, "b", done)
+    at, _ = wait_printed(starts.run, r'status .*"installed"', third)
+    expect_status(starts.run, third, version=RELEASE, slot="b", last=RELEASE, result="installed", reason="")
+    return "b", times | {"slot b after an ordinary start": starts.power_time(at)}
+
+
+def returned(scene, starts, first):
+    second = starts.next(2, "b", first)
+    times = {"restart into the trial": starts.power_time(second)}
+    failed, found = wait_printed(starts.run, r"log .*version 9\.0\.0 (is confirmed|failed, restarting into the old slot: .*)", second)
     if not found[1].endswith("the pairing port is closed"):
         raise Failure(f"the trial without a camera ended with '{found[1]}'")
-    third = begun(run, 3, "a", failed)
-    at, _ = wait_printed(run, r'status .*"rolled_back"', third)
-    expect_status(run, third, version=scene.version, slot="a", last=RELEASE, result="rolled_back", reason="the pairing port is closed")
-    return "a", {"restart into the trial": second, "returned": third, "reason recorded": at}
+    third = starts.next(3, "a", failed)
+    times["returned"] = starts.power_time(third)
+    at, _ = wait_printed(starts.run, r'status .*"rolled_back"', third)
+    expect_status(starts.run, third, version=scene.version, slot="a", last=RELEASE, result="rolled_back", reason="the pairing port is closed")
+    return "a", times | {"reason recorded": starts.power_time(at)}
 
 
-def rejected(scene, run, first):
+def rejected(scene, starts, first):
+    run = starts.run
     expected = {"older": ("rejected", "version 0.0.1 is older than .*, which runs"),
                 "needs": ("rejected", "version 9.0.1 needs version 5.0.0 first, and .* runs"),
                 "full": ("failed", r"the data partition has \d+ KiB free, and an update needs 4096")}
@@ -182,22 +224,26 @@ CASES = {"confirmed": confirmed, "returned": returned, "rejected": rejected}
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("case", choices=sorted(CASES))
+    parser.add_argument("--board", choices=sorted(BOARDS), default="qemu-virt")
     parser.add_argument("--verbose", action="store_true", help="show the board's console")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sealcam-updates-") as folder:
-        scene = ServiceScene(options.case, folder, options.verbose)
-        image = updates_test.TOP / f"build/image/sealcam-{BOARD}.update.json"
+        scene = ServiceScene(options.case, folder, options.verbose, options.board)
+        image = updates_test.TOP / f"build/image/sealcam-{options.board}.update.json"
         scene.version = json.loads(image.read_text())["version"]
         try:
-            with scene.machine.boot() as run:
-                slot, times = CASES[options.case](scene, run, begun(run, 1, "a", 0.0))
-            content = image_update.autoboot((updates_test.TOP / f"board/{BOARD}/image/autoboot.txt").read_text(), slot)
+            starts = Starts(scene)
+            try:
+                slot, times = CASES[options.case](scene, starts, starts.next(1, "a", 0.0))
+            finally:
+                starts.close()
+            content = image_update.autoboot((updates_test.TOP / f"board/{options.board}/image/autoboot.txt").read_text(), slot)
             if scene.autoboot() != content:
                 raise Failure(f"autoboot.txt does not select slot {slot}: {scene.autoboot()!r}")
         finally:
             scene.close()
         for name, at in times.items():
-            print(f"{options.case}: {name} {at:.0f} s after power", flush=True)
+            print(f"{options.board}, {options.case}: {name} {at:.0f} s after power", flush=True)
     return 0
 
 
