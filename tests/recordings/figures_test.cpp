@@ -91,6 +91,7 @@ void report_size(const RecordingScene& scene, std::uint64_t arrived, std::uint64
   std::cout << pictures << " pictures, " << arrived << " bytes arrived; " << scene.files().size() << " files with "
             << stored << " bytes (" << more(stored) - 100 << " % more); index and keys " << state << " bytes ("
             << more(state) << " %)\n";
+  CHECK(more(stored) <= 101);
 }
 
 void restart(RecordingScene& scene) {
