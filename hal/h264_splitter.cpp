@@ -9,10 +9,10 @@ namespace sealcam::hal {
 namespace {
 
 constexpr std::size_t max_set = 4096, max_carry = 64U << 10;  // bytes
-constexpr std::size_t length_size = 4, start_code_size = 4;
+constexpr std::size_t length_size = 4, long_start_code_size = 4;
 constexpr std::size_t max_pictures = 16;  // in a buffer; each key frame gets a copy of its parameter sets
 
-bool begins_with_start_code(ByteView s) noexcept {
+bool may_begin_with_start_code(ByteView s) noexcept {
   const auto one = std::ranges::find_if(s, [](std::byte b) { return b != std::byte{0}; });
   return one != s.end() && *one == std::byte{1} && one - s.begin() >= 2;
 }
@@ -98,7 +98,7 @@ Result<std::span<const H264Splitter::Unit>> H264Splitter::split(ByteView buffer,
 
 Result<> H264Splitter::read_buffer(ByteView buffer) {
   bool sps_after_length = false;
-  const bool codes = begins_with_start_code(buffer), lengths = has_lengths(buffer, sps_after_length);
+  const bool codes = may_begin_with_start_code(buffer), lengths = has_lengths(buffer, sps_after_length);
   if (!codes && !lengths) return fail(Errc::malformed, "neither start codes nor lengths of H.264 units");
   Framing framing = codes ? Framing::start_codes : Framing::lengths;
   // 00 00 01 begins a unit, or a length from 256 to 511. The first buffer with an SPS decides.
@@ -189,7 +189,8 @@ void H264Splitter::remember(const NalUnit& unit) {
   if (!set) return;
   auto& sets = unit.type() == NalType::sps ? sps_ : pps_;
   const auto known = std::ranges::find(sets, set->id, &ParameterSet::id);
-  if (known != sets.end() && std::ranges::equal(ByteView(known->bytes).subspan(start_code_size), unit.bytes)) return;
+  if (known != sets.end() && std::ranges::equal(ByteView(known->bytes).subspan(long_start_code_size), unit.bytes))
+    return;
   append(set->bytes, unit);
   if (unit.type() == NalType::sps && colors_) add_colors(set->colored, unit, *colors_);
   if (known == sets.end()) sets.push_back(std::move(*set));
@@ -265,8 +266,8 @@ Result<> H264Splitter::rebuild(const Group& group, bool first, Bytes& out) {
 void H264Splitter::keep_rest() {
   const auto begin = groups_.empty() ? 0 : groups_.back().end;
   for (const NalUnit& unit : std::span(nals_).subspan(begin)) {
-    if (carry_.size() + start_code_size + unit.bytes.size() > max_carry) carry_.clear();
-    if (start_code_size + unit.bytes.size() <= max_carry) append(carry_, unit);
+    if (carry_.size() + long_start_code_size + unit.bytes.size() > max_carry) carry_.clear();
+    if (long_start_code_size + unit.bytes.size() <= max_carry) append(carry_, unit);
   }
 }
 

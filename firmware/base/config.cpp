@@ -19,7 +19,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::size_t max_name = 200;
+constexpr std::size_t max_shown = 200;
 
 /// Checks a document while the parser runs, and stops the parser.
 class Strictness {
@@ -33,7 +33,7 @@ class Strictness {
     if (event == Event::object_start) names_.emplace_back();
     if (event == Event::object_end) names_.pop_back();
     if (event == Event::key && !names_.back().insert(parsed.get<std::string>()).second)
-      wrong_ = sealcam::format("{} occurs twice", printable(parsed.get<std::string>(), max_name));
+      wrong_ = sealcam::format("{} occurs twice", printable(parsed.get<std::string>(), max_shown));
     return !wrong_;
   }
   [[nodiscard]] const std::optional<std::string>& wrong() const noexcept { return wrong_; }

@@ -64,7 +64,7 @@ std::optional<UpdateStatus> read_update_status(const std::filesystem::path& file
   if (!std::filesystem::exists(kind)) return std::nullopt;
   // Reading a FIFO would wait.
   const auto content = std::filesystem::is_regular_file(kind) ? read_file(file, max_file) : Result<Bytes>(Bytes());
-  return parse_update_status(content ? as_text(*content) : std::string_view());
+  return parse_update_status(content ? sealcam::as_text(*content) : std::string_view());
 }
 
 SoftwareMonitor::SoftwareMonitor(std::filesystem::path file, const Clock& clock)

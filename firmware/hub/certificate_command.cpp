@@ -139,7 +139,7 @@ void print_next_steps(const Files& files, const Authority& authority, CaptureTim
   sealcam::println("Run the same command again before this certificate ends.");
 }
 
-int fail_with(const Error& error, Log& log) {
+int fail_at_names(const Error& error, Log& log) {
   log.error("{}", to_string(error));
   if (error.code == Errc::conflict)
     log.error("use the same names, or another folder; phones must then install the authority of that folder");
@@ -158,17 +158,17 @@ int make_certificate(const CertificateOptions& options, Log& log) {
   }
   const auto names = normalized(options.names);
   const Files files{fs::absolute(options.folder)};
-  if (auto r = make_folder(files.folder); !r) return fail_with(r.error(), log);
+  if (auto r = make_folder(files.folder); !r) return fail_at_names(r.error(), log);
   const auto authority = open_authority(files, names, now);
-  if (!authority) return fail_with(authority.error(), log);
+  if (!authority) return fail_at_names(authority.error(), log);
   const auto authority_end = transport::certificate_end(authority->certificate);
-  if (!authority_end) return fail_with(located(authority_end.error(), files.authority().native()), log);
+  if (!authority_end) return fail_at_names(located(authority_end.error(), files.authority().native()), log);
   if (authority_end->since_epoch < now.since_epoch + certificate_time) {
     log.error("the authority in {} ends on {}: use another folder, and install its authority on the phones",
               files.folder.string(), date(*authority_end));
     return EX_CONFIG;
   }
-  if (auto r = renew(files, *authority, names, now); !r) return fail_with(r.error(), log);
+  if (auto r = renew(files, *authority, names, now); !r) return fail_at_names(r.error(), log);
   print_next_steps(files, *authority, {now.since_epoch - earlier + certificate_time});
   return EX_OK;
 }

@@ -24,6 +24,11 @@
 #include "hub/access/open_socket.hpp"
 
 namespace sealcam::hub {
+int fail_with(const Error& error, Log& log) {
+  log.error("{}", to_string(error));
+  return device::exit_code(error.code);
+}
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -33,11 +38,6 @@ constexpr const char* service_socket = "/run/sealcam-hub/open.socket";
 constexpr const char* socket_name = "open.socket";
 
 bool has_hub(const fs::path& folder) { return device::is_state(device::StateFiles{folder}); }
-
-int fail_with(const Error& error, Log& log) {
-  log.error("{}", to_string(error));
-  return device::exit_code(error.code);
-}
 
 std::string user_name() {
   const char* const sudo = std::getenv("SUDO_USER");
@@ -90,9 +90,8 @@ bool open_browser(const fs::path& file) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-Result<> write_all(int fd, std::string_view text) {
-  if (::write(fd, text.data(), text.size()) != static_cast<ssize_t>(text.size()) || ::fsync(fd) != 0)
-    return fail(Errc::io, "writing the token", errno);
+Result<> write_token(int fd, std::string_view text) {
+  if (!write_all(fd, as_bytes(text)) || ::fsync(fd) != 0) return fail(Errc::io, "writing the token", errno);
   return {};
 }
 
@@ -186,7 +185,7 @@ int create_token(const TokenOptions& options, Log& log) {
   }
   const auto now = SystemClock().wall();
   auto stored = store_token(*folder, {options.name, *rights, *hash, now, now, false});
-  if (stored && output) stored = write_all(output.get(), *secret + "\n");
+  if (stored && output) stored = write_token(output.get(), *secret + "\n");
   if (!stored) {
     if (output) ::unlink(options.output.c_str());
     return fail_with(located(stored.error(), options.name), log);

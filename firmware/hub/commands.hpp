@@ -11,12 +11,16 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "base/result.hpp"
 #include "hub/recording.hpp"
 
 namespace sealcam::hub {
 
 /// The state folder of `--state DIR`; without it that of this user, or else of the service. Logs a failure.
 [[nodiscard]] std::optional<std::filesystem::path> find_state(const std::string& given, Log& log);
+
+/// Logs the error and returns its exit code.
+[[nodiscard]] int fail_with(const Error& error, Log& log);
 
 /// The day in UTC, such as 2026-11-30.
 [[nodiscard]] std::string date(CaptureTime time);

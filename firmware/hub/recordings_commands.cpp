@@ -28,16 +28,11 @@ using recordings::all_times;
 
 namespace {
 
-int fail_with(const Error& error, Log& log) {
-  log.error("{}", to_string(error));
-  return device::exit_code(error.code);
-}
-
 std::string text_of(CaptureTime time) { return web::rfc3339(time).value_or("?"); }
 
 std::string size_text(std::uint64_t bytes) {
-  const auto mib = static_cast<double>(bytes) / (1U << 20);
-  return mib < 1024 ? sealcam::format("{:.1f} MiB", mib) : sealcam::format("{:.1f} GiB", mib / 1024);
+  const auto size = static_cast<double>(bytes) / (1U << 20);
+  return size < 1024 ? sealcam::format("{:.1f} MiB", size) : sealcam::format("{:.1f} GiB", size / 1024);
 }
 
 /// Replaces one line of a terminal. False never: a check without changes may be interrupted by a signal.

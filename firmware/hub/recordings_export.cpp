@@ -17,11 +17,6 @@ namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
 
-int fail_with(const Error& error, Log& log) {
-  log.error("{}", to_string(error));
-  return device::exit_code(error.code);
-}
-
 /// Writes pictures into one MP4 file. A pause of the recording becomes one second.
 class Exporter {
  public:

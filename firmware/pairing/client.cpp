@@ -8,14 +8,6 @@ namespace sealcam::pairing {
 
 using Kind = ClientFailure::Kind;
 
-namespace {
-
-std::unexpected<ClientFailure> failed(Kind kind, std::string text) {
-  return std::unexpected(ClientFailure{kind, 0, std::move(text)});
-}
-
-}  // namespace
-
 /// `content`: JSON; wiped.
 ClientResult<HttpReply> Client::post(std::string_view step, std::string content) {
   const auto target = sealcam::format("/pairing/1/{}", step);

@@ -24,14 +24,6 @@ using boost::system::error_code;
 using transport::TlsStream;
 using Kind = ClientFailure::Kind;
 
-namespace {
-
-std::unexpected<ClientFailure> failed(Kind kind, std::string text) {
-  return std::unexpected(ClientFailure{kind, 0, std::move(text)});
-}
-
-}  // namespace
-
 struct HttpsConnection::State {
   explicit State(const transport::TlsContext& context, const ClientTimeouts& p)
       : timeout(p), stream(io.get_executor(), context) {}

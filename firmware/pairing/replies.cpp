@@ -10,14 +10,15 @@
 #include "transport/tls/certificate.hpp"
 
 namespace sealcam::pairing {
+
+std::unexpected<ClientFailure> failed(ClientFailure::Kind kind, std::string text, unsigned tries_left) {
+  return std::unexpected(ClientFailure{kind, tries_left, std::move(text)});
+}
+
 namespace {
 
 using nlohmann::json;
 using Kind = ClientFailure::Kind;
-
-std::unexpected<ClientFailure> failed(Kind kind, std::string text, unsigned tries_left = 0) {
-  return std::unexpected(ClientFailure{kind, tries_left, std::move(text)});
-}
 
 std::string text_of(const json& body, const char* member) {
   const auto it = body.find(member);

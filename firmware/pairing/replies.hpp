@@ -31,6 +31,8 @@ struct ClientFailure {
 };
 template <class T = void>
 using ClientResult = std::expected<T, ClientFailure>;
+[[nodiscard]] std::unexpected<ClientFailure> failed(ClientFailure::Kind kind, std::string text,
+                                                    unsigned tries_left = 0);
 
 /// A device that proved its identity.
 struct Introduction {

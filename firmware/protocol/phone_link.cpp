@@ -69,7 +69,7 @@ Result<LinkOpening> decode_link_opening(ByteView message, const crypto::PublicKe
 
 namespace {
 
-constexpr std::string_view scheme = "wss://";
+constexpr std::string_view web_scheme = "wss://";
 
 /// HMAC-SHA-256 of the parts, one behind the other.
 Result<crypto::Digest> mac_of(const Secret<32>& key, std::initializer_list<ByteView> parts) {
@@ -91,8 +91,8 @@ Error signature_fault(const Error& error) noexcept {
 }
 
 bool is_address(std::string_view text) {
-  return text.size() <= PhoneEnrollment::max_address && text.starts_with(scheme) &&
-         HostPort::parse(text.substr(scheme.size())).has_value();
+  return text.size() <= PhoneEnrollment::max_address && text.starts_with(web_scheme) &&
+         HostPort::parse(text.substr(web_scheme.size())).has_value();
 }
 
 bool is_phone_name(std::string_view name) { return !name.empty() && name.size() <= PhoneEnrollment::max_name; }

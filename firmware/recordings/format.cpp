@@ -61,7 +61,6 @@ std::vector<CounterRange> CounterSet::missing(std::uint64_t first, std::uint64_t
 
 namespace {
 
-constexpr std::int64_t max_time = std::int64_t{1} << 53;
 constexpr std::byte frame_start{0xd2};
 
 /// Head of a byte string: number of bytes of the head, and of the content.
@@ -86,12 +85,16 @@ Result<StringHead> string_head(ByteView bytes) {
   return StringHead{1 + width, content};
 }
 
+}  // namespace
+
 Result<CaptureTime> read_time(crypto::CborReader& reader) {
   const auto value = reader.integer();
   if (!value) return std::unexpected(value.error());
   if (*value > max_time || *value < -max_time) return fail(Errc::malformed, "time is out of range");
   return CaptureTime{std::chrono::microseconds(*value)};
 }
+
+namespace {
 
 /// The message begins with d2 84 58 1f, the protected header of 31 bytes, a0 and the payload's byte string.
 Result<ItemHead> frame_head(ByteView bytes) {

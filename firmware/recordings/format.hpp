@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "crypto/cbor.hpp"
 #include "crypto/psa.hpp"
 #include "protocol/envelope.hpp"
 #include "protocol/roster.hpp"
@@ -58,6 +59,11 @@ class CounterSet {
 using FileNumber = Strong<struct FileNumberTag, std::uint64_t>;
 
 inline constexpr std::uint64_t format_version = 1;
+/// Times of recordings are microseconds since 1970, and at most this far from it: the integers of JavaScript.
+inline constexpr std::int64_t max_time = std::int64_t{1} << 53;
+
+/// Errors: malformed (also a time beyond `max_time`).
+[[nodiscard]] Result<CaptureTime> read_time(crypto::CborReader& reader);
 /// Limits of a file; a recorder begins another one before.
 inline constexpr std::chrono::minutes max_file_time{5};
 inline constexpr std::size_t max_groups = 1024;

@@ -12,8 +12,6 @@ namespace {
 using crypto::CborReader;
 using crypto::CborWriter;
 
-constexpr std::int64_t max_time = std::int64_t{1} << 53;
-
 void write_ranges(CborWriter& writer, std::int64_t key, const std::vector<CounterRange>& ranges) {
   writer.integer(key).array(ranges.size());
   for (const auto& range : ranges) writer.array(2).unsigned_integer(range.first).unsigned_integer(range.count);
@@ -49,10 +47,9 @@ Result<> read_number(CborReader& reader, std::int64_t key, Number& out) {
 }
 
 Result<> read_time(CborReader& reader, CaptureTime& out) {
-  const auto value = reader.integer();
-  if (!value) return std::unexpected(value.error());
-  if (*value > max_time || *value < -max_time) return fail(Errc::malformed, "time is out of range");
-  out = CaptureTime{std::chrono::microseconds(*value)};
+  const auto time = recordings::read_time(reader);
+  if (!time) return std::unexpected(time.error());
+  out = *time;
   return {};
 }
 

@@ -15,8 +15,8 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-constexpr std::string_view label = "SEALCAM ACCOUNT";
-constexpr std::size_t max_file = 64U << 10;
+constexpr std::string_view account_label = "SEALCAM ACCOUNT";
+constexpr std::size_t max_input = 64U << 10;
 
 /// A text that contains keys; wiped on destruction.
 struct SecretText {
@@ -32,9 +32,9 @@ struct SecretText {
 Outcome<> collect_files(const Account& account, CaptureTime made, SecretText& out) {
   Json files = {{"account.json", account_text(account.file())}};
   const auto path = account.files().owner().enrollment();
-  const auto enrollment = read_file(path, max_file);
+  const auto enrollment = read_file(path, max_input);
   if (enrollment) {
-    auto key = read(account.files().owner().tls_key(), max_file);
+    auto key = read(account.files().owner().tls_key(), max_input);
     if (!key) return std::unexpected(key.error());
     files["enrollment.json"] = as_text(*enrollment);
     files["tls.key"] = as_text(*key);
@@ -91,7 +91,7 @@ Outcome<std::string> backup_text(const Account& account, const crypto::Passphras
   if (!key) return failure(key.error(), "cannot seal the account's key");
   SecretText files;
   if (auto r = collect_files(account, made, files); !r) return std::unexpected(r.error());
-  const auto sealed = crypto::write_sealed_pem(label, as_bytes(files.text), *identity);
+  const auto sealed = crypto::write_sealed_pem(account_label, as_bytes(files.text), *identity);
   if (!sealed) return failure(sealed.error(), "cannot seal the account's files");
   return sealcam::format(
       "Backup of the Sealcam account {}, made {}.\nRestore it with: sealcam account restore FILE\n{}{}",
@@ -124,7 +124,7 @@ Outcome<Backup> read_backup(std::string_view text, Secret<32> identity) {
   if (!key) return open_failure(key.error(), "account");
   Backup backup;
   backup.identity = std::move(identity);
-  auto files = crypto::read_sealed_pem(label, text, backup.identity);
+  auto files = crypto::read_sealed_pem(account_label, text, backup.identity);
   if (!files && files.error().code == Errc::not_found) return backup;
   if (!files) return open_failure(files.error(), "account");
   const auto parsed = parse_files(as_text(*files), backup);

@@ -102,7 +102,7 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-constexpr std::size_t max_file = 1U << 20;
+constexpr std::size_t max_list = 1U << 20;
 constexpr int version = 1;
 
 class LocalOperator final : public Operator {
@@ -186,7 +186,7 @@ std::unexpected<Failure> not_valid(const std::filesystem::path& file, std::strin
 
 /// Reads a JSON object with the supported version.
 Outcome<Json> read_object(const std::filesystem::path& file, std::string_view what) {
-  const auto content = read(file, max_file);
+  const auto content = read(file, max_list);
   if (!content) return std::unexpected(content.error());
   if (json_error(as_text(*content))) return not_valid(file, what);
   auto json = Json::parse(as_text(*content));

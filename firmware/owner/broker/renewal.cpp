@@ -25,8 +25,8 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-constexpr std::string_view label = "SEALCAM BROKER";
-constexpr std::size_t max_file = 16U << 20;
+constexpr std::string_view broker_label = "SEALCAM BROKER";
+constexpr std::size_t max_broker = 16U << 20;
 constexpr std::string_view devices = "devices/";
 /// The files of a backup, except the records of devices, which contain the hashes of passwords.
 constexpr std::array names = {"broker.json",  "ca.pem",  "server.key", "server.pem",
@@ -37,7 +37,7 @@ Outcome<Json> collect_files(const BrokerFiles& files) {
   Json out = Json::object();
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto* const name = names[i];
-    const auto content = read_file(files.folder / name, max_file);
+    const auto content = read_file(files.folder / name, max_broker);
     if (!content && content.error().code == Errc::not_found && i >= required_names) continue;
     if (!content) return failure(content.error(), sealcam::format("cannot read {}", (files.folder / name).string()));
     out[name] = as_text(*content);
@@ -142,7 +142,7 @@ Outcome<> back_up_broker(const BrokerFiles& files, const fs::path& file, const c
   const auto key = crypto::write_encrypted_key(*scalar, passphrase);
   if (!key) return failure(key.error(), "cannot seal the authority's key");
   auto text = Json{{"version", 1}, {"made", made.since_epoch.count()}, {"files", *content}}.dump();
-  const auto sealed = crypto::write_sealed_pem(label, as_bytes(text), *scalar);
+  const auto sealed = crypto::write_sealed_pem(broker_label, as_bytes(text), *scalar);
   wipe(std::as_writable_bytes(std::span(text)));  // it contains the key of the broker
   if (!sealed) return failure(sealed.error(), "cannot seal the files of the broker");
   return write_output(
@@ -176,7 +176,7 @@ Outcome<> restore_broker(const BrokerFiles& files, std::string_view backup, cons
   if (!scalar) return open_failure(scalar.error(), "broker");
   const auto authority = transport::TlsKey::from_scalar(*scalar);
   if (!authority) return open_failure(authority.error(), "broker");
-  auto plain = crypto::read_sealed_pem(label, backup, *scalar);
+  auto plain = crypto::read_sealed_pem(broker_label, backup, *scalar);
   if (!plain) return open_failure(plain.error(), "broker");
   const auto content = parse_backed_up_files(as_text(*plain));
   wipe(*plain);

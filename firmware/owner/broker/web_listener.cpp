@@ -14,7 +14,7 @@ namespace sealcam::owner {
 namespace {
 
 constexpr std::uint16_t default_port = 8884;
-constexpr std::size_t max_pem = 64U << 10;
+constexpr std::size_t max_chain = 64U << 10;
 constexpr std::size_t max_configuration = 1U << 20;
 constexpr std::string_view first_line = "# Begin of the listener for phones. 'sealcam broker web' writes this part.\n";
 constexpr std::string_view last_line = "# End of the listener for phones.\n";
@@ -49,9 +49,9 @@ std::string password_file(std::span<const DeviceRecord> records) {
 
 Outcome<WebCertificate> WebCertificate::read(const std::filesystem::path& certificate, const std::filesystem::path& key,
                                              const std::string& host) {
-  const auto certificate_pem = owner::read(certificate, max_pem);
+  const auto certificate_pem = owner::read(certificate, max_chain);
   if (!certificate_pem) return std::unexpected(certificate_pem.error());
-  auto key_pem = owner::read(key, max_pem);
+  auto key_pem = owner::read(key, max_chain);
   if (!key_pem) return std::unexpected(key_pem.error());
   WebCertificate out(std::string(as_text(*certificate_pem)), std::move(*key_pem));
   const auto checked = transport::check_server_certificate(out.certificate_pem, out.key_pem, host);

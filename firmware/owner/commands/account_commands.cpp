@@ -14,7 +14,7 @@ namespace sealcam::owner {
 
 namespace {
 
-constexpr std::size_t max_backup = 16U << 20;
+constexpr std::size_t max_account_backup = 16U << 20;
 
 void print_backup(const std::string& file) {
   sealcam::println("backup in {}\nkeep it on another machine, and keep the passphrase in another place", file);
@@ -85,7 +85,7 @@ Outcome<> back_up_account(const Dependencies& deps, const AccountArguments& argu
 }
 
 Outcome<> restore_from_backup(const Dependencies& deps, const AccountArguments& arguments) {
-  const auto text = read(arguments.file, max_backup);
+  const auto text = read(arguments.file, max_account_backup);
   if (!text) return std::unexpected(text.error());
   const auto passphrase = read_passphrase(arguments.passphrase_file, PassphrasePrompt::once);
   if (!passphrase) return std::unexpected(passphrase.error());

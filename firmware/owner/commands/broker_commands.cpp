@@ -13,8 +13,8 @@ namespace sealcam::owner {
 
 namespace {
 
-constexpr std::size_t max_pem = 16U << 10;
-constexpr std::size_t max_backup = 64U << 20;
+constexpr std::size_t max_request = 16U << 10;
+constexpr std::size_t max_broker_backup = 64U << 20;
 
 JsonObject to_json(const Authorized& device) {
   JsonObject json;
@@ -164,7 +164,7 @@ Outcome<> add_web_listener(const Dependencies& deps, const BrokerArguments& argu
 Outcome<> authorize_device(const Dependencies& deps, const BrokerArguments& arguments) {
   if (auto r = crypto::init(); !r) return failure(r.error(), "cannot start the crypto library");
   const BrokerFiles files{arguments.folder};
-  const auto request = read(arguments.request, max_pem);
+  const auto request = read(arguments.request, max_request);
   if (!request) return std::unexpected(request.error());
   auto authorization = read(arguments.authorization, protocol::max_control_size);
   if (!authorization) return std::unexpected(authorization.error());
@@ -289,7 +289,7 @@ Outcome<> back_up_broker(const Dependencies& deps, const BrokerArguments& argume
 }
 
 Outcome<> restore_broker(const Dependencies& deps, const BrokerArguments& arguments) {
-  const auto text = read(arguments.file, max_backup);
+  const auto text = read(arguments.file, max_broker_backup);
   if (!text) return std::unexpected(text.error());
   const auto passphrase = read_passphrase(arguments.passphrase_file, PassphrasePrompt::once);
   if (!passphrase) return std::unexpected(passphrase.error());

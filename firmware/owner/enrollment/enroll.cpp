@@ -19,7 +19,7 @@ using protocol::Role;
 
 namespace {
 
-constexpr std::size_t max_pem = 16U << 10;
+constexpr std::size_t max_request = 16U << 10;
 
 using Address = Operator::Address;
 
@@ -166,7 +166,7 @@ Outcome<DeviceRequest> read_device_request(const StateFiles& files, Role role) {
   if (!descriptor) return std::unexpected(descriptor.error());
   auto message = read(files.descriptor(), protocol::max_control_size);
   if (!message) return std::unexpected(message.error());
-  const auto request = read(files.tls_request(), max_pem);
+  const auto request = read(files.tls_request(), max_request);
   if (!request) return std::unexpected(request.error());
   return DeviceRequest{*descriptor, std::move(*message), std::string(as_text(*request))};
 }

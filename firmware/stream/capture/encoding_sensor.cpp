@@ -11,10 +11,10 @@ namespace sealcam::stream {
 using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
 
-static constexpr auto window = 2s;         // sensors send a key frame every one or two seconds
-static constexpr double tolerance = 1.25;  // the rate of a sensor varies
+static constexpr auto window = 2s;              // sensors send a key frame every one or two seconds
+static constexpr double rate_tolerance = 1.25;  // the rate of a sensor varies
 static constexpr nanoseconds first_wait = 10s, max_wait = 160s;
-static constexpr auto too_early = 15s;  // for key frames alone after an attempt with all units
+static constexpr auto too_soon = 15s;  // for key frames alone after an attempt with all units
 static constexpr std::uint64_t bits_per_byte = 8;
 
 namespace {
@@ -37,7 +37,7 @@ void GroupFilter::reset() noexcept {
 void GroupFilter::change(MonotonicTime captured, bool keyframes_alone) {
   const auto kbit = static_cast<std::uint64_t>(rate_ / 1000);
   if (keyframes_alone) {
-    const bool again = changed_ != MonotonicTime{} && captured - changed_ < too_early;
+    const bool again = changed_ != MonotonicTime{} && captured - changed_ < too_soon;
     wait_ = again ? std::min(wait_ * 2, max_wait) : first_wait;
     log_.warning("the network does not carry the {} kbit/s of the sensor; sending key frames alone", kbit);
   } else {
@@ -57,7 +57,7 @@ void GroupFilter::end_window(MonotonicTime captured, double seconds) {
   window_ = captured;
   bits_ = 0;
   const double limit = allowed(control_.quality());
-  windows_above_ = control_.reduced() && now > limit * tolerance ? windows_above_ + 1 : 0;
+  windows_above_ = control_.reduced() && now > limit * rate_tolerance ? windows_above_ + 1 : 0;
   // The sensor received the bitrate during the first of them, and may need the second one to follow.
   if (!keyframes_alone_ && windows_above_ >= 3) change(captured, true);
   else if (keyframes_alone_ && captured - changed_ >= wait_ && (!control_.reduced() || rate_ <= limit))

@@ -14,11 +14,11 @@ namespace {
 /// The place of a block or a sample in its vector. Numbers are int and not negative.
 constexpr std::size_t offset(int number) noexcept { return static_cast<std::size_t>(number); }
 
-constexpr auto tolerance = 30ms;    // a sensor's interval need not divide ours
-constexpr auto end_after = 2500ms;  // without a moving group
-constexpr auto lost_after = 450ms;  // a track without a group
-constexpr auto pause = 5s;          // between two pictures; the background is then of another time
-constexpr unsigned settled = 50;    // samples until motion may begin
+constexpr auto time_tolerance = 30ms;  // a sensor's interval need not divide ours
+constexpr auto end_after = 2500ms;     // without a moving group
+constexpr auto lost_after = 450ms;     // a track without a group
+constexpr auto pause = 5s;             // between two pictures; the background is then of another time
+constexpr unsigned settled = 50;       // samples until motion may begin
 constexpr unsigned new_scene_samples = 5;
 constexpr unsigned first_samples = 10;  // of which the background is the mean
 constexpr int new_scene_divisor = 3;    // this part of the picture changes at once
@@ -273,7 +273,7 @@ void MotionDetector::follow(const Group& group, MonotonicTime captured) noexcept
 
 bool MotionDetector::update(const hal::Luma& luma, MonotonicTime captured) {
   if (sensitivity_ == 0 || luma.data == nullptr) return motion_ = false;
-  if (sampled_ && captured - *sampled_ + tolerance < interval) return motion_;
+  if (sampled_ && captured - *sampled_ + time_tolerance < interval) return motion_;
   if (sampled_ && captured - *sampled_ > pause) reset();
   sampled_ = captured;
   const bool first = luma.size != size_ && resize(luma);

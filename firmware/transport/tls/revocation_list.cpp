@@ -18,7 +18,7 @@ namespace sealcam::transport {
 namespace {
 
 constexpr std::size_t max_serial = 20;  // RFC 5280 section 5.1.2.6
-constexpr std::string_view no_end = "99991231235959Z";
+constexpr std::string_view last_moment = "99991231235959Z";
 constexpr int sequence = MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE;
 constexpr int explicit_0 = MBEDTLS_ASN1_CONTEXT_SPECIFIC | MBEDTLS_ASN1_CONSTRUCTED | 0;
 
@@ -171,7 +171,7 @@ Result<std::string> make_revocation_list(std::string_view authority_pem, const T
   const auto& key_id = authority->subject_key_id;
   write_extensions(content, number, std::as_bytes(std::span(key_id.p, key_id.len)));
   write_revoked(content, serials, time);
-  content.text(MBEDTLS_ASN1_GENERALIZED_TIME, no_end);
+  content.text(MBEDTLS_ASN1_GENERALIZED_TIME, last_moment);
   content.text(MBEDTLS_ASN1_UTC_TIME, time);
   content.raw(std::as_bytes(std::span(authority->subject_raw.p, authority->subject_raw.len)));
   write_algorithm(content);

@@ -14,7 +14,7 @@ namespace {
 using Der = std::vector<unsigned char>;
 
 constexpr std::size_t max_names = 16;
-constexpr unsigned char sequence = 0x30, permitted = 0xa0, excluded = 0xa1;
+constexpr unsigned char sequence_tag = 0x30, permitted = 0xa0, excluded = 0xa1;
 constexpr unsigned char dns_name = 0x82, ip_address = 0x87;  // GeneralName, RFC 5280 section 4.2.1.6
 
 /// Tag, length and content (X.690 section 8.1). The constraints have less than 64 KiB.
@@ -31,7 +31,7 @@ void append(Der& to, unsigned char tag, const Der& content) {
 void append_subtree(Der& to, unsigned char tag, const Der& base) {
   Der name;
   append(name, tag, base);
-  append(to, sequence, name);
+  append(to, sequence_tag, name);
 }
 
 bool is_host_name(std::string_view name) {
@@ -66,7 +66,7 @@ Result<Der> name_constraints(const std::vector<std::string>& names) {
   Der both, all;
   append(both, permitted, allowed);
   if (!denied.empty()) append(both, excluded, denied);
-  append(all, sequence, both);
+  append(all, sequence_tag, both);
   return all;
 }
 
