@@ -48,7 +48,7 @@ struct Machine {
 };
 
 SoftwareReport version(std::string text) {
-  return {std::move(text), protocol::UpdateStatus{.state = UpdateState::offered, .offer = "0.2.0"}};
+  return {std::move(text), protocol::UpdateStatus{.version = "", .state = UpdateState::offered, .offer = "0.2.0"}};
 }
 
 TEST_CASE("the owner reads version and updates of a camera from its newest grants") {

@@ -23,13 +23,15 @@ UpdateStatus max_status() {
                                      .at = {std::chrono::microseconds(std::int64_t{1} << 53)}}};
 }
 
+UpdateStatus idle() { return {.version = "", .state = UpdateState::idle, .offer = ""}; }
+
 struct World {
   test::Actor owner, camera, hub, other;
   Route route = test::route_of(owner, camera);
 
   [[nodiscard]] Bytes encode(const SoftwareReport* software, std::initializer_list<const test::Actor*> hubs) const {
     auto roster = test::roster_of(camera, 1, hubs);
-    std::ranges::sort(roster.hubs, {}, [](const RosterHub& hub) { return hub.identity.id(); });
+    std::ranges::sort(roster.hubs, {}, [](const RosterHub& listed) { return listed.identity.id(); });
     const GrantContent content{crypto::sframe::BaseKey(), "Yard"};
     return must(encode_grants({.roster = roster, .content = content, .epoch = Epoch(7), .software = software}, route,
                               camera.keys().identity));
@@ -44,7 +46,7 @@ struct World {
 
 TEST_CASE("a hub opens the software report of a camera") {
   const World w;
-  for (const auto& report : {SoftwareReport{"0.1.0"}, SoftwareReport{"0.1.0", UpdateStatus{.state = UpdateState::idle}},
+  for (const auto& report : {SoftwareReport{"0.1.0"}, SoftwareReport{"0.1.0", idle()},
                              SoftwareReport{std::string(UpdateStatus::max_version, '1'), max_status()}}) {
     const auto grants = must(decode_grants(w.encode(&report, {&w.hub, &w.other}), w.route, w.camera.verifier()));
     CHECK(must(w.open(grants)) == report);
@@ -79,7 +81,7 @@ TEST_CASE("a roster with the maximum number of hubs leaves no room for a softwar
   const SoftwareReport report{"0.1.0"};
   auto roster = test::roster_of(w.camera, 1, {});
   while (roster.hubs.size() < Roster::max_hubs) roster.hubs.push_back(test::Actor().as_hub());
-  std::ranges::sort(roster.hubs, {}, [](const RosterHub& hub) { return hub.identity.id(); });
+  std::ranges::sort(roster.hubs, {}, [](const RosterHub& listed) { return listed.identity.id(); });
   const auto encode = [&] {
     const GrantContent content{crypto::sframe::BaseKey(), "Yard"};
     const auto message =
@@ -101,7 +103,7 @@ TEST_CASE("a text about an update names offer, result, day and reason, and is pr
                  .at = {std::chrono::seconds(1'790'000'000)}};
   CHECK(to_text(update) ==
         "update 0.2.0 is offered; 0.1.9 failed its check and was rolled back on 2026-09-21: no broker??[2J");
-  CHECK(to_text({.state = UpdateState::idle}) == "no update is offered");
+  CHECK(to_text(idle()) == "no update is offered");
   CHECK(update_state_of("rejected") == UpdateState::rejected);
   CHECK(update_state_of("sleeping") == UpdateState::other);
   CHECK(update_result_of("failed") == UpdateResult::failed);

@@ -58,6 +58,7 @@ struct Recorded : RecordingScene {
                    .counter = must(protocol::parse_frame(message)).counter,
                    .message = message,
                    .received = system.wall(),
+                   .mark = {},
                    .stored = kind == key || kind == delta});
   }
   bool eventually(const std::function<bool()>& condition) {
@@ -132,7 +133,8 @@ TEST_CASE(
                               .kind = kind,
                               .counter = must(protocol::parse_frame(message)).counter,
                               .message = message,
-                              .received = scene.system.wall()};
+                              .received = scene.system.wall(),
+                              .mark = {}};
     scene.recorder->add(frame);
   }
   scene.recorder.reset();
