@@ -19,6 +19,10 @@ endif()
 if("${CMAKE_CXX_COMPILER_ARG1} ${CMAKE_CXX_FLAGS}" MATCHES "-D_FORTIFY_SOURCE")
   target_compile_options(sealcam_flags BEFORE INTERFACE -U_FORTIFY_SOURCE)  # removes a lower level of the distribution, for example Yocto's
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # Otherwise GCC treats a source file that the combined file includes like a header, whose types must not use anonymous namespaces.
+  target_compile_options(sealcam_flags INTERFACE $<$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>:-Wno-subobject-linkage>)
+endif()
 set_target_properties(sealcam_flags PROPERTIES INTERFACE_POSITION_INDEPENDENT_CODE ON)
 target_link_options(sealcam_flags INTERFACE
   -Wl,-z,relro,-z,now             # the GOT is read-only after the start

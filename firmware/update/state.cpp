@@ -11,7 +11,7 @@
 
 namespace sealcam::update {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 namespace {
 
@@ -25,7 +25,7 @@ constexpr std::array actions{"automatic", "start", "defer", "reject"};
 /// Reads members of an object. Keeps that one of them was wrong. Ignores other members.
 class Reader {
  public:
-  explicit Reader(const Json& object, bool* wrong) : object_(object), wrong_(wrong) {
+  explicit Reader(const OrderedJson& object, bool* wrong) : object_(object), wrong_(wrong) {
     if (!object.is_object()) *wrong_ = true;
   }
   [[nodiscard]] bool has(const char* key) const { return object_.is_object() && object_.contains(key); }
@@ -72,20 +72,20 @@ class Reader {
   }
 
  private:
-  static const Json& none() {
-    static const Json value;
+  static const OrderedJson& none() {
+    static const OrderedJson value;
     return value;
   }
-  const Json& object_;
+  const OrderedJson& object_;
   bool* wrong_;
 };
 
-Json json_of(const Works& works) {
+OrderedJson json_of(const Works& works) {
   return {{"sensor", works.sensor}, {"epoch", works.epoch}, {"broker", works.broker}};
 }
 
-Json json_of(const Last& last) {
-  Json json = Json::object();
+OrderedJson json_of(const Last& last) {
+  OrderedJson json = OrderedJson::object();
   if (last.version) json["version"] = to_string(*last.version);
   json["result"] = name(last.outcome);
   json["reason"] = last.reason;
@@ -107,7 +107,7 @@ Trial trial_of(const Reader& at) {
   return trial;
 }
 
-std::vector<Failed> failed_of(const Json& all, bool* wrong) {
+std::vector<Failed> failed_of(const OrderedJson& all, bool* wrong) {
   std::vector<Failed> failed;
   if (!all.is_object() || !all.contains("failed")) return failed;
   const auto& list = all.at("failed");
@@ -124,7 +124,9 @@ std::vector<Failed> failed_of(const Json& all, bool* wrong) {
   return failed;
 }
 
-std::string line_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
+std::string line_of(const OrderedJson& json) {
+  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+}
 
 }  // namespace
 
@@ -155,10 +157,10 @@ void State::roll_back() {
 }
 
 std::string to_json(const State& state) {
-  Json json{{"format", format},
-            {"minimum", to_string(state.minimum)},
-            {"worked", json_of(state.worked)},
-            {"started", state.started}};
+  OrderedJson json{{"format", format},
+                   {"minimum", to_string(state.minimum)},
+                   {"worked", json_of(state.worked)},
+                   {"started", state.started}};
   if (state.waiting)
     json["waiting"] = {{"version", to_string(state.waiting->version)}, {"seconds", state.waiting->running.count()}};
   if (const auto& trial = state.trial)
@@ -180,7 +182,7 @@ std::string to_json(const State& state) {
 
 Result<State> parse_state(std::string_view text) {
   if (json_error(text)) return fail(Errc::malformed, "the state of the updater is not JSON");
-  const auto json = Json::parse(text);
+  const auto json = OrderedJson::parse(text);
   bool wrong = false;
   const Reader all(json, &wrong);
   if (all.number("format") != format) return fail(Errc::unsupported, "the state of the updater has an unknown format");
@@ -221,9 +223,9 @@ Result<std::optional<State>> StateFile::do_load() const {
 Result<> StateFile::do_store(const State& state) { return file_.store(as_bytes(to_json(state))); }
 
 std::string to_json(const Status& status) {
-  Json json{{"version", to_string(status.version)},
-            {"slot", status.slot},
-            {"state", phases[static_cast<std::size_t>(status.phase)]}};
+  OrderedJson json{{"version", to_string(status.version)},
+                   {"slot", status.slot},
+                   {"state", phases[static_cast<std::size_t>(status.phase)]}};
   if (status.offer) {
     json["offer"] = to_string(status.offer->version);
     json["share"] = status.offer->share.value() / 100.0;
@@ -235,7 +237,7 @@ std::string to_json(const Status& status) {
 
 Result<Consent> parse_consent(std::string_view text) {
   if (json_error(text)) return fail(Errc::malformed, "the owner's decision about updates is not JSON");
-  const auto json = Json::parse(text);
+  const auto json = OrderedJson::parse(text);
   bool wrong = false;
   const Reader all(json, &wrong);
   Consent consent{.action = all.word<Consent::Action>("action", actions),
