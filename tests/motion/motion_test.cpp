@@ -218,11 +218,14 @@ TEST_CASE("three hours of people, weather, lamps and a tree", "[.][long]") {
     }
     place.empty(watch, weather, 30);
     report(weather.name, watch);
+    CHECK(watch.found() + 1 >= watch.events.size());
+    CHECK(watch.wrong() <= 1);
   }
   Watch lamps;
   for (const float tilt : {0.0F, 0.6F, 1.2F})
     for (const int pictures : {1, 5, 20}) place.lamp(lamps, tilt, pictures, 6);
   report("lamps", lamps);
+  CHECK(lamps.wrong() <= 1);
   CHECK(static_cast<double>(wrong) <= hours);  // the tree is not part of this promise
   for (const float noise : {1.0F, 4.0F}) {
     Watch watch;

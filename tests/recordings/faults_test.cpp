@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kills, power cuts and alterations at random places. SEALCAM_RECORDING_ROUNDS is the number of each, by default 25
-// kills and power cuts, and 100 alterations.
+// kills, 100 power cuts and 100 alterations.
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -141,7 +141,7 @@ void cut_power(const fs::path& folder, std::mt19937& random) {
 TEST_CASE("a power cut at a random moment costs at most one group, and the folder stays readable") {
   std::mt19937 random(12);
   std::size_t lost = 0;
-  for (int round = 0; round < rounds(25); ++round) {
+  for (int round = 0; round < rounds(100); ++round) {
     RecordingScene scene;
     Durable disk;
     durable = &disk;
