@@ -16,7 +16,7 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 constexpr std::string_view account_label = "SEALCAM ACCOUNT";
-constexpr std::size_t max_input = 64U << 10;
+constexpr std::size_t max_backed_up_file = 64U << 10;
 
 /// A text that contains keys; wiped on destruction.
 struct SecretText {
@@ -32,9 +32,9 @@ struct SecretText {
 Outcome<> collect_files(const Account& account, CaptureTime made, SecretText& out) {
   Json files = {{"account.json", account_text(account.file())}};
   const auto path = account.files().owner().enrollment();
-  const auto enrollment = read_file(path, max_input);
+  const auto enrollment = read_file(path, max_backed_up_file);
   if (enrollment) {
-    auto key = read(account.files().owner().tls_key(), max_input);
+    auto key = read(account.files().owner().tls_key(), max_backed_up_file);
     if (!key) return std::unexpected(key.error());
     files["enrollment.json"] = as_text(*enrollment);
     files["tls.key"] = as_text(*key);

@@ -26,7 +26,7 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 constexpr std::string_view broker_label = "SEALCAM BROKER";
-constexpr std::size_t max_broker = 16U << 20;
+constexpr std::size_t max_broker_file = 16U << 20;
 constexpr std::string_view devices = "devices/";
 /// The files of a backup, except the records of devices, which contain the hashes of passwords.
 constexpr std::array names = {"broker.json",  "ca.pem",  "server.key", "server.pem",
@@ -37,7 +37,7 @@ Outcome<Json> collect_files(const BrokerFiles& files) {
   Json out = Json::object();
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto* const name = names[i];
-    const auto content = read_file(files.folder / name, max_broker);
+    const auto content = read_file(files.folder / name, max_broker_file);
     if (!content && content.error().code == Errc::not_found && i >= required_names) continue;
     if (!content) return failure(content.error(), sealcam::format("cannot read {}", (files.folder / name).string()));
     out[name] = as_text(*content);
